@@ -1,0 +1,232 @@
+"""Start a program on a new pty, and learn how it ended.
+
+Between us and the program stands a keeper (keeper.py): it leads the pty's session, as a shell
+would. Without it the program's process group would be orphaned, so the kernel would ignore its
+Ctrl-Z (Gemini then waits for ever for a SIGCONT), and nobody would end it if we are killed.
+"""
+
+import errno
+import fcntl
+import os
+import signal
+import struct
+import termios
+import time
+from typing import Any, Mapping, NamedTuple, NoReturn, Optional, Sequence, Union
+
+from ..errors import HcomError
+from . import keeper
+
+# A client gets this long between the first signal and SIGKILL: Claude Code gives its SessionEnd
+# hooks 1.5 s by default, Gemini takes up to 2.5 s to notice that its terminal is gone.
+GRACE_S = 5.0
+# How often a blocking `end` looks: the keeper does the timing, this only waits for it.
+LOOK_S = 0.02
+
+
+class SpawnError(HcomError):
+    """The program could not be started; `errno` says why as the system put it."""
+
+    def __init__(self, message: str, number: int, hint: str = ""):
+        super().__init__(message, hint)
+        self.errno = number
+
+
+class Exited(NamedTuple):
+    code: int
+
+
+class Killed(NamedTuple):
+    signal: int
+
+
+Ending = Union[Exited, Killed]
+
+
+class Tty(NamedTuple):
+    """The person's terminal: its descriptor, the modes to leave it in, and those we set."""
+
+    fd: int
+    sane: list[Any]  # as termios.tcgetattr gives it
+    raw: list[Any]
+
+
+class Child(NamedTuple):
+    """A running program: `pid` leads its process group, `keeper` is our child and its parent."""
+
+    pid: int
+    keeper: int
+    fd: int  # the pty's master side
+
+
+def spawn(
+    argv: Sequence[str],
+    env: Mapping[str, str],
+    *,
+    cols: int,
+    rows: int,
+    cwd: Optional[str] = None,
+    modes: Optional[list[Any]] = None,
+    tty: Optional[Tty] = None,
+    grace_s: float = GRACE_S,
+) -> Child:
+    """`argv` runs on a pty of that size, found on the PATH of `env`, in `cwd`.
+
+    `modes` are the termios attributes the pty begins with (those of the person's terminal);
+    `tty` is put right by the keeper if this process is killed before it could do so itself.
+    Raises SpawnError when the directory or the program cannot be used.
+    """
+    master, slave = os.openpty()
+    told, tell = os.pipe()  # both close on exec: end of file means that the program runs
+    try:
+        resize(master, cols, rows)
+        if modes is not None:
+            termios.tcsetattr(slave, termios.TCSANOW, modes)
+        owner = os.getpid()
+        pid = os.fork()
+        if not pid:
+            _lead(slave, tell, argv, env, cwd, owner, tty, grace_s)
+    except BaseException:
+        os.close(master)
+        os.close(told)
+        raise
+    finally:
+        os.close(slave)
+        os.close(tell)
+    with os.fdopen(told, "rb") as pipe:
+        report = dict(line.split() for line in pipe.read().splitlines())
+    if report.keys() == {b"pid"}:
+        return Child(int(report[b"pid"]), pid, master)
+    os.close(master)
+    os.waitpid(pid, 0)
+    raise _refusal(report, argv[0], cwd)
+
+
+def _refusal(report: Mapping[bytes, bytes], program: str, cwd: Optional[str]) -> SpawnError:
+    if b"chdir" in report:
+        code = int(report[b"chdir"])
+        return SpawnError(f'cannot use directory "{cwd}": {os.strerror(code).lower()}', code)
+    code = int(report.get(b"exec", errno.EAGAIN))  # no word: the keeper itself could not start
+    if code == errno.ENOENT:
+        return SpawnError(f'"{program}" is not installed', code)
+    return SpawnError(f'cannot run "{program}": {os.strerror(code).lower()}', code)
+
+
+def _lead(
+    slave: int,
+    tell: int,
+    argv: Sequence[str],
+    env: Mapping[str, str],
+    cwd: Optional[str],
+    owner: int,
+    tty: Optional[Tty],
+    grace_s: float,
+) -> NoReturn:
+    """In the keeper: lead the pty's session, start the program, keep it till it ends."""
+    try:
+        signal.set_wakeup_fd(-1)
+        signal.pthread_sigmask(signal.SIG_BLOCK, keeper.HEARD)
+        os.setsid()
+        fcntl.ioctl(slave, termios.TIOCSCTTY, 0)
+        kept = os.dup(tty.fd) if tty else -1
+        for fd in (0, 1, 2):
+            os.dup2(slave, fd)
+        _close_others({tell, kept})
+        program = os.fork()
+        if not program:
+            _become(tell, argv, env, cwd)
+        _into_foreground(program)
+        os.write(tell, b"pid %d\n" % program)
+        os.close(tell)
+        outer = tty._replace(fd=kept) if tty else None
+        keeper.keep(program, owner, outer, grace_s)
+    finally:
+        os._exit(127)
+
+
+def _become(
+    tell: int, argv: Sequence[str], env: Mapping[str, str], cwd: Optional[str]
+) -> NoReturn:
+    """In the program's process: become it, or tell the reason and end."""
+    stage = b"exec"
+    try:
+        _into_foreground(0)
+        for number in signal.valid_signals() - {signal.SIGKILL, signal.SIGSTOP}:
+            try:
+                signal.signal(number, signal.SIG_DFL)
+            except (OSError, ValueError):
+                continue  # reserved by the C library
+        signal.pthread_sigmask(signal.SIG_SETMASK, ())
+        if cwd is not None:
+            stage = b"chdir"
+            os.chdir(cwd)
+            stage = b"exec"
+        os.execvpe(argv[0], list(argv), dict(env))
+    except OSError as error:
+        os.write(tell, b"%s %d\n" % (stage, error.errno or errno.EINVAL))
+    except ValueError:  # a NUL or "=" where none may be
+        os.write(tell, b"exec %d\n" % errno.EINVAL)
+    finally:
+        os._exit(127)
+
+
+def _into_foreground(program: int) -> None:
+    """`program` (0: this process) leads a group of its own, the one that reads the terminal.
+
+    Done by both parent and child, so that neither can run ahead of it; needs SIGTTOU blocked.
+    """
+    try:
+        os.setpgid(program, program)
+        os.tcsetpgrp(0, program or os.getpid())
+    except OSError:
+        pass  # the other of the two did it, or the program has already ended
+
+
+def _close_others(keep: set[int]) -> None:
+    try:
+        fds = [int(name) for name in os.listdir("/dev/fd")]
+    except OSError:
+        fds = list(range(1024))  # the usual limit, where there is no list of what is open
+    for fd in fds:
+        if fd > 2 and fd not in keep:
+            try:
+                os.close(fd)
+            except OSError:
+                pass  # the descriptor of the listing itself
+
+
+def resize(fd: int, cols: int, rows: int) -> None:
+    """The terminal `fd` has that size; programs in front of it get SIGWINCH if it changed."""
+    fcntl.ioctl(fd, termios.TIOCSWINSZ, struct.pack("HHHH", rows, cols, 0, 0))
+
+
+def ending(status: int) -> Optional[Ending]:
+    """How a process ended by its wait status; None when it has only stopped."""
+    if os.WIFSIGNALED(status):
+        return Killed(os.WTERMSIG(status))
+    return Exited(os.WEXITSTATUS(status)) if os.WIFEXITED(status) else None
+
+
+def end(child: Child, number: int = signal.SIGTERM) -> Ending:
+    """The program's whole group is gone: `number`, half the grace, the other one, then SIGKILL.
+
+    The pty is read meanwhile, for a program may want to write before it goes.
+    """
+    os.kill(child.keeper, number)
+    os.set_blocking(child.fd, False)
+    while True:
+        pid, status = os.waitpid(child.keeper, os.WNOHANG)
+        if pid:
+            return ending(status) or Killed(signal.SIGKILL)
+        try:
+            os.read(child.fd, 65536)
+        except OSError:
+            pass  # nothing to read, or no one left to write
+        time.sleep(LOOK_S)
+
+
+def leave(how: Ending) -> NoReturn:
+    """This process ends as the program did: same exit status, or killed by the same signal."""
+    if isinstance(how, Killed):
+        keeper.end_by(how.signal)
+    raise SystemExit(how.code)
