@@ -1,0 +1,92 @@
+"""The client programs that the end-to-end tests drive, each pinned to one version.
+
+They live in `tests/.clients/<tool>-<version>` (or under HCOM_TEST_CLIENTS), put there once by npm,
+which brings each package's platform binary as an optional dependency and runs its postinstall.
+"""
+import fcntl
+import os
+import subprocess
+import unittest
+from pathlib import Path
+from typing import NamedTuple
+
+FETCH_TIMEOUT_S = 900  # 400 MB over a slow line
+
+
+class Client(NamedTuple):
+    tool: str  # the command's name on PATH
+    package: str
+    version: str
+
+
+CLIENTS = {
+    "claude": Client("claude", "@anthropic-ai/claude-code", "2.1.330"),
+    "claude-old": Client("claude", "@anthropic-ai/claude-code", "2.1.197"),  # no messaging socket
+    "gemini": Client("gemini", "@google/gemini-cli", "0.61.0"),
+    "codex": Client("codex", "@openai/codex", "0.169.0"),
+}
+
+
+def root() -> Path:
+    """The folder that holds the installed clients."""
+    chosen = os.environ.get("HCOM_TEST_CLIENTS")
+    return Path(chosen) if chosen else Path(__file__).resolve().parent.parent / ".clients"
+
+
+def folder(name: str) -> Path:
+    client = CLIENTS[name]
+    return root() / f"{client.tool}-{client.version}"
+
+
+def available(name: str) -> Path | None:
+    """The executable of an installed client, or None; fetches nothing."""
+    # our own mark, made after the program has said its version: a half-made install has none
+    if not (folder(name) / "complete").exists():
+        return None
+    return folder(name) / "node_modules" / ".bin" / CLIENTS[name].tool
+
+
+def fetch(name: str) -> Path:
+    """The executable of the client, installed first if need be; racing callers install it once."""
+    client, place = CLIENTS[name], folder(name)
+    root().mkdir(parents=True, exist_ok=True)
+    with open(root() / f".{place.name}.lock", "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        found = available(name)
+        if found:
+            return found
+        argv = ["npm", "install", "--prefix", str(place), "--no-audit", "--no-fund",
+                "--loglevel=error", "--no-package-lock", "--include=optional",
+                # without its postinstall claude is a stub that only prints a complaint
+                "--ignore-scripts=false", f"{client.package}@{client.version}"]
+        place.mkdir(exist_ok=True)
+        subprocess.run(argv, check=True, timeout=FETCH_TIMEOUT_S, stdin=subprocess.DEVNULL,
+                       stdout=subprocess.DEVNULL)
+        verify(name)
+        (place / "complete").touch()
+    return place / "node_modules" / ".bin" / client.tool
+
+
+def verify(name: str) -> None:
+    """The installed client runs and says the pinned version; AssertionError otherwise."""
+    place, client = folder(name), CLIENTS[name]
+    env = {"PATH": os.environ["PATH"], "HOME": str(place), "CODEX_HOME": str(place)}
+    program = place / "node_modules" / ".bin" / client.tool
+    done = subprocess.run([str(program), "--version"], env=env, capture_output=True, text=True,
+                          stdin=subprocess.DEVNULL, timeout=60)
+    assert client.version in done.stdout, f"{program} --version: {done.stdout}{done.stderr}"
+
+
+def requires(*names: str):
+    """A decorator that skips a test when a client is missing, and says which.
+
+    With HCOM_TEST_FETCH=1 (the whole suite) nothing is skipped: it is fetched, or fetching raises.
+    """
+    if os.environ.get("HCOM_TEST_FETCH") == "1":
+        def fetched(test):
+            for name in names:
+                fetch(name)
+            return test
+        return fetched
+    missing = [name for name in names if available(name) is None]
+    return unittest.skipIf(missing, f"not installed: {', '.join(missing)} (HCOM_TEST_FETCH=1)")

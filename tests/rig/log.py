@@ -1,0 +1,80 @@
+"""What the clients asked their models: the request log, read from outside the world."""
+import json
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import NamedTuple
+
+from tests.rig.api import claude, codex, gemini
+from tests.rig.script import By
+
+APIS = {"claude": claude, "gemini": gemini, "codex": codex}
+LOOK_S = 0.05
+
+
+class Request(NamedTuple):
+    t: float  # time.time() of its arrival
+    kind: str
+    path: str
+    body: dict | None
+    tool: str = ""
+    session: str = ""
+    agent: str = ""
+    cwd: str = ""
+
+    @property
+    def text(self) -> str:
+        """All that the model can see: the system prompt and the conversation."""
+        api = APIS[self.tool]
+        return "\n".join([api.system(self.body), *(p.text for p in api.pieces(self.body))])
+
+    @property
+    def fresh(self) -> str:
+        """What is new to the model: all it was told since its last reply in this conversation."""
+        told: list[str] = []
+        for piece in reversed(APIS[self.tool].pieces(self.body)):
+            if piece.by is By.MODEL:
+                break
+            told.insert(0, piece.text)
+        return "\n".join(told)
+
+
+class Model:
+    """The model servers as a test sees them: what was asked, and the rules of what to answer."""
+
+    def __init__(self, log: Path, rules: Path):
+        self.log, self.rules = log, rules
+
+    def requests(self, kind: str = "turn", **facts: str) -> list[Request]:
+        """The requests so far, in order; `facts` such as tool="claude", cwd=... select."""
+        try:
+            lines = self.log.read_text(encoding="utf-8").split("\n")[:-1]
+        except FileNotFoundError:
+            return []
+        found = [Request(**json.loads(line)) for line in lines]
+        wanted = {"kind": kind, **facts} if kind else facts
+        return [request for request in found
+                if all(getattr(request, name) == str(value) for name, value in wanted.items())]
+
+    def until(self, wanted: str | Callable[[Request], object], timeout: float = 20,
+              since: float = 0.0, **facts: str) -> Request:
+        """The first request after `since` whose new text has the words, or that passes the test."""
+        matches = wanted if callable(wanted) else lambda request: wanted in request.fresh
+        deadline = time.monotonic() + timeout
+        while True:
+            found = self.requests(**facts)
+            for request in found:
+                if request.t >= since and matches(request):
+                    return request
+            if time.monotonic() > deadline:
+                asked = "\n".join(f"  {r.tool} {r.session[:8]} {r.fresh[-300:]!r}" for r in found)
+                raise AssertionError(f"no request with {wanted!r} in {timeout} s, only:\n{asked}")
+            time.sleep(LOOK_S)
+
+    def rule(self, pattern: str, action: str, cwd: Path | str = "*") -> None:
+        """From the next request on, sessions in `cwd` answer what matches with the action."""
+        told = json.loads(self.rules.read_text()) if self.rules.exists() else {}
+        told.setdefault(str(cwd), []).append([pattern, action])
+        fresh = self.rules.with_suffix(".new")
+        fresh.write_text(json.dumps(told))
+        fresh.replace(self.rules)
