@@ -66,22 +66,21 @@ def spawn(
     cols: int,
     rows: int,
     cwd: Optional[str] = None,
-    modes: Optional[list[Any]] = None,
     tty: Optional[Tty] = None,
     grace_s: float = GRACE_S,
 ) -> Child:
     """`argv` runs on a pty of that size, found on the PATH of `env`, in `cwd`.
 
-    `modes` are the termios attributes the pty begins with (those of the person's terminal);
-    `tty` is put right by the keeper if this process is killed before it could do so itself.
+    The pty begins with the modes of `tty` (its erase key, for one), and the keeper puts `tty` right
+    if this process is killed before it could do so itself.
     Raises SpawnError when the directory or the program cannot be used.
     """
     master, slave = os.openpty()
     told, tell = os.pipe()  # both close on exec: end of file means that the program runs
     try:
         resize(master, cols, rows)
-        if modes is not None:
-            termios.tcsetattr(slave, termios.TCSANOW, modes)
+        if tty is not None:
+            termios.tcsetattr(slave, termios.TCSANOW, tty.sane)
         owner = os.getpid()
         pid = os.fork()
         if not pid:

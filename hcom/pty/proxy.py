@@ -1,0 +1,334 @@
+"""The transparent wrapper: bytes both ways, size, signals, suspension, ending.
+
+Mechanism only. When to type, what to watch and what to remember is the policy's; the first
+exception in it ends its part for good, and the program goes on as if there were none. No threads:
+one selector, signals arrive as a descriptor, and without anything to do nothing wakes up.
+"""
+
+import os
+import selectors
+import signal
+import time
+from typing import Callable, Mapping, NamedTuple, Optional, Sequence
+
+from . import flow, spawn, tty
+from .keys import Keys
+from .modes import Modes
+from .policy import Guarded, Policy
+from .signals import SENT_ON, Signals
+
+# A terminal that nobody looks at: wide enough that clients lay out as on a common screen.
+HEADLESS = tty.Size(120, 40)
+# A policy whose deadline stays in the past must not make the loop spin.
+TICK_S = 0.02
+# What the program wrote before it stopped or ended may reach the master a moment after the news.
+SETTLE_S = 0.03
+# The system holds less than this of a dead program's output; more comes from what it left running.
+AFTER_END = 131072
+
+
+class Ends(NamedTuple):
+    """The person's side: None for a side that is not there (headless)."""
+
+    stdin: Optional[int] = 0
+    stdout: Optional[int] = 1
+
+
+def run(
+    argv: Sequence[str],
+    env: Mapping[str, str],
+    *,
+    policy: Policy,
+    on_fault: Callable[[Exception], None],
+    doorbells: Sequence[int] = (),
+    ends: Ends = Ends(),
+    cwd: Optional[str] = None,
+    grace_s: float = spawn.GRACE_S,
+) -> spawn.Ending:
+    """How `argv` ended, after running in front of the person; pass it to spawn.leave.
+
+    Raises SpawnError before anything was touched when the program cannot be started. The
+    terminal's modes and our signal handlers are as before at every way out.
+    """
+    terminal = tty.opened(ends.stdin) or tty.opened(ends.stdout)
+    with Signals() as signals:
+        size = tty.size(terminal.fd) if terminal else HEADLESS
+        child = spawn.spawn(
+            argv, env, cols=size.cols, rows=size.rows, cwd=cwd, tty=terminal, grace_s=grace_s
+        )
+        proxy = _Proxy(child, terminal, ends.stdin, signals.fd, Guarded(policy, on_fault))
+        try:
+            proxy.begin(ends.stdout, doorbells)
+            proxy.guard.call("on_start", child.pid, size.cols, size.rows)
+            return proxy.run()
+        except BaseException:
+            if proxy.how is None:
+                spawn.end(child, signal.SIGHUP)
+            raise
+        finally:
+            proxy.close()
+
+
+class _Proxy:
+    def __init__(
+        self,
+        child: spawn.Child,
+        terminal: Optional[spawn.Tty],
+        stdin: Optional[int],
+        signals: int,
+        guard: Guarded,
+    ) -> None:
+        self.child = child
+        self.terminal = terminal
+        self.stdin = stdin
+        self.signals = signals
+        self.guard = guard
+        self.keys = Keys()
+        self.modes = Modes()
+        self.last = b""  # the last byte from stdin, for the end of input
+        self.doorbells: set[int] = set()
+        self.selector = selectors.SelectSelector()  # knows all kinds: /dev/null, files, macOS ttys
+        self.waited: dict[int, int] = {}
+        self.program: Optional[flow.Flow] = flow.Flow(child.fd, flow.READ)
+        self.person: Optional[flow.Flow] = None
+        self.how: Optional[spawn.Ending] = None
+        self.stopped = False
+        self.closing = False
+        self.settled_at = 0.0  # when a stop or an end is acted on, if no more output comes
+        self.left = AFTER_END
+        self.ticked_at = float("-inf")
+
+    def begin(self, stdout: Optional[int], doorbells: Sequence[int]) -> None:
+        os.set_blocking(self.child.fd, False)
+        if stdout is not None:
+            self.person = flow.Flow(*tty.writable(stdout))
+        self.doorbells.update(doorbells)
+        if self.terminal:
+            tty.set_modes(self.terminal.fd, self.terminal.raw)
+
+    # -- the loop --
+
+    def run(self) -> spawn.Ending:
+        while True:
+            self.register()
+            ready = self.selector.select(self.timeout())
+            now = time.monotonic()
+            told = {key.fd for key, events in ready if events & selectors.EVENT_READ}
+            room = {key.fd for key, events in ready if events & selectors.EVENT_WRITE}
+            if self.signals in told:
+                self.hear()
+            self.pump(told, room, now)
+            for fd in self.doorbells & told:
+                self.guard.call("on_ready", fd)
+            if self.guard.broken:
+                self.doorbells.clear()
+            if self.how and self.shown(told, now):
+                return self.how
+            if self.stopped and self.shown(told, now):
+                self.suspend()
+            elif not self.how and self.child.fd not in told:
+                self.tick(now)
+
+    def register(self) -> None:
+        """The selector waits for what can be used now: full buffers are not read into."""
+        wanted = {self.signals: selectors.EVENT_READ}
+        for fd in self.doorbells:
+            wanted[fd] = selectors.EVENT_READ
+        if self.program is not None:
+            if not (self.person and self.person.full):
+                wanted[self.child.fd] = selectors.EVENT_READ
+            if self.program.pending:
+                wanted[self.child.fd] = wanted.get(self.child.fd, 0) | selectors.EVENT_WRITE
+            if self.stdin is not None and not self.program.full:
+                wanted[self.stdin] = selectors.EVENT_READ
+        if self.person and self.person.pending:
+            wanted[self.person.fd] = selectors.EVENT_WRITE
+        for fd in self.waited.keys() - wanted.keys():
+            self.selector.unregister(fd)
+        for fd, events in wanted.items():
+            if self.waited.get(fd) != events:
+                (self.selector.modify if fd in self.waited else self.selector.register)(fd, events)
+        self.waited = wanted
+
+    def timeout(self) -> Optional[float]:
+        if self.stopped or self.how:
+            if self.person and self.person.pending and not self.closing:
+                return None  # a slow reader; it will take it or be gone
+            return max(0.0, self.settled_at - time.monotonic())
+        deadline = self.guard.call("deadline")
+        if deadline is None or (self.program is not None and self.program.pending):
+            return None  # in the second case the tick comes when the program has read
+        due = max(deadline, self.keys.clear_at(), self.ticked_at + TICK_S)
+        return max(0.0, due - time.monotonic())
+
+    def tick(self, now: float) -> None:
+        deadline = self.guard.call("deadline")
+        if deadline is None or self.program is None or self.program.pending:
+            return
+        if now < max(deadline, self.keys.clear_at(), self.ticked_at + TICK_S):
+            return
+        self.ticked_at = now
+        typed = self.guard.call("tick", now)
+        if isinstance(typed, bytes) and typed:
+            self.program.put(typed)
+            self.to_program()
+
+    # -- bytes --
+
+    def pump(self, told: set, room: set, now: float) -> None:
+        if self.child.fd in told and self.program is not None:
+            self.from_program(now)
+        if self.stdin is not None and self.stdin in told:
+            self.from_person(now)
+        if self.child.fd in room:
+            self.to_program()
+        if self.person and self.person.fd in room:
+            self.to_person()
+
+    def from_program(self, now: float) -> None:
+        try:
+            data = flow.drained(self.child.fd)
+        except flow.Gone:
+            self.program = None  # its status comes with SIGCHLD
+            return
+        if not data:
+            return
+        if self.how:
+            self.left -= len(data)
+        self.settled_at = max(self.settled_at, now + SETTLE_S)
+        self.modes.feed(data)
+        self.guard.call("on_output", data, now)
+        if self.person:
+            self.person.put(data)
+            self.to_person()
+
+    def from_person(self, now: float) -> None:
+        assert self.stdin is not None
+        try:
+            data = os.read(self.stdin, flow.READ)
+        except BlockingIOError:
+            return  # someone else who shares this terminal was quicker
+        except OSError:
+            data = b""
+        if not data:
+            self.end_of_input()
+            return
+        self.last = data[-1:]
+        self.keys.feed(data, now)
+        self.guard.call("on_input", data, now)
+        if self.program is not None:
+            self.program.put(data)
+            self.to_program()
+
+    def end_of_input(self) -> None:
+        if self.terminal and self.terminal.fd == self.stdin:
+            self.close_group(signal.SIGHUP)
+        elif self.program is not None and tty.reads_lines(self.child.fd):
+            # Ctrl-D ends the input at the start of a line, elsewhere it only sends the line.
+            self.program.put(b"\x04" if self.last in (b"", b"\n", b"\r") else b"\x04\x04")
+            self.to_program()
+        self.stdin = None
+
+    def to_program(self) -> None:
+        if self.program is not None:
+            try:
+                self.program.push()
+            except flow.Gone:
+                self.program = None
+
+    def to_person(self) -> None:
+        if self.person:
+            try:
+                self.person.push()
+            except flow.Gone:
+                self.lose_person()
+
+    def lose_person(self) -> None:
+        """Nobody sees the program any more: it ends, and what it still writes goes nowhere."""
+        if self.person:
+            os.close(self.person.fd)
+        self.person = self.stdin = None
+        self.close_group(signal.SIGHUP)
+
+    def shown(self, told: set, now: float) -> bool:
+        """Whether the person has got all that the program wrote before it stopped or ended."""
+        if self.closing and self.how:
+            return True  # a frozen terminal must not hold up the end of its own session
+        if self.person and self.person.pending:
+            return False
+        if self.program is None or self.left <= 0:
+            return True
+        return self.child.fd not in told and now >= self.settled_at
+
+    # -- signals --
+
+    def hear(self) -> None:
+        heard = set(os.read(self.signals, 4096))
+        for number in heard.intersection((signal.SIGHUP, signal.SIGTERM)):
+            self.close_group(number)
+        for number in heard.intersection(SENT_ON):
+            self.send(self.child.pid, number)
+        if signal.SIGTSTP in heard:
+            self.send(-self.child.pid, signal.SIGTSTP)
+        if heard & {signal.SIGCONT, signal.SIGWINCH} and self.terminal:
+            if signal.SIGCONT in heard and self.how is None:
+                tty.set_modes(self.terminal.fd, self.terminal.raw)
+            self.resize(self.terminal.fd)
+        if signal.SIGCHLD in heard:
+            self.look()
+
+    def look(self) -> None:
+        if self.how is not None:
+            return
+        pid, status = os.waitpid(self.child.keeper, os.WNOHANG | os.WUNTRACED)
+        if not pid:
+            return
+        self.how = spawn.ending(status)
+        self.stopped = self.how is None
+        self.settled_at = time.monotonic() + SETTLE_S
+
+    def send(self, pid: int, number: int) -> None:
+        if self.how is None:  # the keeper keeps the program's id from being reused
+            try:
+                os.kill(pid, number)
+            except (ProcessLookupError, PermissionError):
+                pass
+
+    def close_group(self, number: int) -> None:
+        """The keeper ends the program and all of its group; a stopped keeper hears it too."""
+        self.send(self.child.keeper, number)
+        self.send(self.child.keeper, signal.SIGCONT)
+        self.stopped = False
+        self.closing = True
+
+    def resize(self, fd: int) -> None:
+        size = tty.size(fd)
+        if self.program is not None:
+            spawn.resize(self.child.fd, size.cols, size.rows)
+        self.guard.call("on_resize", size.cols, size.rows)
+
+    def suspend(self) -> None:
+        """The program was suspended: so are we and all of our job, till the shell continues us."""
+        self.stopped = False
+        if self.terminal:
+            tty.set_modes(self.terminal.fd, self.terminal.sane)
+            handler = signal.signal(signal.SIGTSTP, signal.SIG_DFL)
+            # Where no shell could continue us the kernel ignores this, and we go straight on.
+            os.killpg(0, signal.SIGTSTP)
+            signal.signal(signal.SIGTSTP, handler)
+            tty.set_modes(self.terminal.fd, self.terminal.raw)
+            self.resize(self.terminal.fd)
+        self.send(self.child.keeper, signal.SIGCONT)
+
+    def close(self) -> None:
+        """The terminal is the person's again."""
+        self.selector.close()
+        if self.person:
+            if isinstance(self.how, spawn.Killed):
+                self.person.put(self.modes.undo())
+                self.to_person()
+        if self.person:
+            os.close(self.person.fd)
+        if self.terminal:
+            tty.set_modes(self.terminal.fd, self.terminal.sane)
+        os.close(self.child.fd)

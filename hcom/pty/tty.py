@@ -1,0 +1,84 @@
+"""The person's terminal: raw while the program has it, as it was at every way out."""
+
+import fcntl
+import os
+import select
+import struct
+import termios
+from typing import NamedTuple, Optional
+
+from .spawn import Tty
+
+# For a terminal that does not say (a serial line, `script` in a cron job); what terminfo assumes.
+UNKNOWN_SIZE = (80, 24)
+
+
+class Size(NamedTuple):
+    cols: int
+    rows: int
+
+
+def size(fd: int) -> Size:
+    """The terminal's present size."""
+    try:
+        packed = fcntl.ioctl(fd, termios.TIOCGWINSZ, b"\0" * 8)
+    except OSError:
+        return Size(*UNKNOWN_SIZE)
+    rows, cols, _, _ = struct.unpack("HHHH", packed)
+    return Size(cols or UNKNOWN_SIZE[0], rows or UNKNOWN_SIZE[1])
+
+
+def opened(fd: Optional[int]) -> Optional[Tty]:
+    """The terminal behind `fd` with its modes now and those to set; None when it is none."""
+    if fd is None:
+        return None
+    try:
+        sane = termios.tcgetattr(fd)
+    except termios.error:
+        return None
+    return Tty(fd, sane, _raw(sane))
+
+
+def _raw(sane: list) -> list:
+    """cfmakeraw: every byte through, both ways, as it is."""
+    iflag, oflag, cflag, lflag, ispeed, ospeed, cc = sane
+    iflag &= ~(
+        termios.IGNBRK | termios.BRKINT | termios.PARMRK | termios.ISTRIP
+        | termios.INLCR | termios.IGNCR | termios.ICRNL | termios.IXON
+    )  # fmt: skip
+    lflag &= ~(termios.ECHO | termios.ECHONL | termios.ICANON | termios.ISIG | termios.IEXTEN)
+    cflag = (cflag & ~(termios.CSIZE | termios.PARENB)) | termios.CS8
+    cc = list(cc)
+    cc[termios.VMIN], cc[termios.VTIME] = 1, 0  # as integers they read back the same
+    return [iflag, oflag & ~termios.OPOST, cflag, lflag, ispeed, ospeed, cc]
+
+
+def set_modes(fd: int, modes: list) -> None:
+    """The terminal has those modes, unless it is gone; what was already written is drawn first."""
+    try:
+        termios.tcsetattr(fd, termios.TCSADRAIN, modes)
+    except termios.error:
+        pass  # closed with its window: there is nothing left to put right
+
+
+def reads_lines(fd: int) -> bool:
+    """Whether the program on the pty `fd` reads lines: only then does an end of input exist."""
+    try:
+        return bool(termios.tcgetattr(fd)[3] & termios.ICANON)
+    except termios.error:
+        return False
+
+
+def writable(fd: int) -> tuple[int, int]:
+    """A descriptor for the same file and how much may be written at once without waiting.
+
+    A terminal is opened a second time: O_NONBLOCK on `fd` itself would hold for everyone who
+    shares it, the person's shell too, and stay after us.
+    """
+    try:
+        if os.isatty(fd):
+            again = os.open(os.ttyname(fd), os.O_WRONLY | os.O_NONBLOCK | os.O_NOCTTY)
+            return again, 65536
+    except OSError:
+        pass  # no /dev, or the terminal of another user (su)
+    return os.dup(fd), select.PIPE_BUF
