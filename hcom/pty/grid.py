@@ -1,0 +1,158 @@
+"""Rows of cells: what stands where, and how. Writing, erasing and shifting; no cursor, no modes.
+
+Beside them what has no cursor either: looks as SGR sets them, and tab stops.
+"""
+
+import unicodedata
+from functools import lru_cache
+from typing import NamedTuple
+
+DIM = 1
+INVERSE = 2
+# What SGR numbers keep of a look and add to it.
+_LOOKS = {0: (0, 0), 2: (~0, DIM), 7: (~0, INVERSE), 22: (~DIM, 0), 27: (~INVERSE, 0)}
+_TAB = 8
+
+
+class Cell(NamedTuple):
+    """One column: `text` is empty in the right half of a wide character."""
+
+    text: str
+    dim: bool
+    inverse: bool
+
+
+@lru_cache(maxsize=4096)
+def width(char: str) -> int:
+    """The columns a terminal gives the character: 0, 1 or 2."""
+    if char == "\u00ad":
+        return 1  # a soft hyphen is format to Unicode and visible to terminals
+    if unicodedata.combining(char) or unicodedata.category(char) in ("Mn", "Me", "Cf"):
+        return 0
+    return 2 if unicodedata.east_asian_width(char) in "WF" else 1
+
+
+class Row:
+    """`text` and `look` have one entry a column and stay of that length."""
+
+    __slots__ = ("text", "look")
+
+    def __init__(self, cols: int) -> None:
+        self.text = [" "] * cols
+        self.look = bytearray(cols)
+
+    def put(self, x: int, text: "str | list[str]", look: int) -> None:
+        """`text`, one entry a column, stands from `x`; a wide character cut in two is gone."""
+        end = x + len(text)
+        self._split(x)
+        self._split(end)
+        self.text[x:end] = text
+        self.look[x:end] = bytes((look,)) * len(text)
+
+    def _split(self, x: int) -> None:
+        if 0 < x < len(self.text) and not self.text[x]:
+            self.text[x - 1] = self.text[x] = " "
+
+    def join(self, x: int, mark: str) -> None:
+        """The combining `mark` stands on the character at `x`."""
+        if x and not self.text[x]:
+            x -= 1
+        if len(self.text[x]) < 16:  # junk may hold thousands
+            self.text[x] += mark
+
+    def erase(self, x: int, end: int) -> None:
+        self.put(x, " " * (min(end, len(self.text)) - x), 0)
+
+    def insert(self, x: int, count: int) -> None:
+        cols = len(self.text)
+        count = min(count, cols - x)
+        self._split(x)
+        self._split(cols - count)
+        self.text[x:] = [" "] * count + self.text[x : cols - count]
+        self.look[x:] = bytes(count) + self.look[x : cols - count]
+
+    def delete(self, x: int, count: int) -> None:
+        cols = len(self.text)
+        count = min(count, cols - x)
+        self._split(x)
+        self._split(x + count)
+        self.text[x:] = self.text[x + count :] + [" "] * count
+        self.look[x:] = self.look[x + count :] + bytes(count)
+
+    def resize(self, cols: int) -> None:
+        self._split(cols)
+        self.text = (self.text + [" "] * cols)[:cols]
+        self.look = (self.look + bytes(cols))[:cols]
+
+
+class Grid:
+    """The rows of one screen."""
+
+    def __init__(self, cols: int, rows: int) -> None:
+        self.cols = cols
+        self.rows = [Row(cols) for _ in range(rows)]
+
+    def scroll_up(self, top: int, end: int, count: int) -> None:
+        """Rows [top, end) move up by `count`; empty ones follow."""
+        count = min(count, end - top)
+        self.rows[top:end] = self.rows[top + count : end] + self._empty(count)
+
+    def scroll_down(self, top: int, end: int, count: int) -> None:
+        count = min(count, end - top)
+        self.rows[top:end] = self._empty(count) + self.rows[top : end - count]
+
+    def _empty(self, count: int) -> list[Row]:
+        return [Row(self.cols) for _ in range(count)]
+
+    def erase(self, top: int, end: int) -> None:
+        self.rows[top:end] = self._empty(len(self.rows[top:end]))
+
+    def resize(self, cols: int, rows: int, y: int) -> int:
+        """The new size, without reflow: the client draws anew. Answers the cursor's new row."""
+        self.cols = cols
+        for row in self.rows:
+            row.resize(cols)
+        above = max(0, y - rows + 1)  # what a terminal would move into its scrollback
+        self.rows = self.rows[above : above + rows]
+        self.rows += self._empty(rows - len(self.rows))
+        return y - above
+
+
+def styled(look: int, numbers: list[int]) -> int:
+    """The look after SGR `numbers`."""
+    at = 0
+    while at < len(numbers):
+        number = numbers[at]
+        if number in (38, 48, 58):  # a colour: 5 and one number, or 2 and three
+            kind = numbers[at + 1] if at + 1 < len(numbers) else 0
+            at += {5: 2, 2: 4}.get(kind, 0)
+        elif number in _LOOKS:
+            keep, add = _LOOKS[number]
+            look = look & keep | add
+        at += 1
+    return look
+
+
+class Tabs:
+    """Tab stops, one every eight columns at first."""
+
+    def __init__(self) -> None:
+        self._stops = set(range(_TAB, 1024, _TAB))  # no terminal is wider
+
+    def add(self, x: int) -> None:
+        self._stops.add(x)
+
+    def clear(self, x: int, kind: int) -> None:
+        """By the number of TBC: 0 the one at `x`, 3 all."""
+        if kind == 3:
+            self._stops.clear()
+        elif kind == 0:
+            self._stops.discard(x)
+
+    def after(self, x: int, count: int, cols: int) -> int:
+        stops = sorted(stop for stop in self._stops if x < stop < cols)
+        return stops[count - 1] if count <= len(stops) else cols - 1
+
+    def before(self, x: int, count: int) -> int:
+        stops = sorted((stop for stop in self._stops if stop < x), reverse=True)
+        return stops[count - 1] if count <= len(stops) else 0

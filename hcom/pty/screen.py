@@ -1,0 +1,396 @@
+"""What a person sees: a terminal's screen as a model, fed with a program's output.
+
+Pure: no descriptor, no clock. As much of xterm as clients use; colours and links are not kept.
+Any bytes are taken.
+"""
+
+from typing import Callable, NamedTuple
+
+from .grid import DIM, INVERSE, Cell, Grid, Tabs, styled, width
+from .parse import Parser
+
+# Titles and notes come from a program; none that means something to us is longer.
+_LONGEST = 4096
+# A person would not read more, and nobody may look for hours.
+_NOTES = 64
+# DEC special graphics, which ncurses draws its lines with: ` to ~.
+_LINES = dict(zip(range(0x60, 0x7F), "◆▒␉␌␍␊°±␤␋┘┐┌└┼⎺⎻─⎼⎽├┤┴┬│≤≥π≠£·"))
+
+
+class _Saved(NamedTuple):
+    x: int = 0
+    y: int = 0
+    look: int = 0
+    origin: bool = False
+    charset: int = 0
+    charsets: tuple[bool, bool] = (False, False)
+
+
+class Screen:
+    """A terminal of `cols` by `rows`.
+
+    `title` by OSC 0 or 2; `state` by OSC 7501 (Codex: `state=idle:app=codex`); `notes` the texts
+    of OSC 9 and 777, oldest first; `unknown` while what was on the screen has been lost (`lose`).
+    """
+
+    def __init__(self, cols: int, rows: int) -> None:
+        self.cols, self.rows = max(1, cols), max(1, rows)
+        self.title = self.state = ""
+        self.notes: list[str] = []
+        self._parser = Parser(self)
+        self._reset()
+
+    def _reset(self) -> None:
+        self._main = self._grid = Grid(self.cols, self.rows)
+        self.alternate = False
+        self.hidden = False  # the cursor
+        self._saved = {False: _Saved(), True: _Saved()}  # of the main and the alternate screen
+        self._tabs = Tabs()
+        self._last = ""  # for REP
+        self._grid_lost = self._main_lost = self._cursor_lost = False
+        self._feeds_left = 0
+        self._soft_reset()
+        self._x = self._y = 0
+
+    def _soft_reset(self) -> None:
+        self._wrapping = False  # the cursor stands behind the last column
+        self._look = 0
+        self._top, self._end = 0, self.rows
+        self._autowrap = True
+        self._origin = self._inserting = False
+        self._charset, self._charsets = 0, (False, False)
+
+    # -- what one looks at --
+
+    def feed(self, data: bytes) -> None:
+        """The program wrote `data`."""
+        self._parser.feed(data)
+
+    def lines(self) -> list[str]:
+        """The rows as text, without what is blank at their ends."""
+        return ["".join(row.text).rstrip() for row in self._grid.rows]
+
+    def cells(self, y: int) -> list[Cell]:
+        """Row `y`, column by column."""
+        row = self._grid.rows[y]
+        return [Cell(t, bool(k & DIM), bool(k & INVERSE)) for t, k in zip(row.text, row.look)]
+
+    @property
+    def cursor(self) -> tuple[int, int]:
+        """(column, row), from 0."""
+        return self._x, self._y
+
+    @property
+    def unknown(self) -> bool:
+        return self._grid_lost or self._cursor_lost
+
+    def resize(self, cols: int, rows: int) -> None:
+        """The terminal has a new size; nothing is reflowed."""
+        self.cols, self.rows = max(1, cols), max(1, rows)
+        y = self._grid.resize(self.cols, self.rows, self._y)
+        if self._grid is not self._main:
+            self._main.resize(self.cols, self.rows, self._saved[False].y)
+        self._top, self._end = 0, self.rows
+        self._x, self._y = min(self._x, self.cols - 1), y
+        self._wrapping = False
+
+    def lose(self) -> None:
+        """Output was skipped: `unknown` until the program draws all anew, or scrolls all away."""
+        self._parser.restart()
+        self._soft_reset()
+        self._grid_lost = self._cursor_lost = True
+        # That many line feeds bring the cursor to the bottom and then everything out of sight.
+        self._feeds_left = 2 * self.rows
+
+    # -- text --
+
+    def text(self, text: str) -> None:
+        if self._charsets[self._charset]:
+            text = text.translate(_LINES)
+        self._last = text[-1]
+        if not self._inserting and (text.isascii() or set(map(width, text)) == {1}):
+            self._narrow(text)
+            return
+        for char in text:
+            self._wide(char)
+
+    def _narrow(self, text: str) -> None:
+        while text:
+            self._wrap()
+            room = self.cols - self._x
+            if not self._autowrap and len(text) > room:
+                text = text[: room - 1] + text[-1]  # the rest overwrites the last column
+            piece, text = text[:room], text[room:]
+            self._grid.rows[self._y].put(self._x, piece, self._look)
+            self._advance(len(piece))
+
+    def _wide(self, char: str) -> None:
+        columns = width(char)
+        row = self._grid.rows[self._y]
+        if not columns:
+            row.join(self._x if self._wrapping else max(0, self._x - 1), char)
+            return
+        if columns == 2 and self._x == self.cols - 1 and self._autowrap:
+            self._wrapping = True
+        self._wrap()
+        row = self._grid.rows[self._y]
+        columns = min(columns, self.cols)
+        self._x = min(self._x, self.cols - columns)
+        if self._inserting:
+            row.insert(self._x, columns)
+        row.put(self._x, [char] + [""] * (columns - 1), self._look)
+        self._advance(columns)
+
+    def _wrap(self) -> None:
+        if self._wrapping:
+            self._x = 0
+            self._feed_line()
+
+    def _advance(self, columns: int) -> None:
+        self._x += columns
+        self._wrapping = self._x >= self.cols and self._autowrap
+        self._x = min(self._x, self.cols - 1)
+
+    # -- controls --
+
+    def control(self, char: str) -> None:
+        if char in "\n\v\f":
+            self._feed_line()
+        elif char == "\r":
+            self._x, self._wrapping = 0, False
+        elif char == "\b":
+            self._x, self._wrapping = max(0, self._x - 1), False
+        elif char == "\t":
+            self._column(self._tabs.after(self._x, 1, self.cols))
+        elif char in "\x0e\x0f":
+            self._charset = int(char == "\x0e")
+
+    def _feed_line(self) -> None:
+        self._wrapping = False
+        if self._y == self._end - 1:
+            self._grid.scroll_up(self._top, self._end, 1)
+        elif self._y < self.rows - 1:
+            self._y += 1
+        if self._feeds_left and self._end - self._top == self.rows:
+            self._feeds_left -= 1
+            if self._feeds_left == self.rows:
+                self._y = self.rows - 1
+            elif not self._feeds_left:
+                self._grid_lost = self._cursor_lost = False
+
+    def _feed_back(self) -> None:
+        self._wrapping = False
+        if self._y == self._top:
+            self._grid.scroll_down(self._top, self._end, 1)
+        else:
+            self._y = max(0, self._y - 1)
+
+    # -- sequences --
+
+    def escape(self, between: str, final: str) -> None:
+        if between in ("(", ")"):
+            charsets = list(self._charsets)
+            charsets[between == ")"] = final == "0"
+            self._charsets = (charsets[0], charsets[1])
+        elif between == "#" and final == "8":
+            for row in self._grid.rows:
+                row.put(0, "E" * self.cols, 0)
+        elif not between:
+            act = _ESCAPES.get(final)
+            if act:
+                act(self)
+
+    def csi(self, params: str, between: str, final: str) -> None:
+        private = params[:1] if params[:1] in ("<", "=", ">", "?") else ""
+        act = _SEQUENCES.get(private + between + final)
+        if act is None:
+            return
+        numbers = []
+        for param in params[len(private) :].split(";"):
+            first = param.split(":")[0]
+            # int() of a long digit string is slow, and refused from 4300 digits on.
+            numbers.append(min(int(first[:6]), 65535) if first.isdigit() else 0)
+        act(self, numbers)
+
+    def osc(self, text: str) -> None:
+        code, _, rest = text[:_LONGEST].partition(";")
+        if code in ("0", "2"):
+            self.title = rest
+        elif code == "7501":
+            self.state = rest
+        elif code in ("9", "777"):
+            self.notes = [*self.notes[1 - _NOTES :], rest]
+
+    # -- the cursor --
+
+    def _at(self, x: int, y: int) -> None:
+        self._x = max(0, min(x, self.cols - 1))
+        self._y = max(0, min(y, self.rows - 1))
+        self._wrapping = False
+
+    def _column(self, x: int) -> None:
+        self._at(x, self._y)
+
+    def _by(self, x: int, y: int) -> None:
+        """Relative moves stop at the region's edge if they begin inside it."""
+        top = self._top if self._y >= self._top else 0
+        end = self._end if self._y < self._end else self.rows
+        if y < 0 and self._feeds_left:
+            self._feeds_left = 2 * self.rows
+        self._at(self._x + x, max(top, min(self._y + y, end - 1)))
+
+    def _go(self, x: int, y: int) -> None:
+        self._cursor_lost = False
+        self._feeds_left = 2 * self.rows if self._grid_lost else 0
+        if self._origin:
+            y = min(y + self._top, self._end - 1)
+        self._at(x, y)
+
+    def _save(self) -> None:
+        self._saved[self.alternate] = _Saved(
+            self._x, self._y, self._look, self._origin, self._charset, self._charsets
+        )
+
+    def _restore(self) -> None:
+        saved = self._saved[self.alternate]
+        self._at(saved.x, saved.y)
+        self._look, self._origin = saved.look, saved.origin
+        self._charset, self._charsets = saved.charset, saved.charsets
+
+    # -- erasing, shifting --
+
+    def _erase_line(self, kind: int) -> None:
+        start = self._x if kind == 0 else 0
+        self._grid.rows[self._y].erase(start, self._x + 1 if kind == 1 else self.cols)
+
+    def _erase_screen(self, kind: int) -> None:
+        if kind == 2 or (kind == 0 and self.cursor == (0, 0) and not self._cursor_lost):
+            self._grid.erase(0, self.rows)
+            self._grid_lost = False
+            if not self._cursor_lost:
+                self._feeds_left = 0
+        elif kind < 2:
+            self._erase_line(kind)
+            self._grid.erase(*((self._y + 1, self.rows) if kind == 0 else (0, self._y)))
+
+    def _insert_lines(self, count: int) -> None:
+        if self._top <= self._y < self._end:
+            self._grid.scroll_down(self._y, self._end, count)
+            self._x = 0
+
+    def _delete_lines(self, count: int) -> None:
+        if self._top <= self._y < self._end:
+            self._grid.scroll_up(self._y, self._end, count)
+            self._x = 0
+
+    def _region(self, numbers: list[int]) -> None:
+        top = max(1, numbers[0])
+        end = min((numbers[1] if len(numbers) > 1 else 0) or self.rows, self.rows)
+        if top < end:
+            self._top, self._end = top - 1, end
+            self._go(0, 0)
+
+    # -- modes --
+
+    def _modes(self, numbers: list[int], on: bool) -> None:
+        for number in numbers:
+            if number == 6:
+                self._origin = on
+                self._go(0, 0)
+            elif number == 7:
+                self._autowrap = on
+            elif number == 25:
+                self.hidden = not on
+            elif number == 1048:
+                self._save() if on else self._restore()
+            elif number in (47, 1047, 1049):
+                self._switch(on, number == 1049)
+
+    def _switch(self, on: bool, keeping: bool) -> None:
+        """To the alternate screen, empty, or back to the main one as it was."""
+        if on == self.alternate:
+            return
+        if on:
+            if keeping:
+                self._save()
+            self._grid = Grid(self.cols, self.rows)
+            self._main_lost, self._grid_lost = self._grid_lost, False
+            self.alternate = True
+            return
+        self._grid = self._main
+        self._grid_lost = self._main_lost
+        self.alternate = False
+        if keeping:
+            self._restore()
+
+    def _set(self, numbers: list[int], on: bool) -> None:
+        if 4 in numbers:
+            self._inserting = on
+
+    def _repeat(self, count: int) -> None:
+        if self._last:
+            self.text(self._last * min(count, self.cols * self.rows))
+
+
+_Numbers = list[int]
+
+
+def _count(act: Callable[[Screen, int], None]) -> Callable[[Screen, _Numbers], None]:
+    """For a sequence whose number says how often: none and 0 are 1."""
+    return lambda screen, numbers: act(screen, numbers[0] or 1)
+
+
+def _second(numbers: _Numbers) -> int:
+    return (numbers[1] if len(numbers) > 1 else 0) or 1
+
+
+_ESCAPES: dict[str, Callable[[Screen], None]] = {
+    "7": Screen._save,
+    "8": Screen._restore,
+    "D": Screen._feed_line,
+    "M": Screen._feed_back,
+    "E": lambda s: (s.control("\r"), s._feed_line())[0],
+    "H": lambda s: s._tabs.add(s._x),
+    "c": Screen._reset,
+}
+
+# By private prefix, intermediates and final.
+_SEQUENCES: dict[str, Callable[[Screen, _Numbers], None]] = {
+    "A": _count(lambda s, n: s._by(0, -n)),
+    "B": _count(lambda s, n: s._by(0, n)),
+    "C": _count(lambda s, n: s._by(n, 0)),
+    "D": _count(lambda s, n: s._by(-n, 0)),
+    "a": _count(lambda s, n: s._by(n, 0)),
+    "e": _count(lambda s, n: s._by(0, n)),
+    "E": _count(lambda s, n: s._by(-s._x, n)),
+    "F": _count(lambda s, n: s._by(-s._x, -n)),
+    "G": _count(lambda s, n: s._column(n - 1)),
+    "`": _count(lambda s, n: s._column(n - 1)),
+    "d": lambda s, ns: s._go(s._x, (ns[0] or 1) - 1),
+    "H": lambda s, ns: s._go(_second(ns) - 1, (ns[0] or 1) - 1),
+    "f": lambda s, ns: s._go(_second(ns) - 1, (ns[0] or 1) - 1),
+    "I": _count(lambda s, n: s._column(s._tabs.after(s._x, n, s.cols))),
+    "Z": _count(lambda s, n: s._column(s._tabs.before(s._x, n))),
+    "g": lambda s, ns: s._tabs.clear(s._x, ns[0]),
+    "J": lambda s, ns: s._erase_screen(ns[0]),
+    "?J": lambda s, ns: s._erase_screen(ns[0]),
+    "K": lambda s, ns: s._erase_line(ns[0]),
+    "?K": lambda s, ns: s._erase_line(ns[0]),
+    "X": _count(lambda s, n: s._grid.rows[s._y].erase(s._x, s._x + n)),
+    "@": _count(lambda s, n: s._grid.rows[s._y].insert(s._x, n)),
+    "P": _count(lambda s, n: s._grid.rows[s._y].delete(s._x, n)),
+    "L": _count(Screen._insert_lines),
+    "M": _count(Screen._delete_lines),
+    "S": _count(lambda s, n: s._grid.scroll_up(s._top, s._end, n)),
+    "T": _count(lambda s, n: s._grid.scroll_down(s._top, s._end, n)),
+    "b": _count(Screen._repeat),
+    "r": Screen._region,
+    "m": lambda s, ns: setattr(s, "_look", styled(s._look, ns)),
+    "s": lambda s, ns: s._save(),
+    "u": lambda s, ns: s._restore(),
+    "h": lambda s, ns: s._set(ns, True),
+    "l": lambda s, ns: s._set(ns, False),
+    "?h": lambda s, ns: s._modes(ns, True),
+    "?l": lambda s, ns: s._modes(ns, False),
+    "!p": lambda s, ns: s._soft_reset(),
+}
