@@ -1,0 +1,165 @@
+"""Which preset to use: the one a person named, else the one around us. `choose` is pure.
+
+The innermost multiplexer comes first, because the person looks at that; then the terminal, by the
+variables it sets; then what the platform has.
+"""
+
+import difflib
+import os
+import subprocess
+import sys
+from typing import Callable, Mapping, Sequence
+
+from ..errors import HcomError
+from .preset import Platform, Preset
+from .table import builtin, parse_custom
+
+_ANCESTORS_MAX = 40  # deeper than any real nesting; ends a cycle from a race with pid reuse
+_WHERE = {Platform.LINUX: "Linux", Platform.MACOS: "macOS", Platform.WSL: "WSL"}
+
+
+def choose(
+    setting: str,
+    env: Mapping[str, str],
+    platform: Platform,
+    which: Callable[[str], str | None],
+    table: Mapping[str, Preset] | None = None,
+    ancestors: Sequence[str] = (),
+) -> Preset:
+    """The preset that `setting` (HCOM_TERMINAL) means here.
+
+    `setting` is a preset's name in any case, a command with {script}, or "default" or "" for the
+    surroundings. `table` is what `known` gave. `ancestors` are the command names of our parents,
+    nearest first: they tell which of two nested multiplexers is the inner one; the environment
+    names both. Raises HcomError when the named one can't work here or there is none.
+    """
+    table = builtin(platform) if table is None else table
+    wanted = setting.strip()
+    if wanted.casefold() in ("", "default"):
+        return _around(table, env, platform, which, ancestors)
+    preset = table.get(wanted.casefold())
+    if preset:
+        reason = obstacle(preset, env, platform, which)
+        if reason:
+            raise HcomError(f"terminal {preset.name!r} {reason}",
+                            hint="hcom config terminal default")
+        return preset
+    if wanted.casefold() != "custom" and ("{" in wanted or len(wanted.split()) > 1):
+        return parse_custom(wanted, which)
+    if wanted.casefold() == "custom":
+        raise HcomError("terminal 'custom' needs your command",
+                        hint='hcom config terminal "my-terminal -e bash {script}"')
+    near = difflib.get_close_matches(wanted.casefold(), table, n=1)
+    raise HcomError(f"no terminal {setting!r}" + (f", did you mean {table[near[0]].name!r}"
+                                                  if near else ""),
+                    hint="hcom config terminal --info")
+
+
+def obstacle(
+    preset: Preset,
+    env: Mapping[str, str],
+    platform: Platform,
+    which: Callable[[str], str | None],
+) -> str:
+    """Why `preset` can't open a window here, or ""."""
+    if platform not in preset.platforms:
+        places = sorted(_WHERE[p] for p in preset.platforms)
+        return "is only for " + " and ".join(places)
+    if not which(preset.program):
+        return f"needs {preset.program!r}, which is not installed"
+    if preset.display and platform is not Platform.MACOS and not _display(env):
+        return "needs a display, and neither DISPLAY nor WAYLAND_DISPLAY is set"
+    return ""
+
+
+def _display(env: Mapping[str, str]) -> bool:
+    return bool(env.get("DISPLAY") or env.get("WAYLAND_DISPLAY"))
+
+
+def _around(
+    table: Mapping[str, Preset],
+    env: Mapping[str, str],
+    platform: Platform,
+    which: Callable[[str], str | None],
+    ancestors: Sequence[str],
+) -> Preset:
+    usable = [p for p in table.values() if not obstacle(p, env, platform, which)]
+    multiplexers = [p for p in usable if p.multiplexer and _inside(p, env)]
+    if multiplexers:
+        return _innermost(multiplexers, ancestors)
+    # A terminal started from another inherits its variables, but sets its own TERM and
+    # TERM_PROGRAM: what is matched by value is nearer than what is merely there.
+    for sure in (True, False):
+        for preset in usable:
+            if any(_holds(case, env) for case in preset.inside if _by_value(case) is sure):
+                return preset
+    defaults = sorted((p for p in usable if p.rank), key=lambda p: p.rank)
+    if defaults:
+        return defaults[0]
+    why = "" if _display(env) or platform is Platform.MACOS else ": no display and no multiplexer"
+    raise HcomError(f"no terminal here to open a window in{why}",
+                    hint='use --headless, or hcom config terminal "my-terminal -e bash {script}"')
+
+
+def _inside(preset: Preset, env: Mapping[str, str]) -> bool:
+    return any(_holds(case, env) for case in preset.inside)
+
+
+def _by_value(case: tuple[str, ...]) -> bool:
+    return any("=" in term for term in case)
+
+
+def _holds(case: tuple[str, ...], env: Mapping[str, str]) -> bool:
+    for term in case:
+        name, equals, value = term.partition("=")
+        if not env.get(name) or (equals and env[name] != value):
+            return False
+    return True
+
+
+def _innermost(multiplexers: list[Preset], ancestors: Sequence[str]) -> Preset:
+    for command in ancestors:  # a multiplexer's server is the parent of its panes
+        for preset in multiplexers:
+            if command.casefold().startswith(preset.program):
+                return preset
+    return multiplexers[0]
+
+
+def platform_of(system: str, env: Mapping[str, str], kernel: str) -> Platform:
+    """The platform, from `sys.platform`, the environment and the kernel's release text."""
+    if system == "darwin":
+        return Platform.MACOS
+    if env.get("WSL_DISTRO_NAME") or "microsoft" in kernel.casefold():
+        return Platform.WSL
+    return Platform.LINUX
+
+
+def current_platform() -> Platform:
+    """The platform this process runs on."""
+    return platform_of(sys.platform, os.environ, os.uname().release)
+
+
+def ancestors(pid: int) -> list[str]:
+    """The command names of the parents of process `pid`, nearest first, as far as we may see."""
+    found: list[str] = []
+    parent, _ = _process(pid)
+    while parent > 1 and len(found) < _ANCESTORS_MAX:
+        pid = parent
+        parent, command = _process(pid)
+        if command:
+            found.append(command)
+    return found
+
+
+def _process(pid: int) -> tuple[int, str]:
+    """(parent, command name) of `pid`; (0, "") when it is gone."""
+    try:
+        with open(f"/proc/{pid}/stat", encoding="utf-8", errors="replace") as file:
+            before, _, after = file.read().rpartition(")")  # the name may hold ") "
+        return int(after.split()[1]), before.partition("(")[2]
+    except OSError:
+        if os.path.exists("/proc/self/stat"):
+            return 0, ""
+    line = subprocess.run(["ps", "-o", "ppid=,comm=", "-p", str(pid)], stdin=subprocess.DEVNULL,
+                          capture_output=True, text=True, check=False).stdout.split(None, 1)
+    return (int(line[0]), os.path.basename(line[1].strip())) if len(line) == 2 else (0, "")

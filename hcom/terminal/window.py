@@ -1,0 +1,225 @@
+"""Opens one window, pane or tab and closes exactly that one. Starts processes, decides nothing.
+
+Every wait is bounded, no shell is used, and what a command prints goes to files, not pipes: a
+terminal that stays in the background with our pipe open would hold us up after its opener ended.
+"""
+
+import os
+import re
+import shlex
+import signal
+import subprocess
+import tempfile
+import time
+from typing import IO, Any, Mapping, NamedTuple
+
+from ..errors import HcomError
+from .choice import current_platform
+from .preset import FromScript, FromStdout, Opener, Preset, fill, id_parts
+from .table import builtin
+
+OPEN_S = 15.0  # `open` and osascript first start the application, on a cold disk or with a dialog
+SETTLE_S = 0.4  # "cannot open display" and a wrong option come well within this; a window stays
+CLOSE_S = 5.0
+GRACE_S = 2.0  # from asking a terminal to end to ending it
+_POLL_S = 0.02  # only while a terminal ends, at most GRACE_S long
+_ERROR_CHARS = 500  # a screenful at most of what a failing command said
+
+# Terminals this process started. Held so that they are reaped when they end, not left as zombies.
+_started: list[subprocess.Popen[bytes]] = []
+
+
+class Opened(NamedTuple):
+    """A window that was opened: enough to close it later, from another process."""
+
+    preset: str
+    id: str = ""  # "name=value" words, quoted as in a shell; "" when the window can't be named
+    pid: int | None = None  # of a terminal that stays in the foreground
+
+
+class _Failed(Exception):
+    """The command ended with an error; the text is what it said."""
+
+
+def open_window(
+    preset: Preset,
+    script: str,
+    cwd: str,
+    env: Mapping[str, str],
+    title: str,
+    table: Mapping[str, Preset] | None = None,
+) -> Opened:
+    """`script` runs in a new window of `preset`, or soon will.
+
+    `env` is for the opening command; the window has its own. `table` is what `known` gave.
+    Raises HcomError when the command is missing, fails or hangs.
+    """
+    if not os.path.isdir(cwd):
+        raise HcomError(f"no directory {cwd!r}", hint="cd to a directory that exists")
+    upper = {name: value for name, value in env.items() if name.isupper()}
+    values = {**upper, "script": script, "cwd": cwd, "title": label(title)}
+    try:
+        argv = fill(preset.open, values, preset.escape)
+    except KeyError as error:
+        raise HcomError(f"terminal {preset.name!r} needs {error.args[0]} in the environment",
+                        hint="hcom config terminal default") from None
+    try:
+        if preset.opener is Opener.RETURNS:
+            out = _run(argv, cwd, env, OPEN_S)
+            return Opened(preset.name, _id_from(preset, out, env))
+        return _detached(preset, argv, cwd, env)
+    except _Failed as error:
+        table = builtin(current_platform()) if table is None else table
+        if preset.full and re.search(preset.full.says, str(error)):
+            other = table[preset.full.use.casefold()]
+            return open_window(other._replace(full=None), script, cwd, env, title, table)
+        raise HcomError(f"terminal {preset.name!r} did not open: {error}",
+                        hint="hcom config terminal --info") from None
+
+
+def with_reported(opened: Opened, preset: Preset, env: Mapping[str, str]) -> Opened:
+    """`opened` with the id that the launched script finds in its own environment `env`."""
+    if not isinstance(preset.id, FromScript):
+        return opened
+    parts = {name: env[name] for name in preset.id.variables if env.get(name)}
+    return opened._replace(id=_joined({**_parts(opened.id), **parts}))
+
+
+def close_window(
+    opened: Opened, env: Mapping[str, str], table: Mapping[str, Preset] | None = None
+) -> None:
+    """The window of `opened` is gone, and no other. One that was gone already is no error.
+
+    A window that can't be named is left to close with its process. Raises HcomError when the
+    closing command fails.
+    """
+    table = builtin(current_platform()) if table is None else table
+    preset = table.get(opened.preset.casefold())
+    if preset is None:  # a custom command, or a preset since removed
+        return
+    parts = _parts(opened.id)
+    if preset.opener is Opener.WINDOW and opened.pid:
+        _end(opened.pid, parts.get("born", ""))
+        return
+    # Half an id could name another window: pane 5 of whichever terminal answers us now.
+    if not preset.close or not id_parts(preset) <= parts.keys():
+        return
+    where = {name: value for name, value in parts.items() if name.isupper()}
+    try:
+        _run(fill(preset.close, parts), "/", {**env, **where}, CLOSE_S)
+    except _Failed as error:
+        if not preset.gone or not re.search(preset.gone, str(error), re.I):
+            raise HcomError(f"terminal {preset.name!r} did not close: {error}") from None
+
+
+def label(title: str) -> str:
+    """`title` without anything a terminal could take for an option, a format or a separator."""
+    safe = "".join(c if c.isalnum() or c in " -_.:@+/" else "-" for c in title).strip()
+    return safe.lstrip("-").strip() or "hcom"
+
+
+def _id_from(preset: Preset, out: str, env: Mapping[str, str]) -> str:
+    parts = {name: env[name] for name in preset.keep if env.get(name)}
+    if isinstance(preset.id, FromStdout):
+        match = re.search(preset.id.pattern, out)
+        if not match:  # the window is there all the same; it closes when its process ends
+            return ""
+        parts.update(match.groupdict(""))
+    return _joined(parts)
+
+
+def _joined(parts: Mapping[str, str]) -> str:
+    return shlex.join(f"{name}={value}" for name, value in parts.items())
+
+
+def _parts(ident: str) -> dict[str, str]:
+    return dict(word.split("=", 1) for word in shlex.split(ident) if "=" in word)
+
+
+def _start(argv: list[str], env: Mapping[str, str], **how: Any) -> "subprocess.Popen[bytes]":
+    _started[:] = [process for process in _started if process.poll() is None]
+    try:
+        return subprocess.Popen(argv, env=dict(env), stdin=subprocess.DEVNULL, **how)
+    except OSError as error:
+        raise _Failed(f"{argv[0]}: {error.strerror}") from None
+    except ValueError as error:  # a NUL byte in an argument
+        raise _Failed(f"{argv[0]}: {error}") from None
+
+
+def _run(argv: list[str], cwd: str, env: Mapping[str, str], limit: float) -> str:
+    """What `argv` printed. Raises _Failed when it ends with an error or not within `limit` s."""
+    with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
+        # In our own session: `kitten @` without a socket speaks through the controlling terminal.
+        process = _start(argv, env, cwd=cwd, stdout=out, stderr=err)
+        try:
+            status = process.wait(limit)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+            raise _Failed(f"{argv[0]} did not return within {limit:g} s" +
+                          _said(err, ": ")) from None
+        except BaseException:  # Ctrl-C: leave no opener behind
+            process.kill()
+            process.wait()
+            raise
+        if status:
+            raise _Failed(_said(err) or _said(out) or f"{argv[0]} ended with status {status}")
+        return _text(out)
+
+
+def _detached(preset: Preset, argv: list[str], cwd: str, env: Mapping[str, str]) -> Opened:
+    """The terminal runs in a session of its own, unless it handed over to another and ended."""
+    with tempfile.TemporaryFile() as err:
+        process = _start(argv, env, cwd=cwd, stdout=err, stderr=err, start_new_session=True)
+        try:
+            status = process.wait(SETTLE_S)
+        except subprocess.TimeoutExpired:
+            _started.append(process)
+            parts = {name: env[name] for name in preset.keep if env.get(name)}
+            return Opened(preset.name, _joined({**parts, "born": _born(process.pid)}), process.pid)
+        if status:
+            raise _Failed(_said(err) or f"{argv[0]} ended with status {status}")
+        return Opened(preset.name)
+
+
+def _text(file: IO[bytes]) -> str:
+    file.seek(0)
+    return file.read(100_000).decode("utf-8", "replace")
+
+
+def _said(file: IO[bytes], before: str = "") -> str:
+    words = " ".join(_text(file).split())  # one line, and no control character of theirs reaches us
+    shown = "".join(c for c in words if c.isprintable())[-_ERROR_CHARS:]
+    return before + shown if shown else ""
+
+
+def _end(pid: int, born: str) -> None:
+    """The terminal `pid` has ended, if it is still the one that was born then."""
+    for number in (signal.SIGTERM, signal.SIGKILL):
+        if not born or _born(pid) != born:
+            return
+        try:
+            os.killpg(pid, number)  # it leads its own session; a wrapper's child belongs to it
+        except ProcessLookupError:
+            return
+        except PermissionError as error:
+            raise HcomError(f"cannot end the terminal with pid {pid}: {error.strerror}") from None
+        limit = time.monotonic() + GRACE_S
+        while _born(pid) == born and time.monotonic() < limit:
+            time.sleep(_POLL_S)
+
+
+def _born(pid: int) -> str:
+    """When process `pid` started, in the system's own words; "" when it is gone or a zombie."""
+    try:
+        with open(f"/proc/{pid}/stat", encoding="utf-8", errors="replace") as file:
+            fields = file.read().rpartition(")")[2].split()
+        return "" if fields[0] in "ZX" else fields[19]  # proc(5): state, and starttime, field 22
+    except OSError:
+        if os.path.exists("/proc/self/stat"):
+            return ""
+    # The C locale, so that the same moment reads the same in every process that asks.
+    shown = subprocess.run(["ps", "-o", "stat=,lstart=", "-p", str(pid)], capture_output=True,
+                           stdin=subprocess.DEVNULL, text=True, check=False,
+                           env={**os.environ, "LC_ALL": "C"}).stdout.split(None, 1)
+    return "" if len(shown) < 2 or shown[0].startswith("Z") else " ".join(shown[1].split())
