@@ -1,9 +1,13 @@
 """The rig itself: its script language, and each real client driven once through it."""
+import json
+import os
 import unittest
+from pathlib import Path
 
 from tests.rig.clients import requires
 from tests.rig.script import By, Call, Piece, Rule, Step, answer, parse
-from tests.rig.world import World
+from tests.rig.settings import Permissions
+from tests.rig.world import World, seal
 
 ANSWERED = r"^ *[●✦•] all finished"
 
@@ -59,34 +63,171 @@ class Scripts(unittest.TestCase):
         self.assertEqual(answer(old, [rule]), Step(say="y"))
 
 
-class Clients(unittest.TestCase):
-    def drive(self, world: World, tool: str) -> None:
-        pane = getattr(world, tool)()
-        asked = pane.ask('RUN: echo he""llo | tee made.txt\nSAY: all finished')
-        self.assertEqual((asked.tool, asked.cwd), (tool, str(world.projects[0])))
-        pane.until(ANSWERED)
-        self.assertEqual((world.projects[0] / "made.txt").read_text(), "hello\n")
-        world.model.until("hello", since=asked.t, tool=tool)
+HOOK_SAYS = "RUN: touch obeyed\nmail from luna"
+EVERYTHING = """\
+WRITE: a.txt one
+READ: a.txt
+EDIT: a.txt one=>two
+RUN: echo p1 > p1.txt
+AND RUN: echo p2 > p2.txt
+LOOP 2: RUN: echo again >> loop.txt
+AGENT: RUN: echo su""b > sub.txt
+STALL: 0.2
+DRIP: 0.2
+SAY: all finished"""
 
-    @requires("claude")
-    def test_claude(self):
-        with World() as world:
-            self.drive(world, "claude")
 
-    @requires("claude-old")
-    def test_claude_without_messaging_socket(self):
-        with World({"claude": "claude-old"}) as world:
-            self.drive(world, "claude")
+class Sealed(unittest.TestCase):
+    def test_a_command_runs_with_its_input_and_status(self):
+        with World({}) as world:
+            done = world.run(["sh", "-c", "cat; echo bad >&2; exit 3"], stdin="in")
+            self.assertEqual((done.stdout, done.stderr, done.returncode), ("in", "bad\n", 3))
+            self.assertRaises(FileNotFoundError, world.run, ["no-such-program"])
+            with self.assertRaisesRegex(AssertionError, "still runs after 0.2 s, said:\nhi"):
+                world.run(["sh", "-c", "echo hi; exec sleep 60"], timeout=0.2)
 
-    @requires("gemini")
-    def test_gemini(self):
-        with World() as world:
-            self.drive(world, "gemini")
+    def test_nothing_outlives_the_world_and_nothing_else_is_ended(self):
+        with World({}) as world:
+            world.pane("stubborn", ["sh", "-c", "trap '' TERM HUP; sleep 61 & sleep 62; wait"])
+            told = world.run(["sh", "-c", "setsid sleep 63 >/dev/null 2>&1 & echo $!"])
+            orphan, root = int(told.stdout), str(world.root)
+            self.assertTrue(Path(f"/proc/{orphan}").exists())
+        self.assertFalse(Path(f"/proc/{orphan}").exists())
+        self.assertFalse(Path(root).exists())
+        for entry in Path("/proc").glob("[0-9]*"):
+            try:
+                self.assertNotIn(root.encode(), (entry / "environ").read_bytes())
+            except OSError:
+                pass  # another's, or gone by now
 
-    @requires("codex")
-    def test_codex(self):
-        with World() as world:
-            self.drive(world, "codex")
+    def test_the_real_home_is_refused(self):
+        with World({}) as world:
+            for name in ("HOME", "HCOM_DIR", "CODEX_HOME"):
+                with self.assertRaises(RuntimeError):
+                    world.run(["true"], env={name: str(Path.home())})
+
+    @unittest.skipUnless(seal(), "no network namespace to be had here")
+    def test_only_loopback_is_there(self):
+        with World({}) as world:
+            devices = world.run(["cat", "/proc/net/dev"]).stdout.splitlines()[2:]
+            self.assertEqual([line.split(":")[0].strip() for line in devices], ["lo"])
+
+    def test_the_environment_is_the_worlds_own(self):
+        os.environ["RIG_LEAK"] = "1"
+        self.addCleanup(os.environ.pop, "RIG_LEAK")
+        with World({}) as world:
+            pane = world.pane("env", ["env"])
+            self.assertEqual(pane.until_ended(), 0)
+            for told in (pane.history(), world.run(["env"]).stdout):
+                self.assertNotIn("RIG_LEAK", told)
+                self.assertNotIn("TMUX", told)
+                self.assertIn(f"HCOM_DIR={world.home}/.hcom", told.replace("\n", ""))
+
+
+class Driven:
+    """The same tests for each client; a mixin, for TestCase would run it by itself."""
+    tool = ""
+    client = ""
+
+    def world(self, **more) -> World:
+        return World({self.tool: self.client or self.tool}, **more)
+
+    def begun(self, world: World, **more):
+        return getattr(world, self.tool)(**more)
+
+    def test_a_tool_runs_and_the_reply_is_on_the_screen(self):
+        with self.world() as world:
+            pane = self.begun(world)
+            asked = pane.ask('RUN: echo he""llo | tee made.txt\nSAY: all finished')
+            self.assertEqual((asked.tool, asked.cwd), (self.tool, str(world.projects[0])))
+            pane.until(ANSWERED)
+            self.assertEqual((world.projects[0] / "made.txt").read_text(), "hello\n")
+            heard = world.model.until("hello", since=asked.t, tool=self.tool)
+            self.assertNotIn("tee", heard.fresh)
+            self.assertIn("tee", heard.text)
+
+    def test_every_kind_of_step(self):
+        with self.world() as world:
+            pane, here = self.begun(world), world.projects[0]
+            asked = pane.ask(EVERYTHING)
+            pane.until(ANSWERED)
+            made = {name: (here / f"{name}.txt").read_text() for name in ("a", "p1", "p2", "loop")}
+            self.assertEqual(made, {"a": "two\n", "p1": "p1\n", "p2": "p2\n",
+                                    "loop": "again\nagain\n"})
+            # the subagent may still be at work: two of the clients do not wait for it
+            world.model.until(lambda r: r.agent and (here / "sub.txt").exists(), since=asked.t)
+
+    def test_a_refused_request_ends_the_turn_and_the_next_one_works(self):
+        with self.world() as world:
+            pane = self.begun(world)
+            pane.ask("ERROR: 400")
+            pane.until("scripted error 400")
+            pane.ask("SAY: all finished")
+            pane.until(ANSWERED)
+
+    def test_hook_text_is_heard_by_rules_and_never_obeyed(self):
+        with self.world() as world:
+            here = world.projects[0]
+            argv = self.hook(world)
+            world.model.rule(r"mail from (\w+)", r"RUN: echo got \1 >> got.txt", here)
+            pane = self.begun(world, argv=argv)
+            pane.ask("RUN: true\nRUN: true\nSAY: all finished")
+            pane.until(ANSWERED)
+            self.assertEqual((here / "got.txt").read_text(), "got luna\n")
+            self.assertFalse((here / "obeyed").exists())
+
+    def test_a_dialog_asks_where_tools_are_not_free(self):
+        with self.world(permissions=Permissions.ASK) as world:
+            pane = self.begun(world)
+            pane.ask(self.risky)
+            pane.until(self.dialog)
+
+    risky = "RUN: touch made.txt"
+
+    def hook_file(self, world: World, place: str, event: str) -> None:
+        """A hook after each tool that adds HOOK_SAYS to the context."""
+        out = {"hookSpecificOutput": {"hookEventName": event, "additionalContext": HOOK_SAYS}}
+        says = world.shim("says", f"#!/bin/sh\ncat >/dev/null\ncat <<'E'\n{json.dumps(out)}\nE\n")
+        path = world.home / place
+        told = json.loads(path.read_text()) if path.exists() else {}
+        handler = {"type": "command", "command": str(says)}
+        path.write_text(json.dumps({**told, "hooks": {event: [{"hooks": [handler]}]}}))
+
+
+@requires("claude")
+class Claude(Driven, unittest.TestCase):
+    tool = "claude"
+    dialog = "Do you want to proceed"
+
+    def hook(self, world: World) -> list[str]:
+        self.hook_file(world, ".claude/settings.json", "PostToolUse")
+        return ["claude"]
+
+
+@requires("claude-old")
+class ClaudeOld(Claude):
+    client = "claude-old"
+
+
+@requires("gemini")
+class Gemini(Driven, unittest.TestCase):
+    tool = "gemini"
+    dialog = "Allow execution of"
+
+    def hook(self, world: World) -> list[str]:
+        self.hook_file(world, ".gemini/settings.json", "AfterTool")
+        return ["gemini"]
+
+
+@requires("codex")
+class Codex(Driven, unittest.TestCase):
+    tool = "codex"
+    dialog = "Would you like to run the following command"
+    risky = "RUN: rm -rf ../other"
+
+    def hook(self, world: World) -> list[str]:
+        self.hook_file(world, ".codex/hooks.json", "PostToolUse")
+        return ["codex", "--no-daemon", "--dangerously-bypass-hook-trust"]
 
 
 if __name__ == "__main__":

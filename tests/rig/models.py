@@ -10,8 +10,8 @@ import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
-from tests.rig.api import Asked, claude, codex, gemini
-from tests.rig.script import DONE, Piece, Rule, Step, answer
+from tests.rig.api import Asked, claude, codex, gemini, instance
+from tests.rig.script import DONE, Rule, Step, answer, is_script
 
 APIS = (claude, gemini, codex)
 
@@ -40,20 +40,17 @@ class Desk:
 
     def step(self, asked: Asked) -> Step:
         """The reply due now; an error step is served once, for it leaves no trace in what is sent."""
+        if asked.schema:
+            return Step(say=json.dumps(instance(asked.schema)))
         if asked.kind == "aux":
             return DONE
-        said = tuple(piece for piece in asked.pieces if parseable(piece))
+        said = tuple(piece for piece in asked.pieces if is_script(piece))
         key = (asked.tool, asked.session, asked.agent, said)
         with self.lock:
             step = answer(asked.pieces, self.rules_for(asked.cwd), self.errors.get(key, 0))
             if step.error:
                 self.errors[key] = self.errors.get(key, 0) + 1
         return step
-
-
-def parseable(piece: Piece) -> bool:
-    from tests.rig.script import By, parse
-    return piece.by is By.USER and parse(piece.text) is not None
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -88,9 +85,8 @@ class Handler(BaseHTTPRequestHandler):
         asked = api.read(self.path, self.headers, body)
         self.desk.note(tool=asked.tool, kind=asked.kind, session=asked.session, agent=asked.agent,
                        cwd=asked.cwd, path=self.path, body=body)
-        step = api.schema_answer(asked) if asked.kind == "title" else self.desk.step(asked)
         try:
-            self.reply(api, asked, step)
+            self.reply(api, asked, self.desk.step(asked))
         except (BrokenPipeError, ConnectionResetError):
             pass  # the client gave up the request: Esc, or its own end
 

@@ -98,6 +98,10 @@ def parse(text: str) -> Script | None:
     return Script(tuple(steps), tuple(rules))
 
 
+def is_script(piece: Piece) -> bool:
+    return piece.by is By.USER and parse(piece.text) is not None
+
+
 def deed(verb: str, arg: str) -> Step:
     if verb == "SAY":
         return Step(say=arg)
@@ -115,8 +119,8 @@ def answer(pieces: list[Piece], rules: list[Rule], errors: int = 0) -> Step:
     script, start = Script((), ()), 0
     standing = list(rules)
     for place, piece in enumerate(pieces):
-        told = parse(piece.text) if piece.by is By.USER else None
-        if told:
+        if is_script(piece):
+            told = parse(piece.text)
             script, start = told, place
             standing += told.rules
     reaction = due(pieces, standing)
@@ -152,6 +156,6 @@ def filled(action: str, match: re.Match) -> str:
 
 def spoken(piece: Piece) -> str:
     """The text without its directives, which would match their own patterns."""
-    if piece.by is By.USER and parse(piece.text):
+    if is_script(piece):
         return "\n".join(line for line in lines(piece.text) if not is_directive(line))
     return piece.text

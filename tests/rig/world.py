@@ -50,22 +50,18 @@ class World:
     """See the module. `tools` maps a command on the world's PATH to a client of `clients.CLIENTS`;
     by default every installed newest one."""
 
-    def __init__(self, tools: dict[str, str] | None = None):
+    def __init__(self, tools: dict[str, str] | None = None,
+                 permissions: settings.Permissions = settings.Permissions.FREE):
         newest = {tool: tool for tool in ("claude", "gemini", "codex") if clients.available(tool)}
         self.tools = newest if tools is None else tools
-        self.root = Path(tempfile.mkdtemp(prefix="hw-", dir=os.environ.get("HCOM_TEST_PLACE", PLACE)))
+        self.permissions = permissions
+        place = os.environ.get("HCOM_TEST_PLACE", PLACE)
+        self.root = Path(tempfile.mkdtemp(prefix="hw-", dir=place))
         self.home, self.bin = self.root / "home", self.root / "bin"
         self.hcom_dir = self.home / ".hcom"
         self.model = Model(self.root / "requests.jsonl", self.root / "rules.json")
         self.tmux = Tmux(self.root / "tmux.sock")
         self.projects: list[Path] = []
-        self.refuse_the_real_home()
-
-    def refuse_the_real_home(self) -> None:
-        real = [Path.home(), Path(os.environ.get("HCOM_DIR", Path.home() / ".hcom"))]
-        for place in map(Path.resolve, real):
-            if place == self.root.resolve() or self.root.resolve() in place.parents:
-                raise RuntimeError(f"the world would be the real home {place}")
 
     def __enter__(self) -> "World":
         try:
@@ -73,6 +69,7 @@ class World:
                 (self.root / name).mkdir(mode=0o700)
             self.fill_path()
             self.hold()
+            settings.write(self.home, self.port, self.permissions)
             self.project("project")
             self.run([*self.tmux.argv("new-session", "-d", "-s", "world", "-x", "80", "-y", "24",
                                       "exec sleep 86400")]).check_returncode()
@@ -147,15 +144,22 @@ class World:
             **settings.environment(self.port)}
 
     def merged(self, env: dict[str, str | None] | None) -> dict[str, str | None]:
-        return {**self.env, **(env or {})}
+        """The world's environment with changes; RuntimeError where it would touch the real one."""
+        merged = {**self.env, **(env or {})}
+        real = {place.resolve() for place in (
+            Path.home(), Path(os.environ.get("HCOM_DIR", Path.home() / ".hcom")))}
+        for name in ("HOME", "HCOM_DIR", "CODEX_HOME"):
+            if name in merged and Path(merged[name] or "/").resolve() in real:
+                raise RuntimeError(f"{name} would be the real {merged[name]}")
+        return merged
 
     def project(self, name: str) -> Path:
-        """A folder of that name that all clients trust; clients' settings are written anew."""
+        """A folder of that name that all clients trust; made on first use."""
         place = self.root / name
         place.mkdir(exist_ok=True)
         if place not in self.projects:
             self.projects.append(place)
-            settings.write(self.home, self.projects, self.port)
+            settings.trust(self.home, place)
         return place
 
     def start(self, argv: list[str], env: dict[str, str] | None = None, cwd: Path | None = None,

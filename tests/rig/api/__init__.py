@@ -9,13 +9,14 @@ from tests.rig.script import Piece
 
 
 class Asked(NamedTuple):
-    """One model request. `kind`: turn; title (a JSON schema must be answered); aux (the rest)."""
+    """One model request. `kind`: turn, title (of the session), aux (routing, probes, summaries)."""
     tool: str
     kind: str
     session: str  # "" when the request does not say
     agent: str  # the subagent's id, "" for the main agent
     cwd: str
     stream: bool
+    schema: dict | None  # the JSON schema that the reply must satisfy
     pieces: list[Piece]
     body: dict
 

@@ -4,10 +4,11 @@ import os
 import re
 import uuid
 
-from tests.rig.api import Asked, Event, chunks, instance
+from tests.rig.api import Asked, Event, chunks
 from tests.rig.script import By, Call, Piece, Step
 
 CWD = re.compile(r"(?:Primary working|Working) directory: (.+)")
+PASTED = re.compile(r'</?pasted_content id="\w+">')  # 2.1.330 wraps a paste of many lines in it
 # what the client itself puts in the user's mouth, none of it typed by a person
 NOT_TYPED = re.compile(r"<system-reminder>|<task-notification>|Stop hook feedback:|\[SYSTEM NOTIF"
                        r"|Another Claude session|<local-command|<command-|\[Request interrupted"
@@ -20,13 +21,14 @@ def matches(path: str) -> bool:
 
 def read(path: str, headers, body: dict) -> Asked:
     """The request; the session and the subagent stand in headers."""
-    schema = (body.get("output_config") or {}).get("format") or body.get("output_format")
+    form = (body.get("output_config") or {}).get("format") or body.get("output_format") or {}
+    schema = form.get("schema")
     kind = "title" if schema else "turn" if body.get("tools") else "aux"
     system = plain(body.get("system", ""))
     found = CWD.search(system) or CWD.search(plain([m["content"] for m in body["messages"]]))
     return Asked("claude", kind, headers.get("x-claude-code-session-id", ""),
                  headers.get("x-claude-code-agent-id", ""), found[1].strip() if found else "",
-                 bool(body.get("stream")), pieces(body), body)
+                 bool(body.get("stream")), schema, pieces(body), body)
 
 
 def pieces(body: dict) -> list[Piece]:
@@ -42,7 +44,8 @@ def pieces(body: dict) -> list[Piece]:
             text = plain(block)
             typed = (message["role"] == "user" and block["type"] == "text"
                      and not NOT_TYPED.match(text.lstrip()))
-            told.append(Piece(By.USER if typed else By.CONTEXT, text))
+            told.append(Piece(By.USER, PASTED.sub("", text).strip()) if typed
+                        else Piece(By.CONTEXT, text))
     return told
 
 
@@ -62,7 +65,7 @@ def system(body: dict) -> str:
 
 
 def tool_use(call: Call, asked: Asked) -> dict:
-    offered = {tool.get("name") for tool in asked.body.get("tools", [])}
+    offered = {tool["name"]: tool.get("input_schema", {}) for tool in asked.body.get("tools", [])}
     path, _, rest = call.arg.partition(" ")
     path = os.path.join(asked.cwd, path)
     old, _, new = rest.partition("=>")
@@ -73,8 +76,10 @@ def tool_use(call: Call, asked: Asked) -> dict:
         "EDIT": ("Edit", {"file_path": path, "old_string": old, "new_string": new}),
         "READ": ("Read", {"file_path": path}),
         "AGENT": (agent, {"description": "a scripted errand", "prompt": call.arg,
-                          "subagent_type": "general-purpose", "run_in_background": False}),
+                          "subagent_type": "general-purpose"}),
     }[call.verb]
+    if "run_in_background" in offered.get(name, {}).get("properties", {}):
+        given["run_in_background"] = False  # 2.1.330 has no such choice: always in the background
     return {"type": "tool_use", "id": f"toolu_{uuid.uuid4().hex[:24]}", "name": name,
             "input": given}
 
@@ -82,11 +87,6 @@ def tool_use(call: Call, asked: Asked) -> dict:
 def blocks(asked: Asked, step: Step) -> list[dict]:
     said = [{"type": "text", "text": step.say}] if step.say or not step.calls else []
     return said + [tool_use(call, asked) for call in step.calls]
-
-
-def schema_answer(asked: Asked) -> Step:
-    form = (asked.body.get("output_config") or {}).get("format") or asked.body["output_format"]
-    return Step(say=json.dumps(instance(form["schema"])))
 
 
 def whole(asked: Asked, step: Step) -> dict:

@@ -3,7 +3,7 @@ import json
 import re
 import uuid
 
-from tests.rig.api import Asked, Event, chunks, instance
+from tests.rig.api import Asked, Event, chunks
 from tests.rig.script import By, Call, Piece, Step
 
 CWD = re.compile(r"<cwd>(.+?)</cwd>")
@@ -17,13 +17,15 @@ def matches(path: str) -> bool:
 
 
 def read(path: str, headers, body: dict) -> Asked:
-    """The request; the thread's id stands in a header and in the prompt's cache key."""
-    form = (body.get("text") or {}).get("format") or {}
-    kind = "title" if form.get("type") == "json_schema" else "turn" if body.get("tools") else "aux"
+    """The request; its metadata names the session and, in a subagent, a thread of its own."""
+    schema = ((body.get("text") or {}).get("format") or {}).get("schema")
+    kind = "title" if schema else "turn" if body.get("tools") else "aux"
+    ids = body.get("client_metadata") or {}
+    session, thread = ids.get("session_id", ""), ids.get("thread_id", "")
     told = pieces(body)
     found = CWD.findall("\n".join(piece.text for piece in told))
-    return Asked("codex", kind, headers.get("session_id") or body.get("prompt_cache_key", ""), "",
-                 found[-1] if found else "", bool(body.get("stream")), told, body)
+    return Asked("codex", kind, session, thread if thread != session else "",
+                 found[-1] if found else "", bool(body.get("stream")), schema, told, body)
 
 
 def pieces(body: dict) -> list[Piece]:
@@ -84,6 +86,9 @@ def call_item(call: Call, asked: Asked, call_id: str) -> dict:
     else:
         line = {"RUN": call.arg, "READ": f"cat {call.arg}"}.get(call.verb, "")
     if call.verb == "AGENT":
+        home = next((name for name, tool in offered.items() if tool["type"] == "namespace"
+                     and "spawn_agent" in {part["name"] for part in tool["tools"]}), "")
+        base["namespace"] = home
         name, given = "spawn_agent", {"message": call.arg}
     elif "exec_command" in offered:
         name, given = "exec_command", {"cmd": line, "yield_time_ms": 30000}
@@ -98,10 +103,6 @@ def items(asked: Asked, step: Step) -> list[dict]:
     said = {"type": "message", "id": f"msg_{reply}", "role": "assistant", "status": "completed",
             "content": [{"type": "output_text", "text": step.say, "annotations": []}]}
     return ([said] if step.say or not calls else []) + calls
-
-
-def schema_answer(asked: Asked) -> Step:
-    return Step(say=json.dumps(instance(asked.body["text"]["format"]["schema"])))
 
 
 def whole(asked: Asked, step: Step) -> dict:

@@ -4,7 +4,7 @@ import os
 import re
 import uuid
 
-from tests.rig.api import Asked, Event, chunks, instance
+from tests.rig.api import Asked, Event, chunks
 from tests.rig.script import By, Call, Piece, Step
 
 CWD = re.compile(r"Workspace Directories:\*\*\n\s+- (.+)")
@@ -19,11 +19,11 @@ def read(path: str, headers, body: dict) -> Asked:
     """The request; it names no session: a marker in the prompt or the directory must tell."""
     config = body.get("generationConfig", {})
     schema = config.get("responseJsonSchema") or config.get("responseSchema")
-    kind = "title" if schema else "turn" if body.get("tools") else "aux"
+    kind = "turn" if body.get("tools") and not schema else "aux"
     told = pieces(body)
     found = CWD.search("\n".join(piece.text for piece in told) + system(body))
-    return Asked("gemini", kind, headers.get("x-session-id", ""), "",
-                 found[1].strip() if found else "", ":stream" in path, told, body)
+    return Asked("gemini", kind, "", "subagent" if "complete_task" in offered(body) else "",
+                 found[1].strip() if found else "", ":stream" in path, schema, told, body)
 
 
 def pieces(body: dict) -> list[Piece]:
@@ -55,6 +55,20 @@ def system(body: dict) -> str:
     return "\n".join(map(plain, body.get("systemInstruction", {}).get("parts", [])))
 
 
+def offered(body: dict) -> set[str]:
+    """The names of the tools that the model may call."""
+    return {function["name"] for tool in body.get("tools", [])
+            for function in tool.get("functionDeclarations", [])}
+
+
+def calls(asked: Asked, step: Step) -> list[dict]:
+    if asked.agent and not step.calls:
+        # a subagent ends by this tool alone; mere text is answered with a reproach
+        return [{"functionCall": {"id": f"call-{uuid.uuid4().hex[:12]}", "name": "complete_task",
+                                  "args": {"result": {"response": step.say}}}}]
+    return [function_call(call, asked) for call in step.calls]
+
+
 def function_call(call: Call, asked: Asked) -> dict:
     path, _, rest = call.arg.partition(" ")
     path = os.path.join(asked.cwd, path)
@@ -70,12 +84,6 @@ def function_call(call: Call, asked: Asked) -> dict:
     return {"functionCall": {"id": f"call-{uuid.uuid4().hex[:12]}", "name": name, "args": given}}
 
 
-def schema_answer(asked: Asked) -> Step:
-    config = asked.body["generationConfig"]
-    schema = config.get("responseJsonSchema") or config.get("responseSchema")
-    return Step(say=json.dumps(instance(schema)))
-
-
 def candidate(parts: list[dict], end: bool) -> dict:
     reply = {"content": {"role": "model", "parts": parts}, "index": 0}
     count = {"promptTokenCount": 100, "candidatesTokenCount": 10, "totalTokenCount": 110}
@@ -85,13 +93,13 @@ def candidate(parts: list[dict], end: bool) -> dict:
 
 def whole(asked: Asked, step: Step) -> dict:
     said = [{"text": step.say}] if step.say or not step.calls else []
-    return candidate(said + [function_call(call, asked) for call in step.calls], True)
+    return candidate(said + calls(asked, step), True)
 
 
 def events(asked: Asked, step: Step) -> list[Event]:
-    calls = [function_call(call, asked) for call in step.calls]
-    said = chunks(step.say) if step.say or not calls else []
-    parts = [[{"text": text}] for text in said] + ([calls] if calls else [])
+    called = calls(asked, step)
+    said = chunks(step.say) if step.say or not called else []
+    parts = [[{"text": text}] for text in said] + ([called] if called else [])
     return [("", candidate(part, part is parts[-1])) for part in parts]
 
 

@@ -1,0 +1,3 @@
+"""Realtime messaging and context sharing for AI coding agents."""
+
+__version__ = "0.7.0"

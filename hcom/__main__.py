@@ -1,0 +1,24 @@
+"""The entry: `python -m hcom`, and the package directory run by its path.
+
+Run by path, Python puts the package itself first in the search path, where `hcom/pty` would hide
+the standard library's `pty`: the parent takes its place before anything else is imported.
+"""
+
+import sys
+
+if not __package__:
+    _package = __file__.rpartition("/")[0] or "."
+    _parent = _package.rpartition("/")[0] or ("." if "/" not in _package else "/")
+    if _package == ".":
+        import os
+
+        _parent = os.path.dirname(os.getcwd())
+    sys.path[:] = [_parent, *(p for p in sys.path if p.rstrip("/") != _package.rstrip("/"))]
+
+if __name__ == "__main__":
+    if len(sys.argv) > 1 and sys.argv[1] == "hook":
+        # A hook process loads nothing of the command line.
+        from hcom.hooks.main import main
+    else:
+        from hcom.cli import main
+    sys.exit(main(sys.argv[1:]))

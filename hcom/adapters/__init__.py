@@ -1,0 +1,29 @@
+"""The tools that hcom knows: one folder each. Adding a tool is a folder and a name here."""
+
+from importlib import import_module
+
+TOOLS = ("claude",)
+ADHOC = "adhoc"  # an agent in any other tool: it runs hcom commands and has no hooks
+
+
+def load(tool: str, part: str):
+    """The module `part` (hook, setup, launch, wake, transcript) of a tool's adapter; None where
+    the tool has no such part."""
+    if tool not in TOOLS:
+        return None
+    try:
+        return import_module(f"{__name__}.{tool}.{part}")
+    except ModuleNotFoundError as error:
+        if error.name == f"{__name__}.{tool}.{part}":
+            return None
+        raise
+
+
+def surrounding(env) -> "tuple[str, dict]":
+    """The tool that runs this process as a command, and what it says of its session:
+    ("", {}) when it is none. The facts are those of hub.people.Caller, and `client`."""
+    for tool in TOOLS:
+        facts = load(tool, "hook").surroundings(env)
+        if facts is not None:
+            return tool, facts
+    return "", {}

@@ -1,0 +1,108 @@
+"""Our hooks and permissions in Claude Code's settings.json: put in, taken out, looked at."""
+
+import json
+import os
+
+from .. import launcher, settings
+from .hook import WAKE_SIGN, config_dir
+
+SESSION_VARIABLE = "CLAUDE_CODE_SESSION_ID"
+PROGRAM = "claude"
+
+# Event, matcher, mode of the launcher. As few as the job needs: any hook costs this client 11 ms.
+EVENTS = (
+    ("SessionStart", "", "now"),
+    ("UserPromptSubmit", "", "now"),
+    ("PostToolUse", "", "later"),
+    ("PostToolUseFailure", "", "later"),
+    ("PermissionRequest", "", "now"),
+    ("Stop", "", "now"),
+    ("StopFailure", "", "now"),
+    ("SubagentStart", "", "now"),
+    ("SubagentStop", "", "now"),
+    ("SessionEnd", "", "now"),
+)
+# Where the waiter begins, for clients without a messaging socket. A day: the client would end it
+# after 600 s; over 2,147,483 s it is ended at once.
+WAITS = ("SessionStart", "Stop")
+WAIT_S = 86_400
+NO_SOCKET = '[ "$CLAUDE_CODE_MESSAGING_SOCKET" ] && exit 0; '
+HOOK_S = 10  # a hook of ours that takes longer is broken; SessionEnd gets as long as this too
+
+
+def path(home, env) -> str:
+    """The settings file that our entries belong in: the user's, or HCOM_DIR's project's."""
+    folder = config_dir(env) if home.is_default else os.path.join(home.tools, ".claude")
+    return os.path.join(folder, "settings.json")
+
+
+def entries(home, allowed) -> list:
+    """What belongs in the file, as (place, element); `allowed` are the safe commands."""
+    found = []
+    for event, matcher, mode in EVENTS:
+        hooks = [{"type": "command", "command": launcher.command(home, "claude", event, mode),
+                  "timeout": HOOK_S}]
+        if event in WAITS:
+            hooks.append({
+                "type": "command", "timeout": WAIT_S, "asyncRewake": True,
+                "command": NO_SOCKET + launcher.command(home, "claude", event, "wait"),
+                "rewakeMessage": "The messages are in the hook context of this prompt.",
+                "rewakeSummary": WAKE_SIGN})
+        group = {"matcher": matcher, "hooks": hooks} if matcher else {"hooks": hooks}
+        found.append((["hooks", event], group))
+    found += [(["permissions", "allow"], rule) for rule in rules(allowed)]
+    return found
+
+
+def rules(allowed) -> list[str]:
+    """The permission rules for `allowed`: (words, whether more words may follow) pairs."""
+    return [f"Bash({words}:*)" if more else f"Bash({words})" for words, more in allowed]
+
+
+def _ours(allowed) -> list:
+    """How to know what is ours: (place, test)."""
+    def is_group(group) -> bool:
+        return isinstance(group, dict) and isinstance(group.get("hooks"), list) and any(
+            isinstance(h, dict) and launcher.OURS.search(str(h.get("command", "")))
+            for h in group["hooks"])
+
+    known = set(rules(allowed))
+    places = [(["hooks", event], is_group) for event, _, _ in EVENTS]
+    return [*places, (["permissions", "allow"], lambda rule: rule in known)]
+
+
+def add(home, env, allowed, every_allowed) -> bool:
+    """Our entries are in the file; False when they already were. `every_allowed` is what may have
+    been put there before: rules that are not in `allowed` now go. HcomError: nothing changed."""
+    place = path(home, env)
+    before = settings.text_of(place)
+    wanted = entries(home, allowed)
+    try:
+        document = json.loads(before) if before.strip() else {}
+        present = isinstance(document, dict) and all(
+            element in settings.at(document, where) for where, element in wanted)
+    except ValueError:
+        document, present = {}, False
+    stale = [r for r in rules(every_allowed) if r not in rules(allowed)]
+    if present and not any(r in settings.at(document, ["permissions", "allow"]) for r in stale):
+        return False
+    after = before
+    if before.strip() and isinstance(document, dict) and document:
+        after = settings.without(before, _ours(every_allowed))
+    after = settings.merged(place, after, wanted)
+    settings.replace(home, place, before, after)
+    return True
+
+
+def remove(home, env, every_allowed) -> bool:
+    """Our entries are out of the file; False when there were none. HcomError: nothing changed."""
+    return settings.restore(home, path(home, env), _ours(every_allowed))
+
+
+def installed(home, env) -> bool:
+    """Whether all our hooks are in the file as this version writes them."""
+    try:
+        document = json.loads(settings.text_of(path(home, env)) or "{}")
+    except ValueError:
+        return False
+    return all(element in settings.at(document, where) for where, element in entries(home, ()))

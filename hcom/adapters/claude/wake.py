@@ -1,0 +1,73 @@
+"""Waking an idle Claude Code through its session's messaging socket (2.1.330; not in 2.1.197).
+
+The wake says nothing of the message: its prompt hook hands the text over. Nothing comes back on
+the socket; the caller waits for the prompt hook.
+"""
+
+import glob
+import json
+import os
+import socket
+import time
+
+from ...bus.agent import BLOCKED, LISTENING, Agent
+from .hook import WAKE_SIGN, session_file
+
+TEXT = (WAKE_SIGN + " (#{count}). The messages are in the hook context of this prompt. "
+        "Answer with the hcom command, never with SendMessage.")
+STATES = {"idle": "idle", "shell": "idle", "busy": "busy", "waiting": "busy"}
+
+
+def state(agent: Agent) -> str:
+    """idle, busy (also: a dialog is up) or gone, from the client's own session file; from the last
+    hook where it has none."""
+    facts = session_file(agent.client.get("config", ""), agent.pid)
+    if facts.get("sessionId") == agent.session and facts.get("status") in STATES:
+        return STATES[facts["status"]]
+    return "idle" if agent.status == LISTENING else "busy"
+
+
+def status(agent: Agent) -> "tuple[str, str] | None":
+    """The status and its context by the client's session file, which also knows of Esc and of
+    dialogs; None where there is no such file."""
+    facts = session_file(agent.client.get("config", ""), agent.pid)
+    said = facts.get("status")
+    if facts.get("sessionId") != agent.session or said not in STATES:
+        return None
+    if said == "waiting":
+        return BLOCKED, str(facts.get("waitingFor") or "dialog")
+    return ("active", agent.context) if said == "busy" else (LISTENING, agent.context)
+
+
+def ring(agent: Agent, tries: int) -> None:
+    """The wake is written to the session's socket. OSError when there is none or it refuses."""
+    config = agent.client.get("config", "")
+    path = session_file(config, agent.pid).get("messagingSocketPath")
+    if not path:
+        raise OSError("the client has no messaging socket")
+    # A session with permissions bypassed holds back what does not say it comes from such a one, and
+    # the other way round. The mode is the last one a hook saw: if that is old, try the other.
+    bypass = agent.client.get("mode") == "bypassPermissions"
+    mode = ' from-mode="bypass"' if bypass != (tries % 2 == 1) else ""
+    # The counter: the same text twice within 30 s would be dropped as a duplicate.
+    text = TEXT.format(count=time.time_ns() // 1_000_000 % 10_000_000)
+    source = f"uds:{os.path.dirname(path)}/hcom"
+    lines = [{"type": "auth", "token": _token(agent, config)},
+             {"type": "user", "from": source, "priority": "next", "message": {
+                 "role": "user",
+                 "content": f'<cross-session-message from="{source}" from-name="hcom"{mode}>\n'
+                            f"{text}\n</cross-session-message>"}}]
+    with socket.socket(socket.AF_UNIX) as connection:
+        connection.settimeout(2.0)
+        connection.connect(path)
+        connection.sendall(b"".join(json.dumps(line).encode() + b"\n" for line in lines))
+
+
+def _token(agent: Agent, config: str) -> str:
+    for path in glob.glob(os.path.join(glob.escape(config), "sessions", f"{agent.pid}.*.key")):
+        try:
+            with open(path, encoding="utf-8") as stream:
+                return str(json.load(stream).get("peerToken", ""))
+        except (OSError, ValueError, AttributeError):
+            continue
+    return str(agent.client.get("token", ""))

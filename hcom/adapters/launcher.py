@@ -1,0 +1,82 @@
+"""The shell launcher: what a client's hook command runs before any interpreter is started.
+
+The installed command is one line that sources HCOM_DIR/hook and does nothing when that is gone.
+The launcher leaves, with shell built-ins only, unless an hcom agent is concerned; a tool event of an
+agent without mail goes to the spool. POSIX sh: dash, bash and macOS's sh run it.
+"""
+
+import os
+import re
+import shlex
+import sys
+
+from ..home import create, write_private
+
+# How a hook command of ours is known among others, wherever HCOM_DIR and the package are.
+OURS = re.compile(r"hcom_dir=.*; hcom_on='[\w -]+'; \[ -r \"\$hcom_dir/hook\" \]")
+
+SCRIPT = r"""# hcom's hook launcher: sourced by the hook commands in the settings of AI clients.
+# Written by hcom; `hcom hooks remove` takes the commands out, this file may then be deleted.
+hcom_agent=
+for hcom_key in "${HCOM_PROCESS_ID-}" @SESSIONS@ "pid-$PPID"; do
+  if [ -n "$hcom_key" ] && [ -r "$hcom_dir/run/marks/$hcom_key" ]; then
+    read -r hcom_agent <"$hcom_dir/run/marks/$hcom_key"
+    break
+  fi
+done
+[ -n "$hcom_agent" ] || exit 0
+export HCOM_DIR="$hcom_dir"
+hcom_py=@PYTHON@
+hcom_main=@MAIN@
+if [ -x "$hcom_py" ] && [ -r "$hcom_main" ]; then
+  hcom_run() { "$hcom_py" -I -S "$hcom_main" hook "$@"; }
+else
+  hcom_run() { hcom hook "$@"; }
+fi
+# $hcom_on is: tool event mode
+set -- $hcom_on
+case $3 in
+  later)
+    if [ ! -e "$hcom_dir/run/mail/$hcom_agent" ]; then
+      umask 077
+      hcom_file=$hcom_dir/run/spool/$hcom_agent.$$
+      { cat && printf '\n#hcom %s %s %s %s\n' "$1" "$2" "${HCOM_PROCESS_ID:--}" "$PPID"; } \
+        2>/dev/null >"$hcom_file" || exit 0
+      if [ -p "$hcom_dir/run/recorder" ]; then
+        printf . 1<>"$hcom_dir/run/recorder"
+      else
+        trap '' HUP
+        hcom_run record </dev/null >/dev/null 2>&1 &
+      fi
+      exit 0
+    fi ;;
+  wait) hcom_run wait "$1" "$PPID" 2>&1 >/dev/null; exit $? ;;
+esac
+hcom_run "$1" "$2" "$PPID" 2>/dev/null
+exit 0
+"""
+
+
+def command(home, tool: str, event: str, mode: str = "now") -> str:
+    """The hook command of one event. `mode`: now; later, for tool events that may be spooled; wait,
+    for the waiter."""
+    return (f"hcom_dir={shlex.quote(home.root)}; hcom_on='{tool} {event} {mode}'; "
+            '[ -r "$hcom_dir/hook" ] && command . "$hcom_dir/hook"; exit 0')
+
+
+def write(home, session_variables) -> None:
+    """HCOM_DIR/hook is there and runs this interpreter and this package. `session_variables` are
+    those in which clients tell a hook its session."""
+    create(home)
+    package = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+    text = (SCRIPT.replace("@SESSIONS@", " ".join(f'"${{{v}-}}"' for v in session_variables))
+            .replace("@PYTHON@", shlex.quote(os.path.realpath(sys.executable)))
+            .replace("@MAIN@", shlex.quote(os.path.join(package, "__main__.py"))))
+    path = home.path("hook")
+    try:
+        with open(path, encoding="utf-8") as stream:
+            if stream.read() == text:
+                return
+    except OSError:
+        pass
+    write_private(path, text)

@@ -1,0 +1,120 @@
+"""A client's settings file and our entries in it: put in, taken out, everything else untouched.
+
+What was there before the first entry is remembered, so that a file nobody changed since comes back
+byte for byte; otherwise exactly our entries are cut out of what is there now.
+"""
+
+import hashlib
+import json
+import os
+
+from ..errors import HcomError
+from ..home import write_private
+from . import jsontext
+
+
+def text_of(path: str) -> str:
+    """The file's text, "" when there is none. HcomError when it is not readable as text."""
+    try:
+        with open(path, encoding="utf-8", newline="") as stream:
+            return stream.read()
+    except FileNotFoundError:
+        return ""
+    except (OSError, UnicodeDecodeError) as error:
+        raise HcomError(f"cannot read {path}: {getattr(error, 'strerror', '') or 'not UTF-8'}",
+                        "nothing was changed") from None
+
+
+def merged(path: str, text: str, entries) -> str:
+    """`text` with each (place, element) of `entries` that it lacks. HcomError when it can't be."""
+    try:
+        document = json.loads(text) if text.strip() else {}
+        for place, element in entries:
+            if element not in at(document, place):
+                text = jsontext.add(text, place, element)
+                document = json.loads(text)
+    except (HcomError, ValueError) as error:
+        raise HcomError(f"{path} is left alone: {error}",
+                        "make it plain JSON, then: hcom hooks add") from None
+    return text
+
+
+def without(text: str, ours) -> str:
+    """`text` without our entries: `ours` are (place, test of an element) pairs."""
+    for place, test in ours:
+        text = jsontext.drop(text, place, test)
+    return text
+
+
+def at(document, place) -> list:
+    """The array at `place` of a parsed document, [] when there is none."""
+    for key in place:
+        if not isinstance(document, dict):
+            return []
+        document = document.get(key, {})
+    return document if isinstance(document, list) else []
+
+
+def _record(home, path: str) -> str:
+    name = hashlib.sha256(os.path.realpath(path).encode()).hexdigest()[:16]
+    return home.path("run", f"before-{name}.json")
+
+
+def replace(home, path: str, before: str, after: str) -> None:
+    """The file says `after` now; what it said before our first change is remembered.
+
+    A symlink is followed, the file's mode kept. HcomError when it cannot be written.
+    """
+    target = os.path.realpath(path)
+    record = _record(home, path)
+    try:
+        if os.path.exists(target) and not os.access(target, os.W_OK):
+            raise PermissionError(13, "read-only")
+        mode = os.stat(target).st_mode & 0o777 if os.path.exists(target) else 0o600
+        remembered = _remembered(record)
+        original = remembered["original"] if remembered and remembered["written"] == before \
+            else before
+        os.makedirs(os.path.dirname(target), exist_ok=True)
+        write_private(record, json.dumps({"original": original, "written": after,
+                                          "existed": os.path.exists(target)
+                                          if original == before
+                                          else remembered["existed"]}))
+        write_private(target, after, mode)
+    except OSError as error:
+        raise HcomError(f"cannot write {path}: {error.strerror or error}",
+                        "nothing was changed") from None
+
+
+def _remembered(record: str) -> "dict | None":
+    try:
+        with open(record, encoding="utf-8") as stream:
+            return json.load(stream)
+    except (OSError, ValueError):
+        return None
+
+
+def restore(home, path: str, ours) -> bool:
+    """Our entries are out of the file; False when there were none. HcomError as `replace`."""
+    text = text_of(path)
+    if not text.strip():
+        return False
+    try:
+        cleaned = without(text, ours)
+    except HcomError as error:
+        raise HcomError(f"{path} is left alone: {error}",
+                        "make it plain JSON, then: hcom hooks remove") from None
+    if cleaned == text:
+        return False
+    record = _record(home, path)
+    remembered = _remembered(record)
+    exact = remembered and remembered["written"] == text
+    if exact:
+        cleaned = remembered["original"]
+    replace(home, path, text, cleaned)
+    try:
+        os.unlink(record)
+        if exact and not remembered["existed"]:
+            os.unlink(os.path.realpath(path))
+    except OSError:
+        pass
+    return True

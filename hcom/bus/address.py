@@ -1,0 +1,75 @@
+"""Who a message is for: the addresses in its text, and the agents each one means.
+
+Exact and case-insensitive, never a prefix of another name. Decided once, when a message is sent.
+"""
+
+import re
+from collections import namedtuple
+
+from ..errors import UnknownAgent
+from .agent import BIGBOSS
+from .names import near
+
+# A word may not stand in front of the @ (an e-mail address), nor a path behind the name
+# (@scope/package).
+MENTION = re.compile(r"(?<![\w.@/\\+-])@([A-Za-z0-9][\w-]*(?::[A-Za-z0-9]{4})?)(?![\w/@])")
+CODE = re.compile(r"(^[ \t]*(`{3,}|~{3,}).*?(?:^[ \t]*\2[ \t]*$|\Z))|(`+)(?!`).+?(?<!`)\3(?!`)",
+                  re.DOTALL | re.MULTILINE)
+
+
+class Recipients(namedtuple("Recipients", "names mentions scope")):
+    """`names` get the message; `mentions` were addressed; `scope` is broadcast or mentions."""
+
+    __slots__ = ()
+
+
+def mentions(text: str) -> list[str]:
+    """The addresses in `text`, without @, in order, each once; code is not looked at."""
+    found = []
+    for match in MENTION.finditer(CODE.sub(" ", text)):
+        name = match.group(1)
+        if name.lower() not in (f.lower() for f in found):
+            found.append(name)
+    return found
+
+
+def matches(mention: str, agents) -> list[str]:
+    """The names of the `agents` that `mention` means: one by name, or all who carry the tag."""
+    wanted = mention.lower()
+    for agent in agents:
+        if wanted in (agent.name.lower(), agent.display.lower()):
+            return [agent.name]
+    tag = wanted[:-1] if wanted.endswith("-") else wanted
+    return [agent.name for agent in agents if agent.tag and agent.tag.lower() == tag]
+
+
+def recipients(addresses: list[str], listed, known, sender: str) -> Recipients:
+    """Who gets a message from `sender` that names `addresses`.
+
+    `listed` take part now and get broadcasts; `known` can also be addressed by name (they have
+    ended and may resume). UnknownAgent when an address means nobody: then nothing is sent.
+    """
+    if not addresses:
+        return Recipients([a.name for a in listed if a.name != sender], [], "broadcast")
+    names, unknown = [], []
+    for mention in addresses:
+        if mention.lower() == BIGBOSS:
+            found = [BIGBOSS]
+        else:
+            found = matches(mention, listed) or matches(mention, known)
+        if not found:
+            unknown.append(mention)
+        names += [name for name in found if name not in names and name != sender]
+    if unknown:
+        raise unknown_address(unknown, known)
+    return Recipients(names, names + [sender] * (not names), "mentions")
+
+
+def unknown_address(unknown: list[str], known) -> UnknownAgent:
+    """The error for addresses that mean nobody, with the names that come near."""
+    names = {a.display for a in known} | {a.name for a in known} | {a.tag for a in known if a.tag}
+    close = [f"@{n}" for mention in unknown for n in near(mention.lower(), names)]
+    hint = f"did you mean {' or '.join(dict.fromkeys(close))}?" if close else "hcom list"
+    return UnknownAgent(
+        "nothing sent: no agent " + ", ".join(f"@{m}" for m in unknown),
+        hint + "; text that only looks like an address goes after -- or in `backticks`")

@@ -1,0 +1,41 @@
+"""An agent: a named participant, as stored and as others see it."""
+
+from collections import namedtuple
+
+BIGBOSS = "bigboss"  # the person at the dashboard; an address, never an agent
+
+ACTIVE = "active"
+LISTENING = "listening"
+BLOCKED = "blocked"
+INACTIVE = "inactive"
+STATUSES = (ACTIVE, LISTENING, BLOCKED, INACTIVE)
+
+# How long an agent whose session ended stays listed and is part of a broadcast: long enough to
+# quit and resume over a meal break, short enough that a day's dead sessions gather no mail.
+RECENT_S = 3600
+
+
+class Agent(namedtuple("Agent", (
+        "name", "tag", "tool", "session", "launch", "directory", "transcript", "parent", "pid",
+        "pid_start", "client", "status", "context", "detail", "status_at", "created_at",
+        "ended_at", "stopped_at", "hints", "timeout", "subagent_timeout", "stop_streak",
+        "wake_failure", "batch", "headless"))):
+    """One row of the table of agents.
+
+    `client` is a dict that only the tool's adapter reads. Times are Unix seconds; `ended_at` is
+    when its client's session ended, `stopped_at` when it left the bus; None while neither is so.
+    """
+
+    __slots__ = ()
+
+    @property
+    def display(self) -> str:
+        """The name that people see: with the tag in front, where there is one."""
+        return f"{self.tag}-{self.name}" if self.tag else self.name
+
+
+def is_listed(agent: Agent, now: float) -> bool:
+    """Whether `agent` takes part now: it has not left, and its session is alive or recent."""
+    if agent.stopped_at is not None:
+        return False
+    return agent.ended_at is None or now - agent.ended_at < RECENT_S

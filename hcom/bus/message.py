@@ -1,0 +1,68 @@
+"""A message: its text, its envelope, and what either must satisfy before it is stored."""
+
+import re
+from collections import namedtuple
+
+from ..errors import HcomError
+
+REQUEST, INFORM, ACK, ERROR = INTENTS = ("request", "inform", "ack", "error")
+INSTANCE, EXTERNAL, SYSTEM = SENDER_KINDS = ("instance", "external", "system")
+
+LIMIT_BYTES = 1024 * 1024
+# C0 and C1 controls but tab and newline, DEL, and the characters that turn text around.
+FORBIDDEN = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
+THREAD = re.compile(r"[\w.:/#-]{1,64}\Z")
+REFERENCE = re.compile(r"(\d{1,18})(?::([A-Za-z0-9]{4}))?\Z")
+
+
+class Sender(namedtuple("Sender", "name kind tag", defaults=("",))):
+    """Who speaks; `kind` is one of SENDER_KINDS."""
+
+    __slots__ = ()
+
+
+class Envelope(namedtuple("Envelope", "intent reply_to thread", defaults=("", "", ""))):
+    """What goes with a text: each "" when not given; `reply_to` is 42 or 42:BOXE."""
+
+    __slots__ = ()
+
+
+class Message(namedtuple("Message", "id at sender text envelope to")):
+    """A stored message; `at` is its UTC timestamp, `to` the names it went to."""
+
+    __slots__ = ()
+
+    @property
+    def wakes(self) -> bool:
+        """Whether it may wake an idle agent: an acknowledgement waits for the next turn."""
+        return self.envelope.intent != ACK
+
+
+def text_of(raw: str) -> str:
+    """`raw` as message text, CRLF made LF. HcomError when it may not be sent."""
+    text = raw.replace("\r\n", "\n")
+    if not text.strip():
+        raise HcomError("nothing sent: the message is empty", "hcom send @name -- text")
+    size = len(text.encode("utf-8", "surrogatepass"))
+    if size > LIMIT_BYTES:
+        raise HcomError(f"nothing sent: the message has {size} bytes, the limit is {LIMIT_BYTES}",
+                        "put it in a file and send its path")
+    found = FORBIDDEN.search(text)
+    if found:
+        raise HcomError(
+            f"nothing sent: control or binary character U+{ord(found.group()):04X} "
+            f"at position {found.start()}", "put binary data in a file and send its path")
+    return text
+
+
+def envelope(intent: str, reply_to: str, thread: str) -> Envelope:
+    """The three as an Envelope. HcomError when one is malformed or an ack replies to nothing."""
+    if intent and intent not in INTENTS:
+        raise HcomError(f"not an intent: {intent!r}", "use " + ", ".join(INTENTS))
+    if intent == ACK and not reply_to:
+        raise HcomError("an ack needs --reply-to", "hcom send @name --intent ack --reply-to 42 -- ok")
+    if reply_to and not REFERENCE.match(reply_to):
+        raise HcomError(f"not a message id: {reply_to!r}", "use 42, or 42:BOXE for another device")
+    if thread and not THREAD.match(thread):
+        raise HcomError(f"not a thread name: {thread!r}", "use up to 64 letters, digits, . _ - : / #")
+    return Envelope(intent, reply_to, thread)

@@ -1,0 +1,92 @@
+"""Names: four letters one can say and that nobody mistakes for another's."""
+
+import re
+
+from ..errors import HcomError
+from .agent import BIGBOSS
+
+FIRST = ("luna", "nova", "kira", "milo", "zara", "remy", "tavi", "juno", "hugo", "lexi", "bodo",
+         "sage", "yuki", "fern", "opal", "wren")
+ONSETS = "bdfghjklmnprstvwz"
+VOWELS = "aeiou"
+# Lower case only: addresses ignore case, so two names must never differ by it alone.
+VALID = re.compile(r"[a-z][a-z0-9_]{1,30}\Z")
+TAG = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]{0,30}\Z")
+RESERVED = {BIGBOSS, "hcom", "all", "self", "system", "user"}
+# Letters that people and models mix up when they read or type a name.
+ALIKE = str.maketrans("cqyvwz015", "kkiuusols")
+
+
+def _distance_is_one(a: str, b: str) -> bool:
+    """Whether one change, one insertion or one swap of neighbours makes `a` into `b`."""
+    if abs(len(a) - len(b)) > 1:
+        return False
+    if len(a) == len(b):
+        differing = [i for i in range(len(a)) if a[i] != b[i]]
+        if len(differing) == 1:
+            return True
+        return (len(differing) == 2 and differing[1] == differing[0] + 1
+                and a[differing[0]] == b[differing[1]] and a[differing[1]] == b[differing[0]])
+    short, long = sorted((a, b), key=len)
+    return any(long[:i] + long[i + 1:] == short for i in range(len(long)))
+
+
+def confusable(a: str, b: str) -> bool:
+    """Whether somebody could take name `a` for name `b`."""
+    if a == b:
+        return True
+    a, b = a.translate(ALIKE), b.translate(ALIKE)
+    return a == b or _distance_is_one(a, b)
+
+
+def fresh(taken, pick) -> str:
+    """A new name, not confusable with any in `taken`; `pick(sequence)` chooses (random.choice).
+
+    When thousands of names are taken, being unlike the others is given up, being new never.
+    """
+    taken = set(taken)
+    for name in FIRST:
+        if not any(confusable(name, other) for other in taken):
+            return name
+    for attempt in range(2000):
+        name = pick(ONSETS) + pick(VOWELS) + pick(ONSETS) + pick(VOWELS)
+        if attempt >= 300:
+            name += pick(ONSETS) + pick(VOWELS)
+        if name in taken or name in RESERVED:
+            continue
+        if attempt >= 600 or not any(confusable(name, other) for other in taken):
+            return name
+    raise HcomError("no free name left", "hcom reset")
+
+
+def check(name: str) -> str:
+    """`name` as an agent's name. HcomError when it is malformed or reserved."""
+    lowered = name.lower()
+    if not VALID.match(lowered):
+        raise HcomError(f"not a name: {name!r}", "use 2 to 31 letters, digits or _, a letter first")
+    if lowered in RESERVED:
+        raise HcomError(f"the name {name!r} is reserved", "choose another name")
+    return lowered
+
+
+def check_tag(tag: str) -> str:
+    """`tag` as a group tag, "" for none. HcomError when it is malformed."""
+    if tag and not TAG.match(tag):
+        raise HcomError(f"not a tag: {tag!r}", "use letters, digits and hyphens")
+    return tag
+
+
+def check_external(name: str) -> str:
+    """`name` as the sender of `send --from`. HcomError when it could be taken for someone else."""
+    if not re.match(r"[A-Za-z][\w.-]{0,40}\Z", name):
+        raise HcomError(f"not a sender name: {name!r}", "use letters, digits, _ . and -")
+    if name.lower() in RESERVED or name.lower().startswith("hcom"):
+        raise HcomError(f"the name {name!r} is reserved", "choose another name for --from")
+    return name
+
+
+def near(name: str, known) -> list[str]:
+    """The names in `known` that `name` may have been meant for, at most three."""
+    import difflib  # only on the way to an error message
+
+    return difflib.get_close_matches(name, list(known), n=3, cutoff=0.5)

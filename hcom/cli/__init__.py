@@ -1,0 +1,124 @@
+"""The command line: dispatch, and the boundary where errors become one line and an exit code."""
+
+import os
+import sys
+import time
+
+from .. import home as homes
+from .. import log
+from ..errors import HcomError, UsageError
+
+# In the order of `hcom --help`.
+COMMANDS = ("send", "listen", "list", "start", "stop", "events", "hooks", "status")
+
+
+def main(argv: "list[str] | None" = None) -> int:
+    """Run one command line; its exit code. Nothing escapes as a traceback."""
+    argv = sys.argv[1:] if argv is None else argv
+    for stream in (sys.stdout, sys.stderr):
+        if stream is not None:
+            stream.reconfigure(encoding="utf-8", errors="backslashreplace")
+    home = homes.locate(os.environ)
+    log.to(home.root if os.path.isdir(home.root) else "")
+    from .call import flush_quietly
+
+    try:
+        code = _run(home, list(argv))
+        sys.stdout.flush()
+        return code
+    except HcomError as error:
+        flush_quietly()
+        _complain(error)
+        return error.code
+    except BrokenPipeError:
+        flush_quietly()
+        return 1
+    except KeyboardInterrupt:
+        flush_quietly()
+        return 130
+    except OSError as error:
+        flush_quietly()
+        _complain(HcomError(f"{error.strerror or error}: {error.filename or 'output'}"))
+        return 1
+    except Exception as error:  # boundary
+        flush_quietly()
+        log.log("cli.failed", command=argv[:1], error=repr(error)[:300])
+        _complain(HcomError(f"this is a bug: {type(error).__name__}: {error}",
+                            "HCOM_DEBUG=1 shows where"))
+        return 1
+
+
+def _complain(error: HcomError) -> None:
+    from ..bus.render import one_line
+
+    if os.environ.get("HCOM_DEBUG") == "1":
+        import traceback
+
+        traceback.print_exc()
+    hint = f" ({one_line(error.hint, 400)})" if error.hint else ""
+    try:
+        sys.stderr.write(f"hcom: {one_line(error.message, 400)}{hint}\n")
+    except (OSError, AttributeError):
+        pass
+
+
+def _run(home, argv: "list[str]") -> int:
+    from . import launching
+
+    if not argv or argv[0] in ("--help", "-h", "help"):
+        from . import help as helps
+
+        print(helps.overview())
+        return 0
+    if argv[0] in ("--version", "-V"):
+        from .. import __version__
+
+        print(f"hcom {__version__}")
+        return 0
+    if launching.is_launch(argv):
+        return launching.run(home, os.environ, argv)
+    return _command(home, argv)
+
+
+def find(name: str):
+    """The Command called `name`. UsageError when there is none."""
+    if name not in COMMANDS:
+        from ..bus.names import near
+
+        close = near(name, COMMANDS)
+        raise UsageError(f"no command {name!r}", f"did you mean {close[0]}?" if close
+                         else "hcom --help")
+    from importlib import import_module
+
+    return import_module(f"{__name__}.commands.{name}").COMMAND
+
+
+def _command(home, argv: "list[str]") -> int:
+    from . import model
+    from .call import Call
+
+    command = find(argv[0])
+    cut = argv.index("--") if "--" in argv else len(argv)
+    if "--help" in argv[1:cut] or "-h" in argv[1:cut]:
+        from . import help as helps
+
+        print(helps.page(command))
+        return 0
+    values, words, tail = model.parse(command, argv[1:])
+    call = Call(home, os.environ, values, words, tail, time.time())
+    code = command.run(call)
+    if call.agent is not None:
+        _deliver(call)
+    return code
+
+
+def _deliver(call) -> None:
+    """An agent without hooks gets its new messages behind the output of each command."""
+    from ..adapters import ADHOC
+    from ..hub import mail
+    from ..store.connect import open_db
+
+    if call.agent.tool != ADHOC:
+        return
+    with open_db(call.home) as db:
+        call.hand_over(db, lambda claimed: mail.text_for(call.agent, claimed) + "\n")

@@ -1,0 +1,78 @@
+"""One command call: what it was given, who calls, and where its output goes."""
+
+import json
+import os
+import sys
+
+from .. import adapters
+from ..bus.agent import BIGBOSS
+from ..bus.message import EXTERNAL, Sender
+from ..bus.render import clean
+from ..errors import HcomError
+from ..home import Home
+from ..hub import mail, people
+from ..process import start_of
+
+
+class Call:
+    """The values of one call; `words` are the free arguments, `tail` those behind -- or None."""
+
+    def __init__(self, home: Home, env, values, words, tail, now: float):
+        self.home, self.env, self.values = home, env, values
+        self.words, self.tail, self.now = words, tail, now
+        self.tool, facts = adapters.surrounding(env)
+        pid = facts.get("pid", 0)
+        self.client = facts.get("client", {})
+        self.caller = people.Caller(facts.get("session", ""), env.get("HCOM_PROCESS_ID", ""), pid,
+                                    start_of(pid) if pid else "", self.tool)
+        self.agent = None
+
+    def identify(self, db):
+        """The agent that this call speaks for, None when there is none; remembered."""
+        self.agent = people.speaker(db, self.caller, self.values.name or "")
+        return self.agent
+
+    def sender(self, db) -> Sender:
+        """Who speaks: the agent, or the person at this terminal. HcomError when that is unclear."""
+        agent = self.agent or self.identify(db)
+        if agent is not None:
+            return people.sender(agent, "")
+        if not self.tool and sys.stdin is not None and sys.stdin.isatty():
+            return Sender(BIGBOSS, EXTERNAL)
+        raise HcomError("who are you? This session is no agent of hcom",
+                        "hcom start, or --name NAME, or --from NAME for a program")
+
+    def say(self, text: str = "") -> None:
+        """A line of results."""
+        sys.stdout.write(clean(text) + "\n")
+
+    def say_json(self, value) -> None:
+        """A value as one line of JSON."""
+        sys.stdout.write(json.dumps(value, ensure_ascii=True) + "\n")
+
+    def tell(self, text: str) -> None:
+        """A word to the person, not part of the results."""
+        sys.stderr.write(clean(text) + "\n")
+
+    def hand_over(self, db, texts) -> bool:
+        """`texts(claimed) -> str` of what waits for the agent is printed; it stays queued when it
+        cannot be. False when nothing waited."""
+        claimed = mail.claim(db, self.agent.name, 0, self.now)
+        if not claimed.messages:
+            return False
+        try:
+            sys.stdout.write(texts(claimed))
+            sys.stdout.flush()
+        except OSError:
+            mail.take_back(db, self.agent.name, claimed.messages)
+            raise
+        return True
+
+
+def flush_quietly() -> None:
+    """Nothing of ours is written to a closed output any more."""
+    try:
+        sys.stdout.flush()
+    except (OSError, ValueError):
+        null = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(null, 1)

@@ -1,0 +1,52 @@
+"""hcom hooks: our entries in the settings of the AI clients."""
+
+from ... import adapters
+from ...errors import UsageError
+from .. import tools
+from ..model import Command, Option
+
+
+def run(call) -> int:
+    action = call.words[0] if call.words else "status"
+    named = call.words[1:] or ["all"]
+    if action not in ("status", "add", "remove") or len(named) > 1:
+        raise UsageError(f"unexpected argument: {call.words[-1]!r}", "hcom hooks --help")
+    if named[0] not in (*adapters.TOOLS, "all"):
+        raise UsageError(f"no tool {named[0]!r}", "use " + ", ".join((*adapters.TOOLS, "all")))
+    chosen = adapters.TOOLS if named == ["all"] else named
+    for tool in chosen:
+        {"status": _status, "add": _add, "remove": _remove}[action](call, tool)
+    return 0
+
+
+def _status(call, tool: str) -> None:
+    setup = adapters.load(tool, "setup")
+    path, there = setup.path(call.home, call.env), setup.installed(call.home, call.env)
+    if call.values.json:
+        call.say_json({"tool": tool, "installed": there, "path": path})
+    else:
+        call.say(f"{tool:<8} {'installed' if there else 'not installed'}  {path}")
+
+
+def _add(call, tool: str) -> None:
+    done = tools.add(call.home, call.env, tool)
+    path = adapters.load(tool, "setup").path(call.home, call.env)
+    call.say(f"{tool}: hooks {'added to' if done else 'are in'} {path}")
+
+
+def _remove(call, tool: str) -> None:
+    paths = tools.remove(call.home, call.env, tool)
+    call.say(f"{tool}: hooks removed from {', '.join(paths)}" if paths else f"{tool}: no hooks")
+
+
+COMMAND = Command(
+    "hooks", "Add or remove hooks",
+    (("hcom hooks", "Show which are installed"), ("hcom hooks add [TOOL]", "Add them"),
+     ("hcom hooks remove [TOOL]", "Take out exactly what hcom added")),
+    (Option("--json", "JSON, one tool a line"),), run, "action tool",
+    ("hcom hooks", "hcom hooks status --json", "hcom hooks add claude", "hcom hooks remove"),
+    """
+TOOL is claude or all (the default). Hooks deliver messages and record what an agent does.
+Sessions that are not in hcom do nothing but a shell test in them. `remove` cleans your own settings
+and, with HCOM_DIR set, those beside it.
+""")

@@ -1,0 +1,81 @@
+"""hcom send: a message to one, several, a group or everyone."""
+
+import sys
+
+from ... import wake
+from ...bus import address, message, names
+from ...bus.message import EXTERNAL, LIMIT_BYTES, Sender
+from ...errors import HcomError, UsageError
+from ...hub import mail
+from ...store import agents
+from ...store.connect import open_db
+from ..model import Command, Option
+
+
+def _text(call) -> "tuple[str, str]":
+    """The message's text, and the part of it in which addresses are looked for."""
+    if call.values.stdin:
+        if call.tail is not None:
+            raise UsageError("--stdin and a text behind -- exclude each other", "hcom send --help")
+        raw = sys.stdin.buffer.read(LIMIT_BYTES + 4096)
+        try:
+            text = raw.decode("utf-8")
+        except UnicodeDecodeError:
+            raise HcomError("nothing sent: the message is not UTF-8 text",
+                            "put binary data in a file and send its path") from None
+        head = " ".join(call.words)
+        if text.endswith("\n"):
+            text = text[:-1]
+        return (text, head) if head else (text, text)
+    head = " ".join(call.words)
+    if call.tail is None:
+        return head, head
+    only_addresses = all(w.startswith("@") for w in call.words)
+    tail = " ".join(call.tail)
+    return (tail if only_addresses else f"{head} {tail}"), head
+
+
+def run(call) -> int:
+    values = call.values
+    text, addressed = _text(call)
+    text = message.text_of(text)
+    envelope = message.envelope(values.intent or "", values.reply_to or "", values.thread or "")
+    with open_db(call.home) as db:
+        if values.__dict__["from"]:
+            name = names.check_external(values.__dict__["from"])
+            if agents.find(db, name):
+                raise HcomError(f"nothing sent: {name} is an agent's name",
+                                "choose another name for --from")
+            sender = Sender(name, EXTERNAL)
+        else:
+            sender = call.sender(db)
+        sent = mail.send(db, sender, text, address.mentions(addressed), envelope, call.now)
+        shown = [a.display for a in map(lambda n: agents.find(db, n), sent.to) if a]
+    wake.announce(call.home, sent.to, sent.wakes)
+    others = [n for n in sent.to if n == "bigboss"]
+    to = ", ".join(shown + others) or "nobody (no one else is here)"
+    call.say(f"sent #{sent.id} to {to}")
+    return 0
+
+
+COMMAND = Command(
+    "send", "Send a message to agents",
+    (('hcom send "msg"', "To everyone"),
+     ('hcom send "@name msg"', "To one agent, or a group by its tag"),
+     ("hcom send @name @name -- msg", "What stands behind -- is never an address"),
+     ("hcom send @name --stdin", "The text comes on standard input")),
+    (Option("--stdin", "Read the message from standard input"),
+     Option("--from -b", "Send as a program that is no agent", "NAME"),
+     Option("--intent", "request, inform, ack or error", "TYPE", group="Envelope (optional):"),
+     Option("--reply-to", "Answer this message (42, or 42:BOXE of another device)", "ID",
+            group="Envelope (optional):"),
+     Option("--thread", "Group related messages", "NAME", group="Envelope (optional):")),
+    run, "text",
+    ('hcom send --from ci "@luna the build is green"',
+     "hcom send @luna --from ci --intent inform --thread build -- 'it took $(time)'",
+     "printf 'a\\nb\\n' | hcom send @luna --from ci --stdin"),
+    """
+An address is exact: @name, @tag-name, @tag for a group, @name:BOXE on another device,
+@bigboss for the person. E-mail addresses, `code` and fenced blocks hold no addresses.
+A reply without an address goes to the author; it stays in the author's thread.
+""")

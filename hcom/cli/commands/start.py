@@ -1,0 +1,71 @@
+"""hcom start: the session that runs this command takes part."""
+
+from ... import adapters, config, wake
+from ...adapters import ADHOC
+from ...bus import names
+from ...delivery import marks
+from ...errors import HcomError, UsageError
+from ...hub import bootstrap, people
+from ...store.connect import open_db, transaction
+from .. import tools
+from ..model import Command, Option
+
+
+def run(call) -> int:
+    if call.words:
+        raise UsageError(f"unexpected argument: {call.words[0]!r}", "hcom start --as NAME")
+    wanted = names.check(call.values.__dict__["as"]) if call.values.__dict__["as"] else ""
+    tool = call.tool or ADHOC
+    with open_db(call.home) as db:
+        own = call.identify(db) if call.values.name or call.caller.session or call.caller.launch \
+            else None
+        if wanted:
+            agent = people.reclaim(db, wanted, call.caller, call.now)
+        elif own is not None:
+            agent = own
+        else:
+            settings = config.read(call.home, call.env)
+            agent = people.join(
+                db, tool, call.now, session=call.caller.session, pid=call.caller.pid,
+                pid_start=call.caller.pid_start, client=call.client, status="active",
+                tag=names.check_tag(settings.tag), hints=settings.hints,
+                subagent_timeout=settings.subagent_timeout, directory=call.env.get("PWD", ""))
+        if call.client and call.caller.session:
+            with transaction(db):
+                from ...store import agents
+
+                agents.met(db, agent.name, call.env.get("PWD", ""), "", call.caller.pid,
+                           call.caller.pid_start, call.client)
+        marks.mark(call.home, people.keys(db, agent), agent.name)
+    call.agent = agent
+    _hooks(call, tool)
+    call.say(bootstrap.text(agent))
+    if tool == ADHOC:
+        call.say(f"\n[hcom] This tool has no hooks: put --name {agent.name} on every hcom command. "
+                 "New messages come\nafter the output of each; to wait for one: "
+                 f"hcom listen --name {agent.name}")
+    wake.announce(call.home, [])
+    return 0
+
+
+def _hooks(call, tool: str) -> None:
+    """The session's tool has our hooks; where they cannot be had, that is said and all goes on."""
+    if tool == ADHOC or adapters.load(tool, "setup") is None:
+        return
+    try:
+        if tools.add(call.home, call.env, tool):
+            call.tell(f"hcom: hooks added to {adapters.load(tool, 'setup').path(call.home, call.env)}")
+    except HcomError as error:
+        call.tell(f"hcom: no hooks: {error.message}")
+
+
+COMMAND = Command(
+    "start", "Take part, from inside any AI tool",
+    (("hcom start", "Join with a new name; prints how to use hcom"),
+     ("hcom start --as NAME", "Be that agent again, after a compaction or in a new session")),
+    (Option("--as", "The name to take up again", "NAME"),),
+    run, "none",
+    ("hcom start", "hcom start --as luna"),
+    """
+Inside a sandbox that cannot write to your home? Put HCOM_DIR=$PWD/.hcom before every hcom command.
+""")

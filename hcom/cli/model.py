@@ -1,0 +1,84 @@
+"""A command, declared once: its arguments, help and examples. Parsing and help are made from it."""
+
+from collections import namedtuple
+
+from ..errors import UsageError
+
+
+class Option(namedtuple("Option", "flags help value kind default group",
+                        defaults=("", str, None, ""))):
+    """`flags` as typed ("-v", "--from -b"); `value` names the value, "" for a switch, [SEC] for one
+    that may be left out; `kind` parses it."""
+
+    __slots__ = ()
+
+    @property
+    def key(self) -> str:
+        """The name of the parsed value."""
+        return max(self.flags.split(), key=len).lstrip("-").replace("-", "_")
+
+
+class Command(namedtuple("Command", "name summary usage options run words examples notes",
+                         defaults=("", (), ""))):
+    """`usage` are (form, meaning) lines; `words` names the free arguments, "" for none;
+    `examples` are whole command lines that a test runs; `run(call) -> exit code`."""
+
+    __slots__ = ()
+
+
+NAME = Option("--name", "Identity (agent name or UUID)", "NAME")
+
+
+def _number(text: str) -> float:
+    value = float(text)
+    if not 0 <= value <= 1e9:
+        raise ValueError
+    return value
+
+
+def seconds(text: str) -> float:
+    """A duration in seconds. UsageError when it is none."""
+    try:
+        return _number(text)
+    except ValueError:
+        raise UsageError(f"not a number of seconds: {text!r}") from None
+
+
+def count(text: str) -> int:
+    """A count from 1 to 1,000,000. UsageError when it is none."""
+    if not (text.isascii() and text.isdigit() and 1 <= int(text[:12]) <= 1_000_000):
+        raise UsageError(f"not a count: {text!r}", "use a number from 1 to 1000000")
+    return int(text)
+
+
+def parse(command: Command, argv: "list[str]"):
+    """`argv` by the command's declaration: (values, words, words behind --). UsageError."""
+    import argparse
+
+    class Parser(argparse.ArgumentParser):
+        def error(self, message):
+            raise UsageError(message, f"hcom {command.name} --help")
+
+    tail = None
+    if "--" in argv:
+        cut = argv.index("--")
+        argv, tail = argv[:cut], argv[cut + 1:]
+    parser = Parser(prog=f"hcom {command.name}", add_help=False, allow_abbrev=False)
+    for option in (*command.options, NAME):
+        flags = option.flags.split()
+        if not option.value:
+            parser.add_argument(*flags, dest=option.key, action="store_true")
+        elif option.value.startswith("["):
+            parser.add_argument(*flags, dest=option.key, nargs="?", const="", default=None)
+        else:
+            parser.add_argument(*flags, dest=option.key, default=option.default)
+    parser.add_argument("words", nargs="*")
+    values = parser.parse_intermixed_args(argv)
+    if not command.words and (values.words or tail):
+        extra = (values.words or tail)[0]
+        raise UsageError(f"unexpected argument: {extra!r}", f"hcom {command.name} --help")
+    for option in command.options:
+        given = getattr(values, option.key)
+        if option.value and given not in (None, "") and option.kind is not str:
+            setattr(values, option.key, option.kind(given))
+    return values, values.words, tail

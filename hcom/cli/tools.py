@@ -1,0 +1,39 @@
+"""Adding and removing hooks for the commands: which safe commands are allowed, in which places."""
+
+import os
+
+from .. import adapters, config
+from ..adapters import launcher
+from ..errors import HcomError
+from ..home import Home
+
+# What agents may run unasked: (words, whether more words may follow). Not `run`, launches, stop,
+# kill, reset, nor anything of config and relay that changes something.
+SAFE = (("hcom send", True), ("hcom start", True), ("hcom list", True), ("hcom events", True),
+        ("hcom listen", True), ("hcom transcript", True), ("hcom archive", True),
+        ("hcom status", True), ("hcom help", True), ("hcom --help", False), ("hcom -h", False),
+        ("hcom --version", False), ("hcom relay", False), ("hcom relay pull", False),
+        ("hcom config", False), ("hcom config --json", False),
+        *((f"hcom config {key}", False) for key in config.SHORT_KEYS))
+
+
+def add(home, env, tool: str) -> bool:
+    """The tool's settings hold our hooks; False when they already did. HcomError."""
+    setup = adapters.load(tool, "setup")
+    try:
+        launcher.write(home, [adapters.load(t, "setup").SESSION_VARIABLE for t in adapters.TOOLS
+                              if adapters.load(t, "setup").SESSION_VARIABLE])
+    except OSError as error:
+        raise HcomError(f"cannot write {home.root}: {error.strerror}",
+                        "in a sandbox: export HCOM_DIR=$PWD/.hcom") from None
+    allowed = SAFE if config.read(home, env).auto_approve else ()
+    return setup.add(home, env, allowed, SAFE)
+
+
+def remove(home, env, tool: str) -> "list[str]":
+    """Our entries are out of the tool's settings, the user's and those beside HCOM_DIR; the paths
+    of the files that had some."""
+    setup = adapters.load(tool, "setup")
+    user = env.get("HOME") or os.path.expanduser("~")
+    places = dict.fromkeys((home, Home(os.path.join(user, ".hcom"), user)))
+    return [setup.path(place, env) for place in places if setup.remove(place, env, SAFE)]

@@ -1,0 +1,98 @@
+"""Doorbells: a waiter sleeps on a FIFO, whoever has news for it writes a byte.
+
+A FIFO and no socket, since sandboxes refuse sockets long before they refuse files. A ring is a
+hint: a lost one costs the time until the waiter's next safety check, never a message.
+"""
+
+import errno
+import os
+import select
+import time
+
+RING = b"."
+QUIT = b"q"
+EVERYONE = "_all"  # the bells of those who watch everything; no agent can have this name
+# A sandbox may refuse FIFOs, or a ring be lost with a crash: look this often all the same.
+SAFETY_S = 5.0
+
+
+class Bell:
+    """This process's doorbell for `agent`; a context manager that takes it down at the end.
+
+    Where no FIFO can be made it is silent, and waiting on it becomes slow looking.
+    """
+
+    def __init__(self, home, agent: str):
+        self.path = os.path.join(home.root, "run", "bells", f"{agent}.{os.getpid()}")
+        self.fd = -1
+
+    def __enter__(self):
+        temporary = self.path + ".tmp"  # rung only once somebody listens: opened, then named
+        try:
+            if os.path.exists(temporary):
+                os.unlink(temporary)
+            os.mkfifo(temporary, 0o600)
+            # Read and write: the FIFO never reports end of file when a ringer closes.
+            self.fd = os.open(temporary, os.O_RDWR | os.O_NONBLOCK | os.O_CLOEXEC)
+            os.rename(temporary, self.path)
+        except OSError:
+            self.fd = -1
+        return self
+
+    def __exit__(self, *_error):
+        try:
+            os.unlink(self.path)
+        except OSError:
+            pass
+        if self.fd >= 0:
+            os.close(self.fd)
+
+    def rung(self) -> bytes:
+        """What was rung since the last look, without waiting."""
+        if self.fd < 0:
+            return b""
+        try:
+            return os.read(self.fd, 4096)
+        except BlockingIOError:
+            return b""
+
+    def wait(self, seconds: float, also=()) -> bytes:
+        """What was rung, after at most `seconds`; b"" when nothing was. Ends early when one of
+        the descriptors `also` is readable."""
+        watched = [fd for fd in (self.fd, *also) if fd >= 0]
+        if not watched:
+            time.sleep(min(seconds, 1.0))
+            return b""
+        select.select(watched, (), (), seconds)
+        return self.rung()
+
+
+def ring(home, names, token: bytes = RING) -> None:
+    """Every bell of each of `names` rings. A bell without a listener is taken down."""
+    folder = os.path.join(home.root, "run", "bells")
+    wanted = set(names)
+    try:
+        entries = os.listdir(folder)
+    except OSError:
+        return
+    for entry in entries:
+        if entry.partition(".")[0] in wanted and not entry.endswith(".tmp"):
+            _ring_one(os.path.join(folder, entry), token)
+
+
+def _ring_one(path: str, token: bytes) -> None:
+    try:
+        descriptor = os.open(path, os.O_WRONLY | os.O_NONBLOCK)
+    except OSError as error:
+        if error.errno == errno.ENXIO:
+            try:
+                os.unlink(path)
+            except OSError:
+                pass
+        return
+    try:
+        os.write(descriptor, token)
+    except OSError:
+        pass  # full: it has been rung often enough
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,56 @@
+"""Files that tell the shell launcher, without any process, who is an agent and who has mail.
+
+`run/marks/KEY` (a session id, a launch id, or pid-N) holds the agent's name; `run/mail/NAME` exists
+while something is queued for it. Hints only: the database is the truth, a hook that finds nothing
+lowers the flag first and looks then.
+"""
+
+import os
+import re
+
+KEY = re.compile(r"[\w.-]{1,128}\Z")
+
+
+def _path(home, part: str, key: str) -> str:
+    return os.path.join(home.root, "run", part, key)
+
+
+def _touch(path: str, text: str) -> None:
+    try:
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    except OSError:
+        return  # the launcher then starts no hook; commands and turn ends work without it
+    with os.fdopen(descriptor, "w", encoding="ascii") as stream:
+        stream.write(text)
+
+
+def _drop(path: str) -> None:
+    try:
+        os.unlink(path)
+    except OSError:
+        pass
+
+
+def mark(home, keys, agent: str) -> None:
+    """Hooks of sessions and launches with these keys reach `agent`; "" and odd keys are skipped."""
+    for key in keys:
+        if KEY.match(key):
+            _touch(_path(home, "marks", key), agent + "\n")
+
+
+def unmark(home, keys) -> None:
+    """Hooks with these keys leave at once."""
+    for key in keys:
+        if KEY.match(key):
+            _drop(_path(home, "marks", key))
+
+
+def raise_flag(home, agents) -> None:
+    """The next hook of each of `agents` looks for mail."""
+    for agent in agents:
+        _touch(_path(home, "mail", agent), "")
+
+
+def lower_flag(home, agent: str) -> None:
+    """Hooks of `agent` need not look for mail."""
+    _drop(_path(home, "mail", agent))

@@ -1,0 +1,221 @@
+"""What each kind of signal does: one function a kind, in one table.
+
+A signal is recorded, earlier offers are confirmed by it, and what is queued for the agent goes into
+the reply when its channel will carry it.
+"""
+
+import time
+
+from .. import home as homes
+from .. import log
+from ..adapters.base import (BLOCKED, END, PROMPT, START, SUB_END, SUB_START, SUB_TOOL, TOOL,
+                             TURN_END, TURN_FAILED, Reply, Signal)
+from ..bus.agent import ACTIVE, INACTIVE, LISTENING
+from ..bus.agent import BLOCKED as WAITING
+from ..delivery import bell, marks
+from ..errors import StoreError
+from ..hub import bootstrap, mail, people
+from ..process import start_of
+from ..store import agents, deliveries, events
+from ..store.connect import HOOK_BUSY_S, open_db, transaction
+from . import spool
+
+
+class Context:
+    """What a handler works with: one hook call of one agent."""
+
+    def __init__(self, home, db, adapter, env, agent, signal):
+        self.home, self.db, self.adapter, self.env = home, db, adapter, env
+        self.agent, self.signal = agent, signal
+        self.claimed = None
+
+    def report(self, status: str, context: str, detail: str = "") -> None:
+        """The agent's status is this, and the log says so."""
+        with transaction(self.db):
+            agents.set_status(self.db, self.agent.name, status, context, detail, self.signal.at)
+            events.append_status(self.db, self.agent.name, status, context, detail, self.signal.at)
+
+    def take(self, kind: str) -> str:
+        """The text of what waits for the agent, as much as the channel of `kind` carries."""
+        budget = self.adapter.BUDGET[kind]
+        marks.lower_flag(self.home, self.agent.name)
+        # Offered as of now, not of when the hook began: a hook that ran beside this one must not
+        # count as proof that the client took what this one prints.
+        self.claimed = mail.claim(self.db, self.agent.name, budget, time.time())
+        if self.claimed.waiting:
+            marks.raise_flag(self.home, [self.agent.name])
+        return mail.text_for(self.agent, self.claimed, budget)
+
+
+def run(adapter, tool: str, event: str, signal: Signal, raw: bytes, env, emit) -> int:
+    """The signal is recorded and answered through `emit(text)`, which raises OSError when the
+    client is gone: then nothing counts as handed over. Always 0."""
+    home = homes.locate(env)
+    log.to(home.root)
+    try:
+        with open_db(home, HOOK_BUSY_S) as db:
+            context = recognise(home, db, adapter, tool, env, signal)
+            if context is None:
+                return 0
+            spool.drain(home, db, context.agent.name)
+            reply = _answer(context, event, emit)
+            restless = not reply.text and signal.kind in (START, TURN_END, TURN_FAILED) \
+                and deliveries.wants_wake(db, context.agent.name)
+    except StoreError as error:
+        # The database cannot be had now: what this hook saw waits in the spool.
+        spool.put(home, raw, tool, event, signal)
+        log.log("hook.spooled", hook=event, error=error.message)
+        return 0
+    bell.ring(home, [bell.EVERYONE, context.agent.name])
+    if restless:
+        from .. import wake
+
+        wake.rouse(home, [context.agent.name])
+    return 0
+
+
+def recognise(home, db, adapter, tool: str, env, signal: Signal) -> "Context | None":
+    """The context of the agent whose session this signal comes from; None when it is none."""
+    caller = people.Caller(signal.session, signal.launch, signal.pid, start_of(signal.pid), tool)
+    with transaction(db):
+        agent = people.whose(db, caller, signal.forked_from)
+    if agent is None and signal.forked_from:
+        parent = agents.bound(db, "session", signal.forked_from)
+        if parent is not None and parent.stopped_at is None:
+            agent = people.join(db, tool, signal.at, parent.name, tag=parent.tag,
+                                session=signal.session, hints=parent.hints)
+    if agent is None or agent.tool != tool:
+        marks.unmark(home, [signal.session, f"pid-{signal.pid}"])
+        return None
+    if signal.kind != END:
+        with transaction(db):
+            agents.met(db, agent.name, signal.cwd, "" if signal.subagent else signal.transcript,
+                       signal.pid, caller.pid_start, signal.client or {})
+    if signal.kind == START or agent.session != signal.session:
+        marks.mark(home, [signal.session, signal.launch, f"pid-{signal.pid}"], agent.name)
+    return Context(home, db, adapter, env, agents.find(db, agent.name), signal)
+
+
+def _answer(context: Context, event: str, emit) -> Reply:
+    # A session that starts or ends proves nothing of what its model saw before.
+    if not context.signal.subagent and context.signal.kind not in (START, END):
+        mail.confirm(context.db, context.agent.name, context.signal.at)
+    reply = HANDLERS[context.signal.kind](context) if context.signal.kind in HANDLERS else Reply()
+    text = context.adapter.write(event, reply)
+    if text:
+        try:
+            emit(text)
+        except OSError:
+            if context.claimed:
+                mail.take_back(context.db, context.agent.name, context.claimed.messages)
+                marks.raise_flag(context.home, [context.agent.name])
+    return reply
+
+
+def _started(context: Context) -> Reply:
+    signal, agent = context.signal, context.agent
+    if signal.source != "compact":
+        mail.offer_again(context.db, agent.name, lambda ids: evidence(context, ids))
+    with transaction(context.db):
+        first = agent.context == "new"
+        agents.set_status(context.db, agent.name, LISTENING, "start", signal.source, signal.at)
+        events.append_status(context.db, agent.name, LISTENING, "start", signal.source, signal.at)
+        if first:
+            events.append_life(context.db, agent.name, "ready", agent.name, "", agent.batch,
+                               signal.at)
+    return Reply(START, bootstrap.text(agent, signal.source, signal.forked_from))
+
+
+def evidence(context: Context, ids: list[int]) -> list[int]:
+    """Which of the messages the client's transcript shows the model to have seen."""
+    from .. import adapters
+
+    transcript = adapters.load(context.agent.tool, "transcript")
+    if transcript is None:
+        return []
+    return transcript.seen(context.signal.transcript or context.agent.transcript, ids)
+
+
+def _prompted(context: Context) -> Reply:
+    signal = context.signal
+    with transaction(context.db):
+        agents.reset_stops(context.db, context.agent.name)
+        agents.set_wake_failure(context.db, context.agent.name, "")
+    if signal.woken:
+        context.report(ACTIVE, "woken")
+    else:
+        context.report(ACTIVE, "prompt", signal.prompt)
+    text = context.take(PROMPT)
+    # Another channel was faster than the wake: a turn about nothing is not worth having.
+    return Reply(PROMPT, text, drop=signal.woken and not text)
+
+
+def record(context: Context) -> None:
+    """A spooled tool event is in the log, and earlier offers are confirmed by it."""
+    if context.signal.kind == TOOL:
+        mail.confirm(context.db, context.agent.name, context.signal.at)
+    if context.signal.kind in (TOOL, SUB_TOOL):
+        record_tool(context)
+    elif context.signal.kind in HANDLERS:
+        # Not a tool event: one that a locked database kept from being handled when it happened.
+        with transaction(context.db):
+            events.append_status(context.db, context.agent.name, context.agent.status,
+                                 context.signal.kind, context.signal.detail, context.signal.at)
+
+
+def record_tool(context: Context) -> None:
+    """The use of a tool is in the log, and shows as what the agent does now."""
+    signal = context.signal
+    with transaction(context.db):
+        agents.used_tool(context.db, context.agent.name, f"tool:{signal.tool}", signal.detail,
+                         signal.at)
+        events.append_status(context.db, context.agent.name, ACTIVE, f"tool:{signal.tool}",
+                             signal.detail, signal.at)
+
+
+def _used(context: Context) -> Reply:
+    record_tool(context)
+    return Reply(TOOL, context.take(TOOL))
+
+
+def _ended_turn(context: Context) -> Reply:
+    cap = context.adapter.stop_cap(context.env)
+    # One short of the cap: the client counts other hooks' continuations too.
+    if context.agent.stop_streak < cap - 1:
+        text = context.take(TURN_END)
+        if text:
+            with transaction(context.db):
+                agents.count_stop(context.db, context.agent.name)
+            return Reply(TURN_END, text)
+    context.report(LISTENING, "stop")
+    return Reply()
+
+
+def _failed_turn(context: Context) -> Reply:
+    context.report(LISTENING, "error", context.signal.source)
+    return Reply()
+
+
+def _blocked(context: Context) -> Reply:
+    signal = context.signal
+    context.report(WAITING, "approval", f"{signal.tool}: {signal.detail}" if signal.detail
+                   else signal.tool)
+    return Reply()
+
+
+def _ended(context: Context) -> Reply:
+    signal, agent = context.signal, context.agent
+    mail.offer_again(context.db, agent.name, lambda ids: evidence(context, ids))
+    if signal.source == "clear" or signal.source == "resume" or signal.session != agent.session:
+        return Reply()  # the same client goes on with another session
+    with transaction(context.db):
+        agents.end_session(context.db, agent.name, f"exit:{signal.source}", signal.at)
+        events.append_status(context.db, agent.name, INACTIVE, f"exit:{signal.source}", "",
+                             signal.at)
+    marks.unmark(context.home, [f"pid-{signal.pid}"])
+    return Reply()
+
+
+HANDLERS = {START: _started, PROMPT: _prompted, TOOL: _used, TURN_END: _ended_turn,
+            TURN_FAILED: _failed_turn, BLOCKED: _blocked, END: _ended}
+SUBAGENT_KINDS = (SUB_START, SUB_TOOL, SUB_END)

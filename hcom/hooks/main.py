@@ -1,0 +1,67 @@
+"""One hook call, from the client's payload to its reply.
+
+`hook TOOL EVENT PID` handles the payload on stdin now; `hook record` takes what the launcher
+spooled; `hook wait TOOL PID` is the waiter of a client that can be woken in no other way.
+Whatever goes wrong, the client sees an empty output and exit 0.
+"""
+
+import json
+import os
+import sys
+import time
+
+LIMIT_BYTES = 64 * 1024 * 1024  # a payload holds whole files; beyond this it is not one
+
+
+def main(argv: list[str]) -> int:
+    """Run one hook; 0, or 2 where a waiter has something to push."""
+    try:
+        began = time.time()
+        if argv[1:2] == ["record"]:
+            from . import spool
+
+            return spool.record()
+        if argv[1:2] == ["wait"]:
+            from . import waiter
+
+            return waiter.wait(argv[2], int(argv[3]))
+        return _handle(argv[1], argv[2], int(argv[3]), began)
+    except SystemExit:
+        raise
+    except BaseException as error:  # boundary
+        _note(error)
+        return 0
+
+
+def _note(error: BaseException) -> None:
+    try:
+        from .. import home, log
+
+        log.to(home.locate(os.environ).root)
+        log.log("hook.failed", error=repr(error)[:300])
+        if os.environ.get("HCOM_DEBUG") == "1":
+            import traceback
+
+            log.log("hook.trace", trace=traceback.format_exc())
+    except BaseException:  # boundary
+        pass
+
+
+def _handle(tool: str, event: str, pid: int, began: float) -> int:
+    raw = sys.stdin.buffer.read(LIMIT_BYTES)
+    from .. import adapters
+    from . import handle
+
+    adapter = adapters.load(tool, "hook")
+    if adapter is None:
+        return 0
+    payload = json.loads(raw)
+    signal = adapter.read(event, payload, os.environ, pid, began)
+    return handle.run(adapter, tool, event, signal, raw, os.environ, _emit)
+
+
+def _emit(text: str) -> None:
+    """`text` is with the client. OSError when it is not."""
+    data = memoryview(text.encode("utf-8"))
+    while data:
+        data = data[os.write(1, data):]

@@ -1,0 +1,154 @@
+"""Payloads that wait to be recorded: the launcher leaves them here when nothing is due to the agent.
+
+A file is one payload and, last, a line `#hcom TOOL EVENT LAUNCH PID` that says it is complete. Its
+time is the event's. A recorder takes them all and stays a moment, so that a burst of tool calls
+starts one process; turn ends take their own agent's first, so the order in a session holds.
+"""
+
+import fcntl
+import json
+import os
+import time
+
+from .. import adapters, log
+from .. import home as homes
+from ..delivery import bell
+from ..errors import StoreError
+from ..store.connect import open_db
+
+LINGER_S = 2.0     # between two tool calls of a busy agent there are rarely more
+ABANDONED_S = 60.0  # a file without its last line after this is of a launcher that was killed
+RECORDER = "_recorder"
+
+
+def _folder(home) -> str:
+    return home.path("run", "spool")
+
+
+def put(home, raw: bytes, tool: str, event: str, signal) -> None:
+    """The payload waits for the next recorder; nothing happens where it cannot be written."""
+    name = os.path.join(_folder(home), f"later.{os.getpid()}")
+    try:
+        descriptor = os.open(name, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(descriptor, "wb") as stream:
+            stream.write(raw + f"\n#hcom {tool} {event} {signal.launch or '-'} {signal.pid}\n".encode())
+    except OSError:
+        pass
+
+
+def _waiting(home, prefix: str) -> list[str]:
+    """The spooled files whose names begin with `prefix`, in the order of their events."""
+    try:
+        with os.scandir(_folder(home)) as entries:
+            found = [(e.stat().st_mtime_ns, e.path) for e in entries if e.name.startswith(prefix)]
+    except OSError:
+        return []
+    return [path for _, path in sorted(found)]
+
+
+def drain(home, db, agent: str = "") -> int:
+    """Everything spooled for `agent` ("": for all) is recorded; how many events."""
+    prefix = agent + "." if agent else ""
+    if not _waiting(home, prefix):
+        return 0
+    count = 0
+    with open(home.path("run", "spool.lock"), "w", encoding="ascii") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        for path in _waiting(home, prefix):
+            count += _take(home, db, path)
+    return count
+
+
+def _take(home, db, path: str) -> int:
+    try:
+        with open(path, "rb") as stream:
+            raw = stream.read()
+            at = os.fstat(stream.fileno()).st_mtime
+    except OSError:
+        return 0
+    body, mark, last = raw.rpartition(b"\n#hcom ")
+    if not mark or not last.endswith(b"\n"):
+        if time.time() - at < ABANDONED_S:
+            return 0
+        log.log("spool.dropped", bytes=len(raw))
+    else:
+        try:
+            _record(home, db, body, last.decode().split(), at)
+        except (ValueError, KeyError) as error:
+            log.log("spool.refused", error=repr(error)[:200])
+    os.unlink(path)
+    return 1
+
+
+def _record(home, db, body: bytes, words: list[str], at: float) -> None:
+    from . import handle
+
+    tool, event, launch, pid = words
+    adapter = adapters.load(tool, "hook")
+    if adapter is None:
+        return
+    env = {**os.environ, "HCOM_PROCESS_ID": "" if launch == "-" else launch}
+    signal = adapter.read(event, json.loads(body), env, int(pid), at)
+    context = handle.recognise(home, db, adapter, tool, env, signal)
+    if context is not None:
+        handle.record(context)
+
+
+def record() -> int:
+    """The recorder: takes what is spooled, waits a moment for more, and ends. Always 0."""
+    home = homes.locate(os.environ)
+    log.to(home.root)
+    with open(home.path("run", "recorder.lock"), "w", encoding="ascii") as lock:
+        if not _alone(home, lock):
+            return 0
+        try:
+            with bell.Bell(home, RECORDER) as rings:
+                pipe = _publish(home, rings)
+                while True:
+                    with open_db(home) as db:
+                        drain(home, db)
+                    bell.ring(home, [bell.EVERYONE])
+                    if not rings.wait(LINGER_S):
+                        break
+                _withdraw(pipe)
+                with open_db(home) as db:
+                    drain(home, db)
+        except StoreError as error:
+            log.log("recorder.failed", error=error.message)  # the files wait for the next one
+    return 0
+
+
+def _alone(home, lock) -> bool:
+    """Whether this is the recorder now. One that still listens is rung and does the work; one that
+    is about to end is waited for."""
+    end = time.monotonic() + 2.0
+    while time.monotonic() < end:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return True
+        except OSError:
+            if os.path.exists(home.path("run", "recorder")):
+                bell.ring(home, [RECORDER])
+                return False
+            time.sleep(0.02)
+    return False
+
+
+def _publish(home, rings) -> str:
+    """The launcher finds the recorder's bell by one fixed name; "" when there is none."""
+    path = home.path("run", "recorder")
+    try:
+        if os.path.lexists(path):
+            os.unlink(path)
+        os.link(rings.path, path)
+    except OSError:
+        return ""
+    return path
+
+
+def _withdraw(path: str) -> None:
+    if path:
+        try:
+            os.unlink(path)
+        except OSError:
+            pass

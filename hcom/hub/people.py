@@ -1,0 +1,171 @@
+"""Who takes part: joining, binding a client's session to an agent, identity, leaving."""
+
+import random
+from collections import namedtuple
+
+from ..bus import names
+from ..bus.agent import INACTIVE, Agent, is_listed
+from ..bus.message import EXTERNAL, INSTANCE, Sender
+from ..errors import HcomError, UnknownAgent
+from ..process import alive
+from ..store import agents, deliveries, events
+from ..store.connect import transaction
+
+
+class Caller(namedtuple("Caller", "session launch pid pid_start tool", defaults=("",) * 5)):
+    """What a process's surroundings say of the session that runs it; "" where they are silent."""
+
+    __slots__ = ()
+
+
+def join(db, tool: str, now: float, by: str = "", name: str = "", batch: str = "", **facts) -> Agent:
+    """A new agent takes part; its value. `name` is drawn when not given."""
+    with transaction(db):
+        chosen = names.check(name) if name else names.fresh(agents.names(db), random.choice)
+        if agents.find(db, chosen):
+            raise HcomError(f"the name {chosen!r} is taken", f"hcom start --as {chosen}")
+        agent = agents.blank(chosen, tool, now, batch=batch, **facts)
+        agents.create(db, agent)
+        for kind in ("session", "launch"):
+            if getattr(agent, kind):
+                agents.bind(db, kind, getattr(agent, kind), chosen)
+        events.append_life(db, chosen, "created", by or chosen, "", batch, now)
+        return agent
+
+
+def reclaim(db, name: str, caller: Caller, now: float) -> Agent:
+    """The caller's session is the agent `name` (again). HcomError when it is another's, alive."""
+    with transaction(db):
+        agent = agents.find(db, name)
+        if agent is None:
+            raise UnknownAgent(f"no agent {name!r}", "hcom list")
+        other = caller.session and agent.session and caller.session != agent.session
+        if other and alive(agent.pid, agent.pid_start) and agent.pid != caller.pid:
+            raise HcomError(f"{agent.display} is a session that still runs",
+                            "hcom start for a name of your own")
+        _displace(db, caller, agent, now)
+        if caller.session:
+            agents.bind(db, "session", caller.session, agent.name)
+        if caller.launch:
+            agents.bind(db, "launch", caller.launch, agent.name)
+        if caller.tool and caller.tool != agent.tool:
+            agents.set_tool(db, agent.name, caller.tool)
+        agents.met(db, agent.name, "", "", caller.pid or 0, caller.pid_start, {})
+        deliveries.requeue(db, agent.name)
+        return agents.find(db, agent.name)
+
+
+def _displace(db, caller: Caller, agent: Agent, now: float) -> None:
+    """The name that the caller's session had so far is given up, if it had another."""
+    former = caller.session and agents.bound(db, "session", caller.session)
+    if former and former.name != agent.name and agents.leave(db, former.name, now):
+        events.append_life(db, former.name, "stopped", agent.name, "renamed", "", now)
+
+
+def whose(db, caller: Caller, forked_from: str = "") -> "Agent | None":
+    """The agent whose session runs the caller, binding it on first sight; None when it is no agent.
+
+    By session id, else by the launch, else (after /clear in a session that hcom did not launch) by
+    the client's process. A client started from inside an agent inherits its launch id: it is told
+    apart by its process and is nobody.
+    """
+    known = caller.session and agents.bound(db, "session", caller.session)
+    launched = caller.launch and agents.bound(db, "launch", caller.launch)
+    if launched and not _fits(launched, caller):
+        launched = None
+    if known:
+        if launched and launched.name != known.name and not launched.session:
+            # Launched for a session that turned out to be known: it keeps its name.
+            agents.bind(db, "launch", caller.launch, known.name)
+            agents.remove(db, launched.name)
+        return known if known.stopped_at is None else None
+    if launched and launched.stopped_at is None:
+        if caller.session and not forked_from == caller.session:
+            agents.bind(db, "session", caller.session, launched.name)
+        return launched
+    same = caller.pid and caller.session and agents.by_process(db, caller.pid, caller.pid_start)
+    if same and same.stopped_at is None and not forked_from:
+        agents.bind(db, "session", caller.session, same.name)
+        return same
+    return None
+
+
+def _fits(agent: Agent, caller: Caller) -> bool:
+    """Whether the caller can be the client that was launched as `agent`."""
+    if not agent.session or not caller.session or not agent.pid or not caller.pid:
+        return True
+    return agent.pid == caller.pid or not alive(agent.pid, agent.pid_start)
+
+
+def speaker(db, caller: Caller, claimed: str) -> "Agent | None":
+    """The agent a command speaks for: the one it `claimed` by --name, else its session's.
+
+    No one speaks for another: inside a session that is an agent, --name may only name that agent,
+    its subagents, or an agent that no session has.
+    """
+    own = None
+    if caller.session or caller.launch:
+        with transaction(db):
+            own = whose(db, caller)
+    if not claimed:
+        return own
+    agent = known(db, claimed)
+    if own and agent.name != own.name and agent.parent != own.name and agent.session:
+        raise HcomError(f"{agent.display} is another session, you are {own.display}",
+                        "leave --name out")
+    return agent
+
+
+def known(db, name: str) -> Agent:
+    """The agent called `name` (with or without tag, or by session id). UnknownAgent when none."""
+    wanted = name.lstrip("@").lower()
+    agent = agents.find(db, wanted) or agents.bound(db, "session", name)
+    everyone = agents.every(db)
+    if agent is None:
+        agent = next((a for a in everyone if a.display.lower() == wanted), None)
+    if agent is None:
+        close = names.near(wanted, [a.display for a in everyone])
+        raise UnknownAgent(f"no agent {name!r}", f"did you mean {close[0]}?" if close else "hcom list")
+    if agent.stopped_at is not None:
+        raise UnknownAgent(f"{agent.display} has left", f"hcom start --as {agent.name}")
+    return agent
+
+
+def leave(db, agent: Agent, by: str, reason: str, now: float) -> list[str]:
+    """`agent` no longer takes part; the session and launch ids that were its own."""
+    with transaction(db):
+        keys = agents.bindings(db, agent.name)
+        if agents.leave(db, agent.name, now):
+            events.append_life(db, agent.name, "stopped", by, reason, "", now)
+        return keys
+
+
+def keys(db, agent: Agent) -> list[str]:
+    """Every id by which hooks know the agent's session: sessions, launches, its process."""
+    return [*agents.bindings(db, agent.name), *([f"pid-{agent.pid}"] if agent.pid else [])]
+
+
+def gone(db, now: float) -> list[Agent]:
+    """Agents whose client died without a word are recorded as ended; those agents."""
+    dead = [a for a in agents.every(db)
+            if a.pid and a.status != INACTIVE and not alive(a.pid, a.pid_start)]
+    if not dead:
+        return []
+    with transaction(db):
+        for agent in dead:
+            agents.end_session(db, agent.name, "exit:killed", now)
+            deliveries.requeue(db, agent.name)
+            events.append_status(db, agent.name, INACTIVE, "exit:killed", "", now)
+    return dead
+
+
+def listed(db, now: float) -> list[Agent]:
+    """The agents that take part now, oldest first."""
+    return [a for a in agents.every(db) if is_listed(a, now)]
+
+
+def sender(agent: "Agent | None", external: str) -> Sender:
+    """The sender value for an agent, or for the external name when there is no agent."""
+    if agent is not None:
+        return Sender(agent.name, INSTANCE, agent.tag)
+    return Sender(external, EXTERNAL)

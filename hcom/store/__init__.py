@@ -1,0 +1,1 @@
+"""The only SQL: connection, schema and migrations, one verb per function, Rows made values here."""

@@ -1,0 +1,160 @@
+"""Opening the database: for the code, and read-only for SQL that a user wrote.
+
+The first open, the switch to WAL and a migration happen under a file lock, since racing first opens
+otherwise fail now and then. sqlite's errors become StoreError here, in the user's words.
+"""
+
+import fcntl
+import os
+import sqlite3
+import time
+
+from ..errors import HcomError, LockedError, StoreError
+from ..home import Home, create
+from .schema import MIGRATIONS, VERSION
+
+BUSY_S = 5.0       # a command gives up on a locked database after this
+HOOK_BUSY_S = 1.5  # a hook gives up sooner: its agent waits for it
+SQL_S = 5.0        # a user's query may run this long
+
+
+def translated(error: sqlite3.Error, home: Home) -> HcomError:
+    """The StoreError that says to a person what `error` means."""
+    text = str(error)
+    if "locked" in text or "busy" in text:
+        return LockedError("the database is locked by another process", "try again, or hcom status")
+    if "full" in text:
+        return StoreError(f"the disk is full: {home.db}", "free some space; nothing was changed")
+    if "readonly" in text or "read-only" in text or "unable to open" in text:
+        return StoreError(f"cannot write {home.db}", "in a sandbox: export HCOM_DIR=$PWD/.hcom")
+    if "not a database" in text or "malformed" in text:
+        return StoreError(f"the database is corrupt: {home.db}",
+                          "hcom reset moves it to the archive and starts anew")
+    if "disk I/O error" in text:
+        return StoreError(f"the disk failed or is full: {home.db}", "hcom status")
+    return StoreError(f"{text}: {home.db}", "hcom status")
+
+
+class Database:
+    """An open connection; as a context manager it closes it and translates sqlite's errors."""
+
+    def __init__(self, home: Home, connection: sqlite3.Connection):
+        self.home = home
+        self.connection = connection
+        self.execute = connection.execute
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, _kind, error, _trace):
+        self.connection.close()
+        if isinstance(error, sqlite3.Error):
+            raise translated(error, self.home) from error
+
+
+class transaction:  # noqa: N801 - reads as a statement: with transaction(db)
+    """BEGIN IMMEDIATE; committed at the end of the block, rolled back when it raises."""
+
+    def __init__(self, db: Database):
+        self.db = db
+
+    def __enter__(self):
+        self.db.execute("BEGIN IMMEDIATE")
+        return self.db
+
+    def __exit__(self, kind, _error, _trace):
+        if kind is None:
+            self.db.execute("COMMIT")
+        elif self.db.connection.in_transaction:
+            self.db.execute("ROLLBACK")
+
+
+def _connected(home: Home, busy_s: float) -> sqlite3.Connection:
+    connection = sqlite3.connect(home.db, timeout=busy_s, isolation_level=None)
+    connection.row_factory = sqlite3.Row
+    return connection
+
+
+def _version(connection: sqlite3.Connection) -> int:
+    return connection.execute("PRAGMA user_version").fetchone()[0]
+
+
+def _migrate(home: Home, connection: sqlite3.Connection) -> None:
+    """The schema is the newest; held by a file lock, each step one transaction."""
+    with open(home.path("run", "migrate.lock"), "w", encoding="ascii") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        connection.execute("PRAGMA journal_mode = WAL")
+        for version in range(_version(connection), VERSION):
+            connection.executescript(
+                f"BEGIN IMMEDIATE; {MIGRATIONS[version]} PRAGMA user_version = {version + 1}; COMMIT;")
+    for suffix in ("", "-wal", "-shm"):
+        if os.path.exists(home.db + suffix):
+            os.chmod(home.db + suffix, 0o600)
+
+
+def open_db(home: Home, busy_s: float = BUSY_S) -> Database:
+    """The database of `home`, made when it is not there yet. StoreError when it cannot be had."""
+    old_mask = os.umask(0o077)
+    try:
+        connection = None
+        try:
+            connection = _connected(home, busy_s)
+            version = _version(connection)
+        except sqlite3.OperationalError:
+            create(home)
+            connection = _connected(home, busy_s)
+            version = _version(connection)
+        if version > VERSION:
+            raise StoreError(f"the database is of a newer hcom (format {version}, this one knows "
+                             f"{VERSION})", "update hcom")
+        if version < VERSION:
+            create(home)
+            _migrate(home, connection)
+        # A commit may be lost with the machine's power, never with a process; fsync per message
+        # would cost more than the message.
+        connection.execute("PRAGMA synchronous = NORMAL")
+        return Database(home, connection)
+    except sqlite3.Error as error:
+        if connection is not None:
+            connection.close()
+        raise translated(error, home) from error
+    except OSError as error:
+        raise StoreError(f"cannot use {home.root}: {error.strerror}",
+                         "in a sandbox: export HCOM_DIR=$PWD/.hcom") from error
+    finally:
+        os.umask(old_mask)
+
+
+def _admit(action, _arg, _arg2, _db, _trigger) -> int:
+    """The authorizer of users' SQL: reading and functions, nothing else."""
+    allowed = (sqlite3.SQLITE_SELECT, sqlite3.SQLITE_READ, sqlite3.SQLITE_FUNCTION,
+               sqlite3.SQLITE_RECURSIVE)
+    if action == sqlite3.SQLITE_FUNCTION and _arg2 == "load_extension":
+        return sqlite3.SQLITE_DENY
+    return sqlite3.SQLITE_OK if action in allowed else sqlite3.SQLITE_DENY
+
+
+def open_sandboxed(home: Home, budget_s: float = SQL_S) -> Database:
+    """A connection for SQL that a user wrote: it can only read, and ends after `budget_s`."""
+    open_db(home).connection.close()
+    try:
+        connection = sqlite3.connect(f"file:{_quoted(home.db)}?mode=ro", uri=True, timeout=BUSY_S,
+                                     isolation_level=None)
+    except sqlite3.Error as error:
+        raise translated(error, home) from error
+    connection.row_factory = sqlite3.Row
+    connection.execute("PRAGMA query_only = 1")
+    connection.execute("PRAGMA trusted_schema = 0")
+    connection.set_authorizer(_admit)
+    renew_budget(connection, budget_s)
+    return Database(home, connection)
+
+
+def renew_budget(connection: sqlite3.Connection, budget_s: float) -> None:
+    """Whatever runs on `connection` is ended `budget_s` from now."""
+    end = time.monotonic() + budget_s
+    connection.set_progress_handler(lambda: time.monotonic() > end, 2000)
+
+
+def _quoted(path: str) -> str:
+    return path.replace("%", "%25").replace("?", "%3f").replace("#", "%23")

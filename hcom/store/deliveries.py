@@ -1,0 +1,101 @@
+"""One row per message and recipient: queued -> offered -> seen."""
+
+from ..bus.message import Message
+from .events import _event, message
+
+
+def queue(db, event_id: int, agents: list[str], wakes: bool) -> None:
+    """Each of `agents` has the message queued."""
+    db.connection.executemany(
+        "INSERT OR IGNORE INTO deliveries (event_id, agent, wakes) VALUES (?, ?, ?)",
+        [(event_id, agent, int(wakes)) for agent in agents])
+
+
+def queued(db, agent: str, limit: int = 100) -> list[Message]:
+    """What is queued for `agent`, oldest first."""
+    rows = db.execute(
+        "SELECT e.* FROM deliveries d JOIN events e ON e.id = d.event_id "
+        "WHERE d.agent = ? AND d.state = 'queued' ORDER BY d.event_id LIMIT ?",
+        (agent, limit)).fetchall()
+    return [message(_event(row)) for row in rows]
+
+
+def count_queued(db, agent: str) -> int:
+    """How many messages wait for `agent`."""
+    return db.execute("SELECT count(*) FROM deliveries WHERE agent = ? AND state = 'queued'",
+                      (agent,)).fetchone()[0]
+
+
+def unread(db) -> dict[str, int]:
+    """How many messages each agent has not been offered yet."""
+    rows = db.execute("SELECT agent, count(*) FROM deliveries INDEXED BY deliveries_open "
+                      "WHERE state <> 'seen' AND state = 'queued' GROUP BY agent")
+    return {row[0]: row[1] for row in rows}
+
+
+def wants_wake(db, agent: str) -> bool:
+    """Whether something that may wake an idle agent is queued for `agent`."""
+    return db.execute("SELECT EXISTS (SELECT 1 FROM deliveries WHERE agent = ? AND "
+                      "state = 'queued' AND wakes = 1)", (agent,)).fetchone()[0] == 1
+
+
+def offer(db, agent: str, ids: list[int], now: float) -> None:
+    """These queued messages are offered to `agent` as of `now`."""
+    db.connection.executemany(
+        "UPDATE deliveries SET state = 'offered', offered_at = ? "
+        "WHERE event_id = ? AND agent = ? AND state = 'queued'", [(now, i, agent) for i in ids])
+
+
+def take_back(db, agent: str, ids: list[int]) -> None:
+    """These messages are queued again: they could not be handed over."""
+    db.connection.executemany(
+        "UPDATE deliveries SET state = 'queued', offered_at = NULL WHERE event_id = ? AND agent = ?",
+        [(i, agent) for i in ids])
+
+
+def confirm(db, agent: str, before: float) -> int:
+    """What `agent` was offered earlier than `before` is seen; how many."""
+    return db.execute(
+        "UPDATE deliveries SET state = 'seen' "
+        "WHERE agent = ? AND state = 'offered' AND offered_at < ?", (agent, before)).rowcount
+
+
+def mark_seen(db, agent: str, ids: list[int]) -> None:
+    """There is proof that `agent` has seen these."""
+    db.connection.executemany(
+        "UPDATE deliveries SET state = 'seen' WHERE event_id = ? AND agent = ?",
+        [(i, agent) for i in ids])
+
+
+def offered(db, agent: str) -> list[int]:
+    """The ids of what `agent` was offered without proof that it was seen."""
+    return [row[0] for row in db.execute(
+        "SELECT event_id FROM deliveries WHERE agent = ? AND state = 'offered' ORDER BY event_id",
+        (agent,))]
+
+
+def requeue(db, agent: str) -> int:
+    """What was only offered to `agent` is queued again; how many."""
+    return db.execute("UPDATE deliveries SET state = 'queued', offered_at = NULL "
+                      "WHERE agent = ? AND state = 'offered'", (agent,)).rowcount
+
+
+def receipts(db, event_id: int) -> dict[str, str]:
+    """Each recipient of a message and how far it came."""
+    return {row[0]: row[1] for row in db.execute(
+        "SELECT agent, state FROM deliveries WHERE event_id = ?", (event_id,))}
+
+
+def last_sent(db, sender: str) -> int:
+    """The id of the newest message that `sender` sent, 0 when there is none."""
+    row = db.execute("SELECT id FROM events WHERE instance = ? AND type = 'message' "
+                     "ORDER BY id DESC LIMIT 1", (sender,)).fetchone()
+    return row[0] if row else 0
+
+
+def inbox(db, agent: str, count: int) -> list[Message]:
+    """The `count` newest messages that went to `agent`, oldest first, read or not."""
+    rows = db.execute(
+        "SELECT e.* FROM deliveries d JOIN events e ON e.id = d.event_id WHERE d.agent = ? "
+        "ORDER BY d.event_id DESC LIMIT ?", (agent, count)).fetchall()
+    return [message(_event(row)) for row in reversed(rows)]

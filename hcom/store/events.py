@@ -1,0 +1,135 @@
+"""The event log: appending, and reading it by id, by time, or by a user's expression."""
+
+import json
+import re
+import sqlite3
+from collections import namedtuple
+from datetime import datetime, timezone
+
+from ..bus.message import Envelope, Message, Sender
+from ..errors import HcomError
+from .connect import SQL_S
+
+
+class Event(namedtuple("Event", "id timestamp type instance data")):
+    """One line of the log; `data` is the parsed JSON, `timestamp` ISO 8601 in UTC."""
+
+    __slots__ = ()
+
+    def as_dict(self) -> dict:
+        """The event as users see it: `ts` for the time, the rest by name."""
+        return {"id": self.id, "ts": self.timestamp, "type": self.type,
+                "instance": self.instance, "data": self.data}
+
+
+def timestamp(now: float) -> str:
+    """`now` (Unix seconds) as stored: UTC, milliseconds, sortable as text."""
+    moment = datetime.fromtimestamp(now, timezone.utc)
+    return moment.strftime("%Y-%m-%dT%H:%M:%S.") + f"{moment.microsecond // 1000:03d}Z"
+
+
+def append(db, kind: str, instance: str, data: dict, now: float) -> int:
+    """The event is in the log; its id."""
+    return db.execute(
+        "INSERT INTO events (timestamp, type, instance, data) VALUES (?, ?, ?, ?)",
+        (timestamp(now), kind, instance, json.dumps(data, ensure_ascii=False))).lastrowid
+
+
+def append_status(db, instance: str, val: str, context: str, detail: str, now: float) -> int:
+    """A status event is in the log: `val` is one of the four statuses."""
+    return append(db, "status", instance, {"val": val, "context": context, "detail": detail}, now)
+
+
+def append_life(db, instance: str, action: str, by: str, reason: str, batch: str,
+                now: float) -> int:
+    """A life event is in the log: `action` is created, ready, stopped or batch_launched."""
+    return append(db, "life", instance,
+                  {"action": action, "by": by, "reason": reason, "batch_id": batch}, now)
+
+
+def _event(row: sqlite3.Row) -> Event:
+    return Event(row["id"], row["timestamp"], row["type"], row["instance"], json.loads(row["data"]))
+
+
+def find(db, event_id: int) -> "Event | None":
+    """The event with this id."""
+    row = db.execute("SELECT * FROM events WHERE id = ?", (event_id,)).fetchone()
+    return _event(row) if row else None
+
+
+def message(event: Event) -> Message:
+    """A message event as a Message."""
+    data = event.data
+    return Message(event.id, event.timestamp,
+                   Sender(data["from"], data["sender_kind"], data.get("tag", "")), data["text"],
+                   Envelope(data.get("intent") or "", str(data.get("reply_to") or ""),
+                            data.get("thread") or ""), tuple(data["delivered_to"]))
+
+
+def last_id(db) -> int:
+    """The id of the newest event, 0 when there is none."""
+    return db.execute("SELECT coalesce(max(id), 0) FROM events").fetchone()[0]
+
+
+def latest(db, count: int) -> list[Event]:
+    """The `count` newest events, oldest first."""
+    rows = db.execute("SELECT * FROM events ORDER BY id DESC LIMIT ?", (count,)).fetchall()
+    return [_event(row) for row in reversed(rows)]
+
+
+def after(db, event_id: int, count: int = 1000) -> list[Event]:
+    """The events behind `event_id`, oldest first, at most `count`."""
+    rows = db.execute("SELECT * FROM events WHERE id > ? ORDER BY id LIMIT ?",
+                      (event_id, count)).fetchall()
+    return [_event(row) for row in rows]
+
+
+def latest_where(sandboxed, expression: str, params, count: int, behind: int = 0) -> list[Event]:
+    """The `count` newest events behind id `behind` that a user's WHERE expression admits.
+
+    `sandboxed` comes from `connect.open_sandboxed`. HcomError when the expression is wrong,
+    does more than read, or runs out of its time.
+    """
+    refuse_statement(expression)
+    try:
+        ids = [row[0] for row in sandboxed.execute(
+            f"SELECT id FROM events_v WHERE id > ? AND ({expression}\n) ORDER BY id DESC LIMIT ?",
+            (behind, *params, count))]
+        rows = [sandboxed.execute("SELECT * FROM events WHERE id = ?", (i,)).fetchone() for i in ids]
+    except (sqlite3.Error, sqlite3.Warning, OverflowError) as error:
+        raise explained(error) from error
+    return [_event(row) for row in reversed(rows)]
+
+
+def refuse_statement(expression: str) -> None:
+    """HcomError unless `expression` is one WHERE expression: no second statement, no escape.
+
+    The parentheses put around it are what makes it an expression, so its own must balance, outside
+    of quotes; a comment could swallow ours.
+    """
+    bare = re.sub(r"'(?:[^']|'')*'|\"(?:[^\"]|\"\")*\"|`[^`]*`|\[[^\]]*\]", "''", expression)
+    depth = 0
+    for char in bare:
+        depth += (char == "(") - (char == ")")
+        if depth < 0:
+            break
+    if depth or re.search(r"['\"`\[]", bare.replace("''", "")):
+        raise HcomError("wrong SQL: brackets or quotes do not match", "see hcom events --help")
+    if ";" in bare or "--" in bare or "/*" in bare or "\0" in expression:
+        raise HcomError("wrong SQL: one WHERE expression, without ; or comments",
+                        "see hcom events --help")
+    if not expression.strip():
+        raise HcomError("wrong SQL: the expression is empty", "see hcom events --help")
+
+
+def explained(error: Exception) -> HcomError:
+    """What went wrong with a user's SQL, for the user."""
+    text = str(error)
+    if "interrupted" in text:
+        return HcomError(f"the query took longer than {SQL_S:.0f} s and was ended",
+                         "make it cheaper, for example with: id > ...")
+    if "not authorized" in text or "prohibited" in text:
+        return HcomError("the query may only read", "see hcom events --help")
+    if "bindings" in text:
+        return HcomError(f"wrong SQL: {text}", "? placeholders are for the Python API")
+    return HcomError(f"wrong SQL: {text}", "columns: hcom events --help")
