@@ -165,6 +165,12 @@ class Driven:
             pane.ask("SAY: all finished")
             pane.until(ANSWERED)
 
+    def test_a_passing_error_is_tried_again(self):
+        with self.world() as world:
+            pane = self.begun(world)
+            pane.ask("ERROR: 503\nSAY: all finished")
+            pane.until(ANSWERED, timeout=40)  # Gemini waits 5 s and more before it tries again
+
     def test_hook_text_is_heard_by_rules_and_never_obeyed(self):
         with self.world() as world:
             here = world.projects[0]

@@ -13,6 +13,8 @@ from pathlib import Path
 from tests.rig.api import Asked, claude, codex, gemini, instance
 from tests.rig.script import DONE, Rule, Step, answer, is_script
 
+# errors that end the turn; Claude 2.1.330 repeats even these once, unchanged, and must hear the same
+FINAL = set(range(400, 500)) - {408, 409, 429}
 APIS = (claude, gemini, codex)
 
 
@@ -21,7 +23,8 @@ class Desk:
 
     def __init__(self, log: Path, rules: Path):
         self.log, self.rules = log, rules
-        self.errors: dict[tuple, int] = {}
+        # for each script, how long the conversation was at each of its errors
+        self.errors: dict[tuple, list[int]] = {}
         self.lock = threading.Lock()  # each request has its thread, for a stalled one holds none up
 
     def note(self, **facts) -> None:
@@ -39,17 +42,23 @@ class Desk:
         return [Rule(*rule) for rule in told.get(cwd, []) + told.get("*", [])]
 
     def step(self, asked: Asked) -> Step:
-        """The reply due now; an error step is served once, for it leaves no trace in what is sent."""
+        """The reply due now. An error leaves no trace in what is sent, so it is counted here."""
         if asked.schema:
             return Step(say=json.dumps(instance(asked.schema)))
         if asked.kind == "aux":
             return DONE
         said = tuple(piece for piece in asked.pieces if is_script(piece))
-        key = (asked.tool, asked.session, asked.agent, said)
+        key, length = (asked.tool, asked.session, asked.agent, said), len(asked.pieces)
+        rules = self.rules_for(asked.cwd)
         with self.lock:
-            step = answer(asked.pieces, self.rules_for(asked.cwd), self.errors.get(key, 0))
+            past = self.errors.setdefault(key, [])
+            if past and past[-1] == length:
+                last = answer(asked.pieces, rules, len(past) - 1)
+                if last.error in FINAL:
+                    return last
+            step = answer(asked.pieces, rules, len(past))
             if step.error:
-                self.errors[key] = self.errors.get(key, 0) + 1
+                past.append(length)
         return step
 
 
