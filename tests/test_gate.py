@@ -1,0 +1,307 @@
+"""The gate, state by state: what it does, and above all what it can not be brought to do."""
+
+import itertools
+import unittest
+
+from hcom.delivery import gate
+from hcom.delivery.gate import (
+    Action, Box, Client, Confirmed, Failed, Idle, Pasted, Seen, Submitted, Waiting, Why,
+)  # fmt: skip
+
+NOW = 1000.0
+FINE = Seen(NOW, mail=7, client=Client.IDLE, box=Box.EMPTY)
+HOLDS = FINE._replace(box=Box.OURS)
+LONG_AGO = NOW - 100
+
+STATES = [
+    Idle(),
+    Waiting(),
+    Waiting(2, NOW - 1),
+    Waiting(1, NOW + 1),
+    *(Pasted(at, tries) for at in (NOW, NOW - 1, LONG_AGO) for tries in (1, gate.TRIES)),
+    *(Submitted(at, tries) for at in (NOW, NOW - 1, LONG_AGO) for tries in (1, gate.TRIES)),
+    *(Confirmed(at, tries, 7) for at in (NOW, LONG_AGO) for tries in (1, gate.TRIES)),
+    *(Failed(why, 7, Client.IDLE, box) for why in (Why.LOST, Why.UNTAKEN) for box in Box),
+]
+SIGHTS = [
+    Seen(NOW, mail, client, box, typed_at, changed_at, confirmed_at)
+    for mail, client, box, typed_at, changed_at, confirmed_at in itertools.product(
+        (0, 7, 8),
+        Client,
+        Box,
+        (gate.NEVER, LONG_AGO, NOW - 0.5),
+        (gate.NEVER, LONG_AGO, NOW - 0.1),
+        (gate.NEVER, LONG_AGO - 1, NOW - 0.05),
+    )
+]
+
+
+def quiet(seen: Seen) -> bool:
+    return NOW - seen.typed_at >= gate.QUIET_S and NOW - seen.changed_at >= gate.SETTLED_S
+
+
+class EveryStateAndSight(unittest.TestCase):
+    """What holds for all of them."""
+
+    def each(self):
+        for state, seen in itertools.product(STATES, SIGHTS):
+            yield state, seen, *gate.step(state, seen)
+
+    def test_there_are_many(self):
+        self.assertGreater(sum(1 for _ in self.each()), 30_000)
+
+    def test_enter_only_on_our_own_text_in_an_idle_client(self):
+        for state, seen, after, action in self.each():
+            if action is Action.ENTER:
+                self.assertIs(seen.client, Client.IDLE)
+                self.assertIs(seen.box, Box.OURS)
+                self.assertTrue(quiet(seen) and seen.mail)
+                self.assertIsInstance(state, (Pasted, Submitted))
+                self.assertGreaterEqual(NOW - state.at, 0.15)
+                self.assertIsInstance(after, Submitted)
+
+    def test_paste_only_into_a_proven_empty_box(self):
+        for state, seen, after, action in self.each():
+            if action is Action.PASTE:
+                self.assertIs(seen.client, Client.IDLE)
+                self.assertIs(seen.box, Box.EMPTY)
+                self.assertTrue(quiet(seen) and seen.mail)
+                self.assertIsInstance(after, Pasted)
+
+    def test_clear_only_our_own_text_when_no_mail_is_left(self):
+        for state, seen, after, action in self.each():
+            if action is Action.CLEAR:
+                self.assertIs(seen.client, Client.IDLE)
+                self.assertIs(seen.box, Box.OURS)
+                self.assertTrue(quiet(seen) and not seen.mail)
+                self.assertIsInstance(state, (Pasted, Submitted))
+
+    def test_unknown_or_blocked_or_busy_means_no(self):
+        for state, seen, after, action in self.each():
+            if seen.client is not Client.IDLE or seen.box in (Box.UNKNOWN, Box.TEXT):
+                self.assertIs(action, Action.NOTHING)
+
+    def test_without_mail_nothing_is_pasted_and_it_comes_to_rest(self):
+        for state, seen, after, action in self.each():
+            if not seen.mail:
+                self.assertIn(action, (Action.NOTHING, Action.CLEAR))
+                self.assertNotIsInstance(after, (Waiting, Failed, Confirmed))
+
+    def test_tries_never_grow_beyond_the_bound(self):
+        for state, seen, after, action in self.each():
+            if not isinstance(state, Waiting):
+                self.assertLessEqual(getattr(after, "tries", 0), gate.TRIES)
+
+    def test_the_deadline_lies_ahead(self):
+        for state, seen in itertools.product(STATES, SIGHTS):
+            at = gate.deadline(state, seen)
+            self.assertTrue(at is None or at > NOW)
+
+    def test_between_deadlines_nothing_changes(self):
+        """Looking only at the deadline misses nothing: an earlier look would have waited too."""
+        for state, seen, after, action in self.each():
+            if action is not Action.NOTHING or after != state:
+                continue
+            at = gate.deadline(state, seen)
+            early = NOW + 1e6 if at is None else (NOW + at) / 2
+            self.assertEqual(gate.step(state, seen._replace(now=early)), (state, action))
+
+
+class Steps(unittest.TestCase):
+    """Each way from a state, by name."""
+
+    TABLE = [
+        ("no mail", Idle(), FINE._replace(mail=0), Idle(), Action.NOTHING),
+        ("mail", Idle(), FINE, Pasted(NOW, 1), Action.PASTE),
+        ("mail, busy", Idle(), FINE._replace(client=Client.BUSY), Waiting(), Action.NOTHING),
+        ("taken meanwhile", Waiting(2), FINE._replace(mail=0), Idle(), Action.NOTHING),
+        ("pause", Waiting(1, NOW + 1), FINE, Waiting(1, NOW + 1), Action.NOTHING),
+        ("after it", Waiting(1, NOW), FINE, Pasted(NOW, 2), Action.PASTE),
+        ("left over", Waiting(0), HOLDS, Pasted(NOW, 1), Action.NOTHING),
+        ("too soon", Pasted(NOW - 0.1, 1), HOLDS, Pasted(NOW - 0.1, 1), Action.NOTHING),
+        ("in the box", Pasted(NOW - 1, 1), HOLDS, Submitted(NOW, 1), Action.ENTER),
+        ("not shown yet", Pasted(NOW - 1, 1), FINE, Pasted(NOW - 1, 1), Action.NOTHING),
+        ("lost", Pasted(NOW - 9, 1), FINE, Waiting(1, NOW + 2), Action.NOTHING),
+        (
+            "lost for good",
+            Pasted(NOW - 9, 3),
+            FINE,
+            Failed(Why.LOST, 7, Client.IDLE, Box.EMPTY),
+            Action.NOTHING,
+        ),
+        (
+            "a dialog came up",
+            Pasted(NOW - 9, 1),
+            HOLDS._replace(client=Client.BLOCKED),
+            Pasted(NOW - 9, 1),
+            Action.NOTHING,
+        ),
+        (
+            "the person writes on",
+            Pasted(NOW - 9, 1),
+            FINE._replace(box=Box.TEXT),
+            Pasted(NOW - 9, 1),
+            Action.NOTHING,
+        ),
+        (
+            "the person sent it",
+            Pasted(NOW - 9, 1),
+            FINE._replace(client=Client.BUSY, confirmed_at=NOW - 1),
+            Confirmed(NOW, 1, 7),
+            Action.NOTHING,
+        ),
+        (
+            "unreadable",
+            Pasted(NOW - 9, 1),
+            FINE._replace(box=Box.UNKNOWN),
+            Failed(Why.UNREADABLE, 7, Client.IDLE, Box.UNKNOWN),
+            Action.NOTHING,
+        ),
+        ("other channel", Pasted(NOW - 1, 1), HOLDS._replace(mail=0), Idle(), Action.CLEAR),
+        (
+            "confirmed",
+            Submitted(NOW - 1, 1),
+            FINE._replace(client=Client.BUSY, confirmed_at=NOW),
+            Confirmed(NOW, 1, 7),
+            Action.NOTHING,
+        ),
+        (
+            "an old confirmation",
+            Submitted(NOW - 1, 1),
+            FINE._replace(confirmed_at=NOW - 2),
+            Submitted(NOW - 1, 1),
+            Action.NOTHING,
+        ),
+        ("Enter swallowed", Submitted(NOW - 9, 1), HOLDS, Submitted(NOW, 2), Action.ENTER),
+        (
+            "swallowed for good",
+            Submitted(NOW - 9, 3),
+            HOLDS,
+            Failed(Why.UNCONFIRMED, 7, Client.IDLE, Box.OURS),
+            Action.NOTHING,
+        ),
+        ("vanished", Submitted(NOW - 9, 2), FINE, Waiting(2, NOW + 8), Action.NOTHING),
+        (
+            "busy, unconfirmed",
+            Submitted(NOW - 999, 1),
+            FINE._replace(client=Client.BUSY),
+            Submitted(NOW - 999, 1),
+            Action.NOTHING,
+        ),
+        ("delivered", Confirmed(NOW - 1, 1, 7), FINE._replace(mail=0), Idle(), Action.NOTHING),
+        (
+            "more came",
+            Confirmed(NOW - 1, 3, 7),
+            FINE._replace(mail=8),
+            Waiting(0, NOW - 1 + gate.TAKEN_S),
+            Action.NOTHING,
+        ),
+        ("not taken", Confirmed(NOW - 9, 1, 7), FINE, Waiting(1, NOW + 2), Action.NOTHING),
+        (
+            "never taken",
+            Confirmed(NOW - 9, 3, 7),
+            FINE,
+            Failed(Why.UNTAKEN, 7, Client.IDLE, Box.EMPTY),
+            Action.NOTHING,
+        ),
+    ]
+
+    def test_table(self):
+        for name, state, seen, after, action in self.TABLE:
+            with self.subTest(name):
+                self.assertEqual(gate.step(state, seen), (after, action))
+
+    def test_a_failure_ends_with_the_situation(self):
+        failed = Failed(Why.LOST, 7, Client.IDLE, Box.EMPTY)
+        self.assertEqual(gate.step(failed, FINE), (failed, Action.NOTHING))
+        for change in ({"client": Client.BUSY}, {"box": Box.TEXT}, {"mail": 8}):
+            with self.subTest(change):
+                self.assertEqual(gate.step(failed, FINE._replace(**change))[0], Waiting())
+        untaken = failed._replace(why=Why.UNTAKEN)
+        busy = FINE._replace(client=Client.BUSY)
+        self.assertEqual(gate.step(untaken, busy)[0], untaken)
+        self.assertEqual(gate.step(untaken, busy._replace(mail=8))[0], Waiting())
+
+
+class Dangers(unittest.TestCase):
+    """The dangerous moments that were seen with the real clients (clients/*.md)."""
+
+    def run_through(self, *sights: Seen) -> list[Action]:
+        state: gate.State = Idle()
+        actions = []
+        for seen in sights:
+            state, action = gate.step(state, seen)
+            actions.append(action)
+        return actions
+
+    def test_dialog_between_paste_and_enter(self):
+        """Claude: letters are ignored and Enter approves; Gemini and Codex: the same and worse."""
+        later = HOLDS._replace(now=NOW + 1)
+        actions = self.run_through(
+            FINE,
+            later._replace(client=Client.BLOCKED),
+            later._replace(now=NOW + 60, client=Client.BLOCKED, box=Box.UNKNOWN),
+            later._replace(now=NOW + 61),
+        )
+        expected = [Action.PASTE, Action.NOTHING, Action.NOTHING, Action.ENTER]
+        self.assertEqual(actions, expected)
+
+    def test_dialog_after_enter(self):
+        later = FINE._replace(now=NOW + 60, client=Client.BLOCKED)
+        actions = self.run_through(FINE, HOLDS._replace(now=NOW + 1), later, later)
+        self.assertEqual(actions, [Action.PASTE, Action.ENTER] + [Action.NOTHING] * 2)
+
+    def test_half_typed_text_is_never_sent(self):
+        """Gemini appends injected text to it and submits both."""
+        typing = FINE._replace(box=Box.TEXT, typed_at=LONG_AGO)
+        self.assertEqual(self.run_through(typing, typing), [Action.NOTHING] * 2)
+        mixed = FINE._replace(now=NOW + 1, box=Box.TEXT, typed_at=NOW + 0.2)
+        self.assertEqual(self.run_through(FINE, mixed), [Action.PASTE, Action.NOTHING])
+
+    def test_idle_title_under_a_dialog(self):
+        """Gemini's title says Ready under the trust dialog: the box is then not proven."""
+        trust = FINE._replace(box=Box.UNKNOWN)
+        self.assertEqual(self.run_through(trust, trust), [Action.NOTHING] * 2)
+
+    def test_first_paste_lost_in_a_dialog(self):
+        """Claude 2.1.330 in manual mode opens a dialog around the first prompt and loses it."""
+        actions = self.run_through(
+            FINE,
+            FINE._replace(now=NOW + 1, client=Client.BLOCKED, box=Box.UNKNOWN),
+            FINE._replace(now=NOW + 30),
+            FINE._replace(now=NOW + 33),
+        )
+        expected = [Action.PASTE, Action.NOTHING, Action.NOTHING, Action.PASTE]
+        self.assertEqual(actions, expected)
+
+    def test_a_client_without_hooks_is_not_woken_for_ever(self):
+        """Untrusted hooks are skipped in silence: no confirmation ever comes."""
+        state: gate.State = Idle()
+        pasted = 0
+        seen = FINE
+        for _ in range(2000):
+            state, action = gate.step(state, seen)
+            pasted += action is Action.PASTE
+            box = {Action.PASTE: Box.OURS, Action.ENTER: Box.EMPTY}.get(action, seen.box)
+            seen = seen._replace(now=seen.now + 0.5, box=box)
+        self.assertEqual(pasted, gate.TRIES)
+        self.assertEqual(gate.why(state, seen), Why.UNCONFIRMED)
+
+    def test_the_reason_is_told(self):
+        table = {
+            Why.BUSY: FINE._replace(client=Client.BUSY),
+            Why.BLOCKED: FINE._replace(client=Client.BLOCKED),
+            Why.UNCLEAR: FINE._replace(client=Client.UNKNOWN),
+            Why.TEXT: FINE._replace(box=Box.TEXT),
+            Why.UNREADABLE: FINE._replace(box=Box.UNKNOWN),
+            Why.TYPING: FINE._replace(typed_at=NOW - 1),
+            Why.MOVING: FINE._replace(changed_at=NOW),
+            Why.NOTHING: FINE,
+        }
+        for expected, seen in table.items():
+            with self.subTest(expected):
+                self.assertEqual(gate.why(Waiting(), seen), expected)
+
+
+if __name__ == "__main__":
+    unittest.main()
