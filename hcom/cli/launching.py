@@ -43,7 +43,7 @@ def run(home, env, argv) -> int:
     with open_db(home) as db:
         agent = _agent(db, tool, process_id, plan, settings)
         marks.mark(home, [process_id], agent.name)
-    client_env.update(HCOM_PROCESS_ID=process_id, HCOM_DIR=home.root)
+    client_env.update(plan.env or {}, HCOM_PROCESS_ID=process_id, HCOM_DIR=home.root)
     if settings.name_export:
         client_env[settings.name_export] = agent.display
     sys.stderr.write(f"hcom: this is {agent.display}\n")
@@ -61,9 +61,9 @@ def _agent(db, tool: str, process_id: str, plan, settings):
         with transaction(db):
             agents.bind(db, "launch", process_id, known.name)
             agents.met(db, known.name, os.getcwd(), "", os.getpid(), start_of(os.getpid()),
-                       {"mode": plan.mode} if plan.mode else {})
+                       plan.client or {})
         return known
     return people.join(
         db, tool, now, by="bigboss", launch=process_id, tag=names.check_tag(settings.tag),
         hints=settings.hints, subagent_timeout=settings.subagent_timeout, directory=os.getcwd(),
-        client={"mode": plan.mode} if plan.mode else {}, status="inactive", context="new")
+        client=plan.client or {}, status="inactive", context="new")

@@ -21,7 +21,7 @@ from pathlib import Path
 
 from tests.rig import models
 
-PR_SET_CHILD_SUBREAPER = 36
+PR_SET_CHILD_SUBREAPER, PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL = 36, 47, 4
 SIOCGIFFLAGS, SIOCSIFFLAGS, IFF_UP = 0x8913, 0x8914, 1
 GRACE_S = 3.0  # Gemini needs 2.5 s to notice that its terminal is gone
 
@@ -130,6 +130,8 @@ def main(world: Path) -> None:
     libc.prctl(PR_SET_CHILD_SUBREAPER, 1)
     if os.environ.get("RIG_NAMESPACE"):
         raise_loopback()
+        # an unprivileged holder got them for that alone; Codex's sandbox refuses to start with any
+        libc.prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0)
     server = models.serve(world / "requests.jsonl", world / "rules.json")
     ended = Ended()
     door = socket.socket(socket.AF_UNIX)

@@ -44,16 +44,26 @@ class Model:
 
     def __init__(self, log: Path, rules: Path):
         self.log, self.rules = log, rules
+        self.known: list[Request] = []
+        self.read_up_to = 0  # bytes: each request is long and is parsed once
+
+    def all(self) -> list[Request]:
+        """Every request so far, in order."""
+        try:
+            with open(self.log, "rb") as log:
+                log.seek(self.read_up_to)
+                whole = log.read().rpartition(b"\n")[0]
+        except FileNotFoundError:
+            return []
+        if whole:
+            self.read_up_to += len(whole) + 1
+            self.known += [Request(**json.loads(line)) for line in whole.split(b"\n")]
+        return self.known
 
     def requests(self, kind: str = "turn", **facts: str) -> list[Request]:
         """The requests so far, in order; `facts` such as tool="claude", cwd=... select."""
-        try:
-            lines = self.log.read_text(encoding="utf-8").split("\n")[:-1]
-        except FileNotFoundError:
-            return []
-        found = [Request(**json.loads(line)) for line in lines]
         wanted = {"kind": kind, **facts} if kind else facts
-        return [request for request in found
+        return [request for request in self.all()
                 if all(getattr(request, name) == str(value) for name, value in wanted.items())]
 
     def until(self, wanted: str | Callable[[Request], object], timeout: float = 20,

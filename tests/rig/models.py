@@ -48,7 +48,9 @@ class Desk:
         if asked.kind == "aux":
             return DONE
         said = tuple(piece for piece in asked.pieces if is_script(piece))
-        key, length = (asked.tool, asked.session, asked.agent, said), len(asked.pieces)
+        # the directory too: Gemini's requests name no session
+        key = (asked.tool, asked.session, asked.agent, asked.cwd, said)
+        length = len(asked.pieces)
         rules = self.rules_for(asked.cwd)
         with self.lock:
             past = self.errors.setdefault(key, [])

@@ -14,7 +14,9 @@ from pathlib import Path
 from tests.rig.log import Model, Request
 
 LOOK_S = 0.05  # between two looks at a screen; each is a short tmux client on a shared machine
-SETTLED_S = 0.25  # longer than any client's paste guard (Gemini: 30 ms, Claude: 150 ms)
+SETTLED_S = 0.25  # two frames of the slowest start-up animation
+# an Enter sooner than this after a paste is taken for part of it (Gemini: 30 ms, Claude: 150 ms)
+PASTE_GUARD_S = 0.25
 INHERIT = None  # an environment value: what tmux gives the pane
 IN_TMUX = {"TMUX": INHERIT, "TMUX_PANE": INHERIT}  # the program shall know that it is in tmux
 
@@ -89,18 +91,21 @@ class Pane:
         self.tmux("paste-buffer", "-p", "-r", "-d", "-b", "rig", "-t", self.target)
 
     def submit(self, literal: str) -> None:
-        """Paste, wait until the screen shows a settled change, press Enter."""
-        before = self.screen()
+        """Paste, wait until the screen shows the text or the client's stand-in for it, press Enter."""
+        before, start = self.screen(), literal[:15].splitlines()[0]
         self.paste(literal)
-        self.until(lambda screen: screen != before)
-        self.settle()
+        self.until(lambda screen: screen != before and (start in screen or "[Pasted" in screen))
+        time.sleep(PASTE_GUARD_S)
         self.keys("Enter")
 
     def ask(self, prompt: str, timeout: float = 20) -> Request:
         """Submit a prompt as a person does; the model request that it makes."""
         since = time.time()
         self.submit(prompt)
-        return self.model.until(prompt.splitlines()[0], timeout, since)
+        try:
+            return self.model.until(prompt.splitlines()[0], timeout, since)
+        except AssertionError as error:
+            raise AssertionError(f"{error}\n{self.portrait()}") from None
 
     def resize(self, cols: int, rows: int) -> None:
         self.tmux("resize-window", "-t", self.target, "-x", str(cols), "-y", str(rows))

@@ -1,15 +1,7 @@
 """How a Claude Code of ours is started: its arguments, and an environment free of another's."""
 
 import re
-from collections import namedtuple
-
-
-class Plan(namedtuple("Plan", "args resumes forks mode")):
-    """`args` as the client gets them; `resumes` the session id it will resume, `forks` whether as a
-    copy; `mode` its permission mode where the arguments say it, "" otherwise."""
-
-    __slots__ = ()
-
+from ..base import Plan
 
 # What one Claude Code tells its children; another would take itself for a part of the first, and
 # keep neither session file nor transcript.
@@ -36,4 +28,4 @@ def plan(args, _home, _env) -> Plan:
             mode = following
         elif arg == "--dangerously-skip-permissions":
             mode = "bypassPermissions"
-    return Plan(list(args), resumes, "--fork-session" in args, mode)
+    return Plan(list(args), resumes, "--fork-session" in args, {"mode": mode} if mode else {})
