@@ -212,6 +212,7 @@ def end(child: Child, number: int = signal.SIGTERM) -> Ending:
     The pty is read meanwhile, for a program may want to write before it goes.
     """
     os.kill(child.keeper, number)
+    os.kill(child.keeper, signal.SIGCONT)  # it is stopped while the program is
     os.set_blocking(child.fd, False)
     while True:
         pid, status = os.waitpid(child.keeper, os.WNOHANG)
