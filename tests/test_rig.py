@@ -112,6 +112,17 @@ class Sealed(unittest.TestCase):
             devices = world.run(["cat", "/proc/net/dev"]).stdout.splitlines()[2:]
             self.assertEqual([line.split(":")[0].strip() for line in devices], ["lo"])
 
+    def test_a_pane_tells_how_its_program_ended(self):
+        with World({}) as world:
+            pane = world.pane("code", ["sh", "-c", "echo $PPID; read line; exit 7"])
+            self.assertTrue(pane.alive)
+            pane.keys("Enter")
+            self.assertEqual(pane.until_ended(), 7)
+            pane = world.pane("signal", ["sleep", "60"])
+            pane.kill()
+            self.assertEqual(pane.until_ended(), -15)
+            self.assertFalse(pane.alive)
+
     def test_the_environment_is_the_worlds_own(self):
         os.environ["RIG_LEAK"] = "1"
         self.addCleanup(os.environ.pop, "RIG_LEAK")

@@ -68,14 +68,21 @@ class Pane:
         return self.fact("#{pane_title}")
 
     @property
-    def alive(self) -> bool:
-        return self.fact("#{pane_dead}") != "1"
+    def status(self) -> int | None:
+        """The exit status, the signal's number negative; None while it runs."""
+        form = "#{pid} #{pane_dead} #{pane_dead_status} #{pane_dead_signal}"
+        server, dead, code, name = self.fact(form).split(" ")
+        if dead and not (code or name):
+            # tmux 3.3a now and then misses the end of a child, seen as a zombie: have it look again
+            os.kill(int(server), signal.SIGCHLD)
+        if name:
+            return -int(name) if name.isdigit() else -signal.Signals[f"SIG{name}"]
+        return int(code) if code else None
 
     @property
-    def status(self) -> int | None:
-        """The exit status, None while it runs or when a signal ended it."""
-        told = self.fact("#{pane_dead_status}")
-        return int(told) if told else None
+    def alive(self) -> bool:
+        # not pane_dead, which tmux sets before it knows the status
+        return self.status is None
 
     def keys(self, *names: str) -> None:
         """Press keys by their tmux names: "Enter", "C-c", "Escape", "Up", "x"."""
