@@ -1,1 +1,1 @@
-"""The end-to-end rig: real client programs, model servers on loopback, one sealed world per test."""
+"""The end-to-end rig: real clients, model servers on loopback, one sealed world per test."""

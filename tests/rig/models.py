@@ -13,7 +13,7 @@ from pathlib import Path
 from tests.rig.api import Asked, claude, codex, gemini, instance
 from tests.rig.script import DONE, Rule, Step, answer, is_script
 
-# errors that end the turn; Claude 2.1.330 repeats even these once, unchanged, and must hear the same
+# errors that end the turn; Claude 2.1.330 repeats even these once and must hear the same
 FINAL = set(range(400, 500)) - {408, 409, 429}
 APIS = (claude, gemini, codex)
 
@@ -65,7 +65,7 @@ class Desk:
 
 
 class Handler(BaseHTTPRequestHandler):
-    """One connection. HTTP/1.1 with the connection closed after each reply: streams need no length."""
+    """One connection, closed after a stream, which so needs no length."""
     protocol_version = "HTTP/1.1"
     desk: Desk
 

@@ -98,7 +98,7 @@ class Pane:
         self.tmux("paste-buffer", "-p", "-r", "-d", "-b", "rig", "-t", self.target)
 
     def submit(self, literal: str) -> None:
-        """Paste, wait until the screen shows the text or the client's stand-in for it, press Enter."""
+        """Paste, wait until the screen shows the text or a stand-in for it, press Enter."""
         before, start = self.screen(), literal[:15].splitlines()[0]
         self.paste(literal)
         self.until(lambda screen: screen != before and (start in screen or "[Pasted" in screen))

@@ -46,7 +46,7 @@ class Running:
         return self.files[2].read_text(encoding="utf-8", errors="replace")
 
     def wait(self, timeout: float = 30) -> subprocess.CompletedProcess:
-        """The finished command; after the time it is killed and AssertionError tells what it said."""
+        """The finished command; past the time it is killed and AssertionError says its output."""
         if self.code is None:
             self.door.settimeout(timeout)
             try:

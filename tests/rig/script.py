@@ -135,7 +135,7 @@ def is_plain_reply(piece: Piece) -> bool:
 
 
 def due(pieces: list[Piece], rules: list[Rule]) -> Step | None:
-    """The first rule that a text since the last plain reply matches and that has not fired on it."""
+    """What the first rule asks that matches a text since the last plain reply, not yet fired."""
     fired = {mark for piece in pieces if piece.by is By.MODEL for mark in MARK.findall(piece.text)}
     last = max((place for place, piece in enumerate(pieces) if is_plain_reply(piece)), default=-1)
     heard = [spoken(piece) for piece in pieces[last + 1:] if piece.by is not By.MODEL]
@@ -150,7 +150,7 @@ def due(pieces: list[Piece], rules: list[Rule]) -> Step | None:
 
 
 def filled(action: str, match: re.Match) -> str:
-    """The action with \\1..\\9 replaced; every other backslash is the shell's, so no Match.expand."""
+    """The action with \\1..\\9 replaced; other backslashes are the shell's: no Match.expand."""
     return re.sub(r"\\([1-9])", lambda group: match[int(group[1])] or "", action)
 
 

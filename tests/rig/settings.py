@@ -29,7 +29,7 @@ class Permissions(Enum):
 
 
 def write(home: Path, port: int, permissions: Permissions) -> None:
-    """All three clients are set up in `home` and would come up at their prompt in a trusted folder."""
+    """All three clients are set up in `home`; in a trusted folder they come up at their prompt."""
     claude(home, permissions)
     gemini(home, permissions)
     codex(home, permissions, port)
