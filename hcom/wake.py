@@ -73,7 +73,7 @@ class Wake:
 
     def __init__(self, agent: Agent, lock: int):
         self.agent, self.lock = agent, lock
-        self.tries, self.due = 0, 0.0
+        self.tries, self.due, self.rung_at = 0, 0.0, 0.0
         self.failure = ""
         self.adapter = adapters.load(agent.tool, "wake")
 
@@ -88,11 +88,11 @@ class Wake:
             self.failure = "it does not take the wake"
         elif state == IDLE:
             try:
-                self.adapter.ring(self.agent, self.tries)
+                self.adapter.ring(self.agent, self.tries, self.rung_at)
             except OSError as error:
                 self.failure = f"its socket refuses: {error.strerror or error}"
             log.log("wake.rung", agent=self.agent.name, tries=self.tries + 1, error=self.failure)
-            self.due = now + PATIENCE_S[self.tries]
+            self.due, self.rung_at = now + PATIENCE_S[self.tries], time.time()
             self.tries += 1
 
 

@@ -4,6 +4,7 @@ A signal is recorded, earlier offers are confirmed by it, and what is queued for
 the reply when its channel will carry it.
 """
 
+import os
 import time
 
 from .. import home as homes
@@ -59,8 +60,9 @@ def run(adapter, tool: str, event: str, signal: Signal, raw: bytes, env, emit) -
                 return 0
             spool.drain(home, db, context.agent.name)
             reply = _answer(context, event, emit)
-            restless = not reply.text and signal.kind in (START, TURN_END, TURN_FAILED) \
-                and deliveries.wants_wake(db, context.agent.name)
+            idle = signal.kind in (START, TURN_FAILED) or (signal.kind == TURN_END
+                                                           and not reply.text)
+            restless = idle and deliveries.wants_wake(db, context.agent.name)
     except StoreError as error:
         # The database cannot be had now: what this hook saw waits in the spool.
         spool.put(home, raw, tool, event, signal)
@@ -169,8 +171,14 @@ def record_tool(context: Context) -> None:
     with transaction(context.db):
         agents.used_tool(context.db, context.agent.name, f"tool:{signal.tool}", signal.detail,
                          signal.at)
-        events.append_status(context.db, context.agent.name, ACTIVE, f"tool:{signal.tool}",
-                             signal.detail, signal.at)
+        events.append_tool(context.db, context.agent.name, ACTIVE, f"tool:{signal.tool}",
+                           signal.detail, [_real(signal.cwd, path) for path in signal.edited],
+                           signal.command, signal.at)
+
+
+def _real(directory: str, path: str) -> str:
+    """The one path of a file, however its tool named it."""
+    return os.path.realpath(os.path.join(directory, os.path.expanduser(path)))
 
 
 def _used(context: Context) -> Reply:

@@ -144,7 +144,6 @@ def open_sandboxed(home: Home, budget_s: float = SQL_S) -> Database:
         raise translated(error, home) from error
     connection.row_factory = sqlite3.Row
     connection.execute("PRAGMA query_only = 1")
-    connection.execute("PRAGMA trusted_schema = 0")
     connection.set_authorizer(_admit)
     renew_budget(connection, budget_s)
     return Database(home, connection)

@@ -39,16 +39,19 @@ def status(agent: Agent) -> "tuple[str, str] | None":
     return ("active", agent.context) if said == "busy" else (LISTENING, agent.context)
 
 
-def ring(agent: Agent, tries: int) -> None:
-    """The wake is written to the session's socket. OSError when there is none or it refuses."""
+def ring(agent: Agent, tries: int, rung_at: float) -> None:
+    """The wake is written to the session's socket; `rung_at` is when it was before. OSError when
+    there is no socket or it refuses."""
     config = agent.client.get("config", "")
-    path = session_file(config, agent.pid).get("messagingSocketPath")
+    facts = session_file(config, agent.pid)
+    path = facts.get("messagingSocketPath")
     if not path:
         raise OSError("the client has no messaging socket")
     # A session with permissions bypassed holds back what does not say it comes from such a one, and
-    # the other way round. The mode is the last one a hook saw: if that is old, try the other.
+    # the other way round. The mode is the last one a hook saw: where nothing stirred, try the other.
     bypass = agent.client.get("mode") == "bypassPermissions"
-    mode = ' from-mode="bypass"' if bypass != (tries % 2 == 1) else ""
+    stirred = float(facts.get("statusUpdatedAt") or 0) / 1000 > rung_at
+    mode = ' from-mode="bypass"' if bypass != (tries % 2 == 1 and not stirred) else ""
     # The counter: the same text twice within 30 s would be dropped as a duplicate.
     text = TEXT.format(count=time.time_ns() // 1_000_000 % 10_000_000)
     source = f"uds:{os.path.dirname(path)}/hcom"

@@ -1,0 +1,378 @@
+"""Two real Claude Code sessions that talk through hcom, against a model server on loopback."""
+import json
+import os
+import re
+import signal
+import time
+import unittest
+from pathlib import Path
+
+from tests.rig.clients import requires
+from tests.rig.settings import Permissions
+from tests.rig.world import World
+
+ANSWER = (r"\[hcom message #(\d+) from (\w+) · request", r"RUN: hcom send @\2 --reply-to \1 -- pong-\1")
+MESSAGE = re.compile(r"\[hcom message #(\d+) ")
+
+
+class Room:
+    """A world with Claude sessions in it, and hcom as a person at another terminal uses it."""
+
+    client = "claude"
+
+    def __init__(self, permissions: Permissions = Permissions.FREE, client: str = "claude"):
+        self.world = World({"claude": client}, permissions)
+
+    def __enter__(self) -> "Room":
+        self.world.__enter__()
+        return self
+
+    def __exit__(self, *error) -> None:
+        self.world.__exit__(*error)
+
+    def agent(self, name: str, *args: str, **more):
+        """`hcom claude` in a pane and a folder of its own; its agent gets the name `name`."""
+        return self.world.claude(name, ["hcom", "claude", *args],
+                                 cwd=self.world.project(f"p-{name}"), **more)
+
+    def hcom(self, *args: str, stdin: str = "") -> str:
+        done = self.world.run(["hcom", *args], stdin=stdin)
+        if done.returncode:
+            raise AssertionError(f"hcom {args}: {done.returncode} {done.stdout}{done.stderr}")
+        return done.stdout
+
+    def send(self, text: str, *flags: str) -> int:
+        """A message from outside; its id."""
+        return int(re.search(r"sent #(\d+)", self.hcom("send", "--from", "ci", *flags, "--stdin",
+                                                       stdin=text))[1])
+
+    def listed(self) -> dict[str, dict]:
+        return {a["base_name"]: a for a in map(json.loads, self.hcom("list", "--json").splitlines())}
+
+    def session(self, name: str) -> str:
+        return self.listed()[name]["session_id"]
+
+    def until(self, wanted, timeout: float = 20):
+        """What `wanted()` says, once it says something."""
+        end = time.monotonic() + timeout
+        while not (found := wanted()):
+            if time.monotonic() > end:
+                raise AssertionError(f"never: {wanted}\n{self.hcom('list', '-v')}"
+                                     f"{self.hcom('events', '--last', '30')}")
+            time.sleep(0.1)
+        return found
+
+    def until_status(self, name: str, status: str) -> dict:
+        return self.until(lambda: (a := self.listed().get(name)) and a["status"] == status and a)
+
+    def told(self, session: str) -> list[int]:
+        """The ids of the messages that the model of a session has been shown, each as often."""
+        requests = self.world.model.requests(session=session)
+        return [int(i) for i in MESSAGE.findall(requests[-1].text) if i != "42"] if requests else []
+
+    def received(self, session: str, message: int, timeout: float = 20):
+        """The request that first carried the message to the session's model."""
+        return self.world.model.until(f"[hcom message #{message} ", timeout, session=session)
+
+
+@requires("claude")
+class Talk(unittest.TestCase):
+    client = "claude"
+
+    def room(self, permissions: Permissions = Permissions.FREE) -> Room:
+        room = Room(permissions, self.client)
+        room.__enter__()
+        self.addCleanup(room.__exit__, None, None, None)
+        return room
+
+    def test_a_request_wakes_the_idle_and_the_answer_comes_mid_turn(self):
+        room = self.room()
+        luna, nova = room.agent("luna"), room.agent("nova")
+        room.world.model.rule(*ANSWER)
+        asked = luna.ask("RUN: hcom send @nova --intent request -- ping\nRUN: sleep 5\nSAY: all-ok")
+        got = room.world.model.until("from luna · request", 15, since=asked.t,
+                                     session=room.session("nova"))
+        self.assertIn("ping", got.fresh)
+        answer = room.world.model.until("pong-", 20, since=asked.t, session=room.session("luna"))
+        self.assertIn("in reply to #", answer.fresh)
+        self.assertRegex(answer.fresh, r"from nova")
+        luna.until("all-ok")
+        # mid-turn: it came with the result of the sleep, before the turn's last reply
+        self.assertLess(answer.t - asked.t, 12)
+        for name in ("luna", "nova"):
+            self.assertEqual(len(room.told(room.session(name))), 1)
+        del nova
+
+    def test_parallel_tools_get_each_message_once(self):
+        room = self.room()
+        luna = room.agent("luna")
+        round_ = "RUN: echo one\nAND RUN: echo two\nAND RUN: echo three\n"
+        luna.submit(round_ * 50 + "SAY: all-over")
+        sent = []
+        while room.listed()["luna"]["status"] != "listening" or len(sent) < 10:
+            sent.append(room.send(f"@luna message {len(sent)}"))
+            if len(sent) > 400:
+                self.fail(luna.portrait())
+        session = room.session("luna")
+        room.until(lambda: set(sent) <= set(room.told(session)))
+        self.assertEqual(sorted(room.told(session)), sent)
+
+    def test_half_typed_text_stays_in_the_box(self):
+        room = self.room()
+        nova = room.agent("luna")
+        nova.text("half a thought")
+        nova.until("❯.half a thought")
+        sent = room.send("@luna are you there")
+        room.received(room.session("luna"), sent)
+        room.until_status("luna", "listening")
+        self.assertRegex(nova.settle(), "❯.half a thought")
+
+    def test_a_dialog_is_not_answered_by_mail(self):
+        for answer in ("Enter", "Escape"):
+            with self.subTest(answer=answer):
+                room = self.room(Permissions.ASK)
+                luna = room.agent("luna")
+                made = room.world.project("p-luna") / "made.txt"
+                luna.submit("RUN: touch made.txt\nSAY: over")
+                luna.until("Do you want to proceed")
+                room.until_status("luna", "blocked")
+                sent = room.send("@luna a word")
+                time.sleep(4)
+                self.assertRegex(luna.screen(), "Do you want to proceed")
+                self.assertFalse(made.exists())
+                self.assertEqual(room.told(room.session("luna")), [])
+                luna.keys(answer)
+                room.received(room.session("luna"), sent)
+                self.assertEqual(made.exists(), answer == "Enter")
+                room.until_status("luna", "listening")
+                self.assertEqual(room.told(room.session("luna")), [sent])
+
+    def test_bypassed_permissions_hold_nothing_back(self):
+        room = self.room()
+        room.agent("luna", "--dangerously-skip-permissions", env={"IS_SANDBOX": "1"})
+        sent = room.send("@luna through")
+        room.received(room.session("luna"), sent)
+        room.until_status("luna", "listening")
+        again = room.send("@luna and again")
+        room.received(room.session("luna"), again)
+
+    def test_clear_and_compact_keep_the_agent(self):
+        room = self.room()
+        luna = room.agent("luna")
+        luna.ask("SAY: first answer")
+        luna.until("first answer")
+        first = room.session("luna")
+        luna.submit("/clear")
+        room.until(lambda: room.session("luna") != first)
+        self.assertEqual(list(room.listed()), ["luna"])
+        sent = room.send("@luna after clear")
+        request = room.received(room.session("luna"), sent)
+        self.assertIn("You are 'luna'", request.text)
+        room.until_status("luna", "listening")
+        for number in range(3):  # too short a conversation is not compacted
+            luna.ask(f"SAY: remark {number}")
+            luna.until(f"remark {number}$")
+        luna.submit("/compact")
+        luna.until("ompacted", 30)
+        sent = room.send("@luna after compact")
+        request = room.received(room.session("luna"), sent)
+        self.assertIn("You are 'luna'", request.text)
+
+    def test_quit_and_resume_keep_name_and_mail(self):
+        for command in (["hcom", "claude"], ["claude"]):
+            with self.subTest(command=command):
+                room = self.room()
+                luna = room.agent("luna")
+                luna.ask("SAY: first answer")
+                room.until_status("luna", "listening")
+                session = room.session("luna")
+                luna.submit("/exit")
+                luna.until_ended()
+                self.assertEqual(room.listed()["luna"]["status"], "inactive")
+                sent = room.send("@luna while you were away")
+                room.world.pane("again", [*command, "--resume", session],
+                                cwd=room.world.project("p-luna"))
+                room.received(session, sent)
+                room.until_status("luna", "listening")
+                self.assertEqual(list(room.listed()), ["luna"])
+                self.assertEqual(room.told(session), [sent])
+
+    def test_a_fork_is_another_agent(self):
+        room = self.room()
+        luna = room.agent("luna")
+        luna.ask("SAY: first answer")
+        room.until_status("luna", "listening")
+        session = room.session("luna")
+        room.world.claude("fork", ["hcom", "claude", "--resume", session, "--fork-session"],
+                          cwd=room.world.project("p-luna"))
+        room.until(lambda: len(room.listed()) == 2)
+        fork = next(n for n in room.listed() if n != "luna")
+        mine = room.send("@luna for the parent")
+        room.received(session, mine)
+        other = room.send(f"@{fork} for the fork")
+        forked = room.world.model.until(f"[hcom message #{other} ").session
+        self.assertNotEqual(forked, session)
+        self.assertEqual(room.session(fork), forked)
+        self.assertEqual(room.session("luna"), session)
+        self.assertEqual(room.told(forked), [other])
+
+    def test_killed_with_a_message_offered_and_unseen(self):
+        room = self.room()
+        luna = room.agent("luna")
+        session = room.session("luna")
+        luna.submit("RUN: sleep 3\nSTALL: 60\nSAY: never said")
+        room.world.model.until("RUN: sleep 3", session=session)
+        sent = room.send("@luna hold on")
+        room.received(session, sent)  # offered, on its way to the model, which does not answer
+        luna.kill(signal.SIGKILL)
+        killed = time.monotonic()
+        room.until(lambda: room.listed()["luna"]["status"] == "inactive", 5)
+        self.assertLess(time.monotonic() - killed, 5)
+        room.until(lambda: not ours(room.world))
+        before = len(room.world.model.requests(session=session))
+        room.world.pane("again", ["hcom", "claude", "--resume", session],
+                        cwd=room.world.project("p-luna"))
+        room.until(lambda: any(f"[hcom message #{sent} " in r.fresh for r in
+                               room.world.model.requests(session=session)[before:]))
+        self.assertEqual(list(room.listed()), ["luna"])
+
+    def test_an_idle_agent_costs_nothing(self):
+        room = self.room()
+        luna = room.agent("luna")
+        sent = room.send("@luna hello")
+        room.received(room.session("luna"), sent)
+        room.until_status("luna", "listening")
+        room.until(lambda: not ours(room.world))
+        children = descendants(luna.pid)
+        end = time.monotonic() + 20
+        while time.monotonic() < end:
+            self.assertEqual(ours(room.world), [])
+            self.assertEqual(descendants(luna.pid), children)
+            time.sleep(0.02)
+
+    def test_start_in_a_session_that_hcom_did_not_launch(self):
+        room = self.room()
+        claude = room.world.claude("v")
+        claude.ask("RUN: hcom start")
+        room.until(lambda: "luna" in room.listed())
+        claude.until("done")
+        room.until_status("luna", "listening")
+        sent = room.send("@luna welcome")
+        room.received(room.session("luna"), sent)
+        room.until(lambda: room.listed()["luna"]["unread"] == 0)
+
+    def test_a_session_outside_of_hcom_sees_nothing_of_it(self):
+        room = self.room()
+        room.hcom("hooks", "add", "claude")
+        claude = room.world.claude("v")
+        claude.ask("RUN: echo hi\nSAY: all-over")
+        claude.until("● all-over")
+        for request in room.world.model.requests(kind=""):
+            self.assertNotIn("[hcom", json.dumps(request.body))
+        self.assertEqual(room.hcom("list"), "")
+        self.assertEqual(list((room.world.hcom_dir / "run/spool").iterdir()), [])
+
+    def test_the_turn_can_be_continued_more_often_than_the_client_allows(self):
+        room = self.room()
+        room.agent("luna")
+        session = room.session("luna")
+        room.world.model.rule(r"\[hcom message #(\d+) from ci\]\nanswer", r"SAY: I say \1")
+        sent = []
+        for count in range(14):  # each ends a turn, the next is there before the turn's end
+            sent.append(room.send(f"@luna answer {count}"))
+            time.sleep(0.3)
+        room.until(lambda: set(sent) <= set(room.told(session)), 60)
+        self.assertEqual(sorted(room.told(session)), sent)
+
+    def test_status_where_no_hook_fires(self):
+        room = self.room()
+        luna = room.agent("luna")
+        luna.submit("RUN: sleep 30")
+        room.until_status("luna", "active")
+        luna.until("esc to interrupt")
+        luna.keys("Escape")
+        room.until_status("luna", "listening")
+        sent = room.send("@luna after esc")
+        room.received(room.session("luna"), sent)
+        room.until_status("luna", "listening")
+        luna.submit("ERROR: 400")
+        room.world.model.until("ERROR: 400")
+        room.until_status("luna", "listening")
+        sent = room.send("@luna after an error")
+        room.received(room.session("luna"), sent)
+
+    def test_what_an_agent_does_is_in_the_log(self):
+        room = self.room()
+        luna = room.agent("luna")
+        luna.ask("WRITE: a.txt hello\nRUN: false\nSAY: all-over")
+        luna.until("● all-over")
+        events = room.until(lambda: (e := room.hcom("events", "--sql", "type = 'status'"))
+                            and "tool:Bash" in e and e)
+        found = [(e["data"]["context"], e["data"]["detail"]) for e in
+                 map(json.loads, events.splitlines())]
+        self.assertIn(("tool:Write", str(room.world.project("p-luna") / "a.txt")), found)
+        self.assertIn(("tool:Bash", "false"), found)
+        self.assertTrue(any(c == "prompt" and d.startswith("WRITE: a.txt") for c, d in found))
+        order = [c for c, _ in found]
+        self.assertLess(order.index("tool:Write"), order.index("tool:Bash"))
+        self.assertLess(order.index("tool:Bash"), order.index("stop"))
+
+
+def ours(world: World) -> list[str]:
+    """The command lines of hcom's own processes in this world."""
+    found = []
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit():
+            try:
+                line = (entry / "cmdline").read_bytes().replace(b"\0", b" ").decode()
+                env = (entry / "environ").read_bytes()
+            except OSError:
+                continue
+            if f"HCOM_DIR={world.hcom_dir}".encode() in env and "hcom" in line.split("hw-")[0]:
+                found.append(f"{entry.name} {line}")
+    return found
+
+
+def descendants(pid: int) -> set[int]:
+    """The processes below `pid`."""
+    parents = {}
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit():
+            try:
+                stat = (entry / "stat").read_text()
+            except OSError:
+                continue
+            parents[int(entry.name)] = int(stat.rpartition(")")[2].split()[1])
+    found = {pid}
+    while more := {p for p, parent in parents.items() if parent in found} - found:
+        found |= more
+    return found - {pid}
+
+
+@requires("claude-old")
+class TalkWithoutSocket(unittest.TestCase):
+    """2.1.197 has no messaging socket: a waiter wakes it."""
+
+    client = "claude-old"
+    room = Talk.room
+    test_a_request_wakes = Talk.test_a_request_wakes_the_idle_and_the_answer_comes_mid_turn
+    test_half_typed = Talk.test_half_typed_text_stays_in_the_box
+    test_a_dialog = Talk.test_a_dialog_is_not_answered_by_mail
+    test_clear_and_compact = Talk.test_clear_and_compact_keep_the_agent
+    test_quit_and_resume = Talk.test_quit_and_resume_keep_name_and_mail
+    test_killed = Talk.test_killed_with_a_message_offered_and_unseen
+    test_start = Talk.test_start_in_a_session_that_hcom_did_not_launch
+
+    def test_one_waiter_that_ends_with_its_client(self):
+        room = self.room()
+        luna = room.agent("luna")
+        for _ in range(3):
+            luna.ask("SAY: well")
+            room.until_status("luna", "listening")
+        room.until(lambda: len([p for p in ours(room.world) if "hook wait" in p]) == 1)
+        luna.kill(signal.SIGKILL)
+        room.until(lambda: not ours(room.world))
+
+
+if __name__ == "__main__":
+    unittest.main()
