@@ -135,7 +135,7 @@ class _Proxy:
         for fd in self.doorbells:
             wanted[fd] = selectors.EVENT_READ
         if self.program is not None:
-            if not (self.person and self.person.full):
+            if self.left > 0 and not (self.person and self.person.full):
                 wanted[self.child.fd] = selectors.EVENT_READ
             if self.program.pending:
                 wanted[self.child.fd] = wanted.get(self.child.fd, 0) | selectors.EVENT_WRITE

@@ -216,7 +216,7 @@ class Screen:
         code, _, rest = text[:_LONGEST].partition(";")
         if code in ("0", "2"):
             self.title = rest
-        elif code == "7501":
+        elif code == "7501" and rest != "?":  # Claude asks the terminal whether it knows of it
             self.state = rest
         elif code in ("9", "777"):
             self.notes = [*self.notes[1 - _NOTES :], rest]
