@@ -528,26 +528,32 @@ class Policies(Terminal):
 class FullScreen(Terminal):
     """The screen of an editor and a pager inside the wrapper is the one outside it."""
 
-    def screen_of(self, start, mark: bytes) -> list[str]:
+    def screen_of(self, start) -> list[str]:
+        """What it shows of the text, begun on a small terminal that was then made larger."""
+        self.size(60, 15)
+        screen = Screen(60, 15)
         self.got = b""
         done = start()
-        self.until(mark)
-        self.size(60, 15)  # the system tells whoever is in front
-        screen = Screen(60, 15)
-        seen = [0.0, b""]
-
-        def rested() -> bool:
-            self.read()
-            if self.got != seen[1]:
-                seen[:] = [time.monotonic(), self.got]
-            return time.monotonic() - seen[0] > 0.5
-
-        until(rested, "the screen rests")
+        self.until(b"line 10")
+        self.rest()
         screen.feed(self.got)
+        screen.resize(83, 27)
+        since = len(self.got)
+        self.size(83, 27)  # the system tells whoever is in front
+        self.until(b"line 20", since)
+        self.rest()
+        screen.feed(self.got[since:])
         done.terminate()
         self.code(done)
-        self.size(83, 27)
         return screen.lines()
+
+    def rest(self) -> None:
+        """No output for a while."""
+        since, at = -1, time.monotonic()
+        while time.monotonic() < at + 0.5:
+            self.read()
+            if len(self.got) != since:
+                since, at = len(self.got), time.monotonic()
 
     def test_vim_and_less(self):
         text = Path(self.home, "text")
@@ -556,8 +562,8 @@ class FullScreen(Terminal):
             if not shutil.which(argv[0]):
                 continue
             with self.subTest(argv[0]):
-                bare = self.screen_of(lambda: self.run_in(argv), b"line 20")
-                wrapped = self.screen_of(lambda: self.front(*argv), b"line 20")
+                bare = self.screen_of(lambda: self.run_in(argv))
+                wrapped = self.screen_of(lambda: self.front(*argv))
                 self.assertIn("line 10 ä漢", bare)
                 self.assertEqual(wrapped, bare)
 
