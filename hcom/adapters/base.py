@@ -17,12 +17,13 @@ NOTHING = "nothing"
 
 class Signal(namedtuple("Signal", (
         "kind", "session", "launch", "pid", "cwd", "transcript", "source", "tool", "detail",
-        "prompt", "subagent", "forked_from", "woken", "at", "client"),
-        defaults=("",) * 3 + (0,) + ("",) * 8 + (False, 0.0, None))):
+        "prompt", "subagent", "forked_from", "woken", "at", "client", "edited", "command"),
+        defaults=("",) * 3 + (0,) + ("",) * 8 + (False, 0.0, None, (), ""))):
     """One hook event. `source` is why a session began or ended; `tool` and `detail` what was used
     on what; `subagent` the tool's id of a subagent; `forked_from` the parent's session id;
     `woken` whether the prompt is our own wake; `at` when the hook began; `client` facts for the
-    adapter alone."""
+    adapter alone. Of a tool that did its work: `edited` are the files it changed, as the payload
+    names them, and `command` the shell command it ran."""
 
     __slots__ = ()
 
@@ -41,8 +42,8 @@ class Plan(namedtuple("Plan", "args resumes forks client env", defaults=("", Fal
     __slots__ = ()
 
 
-class Look(namedtuple("Look", "client box")):
+class Look(namedtuple("Look", "client box typed", defaults=("",))):
     """What a client's screen says: `client` is idle, busy, blocked (a dialog is up) or unknown;
-    `box`, where a prompt is typed, is empty, text or unknown."""
+    `box`, where a prompt is typed, is empty, text or unknown; `typed` is the text in it."""
 
     __slots__ = ()

@@ -17,7 +17,7 @@ from ..delivery import bell, marks
 from ..errors import StoreError
 from ..hub import bootstrap, mail, people
 from ..process import start_of
-from ..store import agents, deliveries, events
+from ..store import agents, deliveries, events, launches
 from ..store.connect import HOOK_BUSY_S, open_db, transaction
 from . import spool
 
@@ -122,7 +122,8 @@ def _started(context: Context) -> Reply:
         first = agent.context == "new"
         agents.set_status(context.db, agent.name, LISTENING, "start", signal.source, signal.at)
         events.append_status(context.db, agent.name, LISTENING, "start", signal.source, signal.at)
-        if first:
+        if launches.settle(context.db, signal.launch, launches.READY) \
+                or (first and not signal.launch):
             events.append_life(context.db, agent.name, "ready", agent.name, "", agent.batch,
                                signal.at)
     return Reply(START, bootstrap.text(agent, signal.source, signal.forked_from))
@@ -178,7 +179,7 @@ def record_tool(context: Context) -> None:
 
 def _real(directory: str, path: str) -> str:
     """The one path of a file, however its tool named it."""
-    return os.path.realpath(os.path.join(directory, os.path.expanduser(path)))
+    return os.path.realpath(os.path.join(directory, path))
 
 
 def _used(context: Context) -> Reply:

@@ -40,6 +40,18 @@ def append_status(db, instance: str, val: str, context: str, detail: str, now: f
     return append(db, "status", instance, {"val": val, "context": context, "detail": detail}, now)
 
 
+def append_tool(db, instance: str, status: str, context: str, detail: str, edited, command: str,
+                now: float) -> int:
+    """The use of a tool is in the log, with the real paths it `edited` and the `command` it ran."""
+    event = append_status(db, instance, status, context, detail, now)
+    acts = [(event, "edit", path, instance, now) for path in dict.fromkeys(edited)]
+    if command:
+        acts.append((event, "command", command, instance, now))
+    db.connection.executemany("INSERT INTO acts (event_id, kind, what, agent, at) "
+                              "VALUES (?, ?, ?, ?, ?)", acts)
+    return event
+
+
 def append_life(db, instance: str, action: str, by: str, reason: str, batch: str,
                 now: float) -> int:
     """A life event is in the log: `action` is created, ready, stopped or batch_launched."""
@@ -64,6 +76,19 @@ def message(event: Event) -> Message:
                    Sender(data["from"], data["sender_kind"], data.get("tag", "")), data["text"],
                    Envelope(data.get("intent") or "", str(data.get("reply_to") or ""),
                             data.get("thread") or ""), tuple(data["delivered_to"]))
+
+
+def is_watched(db) -> bool:
+    """Whether anybody waits to hear of an event that is no tool's: by a subscription, or for the
+    answer to a request."""
+    return db.execute("SELECT EXISTS (SELECT 1 FROM subscriptions WHERE off = '' AND "
+                      "looks_at = 'all') OR EXISTS (SELECT 1 FROM requests)").fetchone()[0] == 1
+
+
+def are_tools_watched(db) -> bool:
+    """Whether any subscription wants to hear of the use of tools."""
+    return db.execute("SELECT EXISTS (SELECT 1 FROM subscriptions WHERE off = '')"
+                      ).fetchone()[0] == 1
 
 
 def last_id(db) -> int:

@@ -81,6 +81,82 @@ CREATE VIEW events_v AS SELECT
 FROM events;
 """
 
+# acts: what tools did, as adapters tell it: a file edited (its real path), a command run.
+# requests: messages that want an answer and have none yet, one row for each who was asked.
+# collisions: which two agents were last told of which file, and when.
+# watch: the newest event that subscriptions have been matched with.
+# resets: the archives that a reset completed; an archive folder without its row is a leftover.
+_V2 = """
+CREATE TABLE acts (
+    event_id INTEGER NOT NULL REFERENCES events (id),
+    kind     TEXT NOT NULL CHECK (kind IN ('edit', 'command')),
+    what     TEXT NOT NULL CHECK (what <> ''),
+    agent    TEXT NOT NULL COLLATE NOCASE,
+    at       REAL NOT NULL,
+    PRIMARY KEY (event_id, kind, what)
+) WITHOUT ROWID;
+CREATE INDEX acts_edits ON acts (what, at) WHERE kind = 'edit';
+
+CREATE TABLE subscriptions (
+    id          TEXT PRIMARY KEY CHECK (id LIKE 'sub-%'),
+    owner       TEXT NOT NULL COLLATE NOCASE,
+    by          TEXT NOT NULL,
+    label       TEXT NOT NULL,
+    sql         TEXT NOT NULL,
+    params      TEXT NOT NULL CHECK (json_valid(params)),
+    looks_at    TEXT NOT NULL CHECK (looks_at IN ('all', 'tools', 'collisions')),
+    once        INTEGER NOT NULL CHECK (once IN (0, 1)),
+    after_id    INTEGER NOT NULL,
+    created_at  REAL NOT NULL,
+    off         TEXT NOT NULL DEFAULT '',
+    fired       INTEGER NOT NULL DEFAULT 0,
+    fired_since REAL NOT NULL DEFAULT 0
+);
+CREATE INDEX subscriptions_on ON subscriptions (looks_at) WHERE off = '';
+CREATE INDEX subscriptions_by_owner ON subscriptions (owner);
+
+CREATE TABLE requests (
+    event_id  INTEGER NOT NULL REFERENCES events (id),
+    target    TEXT NOT NULL COLLATE NOCASE,
+    requester TEXT NOT NULL COLLATE NOCASE,
+    PRIMARY KEY (target, event_id)
+) WITHOUT ROWID;
+
+CREATE TABLE collisions (
+    path    TEXT NOT NULL,
+    first   TEXT NOT NULL,
+    second  TEXT NOT NULL,
+    told_at REAL NOT NULL,
+    PRIMARY KEY (path, first, second)
+) WITHOUT ROWID;
+
+CREATE TABLE watch (one INTEGER PRIMARY KEY CHECK (one = 1), up_to INTEGER NOT NULL);
+INSERT INTO watch VALUES (1, 0);
+
+CREATE TABLE resets (archive TEXT PRIMARY KEY, at REAL NOT NULL);
+
+CREATE INDEX events_sent ON events (instance, id) WHERE type = 'message';
+"""
+
+_V3 = """
+CREATE TABLE launches (
+    id            TEXT PRIMARY KEY CHECK (id <> ''),
+    batch         TEXT NOT NULL,
+    agent         TEXT NOT NULL COLLATE NOCASE,
+    tool          TEXT NOT NULL,
+    wrapper       INTEGER NOT NULL DEFAULT 0,
+    wrapper_start TEXT NOT NULL DEFAULT '',
+    window        TEXT NOT NULL DEFAULT '[]' CHECK (json_valid(window)),
+    state         TEXT NOT NULL CHECK (state IN ('waiting', 'ready', 'failed', 'ended')),
+    why           TEXT NOT NULL DEFAULT '',
+    screen        TEXT NOT NULL DEFAULT '',
+    log           TEXT NOT NULL DEFAULT '',
+    at            REAL NOT NULL
+);
+CREATE INDEX launches_by_batch ON launches (batch);
+CREATE INDEX launches_by_agent ON launches (agent, at);
+"""
+
 # Entry i leads from version i to i + 1; a landed entry is never edited.
-MIGRATIONS = (_V1,)
+MIGRATIONS = (_V1, _V2, _V3)
 VERSION = len(MIGRATIONS)

@@ -21,6 +21,10 @@ KINDS = {
     "SubagentStop": SUB_END,
 }
 
+# Tools whose input says that a file was changed, or which shell command was run.
+EDITS = frozenset(("Edit", "MultiEdit", "Write", "NotebookEdit"))
+SHELLS = frozenset(("Bash",))
+
 # A context of more than 10,000 characters is replaced by a preview and a file name. The room left
 # is for what the client puts around it.
 CONTEXT_CHARS = 9_500
@@ -47,7 +51,8 @@ def stop_cap(env) -> int:
 
 def needs_waiter(env) -> bool:
     """Whether this session can only be woken by a waiter: no messaging socket, a person in front of
-    it (in -p the waiter would block the turn), a version that knows asyncRewake."""
+    it (in -p the waiter would block the turn), a version that knows asyncRewake. A wrapper that
+    owns the wake steps back for it."""
     version = re.match(r"claude-code_(\d+)-(\d+)-", env.get("AI_AGENT", ""))
     return (not env.get("CLAUDE_CODE_MESSAGING_SOCKET")
             and env.get("CLAUDE_CODE_ENTRYPOINT") == "cli"
@@ -118,7 +123,9 @@ def read(event: str, payload: dict, env, pid: int, at: float) -> Signal:
         _text(payload, "transcript_path"),
         _text(payload, "source") or _text(payload, "reason") or _text(payload, "error"),
         tool, detail, one_line(prompt), subagent, forked, bool(WAKE.match(prompt)), at,
-        _client(payload, directory, env))
+        _client(payload, directory, env),
+        (detail,) if tool in EDITS and detail and event == "PostToolUse" else (),
+        detail if tool in SHELLS else "")
 
 
 def _client(payload: dict, directory: str, env) -> dict:
