@@ -9,7 +9,8 @@ from .. import log
 from ..errors import HcomError, UsageError
 
 # In the order of `hcom --help`.
-COMMANDS = ("send", "listen", "list", "start", "stop", "events", "hooks", "status")
+COMMANDS = ("send", "listen", "list", "start", "stop", "kill", "resume", "fork", "term", "events",
+            "hooks", "status")
 
 
 def main(argv: "list[str] | None" = None) -> int:
@@ -75,6 +76,10 @@ def _run(home, argv: "list[str]") -> int:
 
         print(f"hcom {__version__}")
         return 0
+    if argv[0] == "wrapped":  # what a launch script runs in its new window
+        from ..launch import wrapped
+
+        wrapped(home, os.environ, argv[1])
     if launching.is_launch(argv):
         return launching.run(home, os.environ, argv)
     return _command(home, argv)

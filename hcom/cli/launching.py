@@ -1,19 +1,14 @@
-"""`hcom [N] TOOL [args]`: a client is run as an agent."""
+"""`hcom [N] TOOL [args]`: clients are run as agents."""
 
 import os
-import shutil
+import shlex
 import sys
-import time
-import uuid
 
-from .. import adapters, config
-from ..bus import names
-from ..delivery import marks
-from ..errors import HcomError, UsageError
-from ..hub import people
-from ..process import start_of
-from ..store.connect import open_db, transaction
+from .. import adapters, launch
+from ..errors import UsageError
 from . import tools
+
+HEADLESS = "--headless"
 
 
 def is_launch(argv) -> bool:
@@ -22,48 +17,65 @@ def is_launch(argv) -> bool:
 
 
 def run(home, env, argv) -> int:
-    """The client runs in this terminal, in place of this process. HcomError when it can't."""
-    count = 1
-    if argv[0] not in adapters.TOOLS:
-        count, argv = int(argv[0]), argv[1:]
-    tool, args = argv[0], argv[1:]
+    """The clients run: here when one is asked for on a person's terminal, elsewhere otherwise."""
+    counted = argv[0] not in adapters.TOOLS
+    count, rest = (int(argv[0][:9]), argv[1:]) if counted else (1, argv)
+    tool, args = rest[0], list(rest[1:])
     if tool not in adapters.TOOLS:
         raise UsageError(f"no tool {tool!r}", "use " + ", ".join(adapters.TOOLS))
-    if count != 1:
-        raise UsageError(f"cannot run {count} clients in one terminal", f"hcom {tool}")
-    setup, launch = adapters.load(tool, "setup"), adapters.load(tool, "launch")
-    program = shutil.which(setup.PROGRAM, path=env.get("PATH", os.defpath))
-    if not program:
-        raise HcomError(f"{setup.PROGRAM} is not installed", "it is not on your PATH")
-    settings = config.read(home, env)
-    tools.add(home, env, tool)
-    client_env = launch.scrubbed({**settings.passed, **env})
-    process_id = uuid.uuid4().hex
-    plan = launch.plan(args, home, env)
+    cut = args.index("--") if "--" in args else len(args)
+    headless = HEADLESS in args[:cut]
+    if headless:
+        args.remove(HEADLESS)
+    headless = headless or adapters.load(tool, "launch").is_printing(args)
+    return start(home, env, tool, args, count, not counted, headless)
+
+
+def start(home, env, tool: str, args, count: int, in_place: bool, headless: bool,
+          cwd: str = "") -> int:
+    """One or more clients run; `in_place` where this terminal may be used for it."""
+    inside, _ = adapters.surrounding(env)
+    spec = launch.LaunchSpec(tool, args, cwd or os.getcwd(), dict(env), by=_by(home, env),
+                             headless=headless, count=count)
+    if not 1 <= count <= launch.MOST:
+        raise UsageError(f"cannot launch {count}", f"use a number from 1 to {launch.MOST}")
+    if (inside or env.get("HCOM_PROCESS_ID")) and env.get("HCOM_GO") != "1":
+        return _preview(spec)
+    for line in tools.add_for_launch(home, env, tool):
+        sys.stderr.write(f"hcom: {line}\n")
+    on_terminal = sys.stdin.isatty() and sys.stdout.isatty() and not inside
+    if in_place and on_terminal and not headless and not env.get("HCOM_PROCESS_ID"):
+        launch.here(home, spec)
+    batch = launch.elsewhere(home, spec)
+    print(f"launched {len(batch.agents)} {tool}: {', '.join(batch.agents)} (batch {batch.id})")
+    for log in batch.logs:
+        print(f"log: {log}")
+    print(f"to wait until they are ready: hcom events launch {batch.id}")
+    for why in batch.errors:
+        sys.stderr.write(f"hcom: not launched: {why}\n")
+    return 1 if batch.errors else 0
+
+
+def _by(home, env) -> str:
+    """The agent that asks for the launch; the person when it is none."""
+    from types import SimpleNamespace
+
+    from ..store.connect import open_db
+    from .call import Call
+
+    call = Call(home, env, SimpleNamespace(name=""), [], None, 0.0)
+    if not (call.caller.session or call.caller.launch):
+        return "bigboss"
     with open_db(home) as db:
-        agent = _agent(db, tool, process_id, plan, settings)
-        marks.mark(home, [process_id], agent.name)
-    client_env.update(plan.env or {}, HCOM_PROCESS_ID=process_id, HCOM_DIR=home.root)
-    if settings.name_export:
-        client_env[settings.name_export] = agent.display
-    sys.stderr.write(f"hcom: this is {agent.display}\n")
-    sys.stderr.flush()
-    os.execve(program, [setup.PROGRAM, *plan.args], client_env)
+        agent = call.identify(db)
+    return agent.name if agent else "bigboss"
 
 
-def _agent(db, tool: str, process_id: str, plan, settings):
-    """The agent that the new client is: the one whose session it resumes, else a new one."""
-    from ..store import agents
-
-    now = time.time()
-    known = plan.resumes and agents.bound(db, "session", plan.resumes)
-    if known and known.stopped_at is None and not plan.forks:
-        with transaction(db):
-            agents.bind(db, "launch", process_id, known.name)
-            agents.met(db, known.name, os.getcwd(), "", os.getpid(), start_of(os.getpid()),
-                       plan.client or {})
-        return known
-    return people.join(
-        db, tool, now, by="bigboss", launch=process_id, tag=names.check_tag(settings.tag),
-        hints=settings.hints, subagent_timeout=settings.subagent_timeout, directory=os.getcwd(),
-        client=plan.client or {}, status="inactive", context="new")
+def _preview(spec) -> int:
+    """An agent sees what it is about to do, and does it by asking again."""
+    where = "headless" if spec.headless else "in new windows"
+    print(f"This would launch {spec.count} {spec.tool} {where}, in {spec.cwd}"
+          + (f", with: {shlex.join(spec.args)}" if spec.args else "")
+          + "\nNothing was launched. Each one costs its own tokens. To go on, run the same command "
+            "with HCOM_GO=1 in front.")
+    return 1

@@ -30,6 +30,18 @@ def add(home, env, tool: str) -> bool:
     return setup.add(home, env, allowed, SAFE)
 
 
+def add_for_launch(home, env, tool: str) -> "list[str]":
+    """The tool is ready for a launch; what the person should know of it."""
+    setup = adapters.load(tool, "setup")
+    said = []
+    try:
+        add(home, env, tool)
+    except HcomError as error:
+        said.append(f"no hooks: {error.message}")
+    warnings = getattr(setup, "warnings", None)
+    return said + (warnings(home, env, os.getcwd()) if warnings else [])
+
+
 def remove(home, env, tool: str) -> "list[str]":
     """Our entries are out of the tool's settings, the user's and those beside HCOM_DIR; the paths
     of the files that had some."""

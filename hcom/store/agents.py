@@ -118,6 +118,11 @@ def leave(db, name: str, now: float) -> bool:
                       (now, INACTIVE, now, name)).rowcount == 1
 
 
+def rejoin(db, name: str) -> None:
+    """The agent takes part again."""
+    db.execute("UPDATE agents SET stopped_at = NULL WHERE name = ?", (name,))
+
+
 def remove(db, name: str) -> None:
     """The agent was never there (a launch that did not come to be)."""
     db.execute("DELETE FROM bindings WHERE agent = ?", (name,))

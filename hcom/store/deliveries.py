@@ -39,6 +39,12 @@ def wants_wake(db, agent: str) -> bool:
                       "state = 'queued' AND wakes = 1)", (agent,)).fetchone()[0] == 1
 
 
+def newest_waking(db, agent: str) -> int:
+    """The newest queued message that may wake `agent`, 0 when there is none."""
+    return db.execute("SELECT coalesce(max(event_id), 0) FROM deliveries WHERE agent = ? AND "
+                      "state = 'queued' AND wakes = 1", (agent,)).fetchone()[0]
+
+
 def offer(db, agent: str, ids: list[int], now: float) -> None:
     """These queued messages are offered to `agent` as of `now`."""
     db.connection.executemany(

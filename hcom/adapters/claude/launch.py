@@ -2,6 +2,7 @@
 
 import re
 from ..base import Plan
+from ..flags import Table, groups
 
 # What one Claude Code tells its children; another would take itself for a part of the first, and
 # keep neither session file nor transcript.
@@ -15,17 +16,42 @@ def scrubbed(env) -> dict:
     return {key: value for key, value in env.items() if not _FOREIGN.match(key)}
 
 
+FLAGS = Table(
+    value=frozenset((
+        "--agent", "--agents", "--append-system-prompt", "--append-system-prompt-file",
+        "--debug-file", "--effort", "--fallback-model", "--input-format", "--json-schema",
+        "--max-budget-usd", "--max-turns", "--model", "-n", "--name", "--output-format",
+        "--permission-mode", "--permission-prompt-tool", "--plugin-dir", "--plugin-url",
+        "--prefill", "--remote-control-session-name-prefix", "--resume-session-at", "--session-id",
+        "--setting-sources", "--settings", "--system-prompt", "--system-prompt-file", "--thinking",
+        "--task-budget", "--teammate-mode")),
+    optional=frozenset(("-d", "--debug", "--from-pr", "--prompt-suggestions", "--remote-control",
+                        "-r", "--resume", "-w", "--worktree")),
+    variadic=frozenset(("--add-dir", "--allowedTools", "--allowed-tools", "--disallowedTools",
+                        "--disallowed-tools", "--betas", "--file", "--mcp-config", "--tools",
+                        "--channels", "--dangerously-load-development-channels")),
+    boolean=frozenset(),
+    alias={"-n": "--name", "-d": "--debug", "-r": "--resume", "-w": "--worktree", "-p": "--print",
+           "-c": "--continue", "--allowed-tools": "--allowedTools",
+           "--disallowed-tools": "--disallowedTools"})
+
+
+def is_printing(args) -> bool:
+    """Whether the client would run without its terminal interface (-p)."""
+    return any(flag == "--print" for flag, _ in groups(args, FLAGS))
+
+
+def resuming(session: str, fork: bool) -> "list[str]":
+    """The arguments that resume a session, or start a copy of it."""
+    return ["--resume", session, *(["--fork-session"] if fork else [])]
+
+
 def plan(args, _home, _env) -> Plan:
     """What starting with `args` means."""
-    resumes, mode = "", ""
-    for i, arg in enumerate(args):
-        following = args[i + 1] if i + 1 < len(args) else ""
-        if arg in ("--resume", "-r") and following and not following.startswith("-"):
-            resumes = following
-        elif arg.startswith("--resume="):
-            resumes = arg.partition("=")[2]
-        elif arg == "--permission-mode":
-            mode = following
-        elif arg == "--dangerously-skip-permissions":
-            mode = "bypassPermissions"
-    return Plan(list(args), resumes, "--fork-session" in args, {"mode": mode} if mode else {})
+    found = dict(groups(args, FLAGS))
+    mode = (found.get("--permission-mode") or [""])[-1].rpartition("=")[2]
+    if "--dangerously-skip-permissions" in found:
+        mode = "bypassPermissions"
+    resumed = found.get("--resume") or [""]
+    resumes = resumed[-1].rpartition("=")[2] if resumed[-1] not in ("-r", "--resume") else ""
+    return Plan(list(args), resumes, "--fork-session" in found, {"mode": mode} if mode else {})

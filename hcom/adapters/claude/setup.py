@@ -27,6 +27,8 @@ EVENTS = (
 WAITS = ("SessionStart", "Stop")
 WAIT_S = 86_400
 NO_SOCKET = '[ "$CLAUDE_CODE_MESSAGING_SOCKET" ] && exit 0; '
+# A running session sees a change of the file within 2 s (measured on 2.1.197 and 2.1.330).
+NOTICED_S = 2.5
 HOOK_S = 10  # a hook of ours that takes longer is broken; SessionEnd gets as long as this too
 
 

@@ -1,5 +1,7 @@
 """hcom start: the session that runs this command takes part."""
 
+import time
+
 from ... import adapters, config, wake
 from ...adapters import ADHOC
 from ...bus import names
@@ -52,9 +54,13 @@ def _hooks(call, tool: str) -> None:
     """The session's tool has our hooks; where they cannot be had, that is said and all goes on."""
     if tool == ADHOC or adapters.load(tool, "setup") is None:
         return
+    setup = adapters.load(tool, "setup")
     try:
         if tools.add(call.home, call.env, tool):
-            call.tell(f"hcom: hooks added to {adapters.load(tool, 'setup').path(call.home, call.env)}")
+            call.tell(f"hcom: hooks added to {setup.path(call.home, call.env)}")
+            # The session runs this command: while it does, the turn does not end, and when it
+            # ends, the hooks are known to the session.
+            time.sleep(setup.NOTICED_S)
     except HcomError as error:
         call.tell(f"hcom: no hooks: {error.message}")
 

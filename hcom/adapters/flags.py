@@ -1,0 +1,51 @@
+"""Default arguments and those of the command line made one list, by a tool's table of flags."""
+
+from collections import namedtuple
+
+
+class Table(namedtuple("Table", "value optional variadic boolean alias", defaults=({},))):
+    """Which flags take one value, may take one, take several, take none (sets of flags as typed);
+    `alias` leads a short form to its long one. Unknown flags are passed on as they are."""
+
+    __slots__ = ()
+
+
+def groups(args, table: Table) -> "list[tuple[str, list[str]]]":
+    """`args` in pieces that belong together: (flag, or "" for a positional; words)."""
+    found, i = [], 0
+    while i < len(args):
+        word = args[i]
+        flag = word.partition("=")[0] if word.startswith("--") else word
+        if word == "--":
+            found.append(("", list(args[i:])))
+            break
+        if not word.startswith("-") or len(word) == 1:
+            found.append(("", [word]))
+            i += 1
+            continue
+        end = i + 1
+        if flag in table.value and "=" not in word:
+            end = i + 2
+        elif flag in table.optional and "=" not in word:
+            end += end < len(args) and not args[end].startswith("-")
+        elif flag in table.variadic:
+            while end < len(args) and not args[end].startswith("-"):
+                end += 1
+        found.append((table.alias.get(flag, flag), list(args[i:end])))
+        i = end
+    return found
+
+
+def merged(defaults, given, table: Table) -> "list[str]":
+    """`given` with those `defaults` in front that it does not say itself; what is given wins.
+
+    A variadic default is put last of the defaults and closed by a flag of `given`, if there is one,
+    so that it does not eat a prompt: where there is none, it goes behind the prompt.
+    """
+    if not defaults:
+        return list(given)
+    said = {flag for flag, _ in groups(given, table) if flag}
+    kept = [(flag, words) for flag, words in groups(defaults, table) if flag not in said or not flag]
+    plain = [w for flag, words in kept if not flag or flag not in table.variadic for w in words]
+    greedy = [w for flag, words in kept if flag in table.variadic for w in words]
+    return plain + list(given) + greedy if "--" not in given else greedy + plain + list(given)

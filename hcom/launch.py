@@ -1,0 +1,282 @@
+"""Starting clients as agents: in this terminal, in new windows, or without any.
+
+A LaunchSpec becomes agents, launch rows, and for clients that open elsewhere a script and a private
+hand-over of arguments and environment that is gone once it is read.
+"""
+
+import json
+import os
+import shlex
+import shutil
+import subprocess
+import sys
+import time
+import uuid
+from collections import namedtuple
+
+from . import adapters, config, terminal, wrap
+from .adapters import flags
+from .bus import names
+from .bus.agent import INACTIVE
+from .delivery import bell, marks
+from .errors import HcomError
+from .home import write_private
+from .hub import launching, people
+from .store import agents, events, launches
+from .store.connect import open_db, transaction
+
+MOST = 50          # at once; more windows than anybody has screens for
+TAKEN_S = 20.0     # how long an opened terminal has to start its script
+LOOK_S = 0.1
+# One-time settings of the launch itself, not of what the new agents launch in turn.
+ONCE = ("HCOM_GO", "HCOM_TAG", "HCOM_PROCESS_ID")
+# What tells a program which terminal it is in: a new window has its own.
+TERMINAL = ("TERM", "COLORTERM", "TMUX", "STY", "WINDOW", "ZELLIJ", "KITTY_", "WEZTERM_",
+            "ALACRITTY_", "GHOSTTY_", "WT_", "ITERM_", "LC_TERMINAL", "VTE_", "KONSOLE_",
+            "GNOME_TERMINAL_", "COLUMNS", "LINES", "DBUS_STARTER", "XTERM_", "SHLVL")
+
+
+class LaunchSpec(namedtuple("LaunchSpec", "tool args cwd env by tag headless count",
+                            defaults=("bigboss", None, False, 1))):
+    """What is to be launched: `args` for the client, `env` the launcher's; `by` who asks; `tag`
+    None for the configured one; `headless` for no window."""
+
+    __slots__ = ()
+
+
+class Ready(namedtuple("Ready", "agent launch argv env cwd stream")):
+    """A client that only has to be started; `stream` are the first lines of one that is fed."""
+
+    __slots__ = ()
+
+
+class Batch(namedtuple("Batch", "id agents errors logs")):
+    """What a launch came to: the agents' names, and why the others failed."""
+
+    __slots__ = ()
+
+
+def prepare(home, spec: LaunchSpec, batch: str) -> Ready:
+    """An agent and a launch row for one client. HcomError when it cannot be started."""
+    setup, launch = adapters.load(spec.tool, "setup"), adapters.load(spec.tool, "launch")
+    settings = config.read(home, spec.env)
+    program = shutil.which(setup.PROGRAM, path=spec.env.get("PATH", os.defpath))
+    if not program:
+        raise HcomError(f"{spec.tool} is not installed", f"{setup.PROGRAM} is not on your PATH")
+    if not os.path.isdir(spec.cwd):
+        raise HcomError(f"no directory {spec.cwd!r}", "cd to one that exists")
+    plan = launch.plan(_arguments(spec, launch, settings), home, spec.env)
+    tag = names.check_tag(settings.tag if spec.tag is None else spec.tag)
+    key = uuid.uuid4().hex
+    with open_db(home) as db:
+        agent = _agent(db, spec, plan, tag, settings, key, batch)
+        log = home.path("logs", f"{agent.name}-{key[:8]}.log") if spec.headless else ""
+        launching.begun(db, agent, key, batch, log, time.time())
+        marks.mark(home, [key], agent.name)
+    stream = adapters.load(spec.tool, "stream") if spec.headless else None
+    argv, lines = stream.fed(plan.args) if stream else (plan.args, None)
+    return Ready(agent, key, [program, *argv], _environment(home, spec, plan, agent, key, settings),
+                 spec.cwd, lines)
+
+
+def _arguments(spec: LaunchSpec, launch, settings) -> "list[str]":
+    given = getattr(settings, f"{spec.tool}_args")
+    try:
+        defaults = shlex.split(given)
+    except ValueError as error:
+        raise HcomError(f"HCOM_{spec.tool.upper()}_ARGS: {error}",
+                        f"hcom config {spec.tool}_args") from None
+    return flags.merged(defaults, list(spec.args), launch.FLAGS)
+
+
+def _agent(db, spec: LaunchSpec, plan, tag: str, settings, key: str, batch: str):
+    """The agent that the new client is: the one whose session it resumes, else a new one."""
+    known = plan.resumes and agents.bound(db, "session", plan.resumes)
+    if known and known.tool == spec.tool and not plan.forks:
+        with transaction(db):
+            agents.bind(db, "launch", key, known.name)
+            agents.met(db, known.name, spec.cwd, "", 0, "", plan.client or {})
+        return agents.find(db, known.name)
+    return people.join(
+        db, spec.tool, time.time(), by=spec.by, launch=key, tag=tag, hints=settings.hints,
+        subagent_timeout=settings.subagent_timeout, directory=spec.cwd, batch=batch,
+        client=plan.client or {}, status=INACTIVE, context="new", headless=spec.headless)
+
+
+def _environment(home, spec: LaunchSpec, plan, agent, key: str, settings) -> "dict[str, str]":
+    """The client's environment: the launcher's, without what is another agent's."""
+    launch = adapters.load(spec.tool, "launch")
+    env = {**settings.passed, **spec.env}
+    env = {k: v for k, v in launch.scrubbed(env).items() if k not in ONCE}
+    env.update(plan.env or {}, HCOM_PROCESS_ID=key, HCOM_DIR=home.root)
+    if settings.name_export:
+        env[settings.name_export] = agent.display
+    if not shutil.which("hcom", path=env.get("PATH", os.defpath)):
+        env["PATH"] = env.get("PATH", os.defpath) + os.pathsep + _shim(home)
+    return env
+
+
+def _shim(home) -> str:
+    """A directory in which `hcom` runs this package, for a copy that is not on the PATH."""
+    folder = home.path("bin")
+    os.makedirs(folder, mode=0o700, exist_ok=True)
+    write_private(os.path.join(folder, "hcom"),
+                  f'#!/bin/sh\nexec {_command()} "$@"\n', 0o700)
+    return folder
+
+
+def _command() -> str:
+    package = os.path.dirname(os.path.abspath(__file__))
+    return f"{shlex.quote(os.path.realpath(sys.executable))} -I -S {shlex.quote(package)}"
+
+
+def here(home, spec: LaunchSpec) -> None:
+    """The client runs in this terminal, in front of this process, which ends as it does."""
+    ready = prepare(home, spec, "")
+    sys.stderr.write(f"hcom: this is {ready.agent.display}\n")
+    sys.stderr.flush()
+    wrap.run(home, ready.agent.name, spec.tool, ready.launch, ready.argv, ready.env, ready.cwd,
+             False)
+
+
+def elsewhere(home, spec: LaunchSpec) -> Batch:
+    """`spec.count` clients start in new windows, or headless. HcomError when none could."""
+    if not 1 <= spec.count <= MOST:
+        raise HcomError(f"cannot launch {spec.count} at once", f"use a number from 1 to {MOST}")
+    batch = uuid.uuid4().hex[:8]
+    preset = None if spec.headless else _preset(home, spec.env)
+    started, errors = [], []
+    for _ in range(spec.count):
+        ready = prepare(home, spec, batch)
+        try:
+            opened = _opened(home, ready, spec, preset)
+            started.append((ready, opened))
+        except (HcomError, OSError) as error:
+            errors.append(_undone(home, ready, str(error)))
+    errors += _not_taken(home, started)
+    given_up = {name for name, _ in errors}
+    alive = [r.agent for r, _ in started if r.agent.name not in given_up]
+    with open_db(home) as db, transaction(db):
+        events.append_life(db, spec.by, "batch_launched", spec.by,
+                           f"{len(alive)} {spec.tool}: " + ", ".join(a.display for a in alive),
+                           batch, time.time())
+        logs = [x.log for x in launches.of_batch(db, batch) if x.log]
+    bell.ring(home, [bell.EVERYONE])
+    if not alive:
+        raise HcomError(f"nothing launched: {errors[0][1]}", "hcom config terminal --info")
+    return Batch(batch, [a.display for a in alive], [why for _, why in errors], logs)
+
+
+def _preset(home, env):
+    platform = terminal.current_platform()
+    table = terminal.known(home.root, platform)
+    return terminal.choose(config.read(home, env).terminal, env, platform, shutil.which, table,
+                           terminal.ancestors(os.getpid())), table
+
+
+def _paths(home, launch: str) -> "tuple[str, str]":
+    folder = home.path("run", "launch")
+    os.makedirs(folder, mode=0o700, exist_ok=True)
+    return os.path.join(folder, launch + ".json"), os.path.join(folder, launch + ".sh")
+
+
+def _opened(home, ready: Ready, spec: LaunchSpec, preset):
+    """The client's terminal is opened, or its process started; what was opened, or None."""
+    handover, script = _paths(home, ready.launch)
+    write_private(handover, json.dumps({
+        "agent": ready.agent.name, "tool": spec.tool, "argv": ready.argv, "env": ready.env,
+        "cwd": ready.cwd, "headless": spec.headless, "stream": ready.stream}))
+    if spec.headless:
+        _detached(home, ready)
+        return None
+    write_private(script, "#!/bin/bash\nrm -f -- "
+                  f"{shlex.quote(script)}\nexec {_command()} wrapped {ready.launch}\n", 0o700)
+    chosen, table = preset
+    opened = terminal.open_window(chosen, script, ready.cwd, dict(spec.env),
+                                  ready.agent.display, table)
+    with open_db(home) as db, transaction(db):
+        launches.set_window(db, ready.launch, opened)
+    return opened
+
+
+def _detached(home, ready: Ready) -> None:
+    os.makedirs(home.path("logs"), mode=0o700, exist_ok=True)
+    package = os.path.dirname(os.path.abspath(__file__))
+    log = home.path("logs", f"{ready.agent.name}-{ready.launch[:8]}.log")
+    descriptor = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+    try:
+        subprocess.Popen(
+            [os.path.realpath(sys.executable), "-I", "-S", package, "wrapped", ready.launch],
+            stdin=subprocess.DEVNULL, stdout=descriptor, stderr=descriptor, cwd=ready.cwd,
+            env={**ready.env, "HCOM_DIR": home.root}, start_new_session=True)
+    finally:
+        os.close(descriptor)
+
+
+def _not_taken(home, started) -> "list[tuple[str, str]]":
+    """Those whose script has not begun in time are given up: (agent, why) of each."""
+    end = time.monotonic() + TAKEN_S
+    waiting = list(started)
+    while waiting and time.monotonic() < end:
+        waiting = [(r, o) for r, o in waiting if os.path.exists(_paths(home, r.launch)[0])]
+        if waiting:
+            time.sleep(LOOK_S)
+    return [_undone(home, ready, f"the terminal did not start the script within {TAKEN_S:.0f} s")
+            for ready, _ in waiting]
+
+
+def _undone(home, ready: Ready, why: str) -> "tuple[str, str]":
+    for path in _paths(home, ready.launch):
+        try:
+            os.unlink(path)
+        except OSError:
+            pass
+    with open_db(home) as db:
+        launching.failed(db, ready.launch, ready.agent.name, why, time.time())
+    marks.unmark(home, [ready.launch])
+    return ready.agent.name, why
+
+
+def wrapped(home, env, launch: str) -> None:
+    """The process in the new window: takes the hand-over, and is the client's wrapper."""
+    handover, _ = _paths(home, launch)
+    try:
+        with open(handover, encoding="utf-8") as stream:
+            told = json.load(stream)
+        os.unlink(handover)
+    except (OSError, ValueError):
+        raise HcomError("this launch is over", "start it again with hcom") from None
+    mine = {k: v for k, v in env.items() if k.startswith(TERMINAL)}
+    theirs = {k: v for k, v in told["env"].items()
+              if told["headless"] or not k.startswith(TERMINAL)}
+    client_env = {**theirs, **mine}
+    if not told["headless"]:
+        _report_window(home, launch, env)
+    if told["stream"] is not None:
+        from . import fed
+
+        fed.run(home, told["agent"], told["tool"], launch, told["argv"], client_env, told["cwd"],
+                told["stream"])
+    wrap.run(home, told["agent"], told["tool"], launch, told["argv"], client_env, told["cwd"],
+             told["headless"])
+
+
+def _report_window(home, launch: str, env) -> None:
+    """Some terminals tell a window's id only to what runs in it."""
+    platform = terminal.current_platform()
+    with open_db(home) as db, transaction(db):
+        found = launches.find(db, launch)
+        if not found or not found.window:
+            return
+        opened = terminal.Opened(*found.window)
+        table = terminal.known(home.root, platform)
+        preset = table.get(opened.preset.casefold())
+        if preset:
+            launches.set_window(db, launch, terminal.with_reported(opened, preset, env))
+
+
+def close(home, launch, env) -> None:
+    """The window that hcom opened for the launch is closed, and no other."""
+    if launch and launch.window:
+        table = terminal.known(home.root, terminal.current_platform())
+        terminal.close_window(terminal.Opened(*launch.window), env, table)

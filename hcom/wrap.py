@@ -1,0 +1,222 @@
+"""A client under our pty: what `hcom claude` runs. The pty passes bytes, this decides what to type.
+
+It owns its agent's wake: through the client's own channel where its adapter has one, else by typing
+a short fixed text when delivery.gate allows it. It shows its screen to whoever asks for it.
+"""
+
+import json
+import os
+import sys
+import time
+
+from . import adapters, log
+from .delivery import bell, gate, marks, owner
+from .home import write_private
+from .hub import launching
+from .process import start_of
+from .pty import proxy, spawn
+from .pty.keys import Keys
+from .pty.mirror import Mirror
+from .store import agents, deliveries
+from .store.connect import open_db
+from .wake import LOOK_S, Wake
+
+# Without a ring, mail is looked for this often: a ring can be lost with a crash. Where no doorbell
+# could be made, it is the only way to learn of mail.
+SAFETY_S = 30.0
+NO_BELL_S = 2.0
+# A client that has not said by then that it is ready waits for a person (login, trust).
+READY_S = 120.0
+SHOW = b"s"  # rung by who wants to see the screen
+VIEWERS = "_viewer"
+
+
+class Wrap:
+    """The policy of one wrapped client (see pty.policy.Policy)."""
+
+    def __init__(self, home, name: str, tool: str, launch: str, rings: bell.Bell):
+        self.home, self.name, self.tool, self.launch = home, name, tool, launch
+        self.rings = rings
+        self.look = getattr(adapters.load(tool, "screen"), "look", None)
+        self.hook = adapters.load(tool, "hook")
+        self.mirror = Mirror(80, 24)
+        self.keys = Keys()
+        self.lock = owner.take(home, name)
+        self.passive = False
+        self.mail = 0
+        self.wake = None
+        self.gate = gate.Idle()
+        self.failure = ""
+        self.confirmed_at = gate.NEVER
+        self.ready = False
+        self.began = self.refreshed_at = time.monotonic()
+
+    # -- what the pty tells --
+
+    def on_start(self, pid: int, cols: int, rows: int) -> None:
+        self.mirror = Mirror(cols, rows)
+        with open_db(self.home) as db:
+            launching.started(db, self.launch, self.name, os.getpid(), start_of(os.getpid()),
+                              pid, start_of(pid))
+        self.refresh()
+
+    def on_resize(self, cols: int, rows: int) -> None:
+        self.mirror.resize(cols, rows)
+
+    def on_output(self, data: bytes, now: float) -> None:
+        self.mirror.feed(data, now)
+
+    def on_input(self, data: bytes, now: float) -> None:
+        self.keys.feed(data, now)
+
+    def on_ready(self, _fd: int) -> None:
+        rung = self.rings.rung()
+        if bell.QUIT in rung:  # the agent left, or a waiter of its client takes over
+            owner.give_up(self.lock)
+            self.lock, self.passive = -1, True
+        if SHOW in rung:
+            self.show()
+        self.refresh()
+
+    def deadline(self) -> "float | None":
+        times = [self.refreshed_at + (SAFETY_S if self.rings.fd >= 0 else NO_BELL_S)]
+        if not self.ready and self.look and self.refreshed_at - self.began < READY_S:
+            times.append(self.refreshed_at + LOOK_S)
+        if self.mail and not self.passive:
+            times.append(self.refreshed_at + LOOK_S)
+            if self.look and not self.rings_client():
+                due = gate.deadline(self.gate, self.seen(time.monotonic()))
+                times += [due] if due is not None else []
+        return min(times)
+
+    def tick(self, now: float) -> "bytes | None":
+        if now - self.refreshed_at >= LOOK_S:
+            self.refresh()
+        if self.passive or not (self.mail or self.look):
+            return None
+        if self.rings_client():
+            self.ring(now)
+            return None
+        return self.typed(now) if self.look else None
+
+    # -- what is done about it --
+
+    def rings_client(self) -> bool:
+        """Whether the client has a channel of its own for the wake."""
+        return self.look is None and hasattr(adapters.load(self.tool, "wake"), "ring")
+
+    def refresh(self) -> None:
+        """What the database says of the agent's mail is known, as of now."""
+        self.refreshed_at = time.monotonic()
+        with open_db(self.home) as db:
+            agent = agents.find(db, self.name)
+            mail = deliveries.newest_waking(db, self.name) if agent.stopped_at is None else 0
+            if agent.context == "woken" and self.mail and not mail:
+                self.confirmed_at = self.refreshed_at
+            if not self.ready and agent.session:
+                self.ready = True
+            elif not self.ready and self.look and self.look(self.mirror.screen).client == "idle":
+                self.ready = launching.ready(db, self.launch, self.name, time.time()) or True
+        if mail and self.lock < 0 and not self.passive:
+            self.lock = owner.take(self.home, self.name)
+        if mail != self.mail and self.wake:
+            self.wake.tries, self.wake.due = 0, 0.0
+        self.mail = mail
+        if self.wake is None or self.wake.agent != agent:
+            previous = self.wake
+            self.wake = Wake(agent, self.lock)
+            if previous:
+                self.wake.tries, self.wake.due = previous.tries, previous.due
+                self.wake.rung_at = previous.rung_at
+
+    def ring(self, now: float) -> None:
+        """The client's own channel is rung, where that is due and we own the wake."""
+        if not self.mail or self.lock < 0:
+            return
+        self.wake.look(now)
+        if self.wake.failure and self.wake.failure != "gone":
+            self.note(self.wake.failure)
+            self.wake.failure = ""
+            self.wake.due = now + SAFETY_S
+
+    def typed(self, now: float) -> "bytes | None":
+        """What the gate lets us type now."""
+        if self.lock < 0 and self.mail:
+            return None
+        seen = self.seen(now)
+        self.gate, action = gate.step(self.gate, seen)
+        if isinstance(self.gate, gate.Failed):
+            self.note(self.gate.why.value)
+        if action is gate.Action.NOTHING:
+            return None
+        log.log("pty.typed", agent=self.name, action=action.value)
+        if action is gate.Action.PASTE:
+            return b"\x1b[200~" + self.hook.WAKE_SIGN.encode() + b"\x1b[201~"
+        return b"\r" if action is gate.Action.ENTER else b"\x15"
+
+    def seen(self, now: float) -> gate.Seen:
+        """The facts for the gate."""
+        if not self.mail and isinstance(self.gate, gate.Idle):
+            return gate.Seen(now, 0, gate.Client.UNKNOWN, gate.Box.UNKNOWN)
+        look = self.look(self.mirror.screen)
+        box = gate.Box(look.box)
+        if box is gate.Box.TEXT and "".join(look.typed.split()) == "".join(
+                self.hook.WAKE_SIGN.split()):
+            box = gate.Box.OURS
+        return gate.Seen(now, self.mail, gate.Client(look.client), box, self.keys.typed_at,
+                         self.mirror.changed_at, self.confirmed_at)
+
+    def note(self, reason: str) -> None:
+        """People see why the agent is not woken."""
+        if reason != self.failure:
+            self.failure = reason
+            with open_db(self.home) as db:
+                agents.set_wake_failure(db, self.name, reason)
+
+    def show(self) -> None:
+        """The screen is in run/screens, and who asked for it knows."""
+        screen = self.mirror.screen
+        os.makedirs(self.home.path("run", "screens"), mode=0o700, exist_ok=True)
+        write_private(self.home.path("run", "screens", self.name), json.dumps({
+            "lines": screen.lines(), "cursor": screen.cursor, "title": screen.title,
+            "complete": not screen.unknown}))
+        bell.ring(self.home, [VIEWERS])
+
+
+def run(home, name: str, tool: str, launch: str, argv, env, cwd: str, headless: bool) -> None:
+    """The client runs in front of this terminal, or with none; this process ends as it does."""
+    log.to(home.root)
+    with bell.Bell(home, name) as rings:
+        policy = Wrap(home, name, tool, launch, rings)
+        ends = proxy.Ends(None, None) if headless else proxy.Ends()
+        try:
+            how = proxy.run(argv, env, policy=policy, on_fault=_fault, ends=ends, cwd=cwd,
+                            doorbells=[rings.fd] if rings.fd >= 0 else [])
+        except spawn.SpawnError as error:
+            _over(home, policy, error.message)
+            raise
+        _over(home, policy, _said(how))
+    if isinstance(how, spawn.Exited) and how.code == 0:
+        sys.exit(0)
+    spawn.leave(how)
+
+
+def _fault(error: Exception) -> None:
+    log.log("wrap.failed", error=repr(error)[:300])
+
+
+def _said(how) -> str:
+    return f"exit {how.code}" if isinstance(how, spawn.Exited) else f"killed by signal {how.signal}"
+
+
+def _over(home, policy: Wrap, why: str) -> None:
+    """The agent's session has ended, and a launch that never came to be leaves no agent."""
+    screen = [line for line in policy.mirror.screen.lines() if line.strip()][-12:]
+    try:
+        with open_db(home) as db:
+            keys = launching.over(db, policy.launch, policy.name, why, "\n".join(screen),
+                                  time.time())
+        marks.unmark(home, keys)
+        bell.ring(home, [bell.EVERYONE])
+    except Exception as error:  # boundary: the client's exit status matters more
+        _fault(error)
