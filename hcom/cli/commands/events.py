@@ -5,6 +5,7 @@ from ...errors import HcomError, UsageError
 from ...hub import people
 from ...store import events
 from ...store.connect import open_db, open_sandboxed
+from ..launched import report
 from ..model import Command, Option, count, seconds
 from .listen import wait_for
 
@@ -14,6 +15,9 @@ DEFAULT_WAIT_S = 60.0
 
 def run(call) -> int:
     values = call.values
+    if call.words[:1] == ["launch"] and len(call.words) < 3:
+        with open_db(call.home) as db:
+            return report(call, db, call.words[1] if call.words[1:] else "")
     if call.words:
         raise UsageError(f"unexpected argument: {call.words[0]!r}", "hcom events --help")
     with open_db(call.home) as db:
@@ -47,13 +51,15 @@ def _whole(call, db, event_id: int) -> int:
 
 COMMAND = Command(
     "events", "Query the log: messages, status, edits, commands",
-    (("hcom events", "The newest events, as JSON, one a line"),),
+    (("hcom events", "The newest events, as JSON, one a line"),
+     ("hcom events launch [BATCH]", "Block until a launch is ready or has failed, and say why")),
     (Option("--last", "How many (default: 20)", "N", count),
      Option("--sql", "Those a WHERE expression admits; or idle:NAME, stopped:NAME, blocked:NAME",
             "EXPR"),
      Option("--wait", "Block until the next one comes (default: 60 s)", "[SEC]"),
+     Option("--json", "JSON also for `launch`"),
      Option("--message", "The whole text of one message", "ID", count)),
-    run, "",
+    run, "launch batch",
     ("hcom events", "hcom events --last 5",
      """hcom events --sql "msg_from = 'ci' AND type = 'message'" """.strip(),
      """hcom events --wait 1 --sql "life_action = 'created'" """.strip(),
