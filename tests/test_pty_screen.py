@@ -79,6 +79,7 @@ class Drawing(unittest.TestCase):
         ("wide", "漢字x", ["漢字x"]),
         ("wide at the edge", "012345678漢", ["012345678", "漢"]),
         ("half of a wide overwritten", "漢字\x1b[2Gx", [" x字"]),
+        ("the other half", "漢字\x1b[Gx", ["x 字"]),
         ("combining", "e\u0301x", ["e\u0301x"]),
         ("combining at the edge", "012345678e\u0301x", ["012345678e\u0301", "x"]),
         ("emoji with a joiner", "👩\u200d💻!", ["👩\u200d💻!"]),
