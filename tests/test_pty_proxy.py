@@ -19,8 +19,6 @@ import time
 import unittest
 from pathlib import Path
 
-from hcom.pty.keys import PASTE_S, QUIET_S, RUSH_S, Keys
-from hcom.pty.modes import Modes
 from hcom.pty.screen import Screen
 from tests.test_pty_spawn import PATIENCE_S, SEALED, alive, until
 
@@ -268,175 +266,6 @@ class Passing(Terminal):
         self.assertEqual(done.stderr.split(), [b"40", b"120", b"tty"])
 
 
-class Signals(Terminal):
-    def test_hangup_and_term_end_the_group(self):
-        script = "trap '' TERM HUP; sleep 600 & echo $$ $!; wait; wait"
-        for number in (signal.SIGTERM, signal.SIGHUP):
-            with self.subTest(number):
-                since = len(self.got)
-                done = self.front("sh", "-c", script)
-                pids = [int(pid) for pid in self.until(rb"(\d+) (\d+)\r\n", since).groups()]
-                done.send_signal(number)
-                self.assertEqual(self.code(done), -9)
-                for pid in pids:
-                    until(lambda: not alive(pid), f"{pid} is gone")
-                self.assert_sane()
-
-    def test_the_terminal_is_closed(self):
-        done = self.front("sh", "-c", "trap '' HUP TERM; echo $$; while :; do sleep 1; done")
-        pid = int(self.until(rb"(\d+)\r\n")[1])
-        os.close(self.fd)
-        self.fd = -1
-        until(lambda: done.poll() is not None, "the wrapper has ended")
-        self.assertFalse(alive(pid))
-
-    def test_the_wrapper_is_killed(self):
-        """Nothing of it is left, and where no shell does it, the keeper mends the terminal."""
-        done = self.front("sh", "-c", "trap '' HUP TERM; echo $$; while :; do sleep 1; done")
-        pid = int(self.until(rb"(\d+)\r\n")[1])
-        self.assertNotEqual(termios.tcgetattr(self.slave), self.sane)
-        done.kill()
-        done.wait()
-        until(lambda: not alive(pid), "the program is gone")
-        until(lambda: termios.tcgetattr(self.slave) == self.sane, "the terminal is sane")
-
-    def test_the_program_is_killed_in_full_screen(self):
-        modes = r"\033[?1049h\033[?1000h\033[?1006h\033[?2004h\033[?25l\033[>1u"
-        done = self.front("sh", "-c", f"printf '{modes}'; kill -KILL $$")
-        self.assertEqual(self.code(done), -9)
-        for undone in (b"[?1049l", b"[?1000l", b"[?1006l", b"[?2004l", b"[?25h", b"[<u"):
-            self.assertIn(b"\x1b" + undone, self.got)
-        self.assert_sane()
-
-    def test_others_are_passed_on(self):
-        traps = "trap 'echo usr1' USR1; trap 'echo int' INT"
-        script = f"{traps}; echo ready; while :; do sleep 0.05; done"
-        done = self.front("sh", "-c", script)
-        self.until(b"ready")
-        done.send_signal(signal.SIGUSR1)
-        self.until(b"usr1")
-        done.send_signal(signal.SIGINT)
-        self.until(b"int")
-        done.terminate()
-        self.code(done)
-
-    def test_ctrl_c_is_a_byte(self):
-        done = self.front("cat")
-        self.type(b"x\n")
-        self.until(b"x\r\nx\r\n")
-        self.type(b"\x03")
-        self.assertEqual(self.code(done), -2)
-        self.assert_sane()
-
-
-class Suspension(Terminal):
-    """From a shell with job control, as a person does it."""
-
-    def shell(self) -> subprocess.Popen:
-        front = Path(self.home, "front")
-        front.write_text(f'#!/bin/sh\nexec {sys.executable} "$HOME/front.py" "$@"\n')
-        front.chmod(0o755)
-        Path(self.home, "front.py").write_text(FRONT % "")
-        done = self.run_in(["bash", "--norc", "--noprofile", "-i"])
-        self.until(rb"\$ \Z")
-        return done
-
-    def stop_and_go(self, *, begin: bytes, stop: bytes) -> None:
-        shell = self.shell()
-        self.type(begin)
-        self.until(b"ready\r\n")
-        since = len(self.got)
-        self.type(stop)
-        self.until(rb"Stopped.*\$ \Z", since)
-        since = len(self.got)
-        self.size(70, 20)
-        self.type(b"echo in-the-$((40+2)) $(stty size)\n")
-        self.until(rb"in-the-42 20 70\r\n", since)
-        since = len(self.got)
-        self.type(b"fg\n")
-        self.until(rb"fg\r\n", since)
-        self.type(b"hello\n")
-        self.until(b"got:hello 20 70\r\n", since)
-        self.until(rb"\$ \Z", since)
-        self.type(b"echo code=$?\n")
-        self.until(b"code=9\r\n", since)
-        self.type(b"exit\n")
-        self.code(shell)
-
-    SCRIPT = b"'echo ready; while read x; do echo got:$x $(stty size); exit 9; done'\n"
-
-    def test_ctrl_z(self):
-        """The inner line discipline sends SIGTSTP; without the keeper it would be ignored."""
-        self.stop_and_go(begin=b"~/front bash --norc -c " + self.SCRIPT, stop=b"\x1a")
-
-    def test_a_client_that_stops_itself(self):
-        """As Ink and ratatui programs do at Ctrl-Z: raw mode, then a signal to themselves."""
-        code = (
-            "import os, signal, subprocess, sys, termios, tty\n"
-            "old = termios.tcgetattr(0); tty.setraw(0); print('ready', end='\\r\\n', flush=True)\n"
-            "assert os.read(0, 9) == b'\\x1a'\n"
-            "termios.tcsetattr(0, termios.TCSADRAIN, old); os.kill(0, signal.%s)\n"
-            "x = input(); s = os.get_terminal_size()\n"
-            "print(f'got:{x} {s.lines} {s.columns}'); sys.exit(9)\n"
-        )
-        for name in ("SIGTSTP", "SIGSTOP"):
-            with self.subTest(name):
-                self.size(83, 27)
-                self.got = b""
-                Path(self.home, "client.py").write_text(code % name)
-                line = f"~/front {sys.executable} ~/client.py\n".encode()
-                self.stop_and_go(begin=line, stop=b"\x1a")
-
-    def test_kill_tstp_of_the_wrapper(self):
-        shell = self.shell()
-        self.type(b"~/front sh -c 'echo $PPID ready; read x; echo got:$x'\n")
-        keeper = int(self.until(rb"(\d+) ready\r\n")[1])
-        wrapper = subprocess.run(["ps", "-o", "ppid=", "-p", str(keeper)], capture_output=True)
-        since = len(self.got)
-        os.kill(int(wrapper.stdout), signal.SIGTSTP)
-        self.until(rb"Stopped.*\$ \Z", since)
-        self.type(b"fg\n")
-        self.type(b"x\n")
-        self.until(rb"got:x\r\n.*\$ \Z")
-        self.type(b"exit\n")
-        self.code(shell)
-
-    def test_a_suspended_client_is_killed(self):
-        shell = self.shell()
-        self.type(b"~/front sh -c 'echo $$ ready; read x'\n")
-        pid = int(self.until(rb"(\d+) ready\r\n")[1])
-        self.type(b"\x1a")
-        self.until(rb"Stopped.*\$ \Z")
-        since = len(self.got)
-        self.type(b"kill %1; fg; echo and-on\n")
-        self.until(rb"\nand-on\r\n.*\$ \Z", since)
-        self.assertFalse(alive(pid))
-        self.type(b"exit\n")
-        self.code(shell)
-
-    def test_no_shell_to_continue_us(self):
-        """In a pane of its own there is none: the client goes on instead of hanging for ever."""
-        done = self.front("sh", "-c", "echo ready; kill -STOP $$; echo on; exit 4")
-        self.assertEqual(self.code(done), 4)
-        self.assertIn(b"on", self.got)
-
-    def test_a_shell_inside_has_job_control(self):
-        done = self.front("bash", "--norc", "--noprofile", "-i")
-        self.until(rb"\$ \Z")
-        self.assertNotIn(b"no job control", self.got)
-        self.type(b"sed -u s/o/0/\n")
-        self.type(b"one\n")
-        self.until(b"0ne\r\n")
-        self.type(b"\x1a")
-        self.until(rb"Stopped.*\$ \Z")
-        since = len(self.got)
-        self.type(b"fg\n")
-        self.type(b"two\n")
-        self.until(b"tw0\r\n", since)
-        self.type(b"\x04exit 5\n")
-        self.assertEqual(self.code(done), 5)
-
-
 class Policies(Terminal):
     def ring(self, word: bytes = b"x") -> None:
         until(lambda: os.path.exists(self.home + "/bell"), "there is a bell")
@@ -451,7 +280,7 @@ class Policies(Terminal):
         self.assertEqual(self.code(done), 0)
 
     def test_it_never_types_into_a_paste(self):
-        """Begun before the ring, ended long after: what is typed comes behind it (see KeysTable)."""
+        """Begun before the ring, ended after it: what is typed comes behind (test_pty_keys)."""
         begun, rest = b"\x1b[200~pasted", b" words\x1b[201~"
         count = len(begun + rest + b"<typed>")
         script = f'stty raw -echo; echo go; head -c {count} > "$HOME/in"; echo gone'
@@ -560,72 +389,6 @@ class FullScreen(Terminal):
                 wrapped = self.screen_of(lambda: self.front(*argv))
                 self.assertIn("line 10 ä漢", bare)
                 self.assertEqual(wrapped, bare)
-
-
-class KeysTable(unittest.TestCase):
-    """What counts as typing, and when a sequence is whole."""
-
-    def test_typed(self):
-        typed = [b"a", b"\r", b"\x1b", b"\x1b[A", b"\x1bOP", b"\x1bx", b"\x1b[200~hi\x1b[201~",
-                 b"\x1b[97u", b"\x1b[1;5A", "é".encode(), b"\x03"]  # fmt: skip
-        reports = [b"\x1b[I", b"\x1b[O", b"\x1b[<0;10;10M", b"\x1b[<35;1;2m", b"\x1b[?62;22c",
-                   b"\x1b[>0;276;0c", b"\x1b[12;40R", b"\x1b]11;rgb:0/0/0\x1b\\", b"\x1b[?1u",
-                   b"\x1b]10;rgb:f/f/f\x07", b"\x1bP>|xterm(1)\x1b\\", b"\x1b[?2026;2$y",
-                   b"\x1b[8;24;80t", b"\x1b[0n", b"\x1b[?997;1n"]  # fmt: skip
-        for data, expected in [(d, True) for d in typed] + [(d, False) for d in reports]:
-            with self.subTest(data):
-                keys = Keys()
-                keys.feed(data, 5.0)
-                self.assertEqual(keys.typed_at == 5.0, expected)
-
-    def test_clear_at(self):
-        table = [
-            (b"a", QUIET_S),
-            (b"\x1b", RUSH_S),
-            (b"\x1b[1;", RUSH_S),
-            (b"\x1b]11;rgb", RUSH_S),
-            (b"\x1b[200~abc", PASTE_S),
-            (b"\x1b[200~abc\x1b[201~", QUIET_S),
-            (b"\x1b[200~abc\x1b[201", PASTE_S),
-        ]
-        for data, wait in table:
-            with self.subTest(data):
-                whole, pieces = Keys(), Keys()
-                whole.feed(data, 5.0)
-                for byte in data:
-                    pieces.feed(bytes([byte]), 5.0)
-                self.assertEqual(whole.clear_at(), 5.0 + wait)
-                self.assertEqual(pieces.clear_at(), 5.0 + wait)
-
-    def test_junk(self):
-        keys = Keys()
-        for _ in range(50):
-            keys.feed(os.urandom(3000), 1.0)
-        keys.feed(b"\x1b]" + b"x" * 200_000, 2.0)
-        self.assertLess(keys.clear_at(), 3.0 + PASTE_S)
-
-
-class ModesTable(unittest.TestCase):
-    def test_undo(self):
-        table = [
-            (b"", b""),
-            (b"plain \x1b[31mred\x1b[m\r\n", b""),
-            (b"\x1b[?2004h\x1b[?2004l", b""),
-            (b"\x1b[?1000;1006h", b"\x1b[?1000l\x1b[?1006l\x1b[m\r\n"),
-            (b"\x1b[?1049h\x1b[?2004h", b"\x1b[?2004l\x1b[?1049l\x1b[m\r\n"),
-            (b"\x1b[?25l", b"\x1b[?25h\x1b[m\r\n"),
-            (b"\x1b[>1u\x1b[>7u\x1b[<u", b"\x1b[<u\x1b[m\r\n"),
-            (b"\x1b[?1000h\x1bc", b""),
-            (b"\x1b[3;9r", b"\x1b7\x1b[r\x1b8\x1b[m\r\n"),
-        ]
-        for data, undo in table:
-            with self.subTest(data):
-                whole, pieces = Modes(), Modes()
-                whole.feed(data)
-                for byte in data:
-                    pieces.feed(bytes([byte]))
-                self.assertEqual(whole.undo(), undo)
-                self.assertEqual(pieces.undo(), undo)
 
 
 if __name__ == "__main__":
