@@ -99,7 +99,8 @@ def _agent(db, spec: LaunchSpec, plan, tag: str, settings, key: str, batch: str)
         return agents.find(db, known.name)
     return people.join(
         db, spec.tool, time.time(), by=spec.by, launch=key, tag=tag, hints=settings.hints,
-        subagent_timeout=settings.subagent_timeout, directory=spec.cwd, batch=batch,
+        subagent_timeout=settings.subagent_timeout,
+        subscriptions=settings.default_subscriptions, directory=spec.cwd, batch=batch,
         client=plan.client or {}, status=INACTIVE, context="new", headless=spec.headless)
 
 

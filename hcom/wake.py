@@ -24,13 +24,13 @@ PATIENCE_S = (3.0, 6.0, 12.0)
 LOOK_S = 0.5  # how often a busy client is asked whether it is idle: no hook tells of Esc
 
 
-def announce(home, names, wakes: bool = True) -> None:
+def announce(home, names, wakes: bool = True, parents=()) -> None:
     """Agents `names` learn that something was queued for them: the launcher, the waiters, and
-    where `wakes`, the idle clients."""
+    where `wakes`, the idle clients. `parents` are those in whose sessions some of them run."""
     if not names:
         bell.ring(home, [bell.EVERYONE])
         return
-    marks.raise_flag(home, names)
+    marks.raise_flag(home, [*names, *parents])
     bell.ring(home, [bell.EVERYONE, *names])
     if wakes:
         rouse(home, names)
@@ -44,8 +44,9 @@ def rouse(home, names) -> None:
             wanted = [agents.find(db, n) for n in names if deliveries.wants_wake(db, n)]
             targets = []
             for agent in wanted:
-                agent = agent and agents.find(db, agent.parent) if agent and agent.parent else agent
-                if agent and agent.ended_at is None and adapters.load(agent.tool, "wake"):
+                # A subagent is never idle while it lives: it works, or its last hook waits.
+                if agent and not agent.parent and agent.ended_at is None \
+                        and hasattr(adapters.load(agent.tool, "wake"), "ring"):
                     targets.append(agent)
     except StoreError as error:
         log.log("wake.skipped", error=error.message)

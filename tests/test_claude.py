@@ -25,6 +25,9 @@ class Room:
 
     def __enter__(self) -> "Room":
         self.world.__enter__()
+        # before any client runs: it writes the file that holds the trust, too
+        for name in ("luna", "nova", "kira", "shell", "a1", "a9", "a15"):
+            self.world.project(f"p-{name}")
         return self
 
     def __exit__(self, *error) -> None:
@@ -316,6 +319,42 @@ class Talk(unittest.TestCase):
         order = [c for c, _ in found]
         self.assertLess(order.index("tool:Write"), order.index("tool:Bash"))
         self.assertLess(order.index("tool:Bash"), order.index("stop"))
+
+
+@requires("claude")
+class Subagents(unittest.TestCase):
+    client = "claude"
+    room = Talk.room
+
+    def test_a_subagent_speaks_and_hears_under_its_own_name(self):
+        room = self.room()
+        luna = room.agent("luna")
+        nova = room.agent("nova")
+        luna.submit("AGENT: WHEN run: hcom start --name (\\w+) RUN: hcom start --name \\1\n"
+                    "  RUN: hcom send @nova -- as the parent\n"
+                    "  RUN: hcom send @nova --name luna_1 --intent request -- as the child\n"
+                    "  RUN: sleep 6\n  SAY: child-over\nSAY: parent-over")
+        refused = room.world.model.until("put --name luna_1 behind")
+        self.assertTrue(refused.agent)
+        asked = room.world.model.until("from luna_1 · request", session=room.session("nova"))
+        self.assertNotIn("as the parent", asked.text)
+        sent = room.send("@luna_1 for the child")
+        mine = room.send("@luna for the parent")
+        got = room.world.model.until(f"[hcom message #{sent} ")
+        self.assertEqual(got.agent, refused.agent)
+        self.assertNotIn(f"[hcom message #{mine} ", got.text)
+        got = room.world.model.until(f"[hcom message #{mine} ")
+        self.assertEqual(got.agent, "")
+        room.until(lambda: "luna_1" not in room.listed(), 60)
+        self.assertEqual(room.session("luna"), refused.session)
+        del nova
+
+    def test_a_subagent_that_does_not_ask_is_nobody(self):
+        room = self.room()
+        luna = room.agent("luna")
+        luna.submit("AGENT: RUN: echo hi\n  SAY: child-over\nSAY: parent-over")
+        luna.until("parent-over")
+        self.assertEqual(list(room.listed()), ["luna"])
 
 
 def ours(world: World) -> list[str]:

@@ -10,6 +10,7 @@ TURN_FAILED = "turn_failed"    # the turn ended by an error; no turn_end follows
 BLOCKED = "blocked"            # a dialog waits for the person
 END = "end"                    # the session is over
 SUB_START = "sub_start"
+SUB_ASKS = "sub_asks"          # a subagent is about to run an hcom command
 SUB_TOOL = "sub_tool"
 SUB_END = "sub_end"
 NOTHING = "nothing"
@@ -30,7 +31,7 @@ class Signal(namedtuple("Signal", (
 
 class Reply(namedtuple("Reply", "kind text drop", defaults=("", "", False))):
     """What the model is to be told, by the channel that belongs to `kind`; "" for nothing. `drop`
-    asks the client to forget the prompt that this hook belongs to."""
+    asks the client to forget the prompt that this hook belongs to, or not to run the tool."""
 
     __slots__ = ()
 

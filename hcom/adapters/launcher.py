@@ -50,6 +50,12 @@ case $3 in
       fi
       exit 0
     fi ;;
+  sub)
+    hcom_in=$(cat)
+    case $hcom_in in
+      *'"agent_id":'*) printf '%s' "$hcom_in" | hcom_run "$1" "$2" "$PPID" 2>/dev/null ;;
+    esac
+    exit 0 ;;
   wait) hcom_run wait "$1" "$PPID" 2>&1 >/dev/null; exit $? ;;
 esac
 hcom_run "$1" "$2" "$PPID" 2>/dev/null
@@ -58,8 +64,8 @@ exit 0
 
 
 def command(home, tool: str, event: str, mode: str = "now") -> str:
-    """The hook command of one event. `mode`: now; later, for tool events that may be spooled; wait,
-    for the waiter."""
+    """The hook command of one event. `mode`: now; later, for tool events that may be spooled; sub,
+    when it only matters for subagents; wait, for the waiter."""
     return (f"hcom_dir={shlex.quote(home.root)}; hcom_on='{tool} {event} {mode}'; "
             '[ -r "$hcom_dir/hook" ] && command . "$hcom_dir/hook"; exit 0')
 

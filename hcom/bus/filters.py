@@ -1,31 +1,212 @@
-"""The presets that stand for a WHERE expression over events_v, in one table."""
+"""What to look for in the log: presets and flags, a table each, made WHERE expressions over events_v.
 
+Pure: names and paths are resolved by functions that the caller passes in.
+"""
+
+import re
 from collections import namedtuple
+from datetime import datetime, timedelta, timezone
 
-from ..errors import HcomError
+from ..errors import HcomError, UnknownAgent, UsageError
+from .agent import STATUSES
+from .message import INTENTS
+
+# What a subscription has to look at: whatever happens, the use of tools, edits of one file by two.
+ALL, TOOLS, COLLISIONS = "all", "tools", "collisions"
+
+EVENT_TYPES = ("message", "status", "life")
+DEFAULTS = ("collision", "created", "stopped", "blocked")  # those that need no name
 
 
-class Where(namedtuple("Where", "sql params")):
-    """A WHERE expression and its parameters."""
+class Where(namedtuple("Where", "sql params looks_at label", defaults=(ALL, ""))):
+    """A WHERE expression, its parameters, what it looks at, and what the user called it."""
 
     __slots__ = ()
 
 
-# kind -> expression; ? is the agent's name. Those in ANYONE may stand without a name.
-STATES = {
-    "idle": "type = 'status' AND instance = ? AND status_val = 'listening'",
-    "blocked": "type = 'status' AND instance = ? AND status_val = 'blocked'",
-    "stopped": "instance = ? AND (life_action = 'stopped' OR status_context LIKE 'exit:%')",
-    "created": "type = 'life' AND instance = ? AND life_action = 'created'",
+class Preset(namedtuple("Preset", "sql everyone looks_at about", defaults=(ALL, ""))):
+    """`sql` is for one agent (? is its name), `everyone` for all, "" where that is not offered."""
+
+    __slots__ = ()
+
+
+_EDIT = ("EXISTS (SELECT 1 FROM acts WHERE acts.event_id = events_v.id AND acts.kind = 'edit')")
+_BLOCKED = "type = 'status' AND status_val = 'blocked'"
+_CREATED = "type = 'life' AND life_action = 'created'"
+_STOPPED = "(life_action = 'stopped' OR status_context LIKE 'exit:%')"
+
+PRESETS = {
+    "collision": Preset("", "0", COLLISIONS, "two agents edit the same file within 20 s"),
+    "created": Preset(f"instance = ? AND {_CREATED}", _CREATED, ALL, "an agent joined"),
+    "stopped": Preset(f"instance = ? AND {_STOPPED}", _STOPPED, ALL, "an agent left or ended"),
+    "blocked": Preset(f"instance = ? AND {_BLOCKED}", _BLOCKED, ALL, "a dialog waits for a person"),
+    # A session that has just begun is idle too, but has finished nothing.
+    "idle": Preset("instance = ? AND type = 'status' AND status_val = 'listening' "
+                   "AND status_context NOT IN ('start', 'new')", "", ALL, "a turn is finished"),
+    "file_edits": Preset(f"instance = ? AND {_EDIT}", "", TOOLS, "a file was edited"),
+    "user_input": Preset(
+        "((type = 'status' AND instance = ? AND status_context = 'prompt') OR "
+        "(type = 'message' AND msg_from = 'bigboss' AND EXISTS (SELECT 1 FROM deliveries "
+        "WHERE deliveries.event_id = events_v.id AND deliveries.agent = ?)))", "", ALL,
+        "a prompt by the person, or a message of @bigboss"),
+}
+
+# How a shell command is compared with a pattern.
+COMMANDS = {
+    "cmd": "instr(acts.what, ?) > 0",
+    "cmd-starts": "substr(acts.what, 1, length(?)) = ?",
+    "cmd-exact": "trim(acts.what) = trim(?)",
 }
 
 
-def state(text: str, name_of) -> "Where | None":
-    """The expression of a preset like idle:luna; None when `text` is none. `name_of(given)` is the
-    agent's stored name, or raises."""
-    kind, colon, given = text.partition(":")
-    if not colon or kind.strip() not in STATES or " " in given.strip():
+def _command_sql(kind: str) -> str:
+    return ("EXISTS (SELECT 1 FROM acts WHERE acts.event_id = events_v.id AND "
+            f"acts.kind = 'command' AND {COMMANDS[kind]})")
+
+
+def preset(text: str, name_of) -> "Where | None":
+    """What a preset like idle:luna or cmd:"git commit" means; None when `text` is none.
+
+    `name_of(given)` is the agent's stored name, or raises UnknownAgent. HcomError when the preset
+    lacks its name or pattern, or is misspelt.
+    """
+    kind, colon, given = (part.strip() for part in text.strip().partition(":"))
+    if kind in COMMANDS and colon:
+        return _command(kind, given, name_of)
+    if kind not in PRESETS:
+        if colon and re.match(r"[a-z]+[_-]?[a-z]*\Z", kind) and re.match(r"[\w@-]+\Z", given):
+            raise HcomError(f"no preset {kind!r}", "presets: hcom events --help")
         return None
+    found = PRESETS[kind]
     if not given:
-        raise HcomError(f"{kind}: needs a name", f"{kind}:luna")
-    return Where(STATES[kind.strip()], [name_of(given.strip())])
+        if not found.everyone:
+            raise HcomError(f"{kind} needs a name", f"{kind}:luna")
+        return Where(found.everyone, [], found.looks_at, kind)
+    if not found.sql:
+        raise HcomError(f"{kind} takes no name", kind)
+    name = name_of(given)
+    return Where(found.sql, [name] * found.sql.count("?"), found.looks_at, f"{kind}:{name}")
+
+
+def _command(kind: str, given: str, name_of) -> Where:
+    name, pattern = "", given
+    head, colon, rest = given.partition(":")
+    if colon and re.match(r"@?[A-Za-z][\w-]*\Z", head.strip()):
+        try:
+            name, pattern = name_of(head.strip()), rest.strip()
+        except UnknownAgent:
+            if _unquoted(rest.strip()) != rest.strip():
+                raise
+    pattern = _unquoted(pattern)
+    if not pattern:
+        raise HcomError(f"{kind} needs a pattern", f'{kind}:"git commit"')
+    sql = _command_sql(kind)
+    params = [pattern] * sql.count("?")
+    if name:
+        sql, params = f"instance = ? AND {sql}", [name, *params]
+    return Where(sql, params, TOOLS, f'{kind}:{name + ":" if name else ""}"{pattern}"')
+
+
+def _unquoted(text: str) -> str:
+    return text[1:-1] if len(text) >= 2 and text[0] == text[-1] and text[0] in "'\"" else text
+
+
+class Flag(namedtuple("Flag", "value sql about looks_at", defaults=(ALL,))):
+    """One filter flag: what its value is called, the expression it stands for, its help."""
+
+    __slots__ = ()
+
+
+# The value's name also says how it is parsed: see _VALUES.
+FLAGS = {
+    "agent": Flag("NAME", "instance = ?", "What this agent did"),
+    "type": Flag("TYPE", "type = ?", "message, status or life"),
+    "status": Flag("STATUS", "type = 'status' AND status_val = ?",
+                   "Changes to active, listening, blocked or inactive"),
+    "tool": Flag("TOOL", "status_context = 'tool:' || ? COLLATE NOCASE",
+                 "Uses of a tool (Bash, Edit, ...)", TOOLS),
+    "file": Flag("PATH", "id IN (SELECT event_id FROM acts WHERE kind = 'edit' AND what = ?)",
+                 "Edits of a file; a bare name finds it in any directory", TOOLS),
+    "cmd": Flag("TEXT", _command_sql("cmd"), "Shell commands that contain this", TOOLS),
+    "from": Flag("SENDER", "msg_from = ? COLLATE NOCASE", "Messages of this sender"),
+    "to": Flag("NAME", "EXISTS (SELECT 1 FROM deliveries WHERE deliveries.event_id = events_v.id "
+               "AND deliveries.agent = ?)", "Messages that went to this agent"),
+    "intent": Flag("INTENT", "msg_intent = ?", "Messages: request, inform, ack or error"),
+    "thread": Flag("THREAD", "msg_thread = ?", "Messages of this thread"),
+    "after": Flag("TIME", "timestamp > ?", "Later than 10m (ago), 2026-01-31, 2026-01-31T09:30, #42"),
+    "before": Flag("TIME", "timestamp < ?", "Earlier than that"),
+}
+BARE_FILE = ("id IN (SELECT event_id FROM acts WHERE kind = 'edit' AND "
+             "substr(what, -length(?) - 1) = '/' || ?)")
+
+
+def flags(given: "dict[str, str]", name_of, real_path, now: float) -> "Where | None":
+    """The flags in `given` (flag -> value) as one expression; None when there are none.
+
+    `real_path(text)` is the one path of a file. HcomError, UsageError when a value is not one.
+    """
+    sql, params, looks_at, labels = [], [], TOOLS, []
+    for name, flag in FLAGS.items():
+        value = given.get(name)
+        if value is None:
+            continue
+        if not value.strip():
+            raise UsageError(f"--{name} is empty", f"--{name} {flag.value}")
+        one, values = _parsed(name, flag, value, name_of, real_path, now)
+        sql.append(f"({one})")
+        params += values
+        labels.append(f"--{name} {value}")
+    if not sql:
+        return None
+    if not any(FLAGS[name].looks_at == TOOLS for name in FLAGS if given.get(name) is not None):
+        looks_at = ALL
+    return Where(" AND ".join(sql), params, looks_at, " ".join(labels))
+
+
+def _parsed(name: str, flag: Flag, value: str, name_of, real_path, now: float):
+    choices = {"TYPE": EVENT_TYPES, "STATUS": STATUSES, "INTENT": INTENTS}.get(flag.value)
+    if choices:
+        if value.lower() not in choices:
+            raise UsageError(f"not a {name}: {value!r}", "use " + ", ".join(choices))
+        return flag.sql, [value.lower()]
+    if flag.value == "NAME":
+        return flag.sql, [name_of(value)]
+    if flag.value == "SENDER":
+        try:
+            return flag.sql, [name_of(value)]
+        except UnknownAgent:
+            return flag.sql, [value.lstrip("@")]
+    if flag.value == "PATH":
+        if "/" not in value:
+            return BARE_FILE, [value, value]
+        return flag.sql, [real_path(value)]
+    if flag.value == "TIME":
+        if re.match(r"#?\d{1,18}\Z", value):
+            return flag.sql.replace("timestamp", "id"), [int(value.lstrip("#"))]
+        return flag.sql, [moment(value, now)]
+    return flag.sql, [value]
+
+
+def moment(text: str, now: float) -> str:
+    """A time as the log writes it: 10m means ten minutes before `now`; without a zone it is local.
+    UsageError when it is none."""
+    ago = re.match(r"(\d{1,6})([smhd])\Z", text.strip())
+    try:
+        if ago:
+            seconds = int(ago.group(1)) * {"s": 1, "m": 60, "h": 3600, "d": 86_400}[ago.group(2)]
+            at = datetime.fromtimestamp(now, timezone.utc) - timedelta(seconds=seconds)
+        else:
+            at = datetime.fromisoformat(text.strip().replace("Z", "+00:00")).astimezone(timezone.utc)
+    except (ValueError, OverflowError, OSError):
+        raise UsageError(f"not a time: {text!r}",
+                         "use 10m, 2h, 2026-01-31, 2026-01-31T09:30, or an event's #id") from None
+    return at.strftime("%Y-%m-%dT%H:%M:%S.") + f"{at.microsecond // 1000:03d}Z"
+
+
+def both(one: "Where | None", other: "Where | None") -> "Where | None":
+    """What satisfies both; None when neither is given."""
+    if one is None or other is None:
+        return one or other
+    looks_at = TOOLS if TOOLS in (one.looks_at, other.looks_at) else ALL
+    return Where(f"({one.sql}\n) AND ({other.sql})", [*one.params, *other.params], looks_at,
+                 f"{one.label} {other.label}")

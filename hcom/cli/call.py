@@ -23,7 +23,8 @@ class Call:
         self.tool, facts = adapters.surrounding(env)
         pid = facts.get("pid", 0)
         self.client = facts.get("client", {})
-        self.caller = people.Caller(facts.get("session", ""), env.get("HCOM_PROCESS_ID", ""), pid,
+        self.caller = people.Caller(facts.get("session", ""),
+                                    facts.get("launch", env.get("HCOM_PROCESS_ID", "")), pid,
                                     start_of(pid) if pid else "", self.tool)
         self.agent = None
 

@@ -19,7 +19,10 @@ SAFE = (("hcom send", True), ("hcom start", True), ("hcom list", True), ("hcom e
 
 def add(home, env, tool: str) -> bool:
     """The tool's settings hold our hooks; False when they already did. HcomError."""
-    setup = adapters.load(tool, "setup")
+    return _put(home, env, adapters.load(tool, "setup").add)
+
+
+def _put(home, env, verb) -> bool:
     try:
         launcher.write(home, [adapters.load(t, "setup").SESSION_VARIABLE for t in adapters.TOOLS
                               if adapters.load(t, "setup").SESSION_VARIABLE])
@@ -27,7 +30,7 @@ def add(home, env, tool: str) -> bool:
         raise HcomError(f"cannot write {home.root}: {error.strerror}",
                         "in a sandbox: export HCOM_DIR=$PWD/.hcom") from None
     allowed = SAFE if config.read(home, env).auto_approve else ()
-    return setup.add(home, env, allowed, SAFE)
+    return verb(home, env, allowed, SAFE)
 
 
 def add_for_launch(home, env, tool: str) -> "list[str]":
@@ -35,11 +38,18 @@ def add_for_launch(home, env, tool: str) -> "list[str]":
     setup = adapters.load(tool, "setup")
     said = []
     try:
-        add(home, env, tool)
+        # A client that is given its hooks with each launch has less to be put in its settings.
+        _put(home, env, getattr(setup, "prepare", setup.add))
     except HcomError as error:
         said.append(f"no hooks: {error.message}")
     warnings = getattr(setup, "warnings", None)
     return said + (warnings(home, env, os.getcwd()) if warnings else [])
+
+
+def advice(home, env, tool: str) -> str:
+    """What the person has yet to do so that the installed hooks run; "" for nothing."""
+    said = getattr(adapters.load(tool, "setup"), "advice", None)
+    return said(home, env) if said else ""
 
 
 def remove(home, env, tool: str) -> "list[str]":

@@ -38,6 +38,17 @@ def mark(home, keys, agent: str) -> None:
             _touch(_path(home, "marks", key), agent + "\n")
 
 
+def marked(home, key: str) -> str:
+    """The agent that `key` reaches; "" for none."""
+    if not KEY.match(key):
+        return ""
+    try:
+        with open(_path(home, "marks", key), encoding="ascii") as stream:
+            return stream.readline().strip()
+    except (OSError, UnicodeDecodeError):
+        return ""
+
+
 def unmark(home, keys) -> None:
     """Hooks with these keys leave at once."""
     for key in keys:

@@ -9,8 +9,8 @@ import time
 
 from .. import home as homes
 from .. import log
-from ..adapters.base import (BLOCKED, END, PROMPT, START, SUB_END, SUB_START, SUB_TOOL, TOOL,
-                             TURN_END, TURN_FAILED, Reply, Signal)
+from ..adapters.base import (BLOCKED, END, PROMPT, START, SUB_ASKS, SUB_END, SUB_START, SUB_TOOL,
+                             TOOL, TURN_END, TURN_FAILED, Reply, Signal)
 from ..bus.agent import ACTIVE, INACTIVE, LISTENING
 from ..bus.agent import BLOCKED as WAITING
 from ..delivery import bell, marks
@@ -28,7 +28,7 @@ class Context:
     def __init__(self, home, db, adapter, env, agent, signal):
         self.home, self.db, self.adapter, self.env = home, db, adapter, env
         self.agent, self.signal = agent, signal
-        self.claimed = None
+        self.claimed, self.claimant = None, agent
 
     def report(self, status: str, context: str, detail: str = "") -> None:
         """The agent's status is this, and the log says so."""
@@ -36,16 +36,37 @@ class Context:
             agents.set_status(self.db, self.agent.name, status, context, detail, self.signal.at)
             events.append_status(self.db, self.agent.name, status, context, detail, self.signal.at)
 
+    def _carrier(self, kind: str):
+        """Whether the channel of `kind` brings given messages to the model whole and as they are,
+        where the tool's adapter has an opinion on that; else None."""
+        carries = getattr(self.adapter, "carries", None)
+        return carries and (lambda messages: carries(kind, mail.text_for(
+            self.agent, mail.Claimed(messages, 1))))
+
     def take(self, kind: str) -> str:
         """The text of what waits for the agent, as much as the channel of `kind` carries."""
+        reaches = getattr(self.adapter, "reaches", None)
+        if reaches and not reaches(self.signal, agents.find(self.db, self.agent.name)):
+            return ""
         budget = self.adapter.BUDGET[kind]
         marks.lower_flag(self.home, self.agent.name)
         # Offered as of now, not of when the hook began: a hook that ran beside this one must not
         # count as proof that the client took what this one prints.
-        self.claimed = mail.claim(self.db, self.agent.name, budget, time.time())
-        if self.claimed.waiting:
+        self.claimed = mail.claim(self.db, self.agent.name, budget, time.time(),
+                                  self._carrier(kind))
+        if self.claimed.waiting or deliveries.children_wait(self.db, self.agent.name):
             marks.raise_flag(self.home, [self.agent.name])
         return mail.text_for(self.agent, self.claimed, budget)
+
+    def introduction(self) -> str:
+        """What an agent is told of hcom, where its tool's prompt hook has to say it and the model
+        has not got it (any more); else ""."""
+        introduced = getattr(self.adapter, "introduced", None)
+        if introduced is None or introduced(self.signal, self.agent):
+            return ""
+        with transaction(self.db):
+            agents.met(self.db, self.agent.name, "", "", 0, "", {"told": self.signal.session})
+        return bootstrap.text(self.agent) + "\n\n"
 
 
 def run(adapter, tool: str, event: str, signal: Signal, raw: bytes, env, emit) -> int:
@@ -58,11 +79,13 @@ def run(adapter, tool: str, event: str, signal: Signal, raw: bytes, env, emit) -
             context = recognise(home, db, adapter, tool, env, signal)
             if context is None:
                 return 0
-            spool.drain(home, db, context.agent.name)
+            drained = spool.drain(home, db, context.agent.name)
             reply = _answer(context, event, emit)
             idle = signal.kind in (START, TURN_FAILED) or (signal.kind == TURN_END
                                                            and not reply.text)
             restless = idle and deliveries.wants_wake(db, context.agent.name)
+            watched = events.are_tools_watched(db) if drained or signal.kind == TOOL \
+                else events.is_watched(db)
     except StoreError as error:
         # The database cannot be had now: what this hook saw waits in the spool.
         spool.put(home, raw, tool, event, signal)
@@ -73,6 +96,10 @@ def run(adapter, tool: str, event: str, signal: Signal, raw: bytes, env, emit) -
         from .. import wake
 
         wake.rouse(home, [context.agent.name])
+    if watched:
+        from .. import notices
+
+        notices.leave_behind(home)
     return 0
 
 
@@ -84,8 +111,11 @@ def recognise(home, db, adapter, tool: str, env, signal: Signal) -> "Context | N
     if agent is None and signal.forked_from:
         parent = agents.bound(db, "session", signal.forked_from)
         if parent is not None and parent.stopped_at is None:
+            from .. import config
+
             agent = people.join(db, tool, signal.at, parent.name, tag=parent.tag,
-                                session=signal.session, hints=parent.hints)
+                                session=signal.session, hints=parent.hints,
+                                subscriptions=config.read(home, env).default_subscriptions)
     if agent is None or agent.tool != tool:
         marks.unmark(home, [signal.session, f"pid-{signal.pid}"])
         return None
@@ -99,9 +129,7 @@ def recognise(home, db, adapter, tool: str, env, signal: Signal) -> "Context | N
 
 
 def _answer(context: Context, event: str, emit) -> Reply:
-    # A session that starts or ends proves nothing of what its model saw before.
-    if not context.signal.subagent and context.signal.kind not in (START, END):
-        mail.confirm(context.db, context.agent.name, context.signal.at)
+    settle(context)
     reply = HANDLERS[context.signal.kind](context) if context.signal.kind in HANDLERS else Reply()
     text = context.adapter.write(event, reply)
     if text:
@@ -109,9 +137,38 @@ def _answer(context: Context, event: str, emit) -> Reply:
             emit(text)
         except OSError:
             if context.claimed:
-                mail.take_back(context.db, context.agent.name, context.claimed.messages)
+                mail.take_back(context.db, context.claimant.name, context.claimed.messages)
                 marks.raise_flag(context.home, [context.agent.name])
     return reply
+
+
+def settle(context: Context) -> None:
+    """What the agent was offered before this hook is seen, as far as the hook proves it.
+
+    Where a tool's hooks prove nothing (HOOKS_PROVE), its transcript does; what the conversation has
+    not kept when the next prompt comes is queued again.
+    """
+    signal, db, name = context.signal, context.db, context.agent.name
+    # A session that starts or ends proves nothing of what its model saw before.
+    if signal.subagent or signal.kind in (START, END):
+        return
+    if getattr(context.adapter, "HOOKS_PROVE", True):
+        mail.confirm(db, name, signal.at)
+        return
+    ids = deliveries.offered(db, name)
+    if not ids:
+        return
+    from .. import adapters
+
+    transcript = adapters.load(context.agent.tool, "transcript")
+    path = signal.transcript or context.agent.transcript
+    if not transcript.readable(path):
+        mail.confirm(db, name, signal.at)
+    elif signal.kind == PROMPT:
+        mail.offer_again(db, name, lambda offered: transcript.kept(path, offered))
+    else:
+        with transaction(db):
+            deliveries.mark_seen(db, name, transcript.seen(path, ids))
 
 
 def _started(context: Context) -> Reply:
@@ -144,21 +201,23 @@ def _prompted(context: Context) -> Reply:
     with transaction(context.db):
         agents.reset_stops(context.db, context.agent.name)
         agents.set_wake_failure(context.db, context.agent.name, "")
-    if signal.woken:
-        context.report(ACTIVE, "woken")
-    else:
-        context.report(ACTIVE, "prompt", signal.prompt)
     text = context.take(PROMPT)
-    # Another channel was faster than the wake: a turn about nothing is not worth having.
-    return Reply(PROMPT, text, drop=signal.woken and not text)
+    if signal.woken and not text:
+        # Another channel was faster than the wake: a turn about nothing is not worth having. None
+        # begins, so no hook would tell that it ended.
+        return Reply(PROMPT, drop=True)
+    context.report(ACTIVE, "woken" if signal.woken else "prompt", signal.prompt)
+    return Reply(PROMPT, context.introduction() + text)
 
 
 def record(context: Context) -> None:
     """A spooled tool event is in the log, and earlier offers are confirmed by it."""
     if context.signal.kind == TOOL:
-        mail.confirm(context.db, context.agent.name, context.signal.at)
+        settle(context)
     if context.signal.kind in (TOOL, SUB_TOOL):
         record_tool(context)
+    elif context.signal.kind == TURN_FAILED:
+        _failed_turn(context)
     elif context.signal.kind in HANDLERS:
         # Not a tool event: one that a locked database kept from being handled when it happened.
         with transaction(context.db):
@@ -217,14 +276,23 @@ def _ended(context: Context) -> Reply:
     mail.offer_again(context.db, agent.name, lambda ids: evidence(context, ids))
     if signal.source == "clear" or signal.source == "resume" or signal.session != agent.session:
         return Reply()  # the same client goes on with another session
+    if agent.ended_at is not None:
+        return Reply()  # said before
     with transaction(context.db):
         agents.end_session(context.db, agent.name, f"exit:{signal.source}", signal.at)
+        people.dismiss(context.db, agent.name, signal.at)
         events.append_status(context.db, agent.name, INACTIVE, f"exit:{signal.source}", "",
                              signal.at)
     marks.unmark(context.home, [f"pid-{signal.pid}"])
     return Reply()
 
 
+def _subagent(context: Context) -> Reply:
+    from . import subagents
+
+    return subagents.HANDLERS[context.signal.kind](context)
+
+
 HANDLERS = {START: _started, PROMPT: _prompted, TOOL: _used, TURN_END: _ended_turn,
-            TURN_FAILED: _failed_turn, BLOCKED: _blocked, END: _ended}
-SUBAGENT_KINDS = (SUB_START, SUB_TOOL, SUB_END)
+            TURN_FAILED: _failed_turn, BLOCKED: _blocked, END: _ended, SUB_START: _subagent,
+            SUB_ASKS: _subagent, SUB_TOOL: _subagent, SUB_END: _subagent}

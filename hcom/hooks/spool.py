@@ -14,6 +14,7 @@ from .. import adapters, log
 from .. import home as homes
 from ..delivery import bell
 from ..errors import StoreError
+from ..store import events
 from ..store.connect import open_db
 
 LINGER_S = 2.0     # between two tool calls of a busy agent there are rarely more
@@ -105,17 +106,25 @@ def record() -> int:
             with bell.Bell(home, RECORDER) as rings:
                 pipe = _publish(home, rings)
                 while True:
-                    with open_db(home) as db:
-                        drain(home, db)
+                    _take_all(home)
                     bell.ring(home, [bell.EVERYONE])
                     if not rings.wait(LINGER_S):
                         break
                 _withdraw(pipe)
-                with open_db(home) as db:
-                    drain(home, db)
+                _take_all(home)
         except StoreError as error:
             log.log("recorder.failed", error=error.message)  # the files wait for the next one
     return 0
+
+
+def _take_all(home) -> None:
+    """Everything spooled is recorded, and matched with subscriptions where there are any."""
+    with open_db(home) as db:
+        wanted = drain(home, db) and events.are_tools_watched(db)
+    if wanted:
+        from .. import notices
+
+        notices.leave_behind(home)
 
 
 def _alone(home, lock) -> bool:

@@ -4,14 +4,15 @@ from collections import namedtuple
 
 from ..bus import address, render
 from ..bus.agent import BIGBOSS, Agent, is_listed
-from ..bus.message import ACK, SYSTEM, Envelope, Message, Sender
+from ..bus.message import ACK, INSTANCE, REQUEST, SYSTEM, Envelope, Message, Sender
 from ..errors import HcomError
 from ..store import agents, deliveries, events
 from ..store.connect import transaction
 
 
-class Sent(namedtuple("Sent", "id to wakes")):
-    """What a send did: the event's id, the names it went to, whether it may wake them."""
+class Sent(namedtuple("Sent", "id to wakes parents", defaults=((),))):
+    """What a send did: the event's id, the names it went to, whether it may wake them, and the
+    agents in whose sessions some of them are subagents."""
 
     __slots__ = ()
 
@@ -45,7 +46,17 @@ def send(db, sender: Sender, text: str, addresses: list[str], envelope: Envelope
             else envelope.reply_to or None}, now)
         wakes = envelope.intent != ACK
         deliveries.queue(db, event, to.names, wakes)
+        _note_answers(db, sender, event, envelope.intent, to.names)
         return Sent(event, to.names, wakes)
+
+
+def _note_answers(db, sender: Sender, event: int, intent: str, to: "list[str]") -> None:
+    """Whoever the sender speaks to has an answer from it; a request waits for one."""
+    from ..store import requests  # no hook sends
+
+    requests.answer(db, sender.name, to)
+    if intent == REQUEST and (sender.kind == INSTANCE or sender.name == BIGBOSS):
+        requests.ask(db, event, sender.name, to)
 
 
 def _threaded(db, envelope: Envelope) -> "tuple[Envelope, Message | None]":
@@ -81,13 +92,18 @@ def notify(db, names: list[str], text: str, now: float) -> Sent:
     return Sent(event, names, True)
 
 
-def claim(db, agent: str, budget: int, now: float) -> Claimed:
-    """What is queued for `agent` and fits in `budget` characters (0: all) is offered to it, once."""
+def claim(db, agent: str, budget: int, now: float, carries=None) -> Claimed:
+    """What is queued for `agent` and fits in `budget` characters (0: all) is offered to it, once.
+
+    Nothing is when `carries(messages)` says that the channel would not bring them whole.
+    """
     if not deliveries.count_queued(db, agent):
         return Claimed([], 0)
     with transaction(db):
         queued = deliveries.queued(db, agent)
         taken = queued[:render.fitting(queued, budget)] if budget else queued
+        if carries and not carries(taken):
+            return Claimed([], len(queued))
         deliveries.offer(db, agent, [m.id for m in taken], now)
         waiting = deliveries.count_queued(db, agent)
         for one in taken:

@@ -18,8 +18,10 @@ class Caller(namedtuple("Caller", "session launch pid pid_start tool", defaults=
     __slots__ = ()
 
 
-def join(db, tool: str, now: float, by: str = "", name: str = "", batch: str = "", **facts) -> Agent:
-    """A new agent takes part; its value. `name` is drawn when not given."""
+def join(db, tool: str, now: float, by: str = "", name: str = "", batch: str = "",
+         subscriptions: str = "", **facts) -> Agent:
+    """A new agent takes part; its value. `name` is drawn when not given; it is told of what
+    `subscriptions` (HCOM_DEFAULT_SUBSCRIPTIONS) lists."""
     with transaction(db):
         chosen = names.check(name) if name else names.fresh(agents.names(db), random.choice)
         if agents.find(db, chosen):
@@ -30,7 +32,30 @@ def join(db, tool: str, now: float, by: str = "", name: str = "", batch: str = "
             if getattr(agent, kind):
                 agents.bind(db, kind, getattr(agent, kind), chosen)
         events.append_life(db, chosen, "created", by or chosen, "", batch, now)
+        if subscriptions:
+            from . import watch  # most hooks never make an agent
+
+            watch.subscribe_defaults(db, chosen, subscriptions, now)
         return agent
+
+
+def join_subagent(db, parent: Agent, key: str, now: float) -> Agent:
+    """The subagent that its tool calls `key` takes part, under its parent's name and a number."""
+    known = agents.bound(db, "session", key)
+    if known and known.stopped_at is None:
+        return known
+    taken = set(agents.names(db))
+    number = next(n for n in range(1, len(taken) + 2) if f"{parent.name}_{n}" not in taken)
+    return join(db, parent.tool, now, parent.name, f"{parent.name}_{number}", parent=parent.name,
+                session=key, tag=parent.tag, hints=parent.hints, status="active",
+                subagent_timeout=parent.subagent_timeout, directory=parent.directory)
+
+
+def dismiss(db, parent: str, now: float) -> None:
+    """The subagents of `parent` have left, within the caller's transaction: its session is over."""
+    for child in agents.children(db, parent):
+        agents.leave(db, child.name, now)
+        events.append_life(db, child.name, "stopped", parent, "parent ended", "", now)
 
 
 def reclaim(db, name: str, caller: Caller, now: float) -> Agent:
@@ -137,6 +162,7 @@ def leave(db, agent: Agent, by: str, reason: str, now: float) -> list[str]:
         keys = agents.bindings(db, agent.name)
         if agents.leave(db, agent.name, now):
             events.append_life(db, agent.name, "stopped", by, reason, "", now)
+            dismiss(db, agent.name, now)
         return keys
 
 
@@ -154,6 +180,7 @@ def gone(db, now: float) -> list[Agent]:
     with transaction(db):
         for agent in dead:
             agents.end_session(db, agent.name, "exit:killed", now)
+            dismiss(db, agent.name, now)
             deliveries.requeue(db, agent.name)
             events.append_status(db, agent.name, INACTIVE, "exit:killed", "", now)
     return dead

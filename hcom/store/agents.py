@@ -66,6 +66,13 @@ def by_process(db, pid: int, pid_start: str) -> "Agent | None":
     return _agent(row) if row else None
 
 
+def children(db, parent: str) -> list[Agent]:
+    """The subagents of `parent` that take part."""
+    rows = db.execute(f"SELECT {_COLUMNS} FROM agents WHERE parent = ? AND stopped_at IS NULL",
+                      (parent,)).fetchall()
+    return [_agent(row) for row in rows]
+
+
 def bindings(db, name: str) -> list[str]:
     """Every session id and launch id that belongs to the agent."""
     return [row[0] for row in db.execute("SELECT id FROM bindings WHERE agent = ?", (name,))]

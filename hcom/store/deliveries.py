@@ -26,6 +26,14 @@ def count_queued(db, agent: str) -> int:
                       (agent,)).fetchone()[0]
 
 
+def children_wait(db, parent: str) -> bool:
+    """Whether something is queued for a subagent of `parent`."""
+    return db.execute(
+        "SELECT EXISTS (SELECT 1 FROM agents a JOIN deliveries d ON d.agent = a.name "
+        "WHERE a.parent = ? AND a.stopped_at IS NULL AND d.state = 'queued')",
+        (parent,)).fetchone()[0] == 1
+
+
 def unread(db) -> dict[str, int]:
     """How many messages each agent has not been offered yet."""
     rows = db.execute("SELECT agent, count(*) FROM deliveries INDEXED BY deliveries_open "

@@ -91,6 +91,12 @@ def are_tools_watched(db) -> bool:
                       ).fetchone()[0] == 1
 
 
+def has_instance(db, name: str) -> bool:
+    """Whether the log has an event of somebody called exactly so."""
+    return db.execute("SELECT EXISTS (SELECT 1 FROM events WHERE instance = ?)",
+                      (name,)).fetchone()[0] == 1
+
+
 def last_id(db) -> int:
     """The id of the newest event, 0 when there is none."""
     return db.execute("SELECT coalesce(max(id), 0) FROM events").fetchone()[0]
@@ -121,9 +127,17 @@ def latest_where(sandboxed, expression: str, params, count: int, behind: int = 0
             f"SELECT id FROM events_v WHERE id > ? AND ({expression}\n) ORDER BY id DESC LIMIT ?",
             (behind, *params, count))]
         rows = [sandboxed.execute("SELECT * FROM events WHERE id = ?", (i,)).fetchone() for i in ids]
-    except (sqlite3.Error, sqlite3.Warning, OverflowError) as error:
+    except (sqlite3.Error, sqlite3.Warning, OverflowError, MemoryError) as error:
         raise explained(error) from error
     return [_event(row) for row in reversed(rows)]
+
+
+def between_where(sandboxed, expression: str, params, low: int, high: int) -> list[Event]:
+    """The events in (low, high] that a user's WHERE expression admits, oldest first; otherwise as
+    `latest_where`."""
+    refuse_statement(expression)  # before it stands in brackets with something else
+    found = latest_where(sandboxed, f"id <= ? AND ({expression}\n)", (high, *params), high - low, low)
+    return [event for event in found if event.id <= high]
 
 
 def refuse_statement(expression: str) -> None:
@@ -143,6 +157,11 @@ def refuse_statement(expression: str) -> None:
     if ";" in bare or "--" in bare or "/*" in bare or "\0" in expression:
         raise HcomError("wrong SQL: one WHERE expression, without ; or comments",
                         "see hcom events --help")
+    refuse_empty(expression)
+
+
+def refuse_empty(expression: str) -> None:
+    """HcomError unless `expression` says something."""
     if not expression.strip():
         raise HcomError("wrong SQL: the expression is empty", "see hcom events --help")
 
@@ -150,6 +169,8 @@ def refuse_statement(expression: str) -> None:
 def explained(error: Exception) -> HcomError:
     """What went wrong with a user's SQL, for the user."""
     text = str(error)
+    if isinstance(error, MemoryError) or "too big" in text:
+        return HcomError("the query wants more memory than it may have", "make it cheaper")
     if "interrupted" in text:
         return HcomError(f"the query took longer than {SQL_S:.0f} s and was ended",
                          "make it cheaper, for example with: id > ...")

@@ -5,7 +5,7 @@ import os
 import re
 
 from ...bus.render import one_line
-from ..base import (BLOCKED, END, NOTHING, PROMPT, START, SUB_END, SUB_START, SUB_TOOL, TOOL,
+from ..base import (BLOCKED, END, NOTHING, PROMPT, START, SUB_ASKS, SUB_END, SUB_START, SUB_TOOL, TOOL,
                     TURN_END, TURN_FAILED, Reply, Signal)
 
 KINDS = {
@@ -17,6 +17,7 @@ KINDS = {
     "Stop": TURN_END,
     "StopFailure": TURN_FAILED,
     "SessionEnd": END,
+    "PreToolUse": SUB_ASKS,  # installed for subagents' hcom commands only
     "SubagentStart": SUB_START,
     "SubagentStop": SUB_END,
 }
@@ -34,6 +35,8 @@ BUDGET = {PROMPT: CONTEXT_CHARS, TOOL: CONTEXT_CHARS, TURN_END: CONTEXT_CHARS,
 # After this many turn ends in a row that were continued, without a tool call between, the client
 # overrides the next one and its text is lost (CLAUDE_CODE_STOP_HOOK_BLOCK_CAP; 0: no cap).
 STOP_CAP = 8
+
+SUBAGENT_KINDS = (SUB_START, SUB_ASKS, SUB_END)
 
 WAKE_SIGN = "hcom: new mail"  # in every wake, so that the prompt hook knows it for one
 # What a prompt that is our wake begins with: sent to the session's socket, or by asyncRewake.
@@ -113,8 +116,8 @@ def read(event: str, payload: dict, env, pid: int, at: float) -> Signal:
         if isinstance(named, str) and named and named != session:
             session, forked = named, session
     if subagent:
-        kind = SUB_TOOL if kind == TOOL else kind if kind in (SUB_START, SUB_END) else NOTHING
-    elif kind in (SUB_START, SUB_END):
+        kind = SUB_TOOL if kind == TOOL else kind if kind in SUBAGENT_KINDS else NOTHING
+    elif kind in SUBAGENT_KINDS:
         kind = NOTHING
     tool, detail = _used(payload)
     prompt = _text(payload, "prompt")
@@ -162,6 +165,10 @@ def _used(payload: dict) -> "tuple[str, str]":
 
 def write(event: str, reply: Reply) -> str:
     """What the hook prints so that the model gets `reply`; "" for nothing to say."""
+    if reply.kind == SUB_ASKS:
+        return json.dumps({"hookSpecificOutput": {
+            "hookEventName": event, "permissionDecision": "deny",
+            "permissionDecisionReason": reply.text}}) if reply.drop else ""
     if reply.drop:
         return json.dumps({"decision": "block", "reason": "hcom: the mail is already delivered"})
     if not reply.text:

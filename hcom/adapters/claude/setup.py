@@ -24,11 +24,14 @@ EVENTS = (
 )
 # Where the waiter begins, for clients without a messaging socket. A day: the client would end it
 # after 600 s; over 2,147,483 s it is ended at once.
+# A subagent's commands run in its parent's environment: only this event tells them apart.
+ASKS = ("PreToolUse", "Bash", "Bash(hcom *)")
 WAITS = ("SessionStart", "Stop")
 WAIT_S = 86_400
 NO_SOCKET = '[ "$CLAUDE_CODE_MESSAGING_SOCKET" ] && exit 0; '
 # A running session sees a change of the file within 2 s (measured on 2.1.197 and 2.1.330).
 NOTICED_S = 2.5
+LAST_S = 7200  # a subagent's last hook waits for its mail, subagent_timeout seconds
 HOOK_S = 10  # a hook of ours that takes longer is broken; SessionEnd gets as long as this too
 
 
@@ -43,7 +46,7 @@ def entries(home, allowed) -> list:
     found = []
     for event, matcher, mode in EVENTS:
         hooks = [{"type": "command", "command": launcher.command(home, "claude", event, mode),
-                  "timeout": HOOK_S}]
+                  "timeout": LAST_S if event == "SubagentStop" else HOOK_S}]
         if event in WAITS:
             hooks.append({
                 "type": "command", "timeout": WAIT_S, "asyncRewake": True,
@@ -52,6 +55,10 @@ def entries(home, allowed) -> list:
                 "rewakeSummary": WAKE_SIGN})
         group = {"matcher": matcher, "hooks": hooks} if matcher else {"hooks": hooks}
         found.append((["hooks", event], group))
+    event, matcher, condition = ASKS
+    found.append((["hooks", event], {"matcher": matcher, "hooks": [
+        {"type": "command", "command": launcher.command(home, "claude", event, "sub"),
+         "if": condition, "timeout": HOOK_S}]}))
     found += [(["permissions", "allow"], rule) for rule in rules(allowed)]
     return found
 
@@ -69,7 +76,7 @@ def _ours(allowed) -> list:
             for h in group["hooks"])
 
     known = set(rules(allowed))
-    places = [(["hooks", event], is_group) for event, _, _ in EVENTS]
+    places = [(["hooks", event], is_group) for event, _, _ in (*EVENTS, ASKS)]
     return [*places, (["permissions", "allow"], lambda rule: rule in known)]
 
 

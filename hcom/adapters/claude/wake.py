@@ -22,8 +22,11 @@ def state(agent: Agent) -> str:
     """idle, busy (also: a dialog is up) or gone, from the client's own session file; from the last
     hook where it has none."""
     facts = session_file(agent.client.get("config", ""), agent.pid)
+    # After its turn's end a session with background subagents still calls itself busy, though its
+    # prompt is free. A second: the file may be that much behind the hook.
+    ended = agent.status == LISTENING and time.time() - agent.status_at > 1.0
     if facts.get("sessionId") == agent.session and facts.get("status") in STATES:
-        return STATES[facts["status"]]
+        return "idle" if ended and facts["status"] == "busy" else STATES[facts["status"]]
     return "idle" if agent.status == LISTENING else "busy"
 
 

@@ -1,37 +1,47 @@
 """hcom events: the log of messages, status changes, edits, commands and lives."""
 
+import sys
+
 from ...bus import filters
+from ...delivery import bell
 from ...errors import HcomError, UsageError
-from ...hub import people
 from ...store import events
-from ...store.connect import open_db, open_sandboxed
-from ..launched import report
+from ...store.connect import SQL_S, open_db, open_sandboxed, renew_budget
+from .. import filtering, subscribing
 from ..model import Command, Option, count, seconds
 from .listen import wait_for
 
 DEFAULT_COUNT = 20
 DEFAULT_WAIT_S = 60.0
+SUB = "Subscribe:"
 
 
 def run(call) -> int:
-    values = call.values
-    if call.words[:1] == ["launch"] and len(call.words) < 3:
-        with open_db(call.home) as db:
-            return report(call, db, call.words[1] if call.words[1:] else "")
-    if call.words:
-        raise UsageError(f"unexpected argument: {call.words[0]!r}", "hcom events --help")
+    values, action = call.values, call.words[0] if call.words else ""
+    if action not in ("", "sub", "unsub"):
+        raise UsageError(f"unexpected argument: {action!r}",
+                         f'a filter is given as: hcom events --sql "{action}"')
+    if action == "sub":
+        return subscribing.sub(call)
+    if action == "unsub":
+        return subscribing.unsub(call)
+    if values.once or values.__dict__["for"]:
+        raise UsageError("--once and --for go with: hcom events sub", "hcom events --help")
+    if values.wait is not None and values.follow:
+        raise UsageError("--wait and --follow exclude each other", "hcom events --help")
+    wait = DEFAULT_WAIT_S if values.wait in (None, "") else seconds(values.wait)
     with open_db(call.home) as db:
         call.identify(db)
-        where = filters.Where("1", [])
-        if values.sql is not None:
-            where = filters.state(values.sql, lambda n: people.known(db, n).name) \
-                or filters.Where(values.sql, [])
         if values.message:
             return _whole(call, db, values.message)
+        where = filtering.where(call, db, values.sql)
+        if where and where.looks_at == filters.COLLISIONS:
+            raise HcomError("collision is for subscriptions only", "hcom events sub collision")
         if values.wait is not None:
-            wait = seconds(values.wait) if values.wait else DEFAULT_WAIT_S
-            return 0 if wait_for(call, db, where, wait) else 1
-        found = events.latest(db, values.last or DEFAULT_COUNT) if values.sql is None else None
+            return 0 if wait_for(call, db, where or filters.Where("1", []), wait) else 1
+        if values.follow:
+            return _follow(call, db, where or filters.Where("1", []))
+        found = None if where else events.latest(db, values.last or DEFAULT_COUNT)
     if found is None:
         with open_sandboxed(call.home) as sandboxed:
             found = events.latest_where(sandboxed, where.sql, where.params,
@@ -39,6 +49,25 @@ def run(call) -> int:
     for event in found:
         call.say_json(event.as_dict())
     return 0
+
+
+def _follow(call, db, where) -> int:
+    """The newest events (--last), then each that comes, until it is interrupted."""
+    with open_sandboxed(call.home) as sandboxed, bell.Bell(call.home, bell.EVERYONE) as rings:
+        behind = events.last_id(db)
+        shown = events.latest_where(sandboxed, where.sql, where.params, call.values.last or 1)
+        for event in shown if call.values.last else ():
+            call.say_json(event.as_dict())
+        while True:
+            sys.stdout.flush()
+            rings.wait(bell.SAFETY_S)
+            newest = events.last_id(db)
+            renew_budget(sandboxed.connection, SQL_S)
+            while behind < newest:
+                upto = min(newest, behind + 1000)
+                for event in events.between_where(sandboxed, where.sql, where.params, behind, upto):
+                    call.say_json(event.as_dict())
+                behind = upto
 
 
 def _whole(call, db, event_id: int) -> int:
@@ -49,23 +78,52 @@ def _whole(call, db, event_id: int) -> int:
     return 0
 
 
+def _preset_lines() -> str:
+    forms = []
+    for name, preset in filters.PRESETS.items():
+        takes = ":NAME" if not preset.everyone else "[:NAME]" if preset.sql else ""
+        forms.append((name + takes, preset.about))
+    forms += [('cmd:"TEXT"', "a shell command contains TEXT; of one agent: cmd:NAME:\"TEXT\""),
+              ('cmd-starts:"TEXT"', "a shell command starts with TEXT"),
+              ('cmd-exact:"TEXT"', "a shell command is TEXT")]
+    return "\n".join(f"  {form:<18}{about}" for form, about in forms)
+
+
 COMMAND = Command(
-    "events", "Query the log: messages, status, edits, commands",
+    "events", "Query events / subscribe for push notifications",
     (("hcom events", "The newest events, as JSON, one a line"),
-     ("hcom events launch [BATCH]", "Block until a launch is ready or has failed, and say why")),
+     ("hcom events --follow", "Each event as it comes, until Ctrl-C"),
+     ("hcom events --wait [SEC]", "Block until the next one comes (default: 60 s)"),
+     ("hcom events sub", "List subscriptions"),
+     ("hcom events sub FILTER", "Be sent a message when it happens: a preset, SQL or flags"),
+     ("hcom events unsub ID|PRESET", "Remove a subscription")),
     (Option("--last", "How many (default: 20)", "N", count),
-     Option("--sql", "Those a WHERE expression admits; or idle:NAME, stopped:NAME, blocked:NAME",
-            "EXPR"),
+     Option("--sql", "Those a WHERE expression admits, or a preset", "EXPR"),
      Option("--wait", "Block until the next one comes (default: 60 s)", "[SEC]"),
-     Option("--json", "JSON also for `launch`"),
-     Option("--message", "The whole text of one message", "ID", count)),
-    run, "launch batch",
-    ("hcom events", "hcom events --last 5",
+     Option("--follow", "Print each as it comes; with --last, the newest first"),
+     Option("--message", "The whole text of one message", "ID", count),
+     *filtering.OPTIONS,
+     Option("--once", "Only the first time", group=SUB),
+     Option("--for", "Another agent is told, not you", "NAME", group=SUB),
+     Option("--json", "JSON, one subscription a line", group=SUB)),
+    run, "sub|unsub filter",
+    ("hcom events", "hcom events --last 5", "hcom events --agent luna --type status",
+     "hcom events --file README.md --after 1h", 'hcom events --cmd "git commit" --last 3',
      """hcom events --sql "msg_from = 'ci' AND type = 'message'" """.strip(),
      """hcom events --wait 1 --sql "life_action = 'created'" """.strip(),
-     "hcom events --sql idle:luna"),
-    """
-Columns of events_v, for --sql:
+     "hcom events --sql idle:luna", "hcom events sub",
+     "hcom events sub idle:nova --for luna", "hcom events sub collision --for luna",
+     """hcom events sub 'cmd:"git commit"' --once --for luna""",
+     """hcom events sub "type = 'message' AND msg_intent = 'error'" --for luna""",
+     "hcom events sub --agent nova --tool Bash --for luna",
+     "hcom events unsub idle:nova --name luna"),
+    f"""
+Presets, for sub, --sql and listen --sql:
+{_preset_lines()}
+A subscription is told once of each event, never of what its owner did or of hcom's own notices.
+SQL that takes longer than 0.1 s is switched off, and its owner told.
+
+Columns of events_v, for SQL:
   id, timestamp, type, instance
   msg_from, msg_text, msg_scope, msg_sender_kind, msg_delivered_to, msg_mentions, msg_intent,
   msg_thread, msg_reply_to
@@ -77,7 +135,7 @@ Values:
   msg_scope         broadcast, mentions
   msg_sender_kind   instance, external, system
   status_val        active, listening, blocked, inactive
-  status_context    tool:X, deliver:X, approval, prompt, stop, start, exit:X
+  status_context    tool:X, deliver:X, approval, prompt, woken, stop, start, exit:X
   life_action       created, ready, stopped, batch_launched
 Use <> instead of != : some shells change the exclamation mark.
 """)

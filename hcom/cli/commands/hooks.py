@@ -22,16 +22,22 @@ def run(call) -> int:
 def _status(call, tool: str) -> None:
     setup = adapters.load(tool, "setup")
     path, there = setup.path(call.home, call.env), setup.installed(call.home, call.env)
+    advice = tools.advice(call.home, call.env, tool)
     if call.values.json:
-        call.say_json({"tool": tool, "installed": there, "path": path})
-    else:
-        call.say(f"{tool:<8} {'installed' if there else 'not installed'}  {path}")
+        call.say_json({"tool": tool, "installed": there, "path": path, "to_do": advice})
+        return
+    call.say(f"{tool:<8} {'installed' if there else 'not installed'}  {path}")
+    if advice:
+        call.say(f"         {advice}")
 
 
 def _add(call, tool: str) -> None:
     done = tools.add(call.home, call.env, tool)
     path = adapters.load(tool, "setup").path(call.home, call.env)
     call.say(f"{tool}: hooks {'added to' if done else 'are in'} {path}")
+    advice = tools.advice(call.home, call.env, tool)
+    if advice:
+        call.say(f"{tool}: {advice}")
 
 
 def _remove(call, tool: str) -> None:

@@ -4,13 +4,13 @@ import os
 import signal
 import time
 
-from ... import launch, wake
+from ... import launch, notices, wake
 from ...bus.agent import BIGBOSS
 from ...delivery import marks
 from ...errors import HcomError
 from ...hub import launching, people
 from ...process import alive
-from ...store import launches
+from ...store import events, launches
 from ...store.connect import open_db
 from ..model import Command
 from .stop import chosen
@@ -34,8 +34,11 @@ def run(call) -> int:
             keys = people.leave(db, agent, own.name if own else BIGBOSS, "killed", call.now)
             marks.unmark(call.home, [*keys, f"pid-{agent.pid}"])
             launch.close(call.home, found, call.env)
+        watched = events.is_watched(db)
     call.agent = None
     wake.announce(call.home, [])
+    if watched:
+        notices.leave_behind(call.home)
     call.say("killed " + ", ".join(a.display for a in ended) if ended else "nothing to kill")
     return 0 if ended or everyone else 1
 

@@ -4,11 +4,11 @@ import os
 import shlex
 import time
 
-from ... import adapters
+from ... import adapters, notices
 from ...bus.agent import INACTIVE, Agent
 from ...errors import HcomError, UsageError
 from ...hub import people
-from ...store import agents, deliveries
+from ...store import agents, deliveries, events
 from ...store.connect import open_db
 from ..model import Command, Option
 
@@ -90,12 +90,20 @@ def run(call) -> int:
     if len(call.words) > 2:
         raise UsageError(f"unexpected argument: {call.words[2]!r}", "hcom list --help")
     with open_db(call.home) as db:
-        people.gone(db, time.time())
+        watched = people.gone(db, time.time()) and events.is_watched(db)
         call.identify(db)
-        if not call.words:
-            return _everyone(call, db)
-        agent = _named(call, db)
-        said = facts(current(agent), deliveries.unread(db).get(agent.name, 0), time.time())
+        if call.words:
+            agent = _named(call, db)
+            said = facts(current(agent), deliveries.unread(db).get(agent.name, 0), time.time())
+            code = _details(call, said)
+        else:
+            code = _everyone(call, db)
+    if watched:
+        notices.leave_behind(call.home)
+    return code
+
+
+def _details(call, said: dict) -> int:
     if len(call.words) == 2:
         if call.words[1] not in said:
             raise HcomError(f"no field {call.words[1]!r}", "fields: " + ", ".join(said))

@@ -2,12 +2,12 @@
 
 import sys
 
-from ... import wake
+from ... import notices, wake
 from ...bus import address, message, names
 from ...bus.message import EXTERNAL, LIMIT_BYTES, Sender
 from ...errors import HcomError, UsageError
 from ...hub import mail
-from ...store import agents
+from ...store import agents, events
 from ...store.connect import open_db
 from ..model import Command, Option
 
@@ -51,10 +51,13 @@ def run(call) -> int:
             sender = call.sender(db)
         sent = mail.send(db, sender, text, address.mentions(addressed), envelope, call.now)
         shown = [a.display for a in map(lambda n: agents.find(db, n), sent.to) if a]
-    wake.announce(call.home, sent.to, sent.wakes)
+        watched = events.is_watched(db)
+    wake.announce(call.home, sent.to, sent.wakes, sent.parents)
     others = [n for n in sent.to if n == "bigboss"]
     to = ", ".join(shown + others) or "nobody (no one else is here)"
     call.say(f"sent #{sent.id} to {to}")
+    if watched:
+        notices.leave_behind(call.home)
     return 0
 
 

@@ -18,7 +18,13 @@ def run(call) -> int:
         raise UsageError(f"unexpected argument: {call.words[0]!r}", "hcom start --as NAME")
     wanted = names.check(call.values.__dict__["as"]) if call.values.__dict__["as"] else ""
     tool = call.tool or ADHOC
+    parent = marks.marked(call.home, f"sub-{call.values.name}") if call.values.name else ""
     with open_db(call.home) as db:
+        if parent:
+            agent = people.join_subagent(db, people.known(db, parent), call.values.name, call.now)
+            call.say(bootstrap.text(agent))
+            call.say(f"\n[hcom] You are a subagent: put --name {agent.name} on every hcom command.")
+            return 0
         own = call.identify(db) if call.values.name or call.caller.session or call.caller.launch \
             else None
         if wanted:
@@ -31,7 +37,8 @@ def run(call) -> int:
                 db, tool, call.now, session=call.caller.session, pid=call.caller.pid,
                 pid_start=call.caller.pid_start, client=call.client, status="active",
                 tag=names.check_tag(settings.tag), hints=settings.hints,
-                subagent_timeout=settings.subagent_timeout, directory=call.env.get("PWD", ""))
+                subagent_timeout=settings.subagent_timeout,
+                subscriptions=settings.default_subscriptions, directory=call.env.get("PWD", ""))
         if call.client and call.caller.session:
             with transaction(db):
                 from ...store import agents

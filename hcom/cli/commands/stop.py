@@ -2,11 +2,12 @@
 
 import time
 
-from ... import wake
+from ... import notices, wake
 from ...bus.agent import BIGBOSS
 from ...delivery import bell, marks
 from ...errors import HcomError
 from ...hub import people
+from ...store import events
 from ...store.connect import open_db
 from ..model import Command
 
@@ -39,8 +40,11 @@ def run(call) -> int:
             marks.unmark(call.home, [*keys, f"pid-{agent.pid}"])
             marks.lower_flag(call.home, agent.name)
             bell.ring(call.home, [agent.name], bell.QUIT)
+        watched = events.is_watched(db)
     call.agent = None
     wake.announce(call.home, [])
+    if watched:
+        notices.leave_behind(call.home)
     call.say("stopped " + ", ".join(a.display for a in targets) if targets else "no agents")
     return 0
 

@@ -1,0 +1,191 @@
+"""Subscriptions: made, taken away, and matched with what happened since the last time.
+
+`settle` is one pass over the events nobody has matched. Users' SQL runs outside of any transaction,
+on a connection that can only read and each time within a budget; what came of it is stored in one
+transaction, which also moves the mark: a pass that dies is done again, none is done twice.
+"""
+
+import json
+import random
+import sqlite3
+from datetime import datetime
+
+from ..bus import filters, watch
+from ..bus.agent import BIGBOSS
+from ..bus.filters import COLLISIONS, Where
+from ..errors import HcomError
+from ..store import events, requests, subscriptions
+from ..store.connect import open_sandboxed, renew_budget, transaction
+from ..store.subscriptions import Subscription
+from . import mail
+
+MATCH_S = 0.1  # of one subscription in one pass: a sane one takes a thousandth of it
+MATCHES = 50   # of one subscription in one pass; what a notice says of more is only a number
+
+
+def subscribe(home, db, owner: str, by: str, where: Where, once: bool,
+              now: float) -> "tuple[Subscription, bool]":
+    """`owner` is told of what `where` admits from now on: the subscription, and whether it is new.
+
+    The same one twice is one. HcomError when the expression is wrong.
+    """
+    if where.looks_at != COLLISIONS:
+        with open_sandboxed(home, MATCH_S * 10) as sandboxed:
+            events.latest_where(sandboxed, where.sql, where.params, 1, events.last_id(db))
+    with transaction(db):
+        for sub in subscriptions.every(db, owner):
+            if (sub.sql, sub.params, sub.label, sub.once) == \
+                    (where.sql, list(where.params), where.label, once) and not sub.off:
+                return sub, False
+        return _added(db, owner, by, where, once, now), True
+
+
+def _added(db, owner: str, by: str, where: Where, once: bool, now: float) -> Subscription:
+    sub_id = f"sub-{random.randrange(16 ** 4):04x}"
+    while subscriptions.find(db, sub_id):
+        sub_id = f"sub-{random.randrange(16 ** 6):06x}"
+    sub = Subscription(sub_id, owner, by, where.label or where.sql, where.sql, list(where.params),
+                       where.looks_at, once, events.last_id(db), now, "", 0, 0.0)
+    subscriptions.add(db, sub)
+    return sub
+
+
+def subscribe_defaults(db, owner: str, setting: str, now: float) -> None:
+    """A new agent has the subscriptions that `setting` lists; of collisions, its own. Within the
+    caller's transaction."""
+    for word in dict.fromkeys(part.strip() for part in setting.split(",")):
+        if word not in filters.DEFAULTS:
+            continue  # config says what is wrong; joining must not fail for it
+        where = filters.preset(word, str)
+        label = watch.owner_label(word, where.looks_at, owner)
+        _added(db, owner, owner, where._replace(label=label), False, now)
+
+
+def unsubscribe(db, given: str, caller: str) -> "list[Subscription]":
+    """The subscriptions that `given` names (an id, or the label of the caller's own) are gone.
+
+    HcomError when there are none, or when one is neither the caller's nor made by it.
+    """
+    wanted = given.strip()
+    with transaction(db):
+        by_id = subscriptions.find(db, wanted) or subscriptions.find(db, f"sub-{wanted}")
+        found = [by_id] if by_id else [
+            sub for sub in subscriptions.every(db, caller)
+            if wanted in (sub.label, sub.label.replace('"', ""))
+            or sub.label == f"{wanted}:{caller}"]
+        if not found:
+            raise HcomError(f"no subscription {given!r}", "hcom events sub")
+        for sub in found:
+            if caller not in (sub.owner, sub.by, BIGBOSS):
+                raise HcomError(f"{sub.id} is a subscription of {sub.owner}", "hcom events sub")
+            subscriptions.remove(db, sub.id)
+    return found
+
+
+def settle(home, db, now: float) -> "list[str]":
+    """Every event up to now is matched; the names of those who have a notice for it.
+
+    One pass at a time: the caller holds the lock.
+    """
+    start, last = subscriptions.matched_up_to(db), events.last_id(db)
+    subs = subscriptions.live(db)
+    found, broken = _matches(home, db, subs, start, last)
+    silences = _silences(db, start, last)
+    with transaction(db):
+        lines: "dict[str, list[str]]" = {}
+        for sub, event in found:
+            lines.setdefault(sub.owner, []).append(watch.notice(sub.label, sub.id, event))
+        _tell_clashes(db, subscriptions.of_collisions(subs), start, last, lines)
+        for silence in silences:
+            requests.close(db, silence.request, silence.target)
+            lines.setdefault(silence.requester, []).append(watch.silence_line(silence))
+        broken += _count(db, found, now)
+        for sub, why in broken:
+            subscriptions.switch_off(db, sub.id, why)
+            lines.setdefault(sub.owner, []).append(
+                f"{sub.id} ({sub.label}) is switched off: {why}")
+        for owner, said in lines.items():
+            mail.notify(db, [owner], watch.gathered(said), now)
+        subscriptions.set_matched(db, last)
+    return list(lines)
+
+
+def _matches(home, db, subs, start: int, last: int):
+    """What the expressions admit, as (subscription, event), and those that can't go on, as
+    (subscription, why)."""
+    found, broken = [], []
+    wanted = [s for s in subs if s.looks_at != COLLISIONS and last > max(start, s.after_id)]
+    if not wanted:
+        return found, broken
+    with open_sandboxed(home, MATCH_S) as sandboxed:
+        for sub in wanted:
+            renew_budget(sandboxed.connection, MATCH_S)
+            try:
+                ids = subscriptions.matches(sandboxed, sub, max(start, sub.after_id), last, MATCHES)
+            except (sqlite3.Error, sqlite3.Warning, OverflowError, MemoryError) as error:
+                if "locked" in str(error) or "disk" in str(error):
+                    raise  # not its fault: the pass is done again
+                broken.append((sub, _why(error)))
+                continue
+            for event in (events.find(db, i) for i in ids):
+                if not watch.is_echo(subscriptions.before(db, event.instance, event.id), event):
+                    found.append((sub, event))
+                    if sub.once:
+                        break
+    return found, broken
+
+
+def _why(error: Exception) -> str:
+    if "interrupted" in str(error):
+        return f"its SQL takes longer than {MATCH_S} s"
+    return f"its SQL fails: {error or type(error).__name__}"
+
+
+def _count(db, found, now: float) -> "list[tuple[Subscription, str]]":
+    """What fired is counted, what was to fire once is gone; those that fire too often, and why."""
+    noisy = []
+    for sub in {sub.id: sub for sub, _ in found}.values():
+        if sub.once:
+            subscriptions.remove(db, sub.id)
+            continue
+        fresh = now - sub.fired_since > watch.BURST_S
+        fired, since = (1, now) if fresh else (sub.fired + 1, sub.fired_since)
+        subscriptions.count_fired(db, sub.id, fired, since)
+        if fired > watch.BURST:
+            noisy.append((sub, f"it fired more than {watch.BURST} times in a minute"))
+    return noisy
+
+
+def _tell_clashes(db, subs, start: int, last: int, lines: "dict[str, list[str]]") -> None:
+    """Who watches for collisions has a line for each new one: of everyone's, or of its own."""
+    if not subs:
+        return
+    for clash in subscriptions.clashes(db, max(start, min(s.after_id for s in subs)), last):
+        if subscriptions.is_told(db, clash):
+            continue
+        told = set()
+        for sub in subs:
+            wanted = sub.label == "collision" or sub.owner in clash.pair
+            if wanted and sub.owner not in told and clash.newer.event_id > sub.after_id:
+                lines.setdefault(sub.owner, []).append(watch.clash_line(clash, sub.owner, sub.id))
+                told.add(sub.owner)
+                if sub.once:
+                    subscriptions.remove(db, sub.id)
+        if told:
+            subscriptions.set_told(db, clash)
+
+
+def _silences(db, start: int, last: int) -> "list[watch.Silence]":
+    """The requests whose target went idle, left or ended without an answer; each once."""
+    oldest = requests.oldest(db)
+    if not oldest:
+        return []
+    found = {}
+    for row in requests.developments(db, max(start, oldest), last):
+        at = datetime.fromisoformat(row["timestamp"].replace("Z", "+00:00")).timestamp()
+        how = watch.how_silent(json.loads(row["data"]), row["type"], at, row["offered_at"])
+        key = (row["event_id"], row["target"])
+        if how and key not in found:
+            found[key] = watch.Silence(row["event_id"], row["requester"], row["target"],
+                                       row["text"], how)
+    return list(found.values())
