@@ -1,0 +1,100 @@
+"""A sealed home for tests: hcom as a person or an agent runs it, and nothing of the tester's own."""
+import json
+import os
+import shutil
+import sqlite3
+import subprocess
+import sys
+import tempfile
+import time
+
+ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+
+
+class Home:
+    """A temporary home directory; `hcom` on its PATH is this checkout."""
+
+    def __init__(self):
+        self.root = os.path.realpath(tempfile.mkdtemp(prefix="hcom-test-"))
+        self.hcom_dir = os.path.join(self.root, ".hcom")
+        self.work = os.path.join(self.root, "work")
+        folder = os.path.join(self.root, "bin")
+        for path in (self.work, folder):
+            os.mkdir(path)
+        with open(os.path.join(folder, "hcom"), "w", encoding="utf-8") as stream:
+            stream.write(f'#!/bin/sh\nexec "{sys.executable}" "{ROOT}/hcom" "$@"\n')
+        os.chmod(stream.name, 0o755)
+        self.env = {"HOME": self.root, "HCOM_DIR": self.hcom_dir, "PATH": f"{folder}:/usr/bin:/bin",
+                    "LANG": "C.UTF-8", "TZ": "UTC", "PWD": self.work, "TMPDIR": self.root}
+
+    def remove(self) -> None:
+        """The directory is gone, once those who were left behind have let go of it."""
+        for _ in range(50):
+            shutil.rmtree(self.root, ignore_errors=True)
+            if not os.path.exists(self.root):
+                return
+            time.sleep(0.1)
+
+    def run(self, *args, stdin: "str | None" = None, env=None, timeout: float = 60.0):
+        """One hcom command, to its end."""
+        return subprocess.run(["hcom", *args], env={**self.env, **(env or {})}, cwd=self.work,
+                              input=stdin, stdin=None if stdin is not None else subprocess.DEVNULL,
+                              capture_output=True, text=True, timeout=timeout, check=False)
+
+    def said(self, *args, **kwargs) -> str:
+        """The output of a command that must succeed."""
+        done = self.run(*args, **kwargs)
+        if done.returncode:
+            raise AssertionError(f"hcom {args}: exit {done.returncode}: {done.stdout}{done.stderr}")
+        return done.stdout
+
+    def start(self) -> str:
+        """One more agent without hooks takes part; its name."""
+        before = set(self.names())
+        self.said("start")
+        return (set(self.names()) - before).pop()
+
+    def names(self) -> "list[str]":
+        """The agents, as `list` shows them."""
+        return [json.loads(line)["name"] for line in self.said("list", "--json").splitlines()]
+
+    def hook(self, tool: str, event: str, payload: dict, pid: int = 0, env=None) -> str:
+        """What one hook call of a client prints."""
+        done = subprocess.run(
+            [sys.executable, "-I", "-S", f"{ROOT}/hcom", "hook", tool, event, str(pid or os.getpid())],
+            env={**self.env, **(env or {})}, cwd=self.work, input=json.dumps(payload),
+            capture_output=True, text=True, timeout=30, check=True)
+        return done.stdout
+
+    def sql(self, statement: str, *params) -> list:
+        """Rows of the database, read from outside."""
+        db = sqlite3.connect(os.path.join(self.hcom_dir, "hcom.db"), timeout=10)
+        try:
+            return db.execute(statement, params).fetchall()
+        finally:
+            db.close()
+
+    def until(self, true, what: str, seconds: float = 15.0):
+        """What `true()` says, once it says something."""
+        end = time.monotonic() + seconds
+        while time.monotonic() < end:
+            found = true()
+            if found:
+                return found
+            time.sleep(0.02)
+        raise AssertionError(f"not within {seconds} s: {what}")
+
+    def settled(self) -> None:
+        """Whatever was recorded has been matched; also what nobody waits for."""
+        code = (f"import sys; sys.path.insert(0, {ROOT!r}); from hcom import notices, home; "
+                "import os; notices.run(home.locate(os.environ))")
+        subprocess.run([sys.executable, "-c", code], env=self.env, check=True, timeout=60)
+        self.until(lambda: not self.sql(
+            "SELECT 1 FROM events WHERE id > (SELECT up_to FROM watch) AND instance <> 'hcom'"),
+            "everything matched")
+
+    def notices(self, owner: str) -> "list[str]":
+        """The text of each notice that went to `owner`, oldest first."""
+        return [json.loads(data)["text"] for (data,) in self.sql(
+            "SELECT e.data FROM deliveries d JOIN events e ON e.id = d.event_id "
+            "WHERE d.agent = ? AND e.instance = 'hcom' ORDER BY e.id", owner)]
