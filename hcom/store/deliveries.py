@@ -1,4 +1,8 @@
-"""One row per message and recipient: queued -> offered -> seen."""
+"""One row per message and recipient: queued -> offered -> seen.
+
+`state <> 'seen'` beside `state = ...` looks idle, and is what lets sqlite use the index of the open
+rows: without it each hook reads every delivery there ever was.
+"""
 
 from ..bus.message import Message
 from .events import _event, message
@@ -15,23 +19,24 @@ def queued(db, agent: str, limit: int = 100) -> list[Message]:
     """What is queued for `agent`, oldest first."""
     rows = db.execute(
         "SELECT e.* FROM deliveries d JOIN events e ON e.id = d.event_id "
-        "WHERE d.agent = ? AND d.state = 'queued' ORDER BY d.event_id LIMIT ?",
+        "WHERE d.agent = ? AND d.state = 'queued' AND d.state <> 'seen' "
+        "ORDER BY d.event_id LIMIT ?",
         (agent, limit)).fetchall()
     return [message(_event(row)) for row in rows]
 
 
 def count_queued(db, agent: str) -> int:
     """How many messages wait for `agent`."""
-    return db.execute("SELECT count(*) FROM deliveries WHERE agent = ? AND state = 'queued'",
-                      (agent,)).fetchone()[0]
+    return db.execute("SELECT count(*) FROM deliveries WHERE agent = ? AND state = 'queued' "
+                      "AND state <> 'seen'", (agent,)).fetchone()[0]
 
 
 def children_wait(db, parent: str) -> bool:
     """Whether something is queued for a subagent of `parent`."""
     return db.execute(
         "SELECT EXISTS (SELECT 1 FROM agents a JOIN deliveries d ON d.agent = a.name "
-        "WHERE a.parent = ? AND a.stopped_at IS NULL AND d.state = 'queued')",
-        (parent,)).fetchone()[0] == 1
+        "WHERE a.parent = ? AND a.stopped_at IS NULL AND d.state = 'queued' "
+        "AND d.state <> 'seen')", (parent,)).fetchone()[0] == 1
 
 
 def unread(db) -> dict[str, int]:
@@ -44,13 +49,14 @@ def unread(db) -> dict[str, int]:
 def wants_wake(db, agent: str) -> bool:
     """Whether something that may wake an idle agent is queued for `agent`."""
     return db.execute("SELECT EXISTS (SELECT 1 FROM deliveries WHERE agent = ? AND "
-                      "state = 'queued' AND wakes = 1)", (agent,)).fetchone()[0] == 1
+                      "state = 'queued' AND state <> 'seen' AND wakes = 1)",
+                      (agent,)).fetchone()[0] == 1
 
 
 def newest_waking(db, agent: str) -> int:
     """The newest queued message that may wake `agent`, 0 when there is none."""
     return db.execute("SELECT coalesce(max(event_id), 0) FROM deliveries WHERE agent = ? AND "
-                      "state = 'queued' AND wakes = 1", (agent,)).fetchone()[0]
+                      "state = 'queued' AND state <> 'seen' AND wakes = 1", (agent,)).fetchone()[0]
 
 
 def offer(db, agent: str, ids: list[int], now: float) -> None:
@@ -71,7 +77,8 @@ def confirm(db, agent: str, before: float) -> int:
     """What `agent` was offered earlier than `before` is seen; how many."""
     return db.execute(
         "UPDATE deliveries SET state = 'seen' "
-        "WHERE agent = ? AND state = 'offered' AND offered_at < ?", (agent, before)).rowcount
+        "WHERE agent = ? AND state = 'offered' AND state <> 'seen' AND offered_at < ?",
+        (agent, before)).rowcount
 
 
 def mark_seen(db, agent: str, ids: list[int]) -> None:
@@ -84,14 +91,14 @@ def mark_seen(db, agent: str, ids: list[int]) -> None:
 def offered(db, agent: str) -> list[int]:
     """The ids of what `agent` was offered without proof that it was seen."""
     return [row[0] for row in db.execute(
-        "SELECT event_id FROM deliveries WHERE agent = ? AND state = 'offered' ORDER BY event_id",
-        (agent,))]
+        "SELECT event_id FROM deliveries WHERE agent = ? AND state = 'offered' AND state <> 'seen' "
+        "ORDER BY event_id", (agent,))]
 
 
 def requeue(db, agent: str) -> int:
     """What was only offered to `agent` is queued again; how many."""
     return db.execute("UPDATE deliveries SET state = 'queued', offered_at = NULL "
-                      "WHERE agent = ? AND state = 'offered'", (agent,)).rowcount
+                      "WHERE agent = ? AND state = 'offered' AND state <> 'seen'", (agent,)).rowcount
 
 
 def receipts(db, event_id: int) -> dict[str, str]:
