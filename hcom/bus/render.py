@@ -8,9 +8,13 @@ import re
 from .agent import BIGBOSS
 from .message import EXTERNAL, FORBIDDEN, REQUEST, SYSTEM, Message
 
-# A line of the text that begins like our frame gets a backslash. Unicode line ends count too:
-# a model may read them as such.
-FORGED = re.compile("(^|[\n\u2028\u2029])([^\\S\n]*)(?=\\[/?hcom\\b)", re.IGNORECASE)
+# A line of the text that begins like our frame gets a backslash. Unicode line ends count too, a
+# model may read them as such, and so does what it does not see: zero-width and soft characters.
+# Line ends are no white space in here, else a text of nothing but them takes quadratic time.
+FORGED = re.compile(
+    "(^|[\n\u2028\u2029])((?:[^\\S\n\u2028\u2029]|[\u00ad\u200b-\u200f\u2060-\u2064\ufeff])*)"
+    "(?=\\[/?hcom\\b)", re.IGNORECASE)
+NOTICE_CHARS = 120  # more than any line of ours that says what is left out
 
 
 def clean(text: str) -> str:
@@ -49,36 +53,58 @@ def footer(message: Message) -> str:
     return f"[/hcom #{message.id} {verb}: hcom send @{sender.name} --reply-to {message.id} -- TEXT]"
 
 
+def size(text: str) -> int:
+    """The length of `text` as clients count it: in UTF-16 units, so an emoji is two."""
+    return len(text.encode("utf-16-le", "surrogatepass")) // 2
+
+
+def _cut(text: str, units: int) -> str:
+    return text.encode("utf-16-le", "surrogatepass")[:2 * units].decode("utf-16-le", "ignore")
+
+
 def frame(message: Message, limit: int = 0) -> str:
-    """`message` in the form agents see, at most about `limit` characters long (0: whole).
+    """`message` in the form agents see, at most `limit` UTF-16 units long (0: whole).
 
     What is cut is said, with the command that shows it all.
     """
     text = FORGED.sub(r"\1\2\\", clean(message.text))
     top, bottom = header(message), footer(message)
-    room = limit - len(top) - len(bottom) - 120
-    if limit and len(text) > room:
-        rest = len(text) - max(room, 0)
-        text = (text[:max(room, 0)]
-                + f"\n[hcom: {rest} more characters, read them all: hcom events --message {message.id}]")
-    return f"{top}\n{text}\n{bottom}"
+    whole = f"{top}\n{text}\n{bottom}"
+    if not limit or size(whole) <= limit:
+        return whole
+    kept = _cut(text, max(limit - len(top) - len(bottom) - NOTICE_CHARS, 0))
+    return (f"{top}\n{kept}\n[hcom: {len(text) - len(kept)} more characters, read them all: "
+            f"hcom events --message {message.id}]\n{bottom}")
 
 
-def fitting(messages: list[Message], budget: int) -> int:
-    """How many of `messages`, from the first, fit in `budget` characters; at least one."""
-    used = 0
+def _hint(hints: str, budget: int) -> str:
+    """The block that carries the hints; they never take more than a quarter of the budget."""
+    if not hints:
+        return ""
+    return "[hcom hint] " + (_cut(clean(hints), budget // 4) if budget else clean(hints))
+
+
+def _room(hints: str, budget: int) -> int:
+    """What of `budget` is left for messages."""
+    return budget - size(_hint(hints, budget)) - NOTICE_CHARS
+
+
+def fitting(messages: list[Message], hints: str, budget: int) -> int:
+    """How many of `messages`, from the first, fit in `budget` units with their hints; at least
+    one."""
+    used, room = 0, _room(hints, budget)
     for count, message in enumerate(messages):
-        used += len(clean(message.text)) + len(header(message)) + len(footer(message)) + 2
-        if used > budget:
+        used += size(frame(message)) + 1
+        if used > room:
             return max(count, 1)
     return len(messages)
 
 
 def inbox(messages: list[Message], hints: str, budget: int = 0, waiting: int = 0) -> str:
     """The text that hands `messages` to an agent, with its hints; `waiting` more come later."""
-    blocks = [frame(m, budget - len(hints)) if budget else frame(m) for m in messages]
+    blocks = [frame(m, _room(hints, budget) if budget else 0) for m in messages]
     if hints:
-        blocks.append(f"[hcom hint] {clean(hints)}")
+        blocks.append(_hint(hints, budget))
     if waiting:
         blocks.append(f"[hcom: {waiting} more waiting, they follow]")
     return "\n".join(blocks)

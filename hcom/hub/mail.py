@@ -101,7 +101,9 @@ def claim(db, agent: str, budget: int, now: float, carries=None) -> Claimed:
         return Claimed([], 0)
     with transaction(db):
         queued = deliveries.queued(db, agent)
-        taken = queued[:render.fitting(queued, budget)] if budget else queued
+        found = agents.find(db, agent)
+        taken = queued[:render.fitting(queued, found.hints if found else "", budget)] \
+            if budget else queued
         if carries and not carries(taken):
             return Claimed([], len(queued))
         deliveries.offer(db, agent, [m.id for m in taken], now)
