@@ -1,8 +1,8 @@
 """The shell launcher: what a client's hook command runs before any interpreter is started.
 
-The installed command is one line that sources HCOM_DIR/hook and does nothing when that is gone.
-The launcher leaves, with shell built-ins only, unless an hcom agent is concerned; a tool event of an
-agent without mail goes to the spool. POSIX sh: dash, bash and macOS's sh run it.
+The installed command is one line that sources HCOM_DIR/.agents/hook and does nothing when that is
+gone. The launcher leaves, with shell built-ins only, unless an hcom agent is concerned; a tool
+event of an agent without mail goes to the spool. POSIX sh: dash, bash and macOS's sh run it.
 """
 
 import os
@@ -13,7 +13,11 @@ import sys
 from ..home import create, write_private
 
 # How a hook command of ours is known among others, wherever HCOM_DIR and the package are.
-OURS = re.compile(r"hcom_dir=.*; hcom_on='[\w -]+'; \[ -r \"\$hcom_dir/hook\" \]")
+OURS = re.compile(r"hcom_dir=.*; hcom_on='[\w -]+'; \[ -r \"\$hcom_dir/(?:\.agents/)?hook\" \]")
+
+# A sandbox may have HCOM_DIR as a writable root, but hooks run outside it: what they run must not
+# be for its inmates to change. Codex keeps folders of this name read-only (0.169.0, Linux).
+FOLDER = ".agents"
 
 SCRIPT = r"""# hcom's hook launcher: sourced by the hook commands in the settings of AI clients.
 # Written by hcom; `hcom hooks remove` takes the commands out, this file may then be deleted.
@@ -67,18 +71,19 @@ def command(home, tool: str, event: str, mode: str = "now") -> str:
     """The hook command of one event. `mode`: now; later, for tool events that may be spooled; sub,
     when it only matters for subagents; wait, for the waiter."""
     return (f"hcom_dir={shlex.quote(home.root)}; hcom_on='{tool} {event} {mode}'; "
-            '[ -r "$hcom_dir/hook" ] && command . "$hcom_dir/hook"; exit 0')
+            f'[ -r "$hcom_dir/{FOLDER}/hook" ] && command . "$hcom_dir/{FOLDER}/hook"; exit 0')
 
 
 def write(home, session_variables) -> None:
-    """HCOM_DIR/hook is there and runs this interpreter and this package. `session_variables` are
-    those in which clients tell a hook its session."""
+    """HCOM_DIR/.agents/hook is there and runs this interpreter and this package.
+    `session_variables` are those in which clients tell a hook its session."""
     create(home)
     package = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
     text = (SCRIPT.replace("@SESSIONS@", " ".join(f'"${{{v}-}}"' for v in session_variables))
             .replace("@PYTHON@", shlex.quote(os.path.realpath(sys.executable)))
             .replace("@MAIN@", shlex.quote(os.path.join(package, "__main__.py"))))
-    path = home.path("hook")
+    path = home.path(FOLDER, "hook")
+    os.makedirs(home.path(FOLDER), mode=0o700, exist_ok=True)
     try:
         with open(path, encoding="utf-8") as stream:
             if stream.read() == text:
