@@ -2,7 +2,7 @@
 
 from importlib import import_module
 
-TOOLS = ("claude",)
+TOOLS = ("claude", "codex")
 ADHOC = "adhoc"  # an agent in any other tool: it runs hcom commands and has no hooks
 
 
@@ -21,9 +21,10 @@ def load(tool: str, part: str):
 
 def surrounding(env) -> "tuple[str, dict]":
     """The tool that runs this process as a command, and what it says of its session:
-    ("", {}) when it is none. The facts are those of hub.people.Caller, and `client`."""
+    ("", {}) when it is none. The facts are those of hub.people.Caller, and `client`. One that hooks
+    do not reach (a subagent) is of another `tool`, and its `launch` is not what it inherited."""
     for tool in TOOLS:
         facts = load(tool, "hook").surroundings(env)
         if facts is not None:
-            return tool, facts
+            return facts.get("tool", tool), facts
     return "", {}

@@ -1,0 +1,188 @@
+"""How a Codex of ours is started: its arguments, and an environment free of another's.
+
+All of ours stands in front of the person's arguments, which follow as they are: hooks with the
+hashes that make them trusted, HCOM_DIR as a writable root, and what its shell needs to find hcom.
+"""
+
+import os
+import pwd
+import re
+import shutil
+import subprocess
+
+from ..base import Plan
+from ..flags import Table, groups
+from . import setup, toml
+
+# What a Codex tells its children. CODEX_HOME and the keys are the person's.
+_FOREIGN = re.compile(r"CODEX_(?:THREAD_ID|SESSION_ID|TOOL_CALL_ID|CI|VERSION|PERMISSION_PROFILE|"
+                      r"SANDBOX\w*|MANAGED_\w*|APPLY_PATCH_\w*)\Z|HCOM_PROCESS_ID\Z")
+# And what it sets for all that its shell runs; in front of a person none of it would be wanted.
+_PLAIN_OUTPUT = {"NO_COLOR": "1", "TERM": "dumb", "PAGER": "cat", "GIT_PAGER": "cat",
+                 "GH_PAGER": "cat"}
+
+VALUE = frozenset((
+    "-c", "--config", "-m", "--model", "-p", "--profile", "-s", "--sandbox", "-C", "--cd",
+    "-a", "--ask-for-approval", "--enable", "--disable", "--remote", "--remote-auth-token-env",
+    "--local-provider", "--add-dir", "--color", "--thread-source", "--cyber-access-program",
+    "--output-schema", "-o", "--output-last-message", "--base", "--commit", "--title"))
+OPTIONAL = frozenset()
+VARIADIC = frozenset(("-i", "--image"))
+BOOLEAN = frozenset((
+    "--strict-config", "--oss", "--approve-for-me", "--dangerously-bypass-approvals-and-sandbox",
+    "--dangerously-bypass-hook-trust", "--worktree", "--search", "--no-alt-screen", "--no-daemon",
+    "-h", "--help", "-V", "--version", "--last", "--all", "--include-non-interactive",
+    "--skip-git-repo-check", "--trust", "--ephemeral", "--ignore-user-config", "--ignore-rules",
+    "--json", "--uncommitted"))
+FLAGS = Table(VALUE, OPTIONAL, VARIADIC, BOOLEAN, {
+    "-i": "--image", "-m": "--model", "-p": "--profile", "-s": "--sandbox", "-C": "--cd",
+    "-a": "--ask-for-approval", "-o": "--output-last-message"})
+
+# Subcommands that open a session; any other word that stands first is a prompt or, if in OTHERS, a
+# command in which nothing of ours belongs.
+SESSIONS = ("resume", "fork", "exec", "e")
+OTHERS = frozenset((
+    "agents", "review", "login", "logout", "mcp", "plugin", "app-server", "remote-control",
+    "completion", "update", "doctor", "sandbox", "debug", "apply", "a", "queue", "archive",
+    "delete", "migrate-rollouts", "migrate-nfs-db", "unarchive", "cloud", "exec-server", "features",
+    "help", "execpolicy"))
+# With these too: the first only print, a server elsewhere runs hooks and shells of its own.
+NOT_OURS = frozenset(("-h", "--help", "-V", "--version", "--remote"))
+
+ASK_S = 5.0  # how long the client and the person's login shell may take to answer
+
+
+def scrubbed(env) -> dict:
+    """`env` without what another agent's session put there."""
+    inside = bool(env.get("CODEX_THREAD_ID"))
+    return {key: value for key, value in env.items() if not _FOREIGN.match(key)
+            and not (inside and _PLAIN_OUTPUT.get(key) == value)}
+
+
+def is_printing(args) -> bool:
+    """Whether the client would run without its terminal interface (exec)."""
+    return _said(args)[0][:1] in (["exec"], ["e"])
+
+
+def resuming(session: str, fork: bool) -> "list[str]":
+    """The arguments that resume a session, or start a copy of it."""
+    return ["fork" if fork else "resume", session]
+
+
+def _said(args) -> "tuple[list[str], set[str]]":
+    """The words of the subcommand and its session, and the flags: codex -m x exec resume ID."""
+    found = groups(args, FLAGS)
+    flags = {flag for flag, _ in found if flag}
+    words = [words[0] for flag, words in found if not flag and words[0] != "--"]
+    if not words or words[0] not in (*SESSIONS, *OTHERS):
+        return [], flags
+    count = 2 if words[0] in ("exec", "e") and words[1:2] and words[1] in ("resume", "fork") else 1
+    named = count == 2 or words[0] in ("resume", "fork")
+    takes = count + (1 if named and "--last" not in flags else 0)
+    return words[:takes], flags
+
+
+def plan(args, home, env) -> Plan:
+    """What starting with `args` means."""
+    command, flags = _said(args)
+    if command[:1] and command[0] in OTHERS or flags & NOT_OURS:
+        return Plan(list(args))
+    verbs = [w for w in command[:2] if w in ("resume", "fork")]
+    resumes = command[-1] if verbs and command[-1] not in verbs else ""
+    able = abilities(env)
+    ours = ["--no-daemon"] if "--no-daemon" in able else []
+    settings = _settings(home, env, "hooks" in able) + _roots(args, home, env)
+    ours += [word for key, value in settings for word in ("-c", f"{key}={value}")]
+    return Plan([*ours, *args], resumes, verbs[:1] == ["fork"], {"home": setup.config_dir(env)})
+
+
+def _settings(home, env, hooks: bool) -> "list[tuple[str, str]]":
+    """The -c settings of a launch: (key, TOML value)."""
+    found = []
+    if hooks and setup.installed(home, env):
+        found.append(("hooks.state", _states(setup.states(home, env))))
+    elif hooks:
+        found += [(f"hooks.{event}", f"[{{hooks=[{_table(said)}]}}]")
+                  for event, said in setup.handlers(home)]
+        found.append(("hooks.state", _states(setup.launch_states(home))))
+    told = env.get("HCOM_CODEX_SYSTEM_PROMPT", "")
+    told += "" if hooks else ("\n\n" if told else "") + WITHOUT_HOOKS
+    if told:
+        found.append(("developer_instructions", toml.quoted(told)))
+    found.append(("shell_environment_policy.set.HCOM_DIR", toml.quoted(home.root)))
+    path = _shell_path(home, env)
+    if path:
+        found.append(("shell_environment_policy.set.PATH", toml.quoted(path)))
+    return found
+
+
+WITHOUT_HOOKS = """\
+You can talk to other AI agents on this machine by the shell command `hcom`. Run `hcom start` \
+first and do as it says. This program is too old to bring you messages by itself: run `hcom listen 1` \
+between the steps of your work, and `hcom listen` when you have nothing else to do."""
+
+
+def _roots(args, home, env) -> "list[tuple[str, str]]":
+    """HCOM_DIR as one more writable root, where the person's own are known and can be kept.
+
+    Not by --add-dir: with a read-only sandbox, however that came about, Codex would not start.
+    """
+    found = {flag: words[-1] for flag, words in groups(args, FLAGS) if flag}
+    cwd = os.path.abspath(found.get("--cd", os.getcwd()).rpartition("=")[2])
+    profile = found.get("--profile", "").rpartition("=")[2]
+    try:
+        roots = toml.all_roots(os.path.join(setup.config_dir(env), "config.toml"), profile, cwd)
+    except ValueError:
+        return []
+    said = ",".join(map(toml.quoted, dict.fromkeys([*roots, home.root])))
+    return [("sandbox_workspace_write.writable_roots", f"[{said}]")]
+
+
+def _table(said: dict) -> str:
+    parts = [f"{key}={value if isinstance(value, int) else toml.quoted(value)}"
+             for key, value in said.items()]
+    return "{" + ",".join(parts) + "}"
+
+
+def _states(states: "dict[str, str]") -> str:
+    return "{" + ",".join(f"{toml.quoted(key)}={{trusted_hash={toml.quoted(value)}}}"
+                          for key, value in states.items()) + "}"
+
+
+def abilities(env) -> "frozenset[str]":
+    """Which of --no-daemon and hooks the client on the PATH has.
+
+    A Codex with --no-daemon has hooks (0.169.0 has both); an older one is asked for its features.
+    """
+    program = shutil.which(setup.PROGRAM, path=env.get("PATH", os.defpath))
+    if not program:
+        return frozenset(("--no-daemon", "hooks"))
+    if "--no-daemon" in _output([program, "--help"], env):
+        return frozenset(("--no-daemon", "hooks"))
+    features = _output([program, "features", "list"], env)
+    return frozenset(("hooks",) if re.search(r"^hooks\s.*\btrue\b", features, re.M) else ())
+
+
+def _output(argv, env) -> str:
+    try:
+        return subprocess.run(argv, env=dict(env), stdin=subprocess.DEVNULL, capture_output=True,
+                              text=True, errors="replace", timeout=ASK_S).stdout
+    except (OSError, subprocess.TimeoutExpired):
+        return ""
+
+
+def _shell_path(home, env) -> str:
+    """The PATH that Codex's shell needs so as to find hcom; "" where it finds it by itself.
+
+    Its shell is a login shell, whose profile may make the PATH anew and lose what a virtual
+    environment or the like put there. The person's own is kept, with hcom's folder last.
+    """
+    found = shutil.which("hcom", path=env.get("PATH", os.defpath))
+    folder = os.path.dirname(found) if found else home.path("bin")
+    shell = pwd.getpwuid(os.getuid()).pw_shell or "/bin/sh"
+    # The mark: a profile may print.
+    said = _output([shell, "-lc", 'printf "\\nhcom-path:%s" "$PATH"'], scrubbed(env))
+    login = said.rpartition("\nhcom-path:")[2].split("\n")[0]
+    if not login or shutil.which("hcom", path=login):
+        return ""
+    return f"{login}{os.pathsep}{folder}"

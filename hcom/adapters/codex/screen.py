@@ -1,0 +1,61 @@
+"""What Codex's screen says: whether it waits for a prompt, and what stands in its composer.
+
+Pure; for the wrapper, which types only where this says idle and empty. Unknown means no.
+"""
+
+import re
+
+from ..base import Look
+
+# Codex tells its terminal its state by OSC 7501: `state=idle:app=codex`.
+STATE = re.compile(r"(?:^|:)state=(\w+)")
+IDLE = ("idle", "done")
+BUSY = re.compile(r"\S .*\besc to interrupt\)")
+COMPOSER = "›"
+# Words of every dialog that takes keys, each of them a screen's own (0.169.0).
+DIALOG = re.compile(
+    r"Press enter to (?:confirm|continue)|Would you like to (?:run|make|grant)|Trust this folder\?"
+    r"|Hooks need review|^\s*[›❯]\s*\d+\. |Sign in with ChatGPT|esc to (?:cancel|go back|close)"
+    r"|Try new model|enter to (?:select|submit)", re.MULTILINE)
+
+
+def look(screen) -> Look:
+    """The client's state and its composer, as a person would see them."""
+    if screen.unknown:
+        return Look("unknown", "unknown")
+    lines = screen.lines()
+    said = STATE.search(screen.state)
+    state = said[1] if said else ""
+    box, typed = _composer(screen, lines)
+    # A dialog takes the composer's place; the same words above a composer are somebody's talk.
+    if state == "blocked" or box == "unknown" and DIALOG.search("\n".join(lines)):
+        return Look("blocked", "unknown")
+    if state == "working" or any(BUSY.match(line) for line in lines):
+        return Look("busy", box, typed)
+    return Look("idle" if state in IDLE else "unknown", box, typed)
+
+
+def _composer(screen, lines: "list[str]") -> "tuple[str, str]":
+    """What the composer holds, as (box, typed); the cursor stands in it, and is shown.
+
+    Its first line begins with `› `, the next are indented by two, and blank lines frame it. A
+    placeholder is dim.
+    """
+    column, row = screen.cursor
+    if screen.hidden:
+        return "unknown", ""
+    top = row
+    while top >= 0 and lines[top].startswith("  "):
+        top -= 1
+    if top < 0 or column < 2 or not (lines[top] + " ").startswith(COMPOSER + " "):
+        return "unknown", ""
+    end = top + 1
+    while end < len(lines) and lines[end].startswith("  "):
+        end += 1
+    if end <= row:
+        return "unknown", ""
+    shown = [cell for y in range(top, end) for cell in screen.cells(y)[2:] if cell.text.strip()]
+    if all(cell.dim for cell in shown):
+        # The cursor stands at the placeholder's start, or it is something else that is dim.
+        return ("empty", "") if screen.cursor == (2, top) else ("unknown", "")
+    return "text", "\n".join(line[2:] for line in lines[top:end])

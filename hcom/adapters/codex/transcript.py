@@ -1,0 +1,64 @@
+"""Codex's rollout file: what the model saw, and the conversation in it."""
+
+import json
+import re
+
+TAIL_BYTES = 4 * 1024 * 1024  # what matters for proof is the end of the session
+FRAME = re.compile(r"\[hcom message #(\d+) ")
+
+
+def seen(path: str, ids: "list[int]") -> "list[int]":
+    """Those of the message `ids` that stand in the rollout with an answer of the model behind.
+
+    Context is recorded as a developer message, a turn end's reason as a user message
+    <hook_prompt>, both when they are put into the conversation. Only what the model wrote in a
+    later response says that it got them; one under way ends with a token_usage_record.
+    """
+    wanted = set(ids)
+    late, shown, proven = set(), set(), set()
+    answering = False
+    for line in _tail(path):
+        item = parse(line)
+        what, part = item.get("type"), item.get("payload")
+        if what == "token_usage_record":
+            answering, late, shown = False, set(), shown | late
+        if what != "response_item" or not isinstance(part, dict):
+            continue
+        kind, role = part.get("type"), part.get("role")
+        if role == "assistant" or kind in MODEL_ITEMS:
+            answering, proven = True, proven | shown
+        elif role == "developer" or role == "user" and _text(part).startswith("<hook_prompt"):
+            found = {int(n) for n in FRAME.findall(_text(part))} & wanted
+            late, shown = (late | found, shown) if answering else (late, shown | found)
+    return sorted(proven)
+
+
+# What the model writes when it is no message.
+MODEL_ITEMS = ("function_call", "custom_tool_call", "local_shell_call", "reasoning",
+               "web_search_call")
+
+
+def _text(item: dict) -> str:
+    parts = item.get("content")
+    if not isinstance(parts, list):
+        return ""
+    return "\n".join(str(p.get("text", "")) for p in parts if isinstance(p, dict))
+
+
+def _tail(path: str) -> "list[bytes]":
+    try:
+        with open(path, "rb") as stream:
+            stream.seek(0, 2)
+            stream.seek(max(0, stream.tell() - TAIL_BYTES))
+            return stream.read().split(b"\n")
+    except OSError:
+        return []
+
+
+def parse(line: bytes) -> dict:
+    """One line of a rollout; {} when it is not an object."""
+    try:
+        value = json.loads(line)
+    except ValueError:
+        return {}
+    return value if isinstance(value, dict) else {}

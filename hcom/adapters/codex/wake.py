@@ -1,0 +1,58 @@
+"""Waking an idle Codex that has no wrapper: `codex queue` puts a prompt into its session's queue.
+
+The wake says nothing of the message: its prompt hook hands the text over. The session looks at its
+queue about every 10 s (a session of the shared daemon at once) and keeps the person's draft.
+"""
+
+import os
+import shutil
+
+from ...bus.agent import INACTIVE, LISTENING, Agent
+from . import lock
+from .hook import WAKE_SIGN, config_dir
+from .launch import scrubbed
+
+
+def _home(agent: Agent) -> str:
+    return agent.client.get("home") or config_dir(os.environ)
+
+
+def state(agent: Agent) -> str:
+    """idle, busy or gone: whether the session is open by its lock, the rest by the last hook."""
+    if lock.is_known(_home(agent), agent.session) and not lock.holder(_home(agent), agent.session):
+        return "gone"
+    return "idle" if agent.status == LISTENING else "busy"
+
+
+def status(agent: Agent) -> "tuple[str, str] | None":
+    """Inactive when no process has the session open; None otherwise: hooks told the rest."""
+    if agent.session and state(agent) == "gone":
+        return INACTIVE, "exit:closed"
+    return None
+
+
+def ring(agent: Agent, tries: int, _rung_at: float) -> None:
+    """The wake is being put into the session's queue. OSError when there is no program to do so."""
+    if tries == 1:
+        return  # the first may lie there unread for 10 s yet, and twice would be two turns
+    program = _program(agent.pid)
+    env = {**scrubbed(os.environ), "CODEX_HOME": _home(agent)}
+    null = [(os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),
+            *((os.POSIX_SPAWN_OPEN, fd, os.devnull, os.O_WRONLY, 0) for fd in (1, 2))]
+    # Not waited for: it takes 0.2 to 0.5 s, and whoever sends is not to feel that.
+    os.posix_spawn(program, ["codex", "queue", "--thread", agent.session, "--message", WAKE_SIGN],
+                   env, file_actions=null)
+
+
+def _program(pid: int) -> str:
+    """The client's own executable, so that the versions agree; else the one on PATH."""
+    try:
+        running = os.readlink(f"/proc/{pid}/exe")
+        if os.path.basename(running) == "codex" and os.access(running, os.X_OK):
+            return running
+    except OSError:
+        pass
+    found = shutil.which("codex")
+    if not found:
+        raise FileNotFoundError(2, "codex is not on the PATH")
+    return found

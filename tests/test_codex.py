@@ -1,0 +1,537 @@
+"""The Codex adapter without Codex: payloads, settings, arguments, screens."""
+import gzip
+import json
+import os
+import stat
+import tempfile
+import unittest
+from pathlib import Path
+from unittest import mock
+
+from hcom.adapters import base
+from hcom.adapters.base import Look, Reply
+from hcom.adapters.codex import hook, launch, lock, screen, setup, toml, transcript
+from hcom.cli import tools
+from hcom.errors import HcomError
+from hcom.home import Home
+from hcom.pty.screen import Screen
+from tests.rig import clients
+from tests.rig.clients import requires
+
+DATA = Path(__file__).parent / "data"
+ENV = {"HOME": "/home/dev", "HCOM_PROCESS_ID": "launch1"}
+
+
+def payload(name: str) -> dict:
+    return json.loads((DATA / "codex" / f"{name}.json").read_text())
+
+
+class Payloads(unittest.TestCase):
+    """What Codex 0.169.0 sent, and what is made of it."""
+
+    TABLE = {
+        "SessionStart.startup": (base.START, {"source": "startup"}),
+        "SessionStart.clear": (base.START, {"source": "clear"}),
+        "SessionStart.compact": (base.START, {"source": "compact"}),
+        "SessionStart.resume": (base.START, {"source": "resume"}),
+        "SessionStart.fork": (base.START, {"source": "fork", "forked_from": ""}),
+        "UserPromptSubmit": (base.PROMPT, {"prompt": "SAY: queued while closed", "woken": False}),
+        "PostToolUse.Bash": (base.TOOL, {"tool": "Bash", "detail": "echo zz",
+                                         "command": "echo zz", "edited": ()}),
+        "PostToolUse.apply_patch": (base.TOOL, {
+            "tool": "apply_patch", "detail": "/home/dev/proj/g-gpt-6-sol.txt", "command": "",
+            "edited": ("/home/dev/proj/g-gpt-6-sol.txt",)}),
+        "PostToolUse.Bash.subagent": (base.SUB_TOOL, {
+            "subagent": "01a202fa-42c7-75c1-80ad-2ce50a9d0a4a"}),
+        "PostToolUse.collaborationspawn_agent": (base.TOOL, {}),
+        "PermissionRequest": (base.BLOCKED, {"tool": "Bash", "detail": "echo zz"}),
+        "Stop": (base.TURN_END, {}),
+        "Interrupt": (base.TURN_FAILED, {"source": "interrupt"}),
+        "SessionEnd": (base.END, {"source": "other"}),
+        "SubagentStart": (base.SUB_START, {}),
+        "SubagentStop": (base.SUB_END, {}),
+        "PostCompact": (base.NOTHING, {}),
+    }
+
+    def test_each_is_one_signal(self):
+        for name, (kind, facts) in self.TABLE.items():
+            with self.subTest(name=name):
+                given = payload(name)
+                got = hook.read(given["hook_event_name"], given, ENV, 7, 1.5)
+                self.assertEqual(got.kind, kind)
+                self.assertEqual((got.session, got.launch, got.pid, got.at),
+                                 (given["session_id"], "launch1", 7, 1.5))
+                self.assertEqual(got.client, {"home": "/home/dev/.codex"})
+                self.assertEqual({k: getattr(got, k) for k in facts}, facts)
+
+    def test_the_table_has_every_recorded_payload(self):
+        self.assertEqual(set(self.TABLE), {p.stem for p in (DATA / "codex").glob("*.json")})
+
+    def test_a_subagents_prompt_and_approval_are_nobodys(self):
+        for name in ("UserPromptSubmit", "PermissionRequest"):
+            got = hook.read(name, {**payload(name), "agent_id": "child"}, ENV, 7, 1.5)
+            self.assertEqual(got.kind, base.NOTHING)
+
+    def test_what_is_no_payload_is_refused(self):
+        for given in ([], "x", {}, {"session_id": 3}, None):
+            self.assertRaises(ValueError, hook.read, "Stop", given, ENV, 7, 1.5)
+        odd = {"session_id": "s", "tool_name": 4, "tool_input": [], "cwd": None, "prompt": {}}
+        for event in hook.KINDS:
+            hook.read(event, odd, ENV, 7, 1.5)
+
+    def test_a_patch_names_all_its_files_as_absolute_paths(self):
+        patch = ("*** Begin Patch\n*** Add File: new dir/a.txt\n+*** Add File: not this\n"
+                 "*** Update File: ../other/b.py\n*** Move to: c.py\n@@\n-x\n+y\n"
+                 "*** Delete File: /abs/d\n*** Update File: new dir/a.txt\n*** End Patch\n")
+        given = {**payload("PostToolUse.apply_patch"), "tool_input": {"command": patch}}
+        got = hook.read("PostToolUse", given, ENV, 7, 1.5)
+        self.assertEqual(got.edited, ("/home/dev/proj/new dir/a.txt", "/home/dev/other/b.py",
+                                      "/home/dev/proj/c.py", "/abs/d"))
+        self.assertEqual(got.detail, "/home/dev/proj/new dir/a.txt (+3)")
+        self.assertEqual(hook.read("PermissionRequest", given, ENV, 7, 1.5).edited, ())
+
+    def test_only_the_very_wake_is_a_wake(self):
+        for prompt, woken in ((hook.WAKE_SIGN, True), (hook.WAKE_SIGN + "\n", True),
+                              (hook.WAKE_SIGN + " and", False), ("x " + hook.WAKE_SIGN, False)):
+            given = {**payload("UserPromptSubmit"), "prompt": prompt}
+            self.assertEqual(hook.read("UserPromptSubmit", given, ENV, 7, 1.5).woken, woken)
+
+    def test_a_fork_knows_its_parent_unless_the_same_client_has_it_open(self):
+        with tempfile.TemporaryDirectory() as folder:
+            rollout = Path(folder) / "rollout.jsonl"
+            rollout.write_text(json.dumps({"payload": {"forked_from_id": "parent"}}) + "\n{}\n")
+            given = {**payload("SessionStart.fork"), "transcript_path": str(rollout)}
+            for holder, parent in ((0, "parent"), (8, "parent"), (7, "")):
+                with mock.patch.object(lock, "holder", return_value=holder):
+                    got = hook.read("SessionStart", given, ENV, 7, 1.5)
+                self.assertEqual(got.forked_from, parent)
+
+
+class Surroundings(unittest.TestCase):
+    def test_a_command_knows_its_session(self):
+        self.assertIsNone(hook.surroundings({"HOME": "/home/dev"}))
+        facts = hook.surroundings({"CODEX_THREAD_ID": "t", "CODEX_SESSION_ID": "t",
+                                   "CODEX_HOME": "/c"})
+        self.assertEqual(facts, {"session": "t", "pid": 0, "client": {"home": "/c"}})
+
+    def test_a_subagent_is_not_its_parent(self):
+        facts = hook.surroundings({"CODEX_THREAD_ID": "child", "CODEX_SESSION_ID": "root"})
+        self.assertEqual((facts["session"], facts["launch"]), ("child", ""))
+
+    def test_the_lock_tells_who_has_a_session_open(self):
+        with tempfile.TemporaryDirectory() as folder:
+            self.assertEqual(lock.holder(folder, "s"), 0)
+            path = Path(lock.path(folder, "s"))
+            path.parent.mkdir()
+            with open(path, "w") as stream:
+                self.assertEqual(lock.holder(folder, "s"), 0)
+                import fcntl
+
+                fcntl.flock(stream, fcntl.LOCK_EX)
+                if lock.is_known(folder, "s"):
+                    self.assertEqual(lock.holder(folder, "s"), os.getpid())
+
+
+class Replies(unittest.TestCase):
+    def test_each_channel_has_its_form(self):
+        table = [
+            ("PostToolUse", Reply(base.TOOL, "a\n🎉"), {"hookSpecificOutput": {
+                "hookEventName": "PostToolUse", "additionalContext": "a\n🎉"}}),
+            ("SessionStart", Reply(base.START, "b"), {"hookSpecificOutput": {
+                "hookEventName": "SessionStart", "additionalContext": "b"}}),
+            ("Stop", Reply(base.TURN_END, "c"), {"decision": "block", "reason": "c"}),
+            ("UserPromptSubmit", Reply(base.PROMPT, drop=True),
+             {"decision": "block", "reason": "hcom: the mail is already delivered"}),
+        ]
+        for event, reply, said in table:
+            self.assertEqual(json.loads(hook.write(event, reply)), said)
+        self.assertEqual(hook.write("Stop", Reply()), "")
+
+    def test_a_turn_end_carries_only_what_comes_whole_and_as_it_is(self):
+        for text, carried in (("plain 🎉 ?!@file\n", True), ("a < b", False), ("a & b", False),
+                              ("x" * 9_800, True), ("x" * 9_801, False), ("🎉" * 2_500, False)):
+            with self.subTest(text=text[:10]):
+                self.assertEqual(hook.carries(base.TURN_END, text), carried)
+                self.assertTrue(hook.carries(base.PROMPT, text))
+
+
+class Place(unittest.TestCase):
+    """A home of its own for each test."""
+
+    def setUp(self):
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        self.root = Path(folder.name).resolve()
+        self.env = {"HOME": str(self.root), "PATH": "/nowhere"}
+        patched = mock.patch.dict(os.environ, self.env)
+        patched.start()
+        self.addCleanup(patched.stop)
+        self.home = Home(str(self.root / ".hcom"), str(self.root))
+        (self.root / ".codex").mkdir()
+        (self.root / ".hcom/run").mkdir(parents=True)
+        self.hooks = self.root / ".codex/hooks.json"
+        self.rules = self.root / ".codex/rules/hcom.rules"
+        self.config = self.root / ".codex/config.toml"
+
+    def add(self, allowed=tools.SAFE, home=None) -> bool:
+        return setup.add(home or self.home, self.env, allowed, tools.SAFE)
+
+    def remove(self, home=None) -> bool:
+        return setup.remove(home or self.home, self.env, tools.SAFE)
+
+
+FOREIGN = {"matcher": "Bash", "hooks": [{"type": "command", "command": "theirs"}]}
+FILES = {
+    "none": None,
+    "empty object": "{}",
+    "empty": "",
+    "foreign groups": json.dumps({"hooks": {"Stop": [FOREIGN], "PreToolUse": [FOREIGN]}}, indent=1),
+    "odd form": '\n{ "hooks" : {"PostToolUse":[ ] , "Stop" :[\n\t{"hooks": []} ] },\r\n "x": 1.0}',
+}
+
+
+class Setup(Place):
+    def test_removal_leaves_every_file_as_it_was(self):
+        for name, text in FILES.items():
+            with self.subTest(name=name):
+                self.hooks.unlink(missing_ok=True)
+                if text is not None:
+                    self.hooks.write_bytes(text.encode())
+                self.assertTrue(self.add())
+                self.assertTrue(setup.installed(self.home, self.env))
+                self.assertFalse(self.add())
+                self.assertTrue(self.remove())
+                self.assertEqual(self.hooks.read_bytes() if text is not None else
+                                 self.hooks.exists(), text.encode() if text is not None else False)
+                self.assertFalse(self.rules.parent.exists())
+                self.assertFalse(self.remove())
+
+    def test_groups_that_came_later_stay(self):
+        self.add()
+        told = json.loads(self.hooks.read_text())
+        told["hooks"]["Stop"].insert(0, FOREIGN)
+        told["hooks"]["Stop"].append(FOREIGN)
+        self.hooks.write_text(json.dumps(told))
+        self.remove()
+        self.assertEqual(json.loads(self.hooks.read_text()),
+                         {"hooks": {"Stop": [FOREIGN, FOREIGN]}})
+
+    def test_an_older_version_of_ours_is_replaced(self):
+        self.add()
+        self.hooks.write_text(self.hooks.read_text().replace('"timeout": 10', '"timeout": 9'))
+        self.assertFalse(setup.installed(self.home, self.env))
+        self.assertTrue(setup.prepare(self.home, self.env, tools.SAFE, tools.SAFE))
+        self.assertTrue(setup.installed(self.home, self.env))
+        self.assertNotIn(": 9", self.hooks.read_text())
+
+    def test_what_cannot_be_edited_is_left_alone(self):
+        for text in ("{ // a comment\n}", "[", "[]", '{"hooks": []}', '{"hooks": {"Stop": 3}}'):
+            with self.subTest(text=text):
+                self.hooks.write_text(text)
+                self.assertRaises(HcomError, self.add)
+                self.assertEqual(self.hooks.read_text(), text)
+                self.assertFalse(self.rules.exists())
+
+    def test_a_symlink_is_followed(self):
+        real = self.root / "dotfiles.json"
+        real.write_text("{}")
+        self.hooks.symlink_to(real)
+        self.add()
+        self.assertTrue(self.hooks.is_symlink())
+        self.assertIn("hcom_on", real.read_text())
+        self.remove()
+        self.assertEqual((real.read_text(), self.hooks.is_symlink()), ("{}", True))
+
+    def test_another_codex_home_and_another_hcom_dir(self):
+        self.env["CODEX_HOME"] = str(self.root / "elsewhere")
+        self.assertEqual(setup.path(self.home, self.env), str(self.root / "elsewhere/hooks.json"))
+        project = Home(str(self.root / "proj/.hcom"), str(self.root / "proj"))
+        os.makedirs(project.path("run"))
+        self.assertTrue(self.add(home=project))
+        self.assertTrue((self.root / "proj/.codex/hooks.json").exists())
+        self.assertTrue(self.remove(home=project))
+        self.assertFalse((self.root / "proj/.codex").exists())  # an empty one makes Codex ask
+
+    def test_a_launch_leaves_only_the_rules_behind(self):
+        self.assertTrue(setup.prepare(self.home, self.env, tools.SAFE, tools.SAFE))
+        self.assertEqual([p.name for p in (self.root / ".codex").iterdir()], ["rules"])
+        self.assertEqual(stat.S_IMODE(self.rules.stat().st_mode), 0o600)
+        self.assertTrue(setup.prepare(self.home, self.env, (), tools.SAFE))
+        self.assertFalse(self.rules.parent.exists())
+        project = Home(str(self.root / "proj/.hcom"), str(self.root / "proj"))
+        self.assertFalse(setup.prepare(project, self.env, tools.SAFE, tools.SAFE))
+        self.assertFalse((self.root / "proj/.codex").exists())
+
+    def test_without_auto_approval_there_are_no_rules(self):
+        self.add()
+        self.assertTrue(self.rules.exists())
+        self.assertTrue(self.add(allowed=()))
+        self.assertFalse(self.rules.exists())
+        self.assertTrue(setup.installed(self.home, self.env))
+
+    def test_trust_is_what_config_toml_says_of_these_very_hooks(self):
+        self.hooks.write_text(json.dumps({"hooks": {"Stop": [FOREIGN]}}))
+        self.add()
+        self.assertIn("Trust all", setup.advice(self.home, self.env))
+        states = setup.states(self.home, self.env)
+        self.assertIn(f"{self.hooks}:stop:1:0", states)
+        tables = [f'[hooks.state."{k}"] # x\ntrusted_hash = "{v}"\n' for k, v in states.items()]
+        table = {
+            "".join(tables): True,
+            'x = 1\n[a]\nb = "[hooks.state]"\n' + "\n".join(tables) + "[z]\n": True,
+            "".join(tables).replace('"]', "']").replace('."', ".'"): True,
+            "".join(tables[1:]): False,
+            "".join(tables) + "enabled = false\n": False,
+            "".join(tables).replace("sha256:", "sha256:0"): False,
+            "".join(tables).replace("[", "#["): False,
+            "": False,
+        }
+        for text, trusted in table.items():
+            with self.subTest(text=text[:200]):
+                self.config.write_text(text)
+                self.assertEqual(setup.trusted(self.home, self.env), trusted)
+                self.assertEqual(setup.advice(self.home, self.env) == "", trusted)
+
+
+def verdicts(rules: str, commands) -> "dict[str, str]":
+    """What the real `codex execpolicy check` decides on each command: "" for no rule."""
+    import shlex
+    import subprocess
+
+    program = str(clients.available("codex"))
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "hcom.rules"
+        path.write_text(rules)
+        env = {"PATH": os.environ["PATH"], "HOME": folder, "CODEX_HOME": folder}
+        found = {}
+        for command in commands:
+            done = subprocess.run([program, "execpolicy", "check", "--rules", str(path), "--",
+                                   *shlex.split(command)], env=env, capture_output=True, text=True,
+                                  stdin=subprocess.DEVNULL, timeout=30)
+            if done.returncode:
+                raise AssertionError(done.stderr)
+            found[command] = json.loads(done.stdout).get("decision", "")
+        return found
+
+
+@requires("codex")
+class Rules(unittest.TestCase):
+    def test_safe_commands_are_let_out(self):
+        told = verdicts(setup.rules(tools.SAFE), [w + " x" for w, more in tools.SAFE if more])
+        self.assertEqual(set(told.values()), {"allow"})
+
+    def test_nothing_else_is(self):
+        commands = ("hcom", "hcom run x", "hcom 1 codex", "hcom claude", "hcom codex",
+                    "hcom config terminal 'x {script}'", "hcom config tag x", "hcom config",
+                    "hcom stop", "hcom stop all", "hcom kill", "hcom kill x", "hcom reset",
+                    "hcom reset all", "hcom relay hf", "hcom relay on", "hcom relay serve",
+                    "hcom relay", "hcom hooks remove", "hcom term inject x y", "hcom resume x",
+                    "hcom fork x", "hcom --name x run y", "hcom -- run", "sh -c 'hcom send'",
+                    "env hcom send x", "./hcom send x", "/tmp/hcom send x")
+        told = verdicts(setup.rules(tools.SAFE), commands)
+        self.assertEqual({c: d for c, d in told.items() if d}, {})
+
+
+class Launch(Place):
+    def plan(self, *args: str):
+        return launch.plan(list(args), self.home, self.env)
+
+    def test_ours_comes_first_and_theirs_as_it_is(self):
+        table = {
+            (): ("", False),
+            ("do it",): ("", False),
+            ("-m", "x", "resume", "ID", "go on"): ("ID", False),
+            ("resume", "--last"): ("", False),
+            ("resume", "--last", "prompt"): ("", False),
+            ("resume",): ("", False),
+            ("fork", "ID"): ("ID", True),
+            ("exec", "resume", "ID", "x"): ("ID", False),
+            ("exec", "--json", "fork", "ID", "x"): ("ID", True),
+            ("exec", "resume"): ("", False),
+            ("exec", "do it"): ("", False),
+            ("e", "a 'b' \n", "--", "-x"): ("", False),
+            ("-i", "a.png", "b.png", "--", "look"): ("", False),
+            ("--sandbox=read-only", "resuming"): ("", False),
+        }
+        for args, (resumes, forks) in table.items():
+            with self.subTest(args=args):
+                plan = self.plan(*args)
+                self.assertEqual(tuple(plan.args[len(plan.args) - len(args):]), args)
+                self.assertEqual((plan.resumes, plan.forks), (resumes, forks))
+                self.assertEqual(plan.args[0], "--no-daemon")
+                self.assertTrue(any(a.startswith("hooks.state=") for a in plan.args))
+
+    def test_other_subcommands_get_nothing_of_ours(self):
+        for args in (("login",), ("mcp", "list"), ("--help",), ("resume", "-h"), ("queue", "x"),
+                     ("--remote", "ws://x", "hi")):
+            self.assertEqual(self.plan(*args).args, list(args))
+
+    def test_installed_hooks_are_trusted_and_not_given_twice(self):
+        self.add()
+        args = self.plan().args
+        self.assertFalse(any(a.startswith("hooks.Stop") for a in args))
+        self.assertTrue(any(f"{self.hooks}:stop:0:0" in a for a in args))
+
+    def test_the_persons_writable_roots_are_kept(self):
+        table = {
+            "": [],
+            '[sandbox_workspace_write]\nwritable_roots = ["/a", \'/b#c\'] # x\n': ["/a", "/b#c"],
+            'sandbox_workspace_write.writable_roots=["/a"]\n[x]\n': ["/a"],
+            '[sandbox_workspace_write]\nx=1\nwritable_roots = [\n  "/a", # one\n\n "/b",]\n':
+                ["/a", "/b"],
+            "writable_roots = {": None,
+        }
+        for reader in dict.fromkeys((toml.tomllib, None)):
+            for text, roots in table.items():
+                with self.subTest(text=text, reader=reader), \
+                        mock.patch.object(toml, "tomllib", reader):
+                    self.config.write_text(text)
+                    said = [a for a in self.plan().args if "writable_roots" in a]
+                    wanted = [] if roots is None else [
+                        "sandbox_workspace_write.writable_roots="
+                        + json.dumps([*roots, self.home.root]).replace(", ", ",")]
+                    self.assertEqual(said, wanted)
+
+    def test_the_system_prompt_is_toml(self):
+        self.env["HCOM_CODEX_SYSTEM_PROMPT"] = 'say "hi"\n\\ \x7f 🎉'
+        said = next(a for a in self.plan().args if a.startswith("developer_instructions="))
+        if toml.tomllib:
+            self.assertEqual(toml.tomllib.loads(said)["developer_instructions"],
+                             self.env["HCOM_CODEX_SYSTEM_PROMPT"])
+
+    def test_every_setting_is_toml(self):
+        if not toml.tomllib:
+            self.skipTest("no reader for TOML in this Python")
+        args = self.plan().args
+        for flag, said in zip(args, args[1:]):
+            if flag == "-c":
+                toml.tomllib.loads(said)
+
+    def test_one_too_old_for_hooks_is_told_to_listen(self):
+        bin_ = self.root / "bin"
+        bin_.mkdir()
+        (bin_ / "codex").write_text("#!/bin/sh\necho old\n")
+        (bin_ / "codex").chmod(0o755)
+        self.env["PATH"] = f"{bin_}:/usr/bin:/bin"
+        args = self.plan("x").args
+        self.assertNotIn("--no-daemon", args)
+        self.assertFalse(any(a.startswith("hooks.") for a in args))
+        self.assertTrue(any("hcom listen" in a for a in args))
+
+    def test_the_environment_of_another_session_is_gone(self):
+        env = {"CODEX_THREAD_ID": "t", "CODEX_SESSION_ID": "t", "CODEX_CI": "1", "NO_COLOR": "1",
+               "PAGER": "cat", "CODEX_SANDBOX_NETWORK_DISABLED": "1", "HCOM_PROCESS_ID": "p",
+               "CODEX_HOME": "/c", "CODEX_API_KEY": "k", "PATH": "/bin"}
+        self.assertEqual(launch.scrubbed(env),
+                         {"CODEX_HOME": "/c", "CODEX_API_KEY": "k", "PATH": "/bin"})
+        self.assertEqual(launch.scrubbed({"NO_COLOR": "1"}), {"NO_COLOR": "1"})
+
+    def test_exec_prints(self):
+        self.assertTrue(launch.is_printing(["-m", "x", "exec", "hi"]))
+        self.assertFalse(launch.is_printing(["-m", "exec", "hi"]))
+
+
+def recorded(name: str) -> Screen:
+    told = json.loads((DATA / "pty" / f"codex-0.169.0.{name}.json").read_text())
+    shown = Screen(told["cols"], told["rows"])
+    with gzip.open(DATA / "pty" / f"codex-0.169.0.{name}.gz") as file:
+        shown.feed(file.read())
+    return shown
+
+
+def drawn(*lines: str, state: str = "idle", cursor: "tuple[int, int]" = (2, 2)) -> Screen:
+    """Lines on a screen; `_x_` is dim."""
+    shown = Screen(60, 10)
+    text = "\r\n".join(lines)
+    while "_" in text:
+        text = text.replace("_", "\x1b[2m", 1).replace("_", "\x1b[22m", 1)
+    shown.feed(f"\x1b]7501;state={state}:app=codex\x1b\\{text}".encode())
+    shown.feed(f"\x1b[{cursor[1] + 1};{cursor[0] + 1}H".encode())
+    return shown
+
+
+HEAD = ("talk: Press enter to confirm", "")
+FOOT = ("", "  model · /folder")
+
+
+class Screens(unittest.TestCase):
+    def test_recorded(self):
+        table = {"idle": Look("idle", "empty"), "busy": Look("busy", "empty"),
+                 "typed": Look("idle", "text", "half a thought"),
+                 "approval": Look("blocked", "unknown"), "trust": Look("blocked", "unknown")}
+        for name, look in table.items():
+            with self.subTest(name=name):
+                self.assertEqual(screen.look(recorded(name)), look)
+
+    def test_drawn(self):
+        empty = (*HEAD, "› _Ask Codex_", *FOOT)
+        table = [
+            ("idle", drawn(*empty), Look("idle", "empty")),
+            ("done", drawn(*empty, state="done"), Look("idle", "empty")),
+            ("working", drawn(*empty, state="working"), Look("busy", "empty")),
+            ("blocked", drawn(*empty, state="blocked:kind=x"), Look("blocked", "unknown")),
+            ("no word", drawn(*empty, state=""), Look("unknown", "empty")),
+            ("busy line", drawn("• Working (3s • esc to interrupt)", *empty[1:]),
+             Look("busy", "empty")),
+            ("bare", drawn(*HEAD, "›", *FOOT), Look("idle", "empty")),
+            ("draft", drawn(*HEAD, "› a b", "  c", *FOOT, cursor=(3, 3)),
+             Look("idle", "text", "a b\nc")),
+            ("a list as draft", drawn(*HEAD, "› 1. a", *FOOT, cursor=(6, 2)),
+             Look("idle", "text", "1. a")),
+            ("placeholder left", drawn("", "", "› _Ask Codex_", *FOOT, cursor=(5, 2)),
+             Look("idle", "unknown")),
+            ("half dim", drawn(*HEAD, "› a _b_", *FOOT), Look("idle", "text", "a b")),
+            ("cursor elsewhere", drawn("", "", "› _Ask_", *FOOT, cursor=(0, 6)),
+             Look("idle", "unknown")),
+        ]
+        for name, shown, look in table:
+            with self.subTest(name=name):
+                self.assertEqual(screen.look(shown), look)
+
+    def test_a_dialog_hides_the_cursor(self):
+        shown = drawn("Hooks need review", "", "› 1. Review hooks", "  2. Trust all")
+        shown.feed(b"\x1b[?25l")
+        self.assertEqual(screen.look(shown), Look("blocked", "unknown"))
+
+    def test_what_was_lost_is_unknown(self):
+        shown = drawn(*HEAD, "› _Ask Codex_", *FOOT)
+        shown.lose()
+        self.assertEqual(screen.look(shown), Look("unknown", "unknown"))
+
+
+class Rollouts(unittest.TestCase):
+    MODEL = {"type": "response_item", "payload": {"type": "message", "role": "assistant",
+                                                  "content": [{"text": "ok"}]}}
+    CALL = {"type": "response_item", "payload": {"type": "function_call", "name": "exec_command"}}
+    ENDED = {"type": "token_usage_record", "payload": {}}
+
+    @staticmethod
+    def told(role: str, text: str) -> dict:
+        return {"type": "response_item", "payload": {
+            "type": "message", "role": role, "content": [{"type": "input_text", "text": text}]}}
+
+    def test_only_a_later_response_proves_that_it_was_seen(self):
+        context = self.told("developer", "[hcom message #5 from ci]\nx\n[/hcom #5]")
+        reason = self.told("user", '<hook_prompt hook_run_id="x">[hcom message #6 from ci]\ny')
+        typed = self.told("user", "[hcom message #7 from me]")
+        table = [
+            ([context], []),
+            ([context, self.MODEL], [5]),
+            ([context, self.CALL], [5]),
+            ([self.CALL, context, self.CALL], []),  # the same response called two tools
+            ([self.CALL, context, self.CALL, self.ENDED, self.MODEL], [5]),
+            ([self.CALL, self.ENDED, context, self.MODEL, reason], [5]),
+            ([self.MODEL, self.ENDED, reason, self.MODEL], [6]),
+            ([typed, self.MODEL], []),
+        ]
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / "rollout.jsonl"
+            for lines, seen in table:
+                with self.subTest(lines=lines):
+                    path.write_text("\n".join(map(json.dumps, lines)) + "\nbroken{\n")
+                    self.assertEqual(transcript.seen(str(path), [5, 6, 7]), seen)
+            self.assertEqual(transcript.seen(str(path) + "x", [5]), [])
+
+
+if __name__ == "__main__":
+    unittest.main()

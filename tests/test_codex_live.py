@@ -1,0 +1,384 @@
+"""Real Codex sessions in hcom, against a model server on loopback."""
+import json
+import re
+import time
+import unittest
+
+from tests.rig.clients import requires
+from tests.rig.settings import Permissions
+from tests.rig.world import World
+
+MESSAGE = re.compile(r"\[hcom message #(\d+) from")
+BOOTSTRAP = "a message bus between AI coding agents"
+
+
+class Room:
+    """A world with Codex sessions in it, and hcom as a person at another terminal uses it."""
+
+    def __init__(self, permissions: Permissions = Permissions.FREE):
+        self.world = World({"codex": "codex"}, permissions)
+        self.hcom_dir = self.world.hcom_dir
+
+    def agent(self, pane: str, *args: str, **more):
+        """`hcom codex` in a pane and a folder of its own."""
+        more.setdefault("cwd", self.world.project(f"p-{pane}"))
+        return self.world.codex(pane, ["hcom", "codex", *args], **more)
+
+    def hcom(self, *args: str, stdin: str = "", **more) -> str:
+        done = self.world.run(["hcom", *args], stdin=stdin, **more)
+        if done.returncode:
+            raise AssertionError(f"hcom {args}: {done.returncode} {done.stdout}{done.stderr}")
+        return done.stdout
+
+    def send(self, text: str, *flags: str) -> int:
+        """A message from outside; its id."""
+        return int(re.search(r"sent #(\d+)", self.hcom("send", "--from", "ci", *flags, "--stdin",
+                                                       stdin=text))[1])
+
+    def agents(self) -> "list[dict]":
+        return [json.loads(line) for line in self.hcom("list", "--json").splitlines()]
+
+    def agent_of(self, session: str) -> dict:
+        return next((a for a in self.agents() if a["session_id"] == session), {})
+
+    def until(self, wanted, timeout: float = 30):
+        """What `wanted()` says, once it says something."""
+        end = time.monotonic() + timeout
+        while not (found := wanted()):
+            if time.monotonic() > end:
+                raise AssertionError(f"never: {wanted}\n{self.hcom('list', '-v')}"
+                                     f"{self.hcom('events', '--last', '30')}")
+            time.sleep(0.1)
+        return found
+
+    def until_status(self, session: str, status: str) -> dict:
+        return self.until(lambda: (a := self.agent_of(session)).get("status") == status and a)
+
+    def told(self, session: str) -> "list[int]":
+        """The ids of the messages that the model of a session has been shown, each as often."""
+        requests = self.world.model.requests(session=session)
+        shown = requests[-1].text if requests else ""
+        return [int(i) for i in MESSAGE.findall(shown) if i != "42"]
+
+    def until_told(self, session: str, messages: "list[int]", timeout: float = 40) -> None:
+        """Each of the messages has reached the model, once."""
+        self.until(lambda: set(messages) <= set(self.told(session)), timeout)
+        shown = [i for i in self.told(session) if i in messages]
+        if shown != sorted(messages):
+            raise AssertionError(f"sent {messages}, shown {shown}")
+
+
+class Live(unittest.TestCase):
+    """A mixin would be collected too: this has no tests of its own."""
+
+    def room(self, permissions: Permissions = Permissions.FREE) -> Room:
+        room = Room(permissions)
+        room.world.__enter__()
+        self.addCleanup(room.world.__exit__, None, None, None)
+        return room
+
+
+@requires("codex")
+class Launched(Live):
+    def test_it_is_told_of_hcom_and_no_dialog_asks_about_hooks(self):
+        room = self.room()
+        before = {p.relative_to(room.world.home): p.read_bytes()
+                  for p in (room.world.home / ".codex").rglob("*") if p.is_file()}
+        luna = room.agent("luna")
+        self.assertNotIn("review", luna.screen())
+        asked = luna.ask("RUN: hcom list self name\nSAY: all-ok")
+        self.assertEqual(asked.text.count(BOOTSTRAP), 1)
+        luna.until("all-ok")
+        name = room.agent_of(asked.session)["name"]
+        heard = room.world.model.until(lambda r: "Output:" in r.fresh, session=asked.session)
+        self.assertIn(name, heard.fresh)
+        room.until_status(asked.session, "listening")
+        self.assertFalse((room.world.home / ".codex/hooks.json").exists())
+        for path, data in before.items():
+            if path.name == "config.toml":
+                self.assertNotIn("hcom", (room.world.home / path).read_text())
+
+    def test_mid_turn_by_the_result_of_a_tool(self):
+        room = self.room()
+        luna = room.agent("luna")
+        asked = luna.ask("RUN: sleep 3\nRUN: true\nSAY: all-ok")
+        room.until_status(asked.session, "active")
+        sent = room.send("while you work")
+        luna.until("all-ok")
+        got = room.world.model.until(f"message #{sent} from ci", session=asked.session)
+        self.assertIn("Process exited", got.fresh)
+        room.until_status(asked.session, "listening")
+        self.assertEqual(room.told(asked.session), [sent])
+
+    def test_the_end_of_a_turn_goes_on_with_what_came_meanwhile(self):
+        room = self.room()
+        luna = room.agent("luna")
+        room.world.model.rule(r"message #(\d+) from ci", r"SAY: answered-\1")
+        asked = luna.ask("STALL: 4\nSAY: all-ok")
+        room.until_status(asked.session, "active")
+        sent = room.send("before you stop")
+        luna.until(f"answered-{sent}$")
+        got = room.world.model.until(f"message #{sent} from ci", session=asked.session)
+        self.assertIn("<hook_prompt", got.fresh)
+        room.until_status(asked.session, "listening")
+        self.assertEqual(room.told(asked.session), [sent])
+
+    def test_what_a_turn_end_would_spoil_waits_for_the_next_prompt(self):
+        room = self.room()
+        luna = room.agent("luna")
+        code = "if (a < b && c > d) {} " + "'\"`$HOME`\"' @file /clear ? ! 🎉\n" * 400 + "the end"
+        asked = luna.ask("STALL: 4\nSAY: all-ok")
+        room.until_status(asked.session, "active")
+        sent = room.send(code, f"@{room.agent_of(asked.session)['name']}")
+        room.until_told(asked.session, [sent])
+        got = room.world.model.until(f"message #{sent} from ci", session=asked.session)
+        self.assertNotIn("<hook_prompt", got.fresh)
+        self.assertIn(code, got.text)
+
+    def test_an_idle_one_is_woken_and_long_texts_come_whole(self):
+        room = self.room()
+        luna = room.agent("luna")
+        asked = luna.ask("SAY: all-ok")
+        luna.until("all-ok")
+        room.until_status(asked.session, "listening")
+        text = "0123456789 <tag> & 'quotes'\n" * 3500 + "the very end"
+        sent = room.send(text)
+        room.until_told(asked.session, [sent])
+        self.assertIn(text, room.world.model.requests(session=asked.session)[-1].text)
+        room.until_status(asked.session, "listening")
+
+    def test_parallel_tools_and_many_rounds_get_each_message_once(self):
+        room = self.room()
+        luna = room.agent("luna")
+        round_ = "RUN: echo one\nAND RUN: echo two\nAND RUN: echo three\n"
+        luna.submit(round_ * 25 + "SAY: all-over")
+        session = room.until(lambda: room.world.model.requests())[0].session
+        sent = []
+        while "all-over" not in luna.screen() and len(sent) < 60:
+            sent.append(room.send(f"message {len(sent)}"))
+        room.until_told(session, sent)
+
+    def test_a_turn_end_can_be_continued_any_number_of_times(self):
+        room = self.room()
+        luna = room.agent("luna")
+        room.world.model.rule(r"message #(\d+) from \w+", r"RUN: hcom send --from ci next-\1")
+        room.world.model.rule(r"never", "SAY: x")
+        asked = luna.ask("STALL: 2\nSAY: all-ok")
+        room.until_status(asked.session, "active")
+        # Each message makes its own successor, which comes with that command's result or later.
+        room.send("first")
+        room.until(lambda: len(room.told(asked.session)) >= 20, 60)
+        told = room.told(asked.session)
+        self.assertEqual(told, sorted(set(told)))
+
+    def test_esc_ends_the_turn_and_loses_nothing(self):
+        room = self.room()
+        luna = room.agent("luna")
+        asked = luna.ask("RUN: sleep 1\nSTALL: 20\nSAY: never-said")
+        sent = room.send("with the tool's result")
+        room.world.model.until(f"message #{sent} from ci", session=asked.session)
+        luna.keys("Escape")
+        luna.until("interrupted")
+        room.until_status(asked.session, "listening")
+        luna.ask("SAY: after-esc")
+        luna.until("after-esc$")
+        later = room.send("later")
+        room.until_told(asked.session, [sent, later])
+
+    def test_new_and_clear_are_the_same_agent(self):
+        room = self.room()
+        luna = room.agent("luna")
+        asked = luna.ask("SAY: all-ok")
+        luna.until("all-ok")
+        name = room.until_status(asked.session, "listening")["name"]
+        for command in ("/new", "/clear"):
+            with self.subTest(command=command):
+                luna.submit(command)
+                luna.until(lambda screen: "all-ok" not in screen)
+                luna.settle()
+                asked = luna.ask("SAY: all-ok")
+                luna.until("all-ok")
+                self.assertEqual(room.until_status(asked.session, "listening")["name"], name)
+                self.assertIn(BOOTSTRAP, asked.text)
+                sent = room.send("do you read me")
+                room.until_told(asked.session, [sent])
+                room.until_status(asked.session, "listening")
+        self.assertEqual(len(room.agents()), 1)
+
+    def test_resume_keeps_the_name_and_its_mail_and_a_fork_is_another(self):
+        room = self.room()
+        luna = room.agent("luna")
+        asked = luna.ask("SAY: all-ok")
+        luna.until("all-ok")
+        name = room.until_status(asked.session, "listening")["name"]
+        luna.keys("C-c")
+        luna.until_ended()
+        room.until_status(asked.session, "inactive")
+        sent = room.send(f"@{name} while you were away")
+        home = room.world.project("p-luna")
+        again = room.agent("again", "resume", asked.session, cwd=home)
+        room.until_told(asked.session, [sent])
+        self.assertEqual(room.until_status(asked.session, "listening")["name"], name)
+        again.keys("C-c")
+        again.until_ended()
+        fork = room.agent("fork", "fork", asked.session, cwd=home)
+        forked = fork.ask("SAY: forked")
+        fork.until("forked$")
+        self.assertNotEqual(forked.session, asked.session)
+        other = room.until_status(forked.session, "listening")["name"]
+        self.assertNotEqual(other, name)
+        self.assertEqual(room.agent_of(asked.session)["name"], name)
+
+    def test_an_approval_dialog_shows_as_blocked_and_nothing_is_typed(self):
+        room = self.room(Permissions.STOCK)
+        luna = room.agent("luna")
+        asked = luna.ask("RUN: rm -rf ../other\nSAY: all-ok")
+        luna.until("Would you like to run")
+        shown = room.until_status(asked.session, "blocked")
+        self.assertIn("rm -rf ../other", shown["status_detail"])
+        screen = luna.settle()
+        sent = [room.send(f"y {i}") for i in range(3)]
+        time.sleep(3)  # a wake would have come by now
+        self.assertEqual(luna.settle(), screen)
+        luna.keys("Escape")
+        room.until_told(asked.session, sent)
+        room.until_status(asked.session, "listening")
+
+    def test_a_subagent_joins_under_a_name_of_its_own(self):
+        room = self.room()
+        luna = room.agent("luna")
+        # The rule speaks for the subagent alone: only it is told so.
+        room.world.model.rule(r"first run: (hcom start --name [\w-]+)", r"RUN: \1")
+        room.world.model.rule(r"You are (')(\w+_1)'", "RUN: hcom send -- I am here; sleep 4")
+        asked = luna.ask("AGENT: RUN: true\nSTALL: 12\nSAY: all-ok")
+        name = room.until(lambda: room.agent_of(asked.session)).get("name")
+        room.until(lambda: f"{name}_1" in [a["name"] for a in room.agents()])
+        sent = room.send("for you alone", f"@{name}_1")
+        room.until(lambda: any(f"message #{sent} from" in r.text for r in
+                               room.world.model.requests(session=asked.session) if r.agent))
+        luna.until("all-ok")
+        self.assertNotIn(sent, [int(i) for r in room.world.model.requests(
+            session=asked.session, agent="") for i in MESSAGE.findall(r.text)])
+
+    def test_a_subagent_never_reads_or_speaks_for_its_parent(self):
+        room = self.room()
+        luna = room.agent("luna")
+        asked = luna.ask("AGENT: RUN: sleep 2; hcom send -- I am the parent > out.txt 2>&1\n"
+                         "RUN: sleep 1\nSTALL: 8\nSAY: all-ok")
+        child = room.world.model.until(lambda r: r.agent, session=asked.session)
+        sent = room.send("for the parent")
+        room.until(lambda: sent in room.told(asked.session) or
+                   any(sent in map(int, MESSAGE.findall(r.text))
+                       for r in room.world.model.requests(session=asked.session)))
+        luna.until("all-ok")
+        out = room.world.projects[-1] / "out.txt"
+        room.until(lambda: out.exists() and out.read_text())
+        self.assertIn("who are you", out.read_text())
+        for request in room.world.model.requests(session=asked.session, agent=child.agent):
+            self.assertNotIn(f"message #{sent}", request.text)
+
+
+@requires("codex")
+class Sandboxed(Live):
+    COMMANDS = ("hcom send -- hello there", "hcom list", "hcom events --last 2", "hcom status",
+                "hcom send --stdin <<E\n  from $HOME\n  E", "hcom --help")
+
+    def outputs(self, room: Room, luna, commands) -> "dict[str, str]":
+        """What each command printed, run by the agent; no dialog may come up."""
+        said = {}
+        for number, command in enumerate(commands):
+            asked = luna.ask(f"RUN: {command}\nSAY: done-{number}")
+            luna.until(f"done-{number}$")
+            heard = room.world.model.until(
+                lambda r: "Output:" in r.fresh and r.t > asked.t, session=asked.session)
+            said[command] = heard.fresh
+        return said
+
+    def test_commands_work_in_the_default_sandbox_without_a_prompt(self):
+        room = self.room(Permissions.STOCK)
+        luna = room.agent("luna")
+        for command, said in self.outputs(room, luna, [
+                *self.COMMANDS, "hcom listen 1", "cd /tmp && hcom listen 1"]).items():
+            with self.subTest(command=command):
+                self.assertRegex(said, "exited with code [01]\n")
+                self.assertNotIn("cannot", said)
+                self.assertEqual("exited with code 1" in said, "listen" in command)
+
+    def test_and_without_rules_by_the_writable_root(self):
+        room = self.room(Permissions.STOCK)
+        luna = room.agent("luna", env={"HCOM_AUTO_APPROVE": "0"})
+        self.assertFalse((room.world.home / ".codex/rules/hcom.rules").exists())
+        for command, said in self.outputs(room, luna, self.COMMANDS).items():
+            with self.subTest(command=command):
+                self.assertIn("exited with code 0", said)
+
+    def test_and_in_the_read_only_one(self):
+        room = self.room(Permissions.STOCK)
+        luna = room.agent("luna", "-s", "read-only")
+        plain = [c for c in self.COMMANDS if "<<" not in c]
+        for command, said in self.outputs(room, luna, plain).items():
+            with self.subTest(command=command):
+                self.assertIn("exited with code 0", said)
+
+    def test_what_is_not_safe_stays_inside(self):
+        room = self.room(Permissions.STOCK)
+        outside = room.world.home / "outside"
+        room.world.shim("probe", f"#!/bin/sh\necho out > {outside}\n")
+        luna = room.agent("luna")
+        launcher = room.hcom_dir / ".agents/hook"
+        before = launcher.read_bytes()
+        self.outputs(room, luna, [
+            "hcom config terminal 'probe {script}'; probe; true",
+            "hcom run probe; hcom 1 codex; hcom reset; hcom kill all; probe; true",
+            # A hook runs outside, so what it runs must be out of reach.
+            "for f in $HCOM_DIR/hook $HCOM_DIR/.agents/hook; do echo probe >> $f; done; true",
+            "mv $HCOM_DIR/.agents $HCOM_DIR/x; mkdir $HCOM_DIR/.agents; true"])
+        self.assertFalse(outside.exists())
+        self.assertEqual(launcher.read_bytes(), before)
+
+
+@requires("codex")
+class Vanilla(Live):
+    def test_a_session_that_hcom_did_not_launch(self):
+        room = self.room()
+        config = room.world.home / ".codex/config.toml"
+        said = room.hcom("hooks", "add", "codex")
+        self.assertIn("Trust all and continue", said)
+        self.assertIn("review", room.hcom("hooks", "status", "codex"))
+        luna = room.world.pane("luna", ["codex", "--no-daemon"])
+        luna.until("Hooks need review")
+        luna.keys("2", "Enter")
+        luna.until("Ask Codex to do anything")
+        luna.settle()
+        self.assertNotIn("review", room.hcom("hooks", "status", "codex"))
+        asked = luna.ask("RUN: hcom start\nSAY: all-ok")
+        luna.until("all-ok")
+        room.until_status(asked.session, "listening")
+        luna.text("half a thought")
+        luna.until("half a thought")
+        sent = room.send("wake up")
+        room.until_told(asked.session, [sent])
+        self.assertIn("half a thought", luna.screen())
+        luna.keys("C-c")
+        luna.keys("C-c")
+        luna.until_ended()
+        room.until_status(asked.session, "inactive")
+        trusted = config.read_bytes()
+        room.hcom("hooks", "remove", "codex")
+        self.assertFalse((room.world.home / ".codex/hooks.json").exists())
+        self.assertFalse((room.world.home / ".codex/rules").exists())
+        self.assertEqual(config.read_bytes(), trusted)
+
+    def test_a_launch_uses_installed_hooks_once_and_asks_nothing(self):
+        room = self.room()
+        room.hcom("hooks", "add", "codex")
+        luna = room.agent("luna")
+        self.assertNotIn("review", luna.screen())
+        asked = luna.ask("RUN: true\nSAY: all-ok")
+        luna.until("all-ok")
+        self.assertEqual(asked.text.count(BOOTSTRAP), 1)
+        room.until_status(asked.session, "listening")
+
+
+if __name__ == "__main__":
+    unittest.main()
