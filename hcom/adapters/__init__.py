@@ -2,7 +2,7 @@
 
 from importlib import import_module
 
-TOOLS = ("claude", "codex")
+TOOLS = ("claude", "gemini", "codex")
 ADHOC = "adhoc"  # an agent in any other tool: it runs hcom commands and has no hooks
 
 

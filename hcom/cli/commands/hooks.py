@@ -1,7 +1,9 @@
 """hcom hooks: our entries in the settings of the AI clients."""
 
+import shutil
+
 from ... import adapters
-from ...errors import UsageError
+from ...errors import HcomError, UsageError
 from .. import tools
 from ..model import Command, Option
 
@@ -14,9 +16,17 @@ def run(call) -> int:
     if named[0] not in (*adapters.TOOLS, "all"):
         raise UsageError(f"no tool {named[0]!r}", "use " + ", ".join((*adapters.TOOLS, "all")))
     chosen = adapters.TOOLS if named == ["all"] else named
+    code = 0
     for tool in chosen:
-        {"status": _status, "add": _add, "remove": _remove}[action](call, tool)
-    return 0
+        try:
+            {"status": _status, "add": _add, "remove": _remove}[action](call, tool)
+        except HcomError as error:
+            if len(chosen) == 1:
+                raise
+            call.tell(f"hcom: {tool}: {error.message}")
+            if shutil.which(adapters.load(tool, "setup").PROGRAM, path=call.env.get("PATH", "")):
+                code = 1  # a client that is not there needs no hooks
+    return code
 
 
 def _status(call, tool: str) -> None:

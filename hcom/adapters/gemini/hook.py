@@ -1,0 +1,180 @@
+"""Gemini CLI's hook payloads in, its hook output out. Keeps no state and reads no database.
+
+Much that a hook says can still be lost: a failed or cancelled tool's context, a prompt's when the
+answer is interrupted, a turn end's after Esc. `reaches` says what is known beforehand, and
+HOOKS_PROVE that afterwards only the transcript tells what the model was given.
+"""
+
+import hashlib
+import json
+import os
+import re
+
+from ...bus.render import one_line
+from ..base import (BLOCKED, END, NOTHING, PROMPT, START, TOOL, TURN_END, TURN_FAILED, Reply,
+                    Signal)
+from . import transcript
+
+KINDS = {
+    "SessionStart": START,
+    "BeforeAgent": PROMPT,
+    "AfterTool": TOOL,
+    "Notification": BLOCKED,  # comes up with a dialog, and only then
+    "AfterAgent": TURN_END,
+    "SessionEnd": END,
+}
+
+# 300,000 characters arrive whole. More would leave a model's window no room for its work.
+CONTEXT_CHARS = 300_000
+BUDGET = {PROMPT: CONTEXT_CHARS, TOOL: CONTEXT_CHARS, TURN_END: CONTEXT_CHARS}
+STOP_CAP = 100  # a 101st block for one prompt would be lost
+
+HOOKS_PROVE = False
+
+# The tools that run a subagent, by version. Its own tool calls look like the main agent's.
+SUBAGENTS = ("invoke_agent", "delegate_to_agent", "codebase_investigator")
+
+WAKE_SIGN = "hcom: new mail. The messages are in the hook context of this prompt."
+# What a turn end hands over comes back as the prompt of the turn that it continues.
+CONTINUED = "[hcom message #"
+SHOWN = "hcom: new messages"  # all that a person sees of a turn end's text
+
+CANCELLED = re.compile(r"(<untrusted_context>\n)?Command was cancelled by user")
+ESCAPED = re.compile("[<>]")
+ESCAPE_NOTE = "\n[hcom: this client shows angle brackets in the text above as &lt; and &gt;]"
+
+
+def stop_cap(_env) -> int:
+    """How many turn ends in a row may be continued."""
+    return STOP_CAP
+
+
+def needs_waiter(_env) -> bool:
+    """Whether a waiter could wake this session: never, a running hook holds the turn up."""
+    return False
+
+
+def config_dir(env) -> str:
+    """Where this Gemini CLI keeps its sessions and settings."""
+    return os.path.join(env.get("GEMINI_CLI_HOME") or env.get("HOME") or os.path.expanduser("~"),
+                        ".gemini")
+
+
+def surroundings(env) -> "dict | None":
+    """What a command run by Gemini CLI knows of its session: nothing, only its launch tells whose
+    it is. None when it is not run by it."""
+    return {} if env.get("GEMINI_CLI") == "1" else None
+
+
+def reaches(signal: Signal, agent) -> bool:
+    """Whether what the reply to this hook says comes to the model of `agent`."""
+    if signal.kind == TOOL:
+        # Inside a subagent it would come to that one's.
+        return not signal.source and not agent.client.get("inside")
+    if signal.kind == TURN_END:
+        return not transcript.cancelled(signal.transcript)
+    return True
+
+
+def introduced(signal: Signal, agent) -> bool:
+    """Whether the model of this session still has what hcom told it at the session's first prompt.
+
+    The text of SessionStart is lost when a session is resumed in the TUI, and comes too late for a
+    prompt on the command line.
+    """
+    return agent.client.get("told") == signal.session and not transcript.forgot(signal.transcript)
+
+
+def read(event: str, payload: dict, env, pid: int, at: float) -> Signal:
+    """The signal in one hook call; `pid` is the client's process. ValueError for no payload."""
+    if not isinstance(payload, dict) or not isinstance(payload.get("session_id"), str):
+        raise ValueError("not a payload of Gemini CLI")
+    kind = KINDS.get(event, NOTHING)
+    prompt = _text(payload, "prompt") if kind == PROMPT else ""
+    if prompt.startswith(CONTINUED):
+        kind = NOTHING
+    source = _text(payload, "source") or _text(payload, "reason")
+    tool, detail = _asked(payload) if kind == BLOCKED else _used(payload)
+    edited, command = (), ""
+    if kind == TOOL:
+        source = _failure(payload)
+        if source == "cancelled":
+            kind = TURN_FAILED  # Esc; no turn end follows
+        elif not source:
+            edited = (os.path.join(_text(payload, "cwd"), detail),) if tool in EDITS and detail \
+                else ()
+            command = detail if tool in SHELLS else ""
+    return Signal(
+        kind, payload["session_id"], env.get("HCOM_PROCESS_ID", ""), pid, _text(payload, "cwd"),
+        _text(payload, "transcript_path"), source, tool, detail, one_line(prompt), "", "",
+        prompt.strip() == WAKE_SIGN, at, _inside(event, kind, payload), edited, command)
+
+
+def _failure(payload: dict) -> str:
+    """Why a tool's result will not carry any context: error or cancelled; "" when it will."""
+    response = payload.get("tool_response")
+    if not isinstance(response, dict):
+        return ""
+    said = response.get("llmContent")
+    if isinstance(said, str) and CANCELLED.match(said):
+        return "cancelled"
+    return "error" if response.get("error") else ""
+
+
+def _inside(event: str, kind: str, payload: dict) -> dict:
+    """The change to which subagents are at work: {"inside": {call: since}}, each call by its input,
+    for nothing else tells calls apart. A new turn has none."""
+    if kind in (START, PROMPT, TURN_END, TURN_FAILED):
+        return {"inside": None}
+    if _text(payload, "tool_name") not in SUBAGENTS:
+        return {}
+    given = json.dumps(payload.get("tool_input"), sort_keys=True).encode()
+    key = hashlib.sha256(given).hexdigest()[:16]
+    return {"inside": {key: _text(payload, "timestamp") or "now" if event == "BeforeTool" else None}}
+
+
+def _text(payload: dict, key: str) -> str:
+    value = payload.get(key)
+    return value if isinstance(value, str) else ""
+
+
+EDITS = ("write_file", "replace")
+SHELLS = ("run_shell_command",)
+# What of a tool's input says what it was used on; a file, else a command, else a target.
+DETAILS = ("file_path", "command", "dir_path", "path", "pattern", "url", "query", "agent_name",
+           "prompt", "description")
+
+
+def _used(payload: dict) -> "tuple[str, str]":
+    """The tool's name and what it was used on."""
+    tool, given = _text(payload, "tool_name"), payload.get("tool_input")
+    if not isinstance(given, dict):
+        return tool, ""
+    return tool, next((given[key] for key in DETAILS if isinstance(given.get(key), str)), "")[:2000]
+
+
+# A dialog's kind and which of its details says what it is about.
+ASKED = {"exec": ("run_shell_command", "command"), "edit": ("replace", "filePath"),
+         "mcp": ("mcp", "toolName"), "ask_user": ("ask_user", "title"), "info": ("info", "title")}
+
+
+def _asked(payload: dict) -> "tuple[str, str]":
+    """What a dialog asks about, as (tool, what it is to be used on)."""
+    details = payload.get("details")
+    if not isinstance(details, dict):
+        return _text(payload, "notification_type"), one_line(_text(payload, "message"))
+    tool, key = ASKED.get(_text(details, "type"), (_text(details, "type"), "title"))
+    return tool, (_text(details, key) or _text(details, "title"))[:2000]
+
+
+def write(event: str, reply: Reply) -> str:
+    """What the hook prints so that the model gets `reply`; "" for nothing to say."""
+    if reply.drop:
+        return json.dumps({"decision": "block", "reason": "hcom: the mail is already delivered"})
+    if not reply.text or reply.kind == START:
+        return ""
+    if reply.kind == TURN_END:
+        return json.dumps({"decision": "block", "reason": reply.text, "systemMessage": SHOWN})
+    note = ESCAPE_NOTE if ESCAPED.search(reply.text) else ""
+    return json.dumps({"hookSpecificOutput": {
+        "hookEventName": event, "additionalContext": reply.text + note}})

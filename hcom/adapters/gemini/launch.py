@@ -1,0 +1,90 @@
+"""How a Gemini CLI of ours is started: its arguments, and an environment free of another's.
+
+It keeps its two processes (no GEMINI_CLI_NO_RELAUNCH): with one, a choice of trust, which restarts
+it, would end it, and it would lack the heap size that it gives itself. Signals go to the group.
+"""
+
+import hashlib
+import os
+import re
+
+from ...home import write_private
+from .. import TOOLS, load
+from ..base import Plan
+from ..flags import Table, groups
+
+# What one Gemini CLI tells its hooks and its shell. Not the person's settings: GEMINI_CLI_HOME,
+# GEMINI_CLI_TRUST_WORKSPACE, GEMINI_API_KEY and their like.
+_FOREIGN = re.compile(r"GEMINI_CLI\Z|GEMINI_SESSION_ID\Z|GEMINI_PROJECT_DIR\Z|GEMINI_CWD\Z"
+                      r"|GEMINI_PLANS_DIR\Z|HCOM_PROCESS_ID\Z")
+# Only in its shell, where it takes the person's git, pager and display away.
+_IN_SHELL = re.compile(r"GEMINI_CLI_NO_RELAUNCH\Z|GIT_CONFIG_|GIT_ASKPASS\Z|GIT_PAGER\Z|PAGER\Z"
+                       r"|GIT_TERMINAL_PROMPT\Z|GCM_INTERACTIVE\Z|GH_PROMPT_DISABLED\Z"
+                       r"|SSH_ASKPASS\Z|(DISPLAY|DBUS_SESSION_BUS_ADDRESS)=\Z")
+
+FLAGS = Table(
+    value=frozenset((
+        "-m", "--model", "-p", "--prompt", "-i", "--prompt-interactive", "-o", "--output-format",
+        "--approval-mode", "--policy", "--admin-policy", "--allowed-mcp-server-names",
+        "--allowed-tools", "-e", "--extensions", "--session-file", "--session-id",
+        "--delete-session", "--include-directories", "--fake-responses",
+        "--fake-responses-non-strict", "--record-responses")),
+    optional=frozenset(("-r", "--resume", "-w", "--worktree")),
+    variadic=frozenset(),
+    boolean=frozenset((
+        "-d", "--debug", "-s", "--sandbox", "-y", "--yolo", "-l", "--list-extensions",
+        "--skip-trust", "--acp", "--list-sessions", "--screen-reader", "--raw-output",
+        "--accept-raw-output-risk", "-v", "--version", "-h", "--help")),
+    alias={"-m": "--model", "-p": "--prompt", "-i": "--prompt-interactive",
+           "-o": "--output-format", "-e": "--extensions", "-r": "--resume", "-w": "--worktree",
+           "-d": "--debug", "-s": "--sandbox", "-y": "--yolo", "-l": "--list-extensions",
+           "-v": "--version", "-h": "--help"})
+SESSION = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\Z", re.IGNORECASE)
+
+
+def own(env) -> "set[str]":
+    """The names of the variables in `env` that a Gemini CLI put there."""
+    inside = env.get("GEMINI_CLI") == "1"
+    return {key for key, value in env.items() if _FOREIGN.match(key)
+            or inside and (_IN_SHELL.match(key) or _IN_SHELL.match(f"{key}={value}"))}
+
+
+def scrubbed(env) -> dict:
+    """`env` without what another agent's session put there, of whatever tool."""
+    rest = {key: value for key, value in env.items() if key not in own(env)}
+    for tool in TOOLS:
+        other = load(tool, "launch")
+        if other.__name__ != __name__:
+            rest = {key: value for key, value in rest.items() if key in other.scrubbed(env)}
+    return rest
+
+
+def is_printing(args) -> bool:
+    """Whether the client would run without its terminal interface (-p)."""
+    return any(flag == "--prompt" for flag, _ in groups(args, FLAGS))
+
+
+def resuming(session: str, fork: bool) -> "list[str]":
+    """The arguments that resume a session; it cannot be copied."""
+    return ["--resume", session]
+
+
+def plan(args, home, env) -> Plan:
+    """What starting with `args` means. HCOM_GEMINI_SYSTEM_PROMPT takes the place of the client's own
+    system prompt, which it wants as a file."""
+    resumed = dict(groups(args, FLAGS)).get("--resume") or [""]
+    session = resumed[-1].rpartition("=")[2]
+    prompt = env.get("HCOM_GEMINI_SYSTEM_PROMPT", "")
+    return Plan(list(args), session if SESSION.match(session) else "",
+                env={"GEMINI_SYSTEM_MD": _prompt_file(home, prompt)} if prompt.strip() else None)
+
+
+def _prompt_file(home, text: str) -> str:
+    """A private file with `text`; it stays, for a client that restarts reads it again."""
+    name = hashlib.sha256(text.encode()).hexdigest()[:16]
+    folder = home.path("run", "prompts")
+    os.makedirs(folder, mode=0o700, exist_ok=True)
+    path = os.path.join(folder, f"{name}.md")
+    if not os.path.exists(path):
+        write_private(path, text)
+    return path

@@ -1,0 +1,65 @@
+"""What Gemini CLI's screen says: whether it waits for a prompt, and what stands in its input box.
+
+Pure; for the wrapper, which types only where this says idle and empty. Unknown means no. The title
+says Ready under some dialogs too, so the box has to be there.
+"""
+
+import re
+
+from ..base import Look
+
+TITLES = {"◇  Ready (": "idle", "✦  ": "busy", "⏲  ": "busy"}
+ASKS = "✋  "  # also for a shell command that printed something and is silent
+# What an empty box shows, without its blanks; the second with general.vimMode, ready for text.
+PLACEHOLDERS = ("Typeyourmessageor@path/to/file", "Press'Esc'forNORMALmode.")
+TOP, BOTTOM, RULE = "▄", "▀", "─"
+PROMPTS = (" > ", " * ")  # the latter with --yolo; ` ! ` runs what is typed in a shell
+# What only a dialog or a panel shows, each in place of the box.
+DIALOG = re.compile(r"│\s*●\s+\d+\. |Esc to close\)|^ Navigate: ↑/↓", re.MULTILINE)
+
+
+def look(screen) -> Look:
+    """The client's state and its box, as a person would see them."""
+    if screen.unknown:
+        return Look("unknown", "unknown")
+    lines = screen.lines()
+    held = _box(screen, lines)
+    state = next((s for start, s in TITLES.items() if screen.title.startswith(start)), "")
+    if held is None:
+        blocked = screen.title.startswith(ASKS) or DIALOG.search("\n".join(lines))
+        return Look("blocked" if blocked else "busy" if state == "busy" else "unknown", "unknown")
+    if screen.title.startswith(ASKS):
+        state = "busy"
+    prompt, text = held
+    if prompt not in PROMPTS:
+        return Look("busy" if state == "busy" else "unknown", "unknown")
+    # The cursor is at column 0 below everything while the terminal has no focus.
+    at_start = screen.cursor[0] in (0, len(prompt))
+    if text.startswith("  ") and "".join(text.split()) in PLACEHOLDERS and at_start:
+        return Look(state or "unknown", "empty")
+    return Look(state or "unknown", "text", text) if text.strip() \
+        else Look(state or "unknown", "unknown")
+
+
+def _box(screen, lines: "list[str]") -> "tuple[str, str] | None":
+    """The input box, as (what stands before the text, the text); None when there is none.
+
+    It is the last one on the screen, a rule stands a line or two above it, and the cursor is in it,
+    or below it while the terminal has no focus. Prompts that were sent look like it but for that.
+    """
+    edges = [y for y, line in enumerate(lines) if _is_edge(line, BOTTOM, screen.cols)]
+    end = edges[-1] if edges else 0
+    top = end - 1
+    while top >= 0 and not _is_edge(lines[top], TOP, screen.cols):
+        top -= 1
+    if top < 0 or not any(_is_edge(line, RULE, screen.cols) for line in lines[max(0, top - 3):top]):
+        return None
+    column, row = screen.cursor
+    if not top < row < end and not (row > end and column == 0):
+        return None
+    inner = [line.ljust(3) for line in lines[top + 1:end]]
+    return inner[0][:3], "\n".join(line[3:] for line in inner)
+
+
+def _is_edge(line: str, of: str, cols: int) -> bool:
+    return len(line) >= cols - 1 and not line.strip(of)
