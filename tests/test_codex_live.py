@@ -1,5 +1,6 @@
 """Real Codex sessions in hcom, against a model server on loopback."""
 import json
+import os
 import re
 import time
 import unittest
@@ -185,19 +186,21 @@ class Launched(Live):
         later = room.send("later")
         room.until_told(asked.session, [sent, later])
 
-    def test_new_and_clear_are_the_same_agent(self):
+    def test_new_and_clear_and_a_fork_in_place_are_the_same_agent(self):
         room = self.room()
         luna = room.agent("luna")
         asked = luna.ask("SAY: all-ok")
         luna.until("all-ok")
         name = room.until_status(asked.session, "listening")["name"]
-        for command in ("/new", "/clear"):
+        gone = {"/new": "all-ok", "/clear": "all-ok", "/fork": "nothing that it shows"}
+        for command, left in gone.items():
             with self.subTest(command=command):
                 luna.submit(command)
-                luna.until(lambda screen: "all-ok" not in screen)
+                luna.until(lambda screen: left not in screen)
+                if command == "/fork":
+                    luna.until("Fork created")
                 luna.settle()
                 asked = luna.ask("SAY: all-ok")
-                luna.until("all-ok")
                 self.assertEqual(room.until_status(asked.session, "listening")["name"], name)
                 self.assertIn(BOOTSTRAP, asked.text)
                 sent = room.send("do you read me")
@@ -237,12 +240,64 @@ class Launched(Live):
         shown = room.until_status(asked.session, "blocked")
         self.assertIn("rm -rf ../other", shown["status_detail"])
         screen = luna.settle()
-        sent = [room.send(f"y {i}") for i in range(3)]
-        time.sleep(3)  # a wake would have come by now
+        sent = [room.send(f"y {i}") for i in range(10)]
+        time.sleep(5)  # a wake would have come by now
         self.assertEqual(luna.settle(), screen)
         luna.keys("Escape")
         room.until_told(asked.session, sent)
         room.until_status(asked.session, "listening")
+
+    def test_a_draft_is_never_sent_and_what_waited_comes_once_it_is_gone(self):
+        room = self.room()
+        luna = room.agent("luna")
+        asked = luna.ask("SAY: all-ok")
+        luna.until("all-ok")
+        room.until_status(asked.session, "listening")
+        luna.text("half a thought")
+        luna.until("half a thought")
+        sent = room.send("are you there")
+        time.sleep(4)  # a wake would have come by now
+        self.assertIn("› half a thought", luna.screen())
+        self.assertEqual(room.told(asked.session), [])
+        luna.keys("C-u")
+        room.until_told(asked.session, [sent])
+        for request in room.world.model.requests(kind=""):
+            self.assertNotIn("half a thought", json.dumps(request.body))
+
+    def test_the_files_of_a_patch_are_recorded_as_absolute_paths(self):
+        room = self.room()
+        with open(room.world.home / ".codex/config.toml", "a") as config:
+            config.write('[notice.model_migrations]\n"gpt-5.5" = "gpt-6-sol"\n')
+        luna = room.agent("luna", "-m", "gpt-5.5")  # one that has apply_patch as a tool
+        luna.ask("WRITE: a.txt one\nSAY: all-ok")
+        luna.until("all-ok")
+        path = str((room.world.project("p-luna") / "a.txt").resolve())
+        self.assertTrue(os.path.exists(path))
+        room.until(lambda: any(
+            e["type"] == "status" and e["data"]["context"] == "tool:apply_patch"
+            and e["data"]["detail"] == path
+            for e in map(json.loads, room.hcom("events", "--last", "20").splitlines())))
+
+    def test_its_shell_finds_hcom_where_the_profile_loses_it(self):
+        room = self.room()
+        (room.world.home / ".profile").write_text("PATH=/usr/bin:/bin:/mine\n")
+        luna = room.agent("luna")
+        asked = luna.ask("RUN: hcom --version; echo PATH=$PATH; command -v codex\nSAY: all-ok")
+        luna.until("all-ok")
+        heard = room.world.model.until(lambda r: "Output:" in r.fresh, session=asked.session)
+        self.assertRegex(heard.fresh, r"hcom \d")
+        self.assertIn(f"/usr/bin:/bin:/mine:{room.world.bin}\n", heard.fresh)
+
+    def test_headless(self):
+        room = self.room()
+        room.world.model.rule(r"message #(\d+) from ci", r"SAY: answered-\1")
+        room.hcom("codex", "exec", "--skip-git-repo-check", "RUN: sleep 4\nSAY: all-ok")
+        asked = room.world.model.until("RUN: sleep 4")
+        self.assertIn(BOOTSTRAP, asked.text)
+        room.until_status(asked.session, "active")
+        sent = room.send("while you work")
+        room.until_told(asked.session, [sent])
+        room.until_status(asked.session, "inactive")
 
     def test_a_subagent_joins_under_a_name_of_its_own(self):
         room = self.room()
