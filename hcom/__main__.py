@@ -16,9 +16,11 @@ if not __package__:
     sys.path[:] = [_parent, *(p for p in sys.path if p.rstrip("/") != _package.rstrip("/"))]
 
 if __name__ == "__main__":
-    if len(sys.argv) > 1 and sys.argv[1] == "hook":
-        # A hook process loads nothing of the command line.
+    # Hooks are many and wrappers stay: neither loads anything of the command line.
+    if sys.argv[1:2] == ["hook"]:
         from hcom.hooks.main import main
+    elif sys.argv[1:2] == ["wrapped"]:
+        from hcom.wrap import main
     else:
         from hcom.cli import main
     sys.exit(main(sys.argv[1:]))

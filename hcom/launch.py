@@ -14,7 +14,7 @@ import time
 import uuid
 from collections import namedtuple
 
-from . import adapters, config, terminal, wrap
+from . import adapters, config, terminal
 from .adapters import flags
 from .bus import names
 from .bus.agent import INACTIVE
@@ -30,10 +30,6 @@ TAKEN_S = 20.0     # how long an opened terminal has to start its script
 LOOK_S = 0.1
 # One-time settings of the launch itself, not of what the new agents launch in turn.
 ONCE = ("HCOM_GO", "HCOM_TAG", "HCOM_PROCESS_ID")
-# What tells a program which terminal it is in: a new window has its own.
-TERMINAL = ("TERM", "COLORTERM", "TMUX", "STY", "WINDOW", "ZELLIJ", "KITTY_", "WEZTERM_",
-            "ALACRITTY_", "GHOSTTY_", "WT_", "ITERM_", "LC_TERMINAL", "VTE_", "KONSOLE_",
-            "GNOME_TERMINAL_", "COLUMNS", "LINES", "DBUS_STARTER", "XTERM_", "SHLVL")
 
 
 class LaunchSpec(namedtuple("LaunchSpec", "tool args cwd env by tag headless count",
@@ -122,22 +118,26 @@ def _shim(home) -> str:
     folder = home.path("bin")
     os.makedirs(folder, mode=0o700, exist_ok=True)
     write_private(os.path.join(folder, "hcom"),
-                  f'#!/bin/sh\nexec {_command()} "$@"\n', 0o700)
+                  f'#!/bin/sh\nexec {shlex.join(_command())} "$@"\n', 0o700)
     return folder
 
 
-def _command() -> str:
-    package = os.path.dirname(os.path.abspath(__file__))
-    return f"{shlex.quote(os.path.realpath(sys.executable))} -I -S {shlex.quote(package)}"
+def _command() -> "list[str]":
+    """The words that run this package, wherever it lies."""
+    return [os.path.realpath(sys.executable), "-I", "-S",
+            os.path.dirname(os.path.abspath(__file__))]
 
 
 def here(home, spec: LaunchSpec) -> None:
-    """The client runs in this terminal, in front of this process, which ends as it does."""
+    """The client runs in this terminal, in front of what this process becomes: an interpreter with
+    nothing loaded but the wrapper, for it stays as long as the client does."""
     ready = prepare(home, spec, "")
     sys.stderr.write(f"hcom: this is {ready.agent.display}\n")
     sys.stderr.flush()
-    wrap.run(home, ready.agent.name, spec.tool, ready.launch, ready.argv, ready.env, ready.cwd,
-             False)
+    _hand_over(home, ready, spec)
+    python, *arguments = _command()
+    os.execve(python, [python, *arguments, "wrapped", ready.launch],
+              {**spec.env, "HCOM_DIR": home.root})
 
 
 def elsewhere(home, spec: LaunchSpec) -> Batch:
@@ -176,22 +176,31 @@ def _preset(home, env):
 
 
 def _paths(home, launch: str) -> "tuple[str, str]":
-    folder = home.path("run", "launch")
-    os.makedirs(folder, mode=0o700, exist_ok=True)
-    return os.path.join(folder, launch + ".json"), os.path.join(folder, launch + ".sh")
+    os.makedirs(home.path("run", "launch"), mode=0o700, exist_ok=True)
+    return (home.path("run", "launch", launch + ".json"),
+            home.path("run", "launch", launch + ".sh"))
 
 
-def _opened(home, ready: Ready, spec: LaunchSpec, preset):
-    """The client's terminal is opened, or its process started; what was opened, or None."""
+def _hand_over(home, ready: Ready, spec: LaunchSpec) -> str:
+    """What the wrapper needs is in a private file that it removes when it reads it; the path of
+    the script that leads there."""
     handover, script = _paths(home, ready.launch)
     write_private(handover, json.dumps({
         "agent": ready.agent.name, "tool": spec.tool, "argv": ready.argv, "env": ready.env,
         "cwd": ready.cwd, "headless": spec.headless, "stream": ready.stream}))
+    return script
+
+
+def _opened(home, ready: Ready, spec: LaunchSpec, preset):
+    """The client's terminal is opened, or its process started; what was opened, or None."""
+    script = _hand_over(home, ready, spec)
     if spec.headless:
         _detached(home, ready)
         return None
     write_private(script, "#!/bin/bash\nrm -f -- "
-                  f"{shlex.quote(script)}\nexec {_command()} wrapped {ready.launch}\n", 0o700)
+                  f"{shlex.quote(script)}\n"
+                  f"HCOM_DIR={shlex.quote(home.root)} exec {shlex.join(_command())} "
+                  f"wrapped {ready.launch}\n", 0o700)
     chosen, table = preset
     opened = terminal.open_window(chosen, script, ready.cwd, dict(spec.env),
                                   ready.agent.display, table)
@@ -202,12 +211,11 @@ def _opened(home, ready: Ready, spec: LaunchSpec, preset):
 
 def _detached(home, ready: Ready) -> None:
     os.makedirs(home.path("logs"), mode=0o700, exist_ok=True)
-    package = os.path.dirname(os.path.abspath(__file__))
     log = home.path("logs", f"{ready.agent.name}-{ready.launch[:8]}.log")
     descriptor = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
     try:
         subprocess.Popen(
-            [os.path.realpath(sys.executable), "-I", "-S", package, "wrapped", ready.launch],
+            [*_command(), "wrapped", ready.launch],
             stdin=subprocess.DEVNULL, stdout=descriptor, stderr=descriptor, cwd=ready.cwd,
             env={**ready.env, "HCOM_DIR": home.root}, start_new_session=True)
     finally:
@@ -236,44 +244,6 @@ def _undone(home, ready: Ready, why: str) -> "tuple[str, str]":
         launching.failed(db, ready.launch, ready.agent.name, why, time.time())
     marks.unmark(home, [ready.launch])
     return ready.agent.name, why
-
-
-def wrapped(home, env, launch: str) -> None:
-    """The process in the new window: takes the hand-over, and is the client's wrapper."""
-    handover, _ = _paths(home, launch)
-    try:
-        with open(handover, encoding="utf-8") as stream:
-            told = json.load(stream)
-        os.unlink(handover)
-    except (OSError, ValueError):
-        raise HcomError("this launch is over", "start it again with hcom") from None
-    mine = {k: v for k, v in env.items() if k.startswith(TERMINAL)}
-    theirs = {k: v for k, v in told["env"].items()
-              if told["headless"] or not k.startswith(TERMINAL)}
-    client_env = {**theirs, **mine}
-    if not told["headless"]:
-        _report_window(home, launch, env)
-    if told["stream"] is not None:
-        from . import fed
-
-        fed.run(home, told["agent"], told["tool"], launch, told["argv"], client_env, told["cwd"],
-                told["stream"])
-    wrap.run(home, told["agent"], told["tool"], launch, told["argv"], client_env, told["cwd"],
-             told["headless"])
-
-
-def _report_window(home, launch: str, env) -> None:
-    """Some terminals tell a window's id only to what runs in it."""
-    platform = terminal.current_platform()
-    with open_db(home) as db, transaction(db):
-        found = launches.find(db, launch)
-        if not found or not found.window:
-            return
-        opened = terminal.Opened(*found.window)
-        table = terminal.known(home.root, platform)
-        preset = table.get(opened.preset.casefold())
-        if preset:
-            launches.set_window(db, launch, terminal.with_reported(opened, preset, env))
 
 
 def close(home, launch, env) -> None:

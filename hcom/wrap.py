@@ -10,15 +10,17 @@ import sys
 import time
 
 from . import adapters, log
+from . import home as homes
 from .delivery import bell, gate, marks, owner
+from .errors import HcomError
 from .home import write_private
 from .hub import launching
 from .process import start_of
 from .pty import proxy, spawn
 from .pty.keys import Keys
 from .pty.mirror import Mirror
-from .store import agents, deliveries
-from .store.connect import open_db
+from .store import agents, deliveries, launches
+from .store.connect import open_db, transaction
 from .wake import LOOK_S, Wake
 
 # Without a ring, mail is looked for this often: a ring can be lost with a crash. Where no doorbell
@@ -27,6 +29,10 @@ SAFETY_S = 30.0
 NO_BELL_S = 2.0
 # A client that has not said by then that it is ready waits for a person (login, trust).
 READY_S = 120.0
+# What tells a program which terminal it is in: a new window has its own.
+TERMINAL = ("TERM", "COLORTERM", "TMUX", "STY", "WINDOW", "ZELLIJ", "KITTY_", "WEZTERM_",
+            "ALACRITTY_", "GHOSTTY_", "WT_", "ITERM_", "LC_TERMINAL", "VTE_", "KONSOLE_",
+            "GNOME_TERMINAL_", "COLUMNS", "LINES", "XTERM_", "SHLVL")
 SHOW = b"s"  # rung by who wants to see the screen
 VIEWERS = "_viewer"
 
@@ -181,6 +187,65 @@ class Wrap:
             "lines": screen.lines(), "cursor": screen.cursor, "title": screen.title,
             "complete": not screen.unknown}))
         bell.ring(self.home, [VIEWERS])
+
+
+def main(argv: "list[str]") -> int:
+    """`wrapped LAUNCH`: take the hand-over of a launch, and be its client's wrapper."""
+    home = homes.locate(os.environ)
+    try:
+        told = _handed_over(home, argv[1])
+        run = _fed if told["stream"] is not None else _on_pty
+        run(home, argv[1], told)
+    except HcomError as error:
+        sys.stderr.write(f"hcom: {error.message}" + (f" ({error.hint})\n" if error.hint else "\n"))
+        return 1
+    except KeyboardInterrupt:
+        return 130
+
+
+def _handed_over(home, launch: str) -> dict:
+    """What the launcher left for this launch, which is gone now; the environment of this terminal
+    is put in its place."""
+    path = home.path("run", "launch", launch + ".json")
+    try:
+        with open(path, encoding="utf-8") as stream:
+            told = json.load(stream)
+        os.unlink(path)
+    except (OSError, ValueError):
+        raise HcomError("this launch is over", "start it again with hcom") from None
+    if not told["headless"]:
+        told["env"] = {k: v for k, v in told["env"].items() if not k.startswith(TERMINAL)}
+        told["env"].update((k, v) for k, v in os.environ.items() if k.startswith(TERMINAL))
+        _report_window(home, launch)
+    return told
+
+
+def _report_window(home, launch: str) -> None:
+    """Some terminals tell a window's id only to what runs in it."""
+    with open_db(home) as db:
+        found = launches.find(db, launch)
+        if not found or not found.window:
+            return
+        from . import terminal
+
+        opened = terminal.Opened(*found.window)
+        preset = terminal.known(home.root, terminal.current_platform()).get(opened.preset.casefold())
+        if preset:
+            with transaction(db):
+                launches.set_window(db, launch,
+                                    terminal.with_reported(opened, preset, os.environ))
+
+
+def _fed(home, launch: str, told: dict) -> None:
+    from . import fed
+
+    fed.run(home, told["agent"], told["tool"], launch, told["argv"], told["env"], told["cwd"],
+            told["stream"])
+
+
+def _on_pty(home, launch: str, told: dict) -> None:
+    run(home, told["agent"], told["tool"], launch, told["argv"], told["env"], told["cwd"],
+        told["headless"])
 
 
 def run(home, name: str, tool: str, launch: str, argv, env, cwd: str, headless: bool) -> None:

@@ -1,13 +1,13 @@
 """Launching real Claude Code in windows and headless, and ending it."""
 import json
 import os
+import random
 import signal
-import time
 import unittest
 
 from tests.rig.clients import requires
 from tests.rig.pane import IN_TMUX
-from tests.rig.world import World
+from tests.rig.world import READY
 from tests.test_claude import Room, descendants, ours
 
 HOSTILE = "SAY: $(touch pwned) `touch pwned` \"q\" 'q' \\ \n  ; touch pwned # é🙂 %s {script} !x"
@@ -165,6 +165,43 @@ class Launch(unittest.TestCase):
                 room.until(lambda: not any(os.path.exists(f"/proc/{p}") and
                                            b"Z" != _state(p) for p in below))
                 room.until(lambda: all(a["status"] == "inactive" for a in room.listed().values()), 5)
+
+
+    def test_random_kills_leave_nothing_behind(self):
+        """A stand-in for the client, so that a hundred take a minute; the real one above."""
+        room = self.room()
+        room.world.shim("claude", "#!/bin/sh\ntrap '' HUP\nsleep 600 & wait\n")
+        rng = random.Random(7)
+        for count in range(100):
+            pane = room.world.pane(f"k{count}", ["hcom", "claude"])
+            room.until(lambda: len(descendants(pane.pid)) >= 3)
+            below = descendants(pane.pid)
+            victim = rng.choice(["wrapper", "client", "terminal"])
+            client = sorted(below)[1]
+            if victim == "terminal":
+                room.world.tmux("kill-session", "-t", f"=k{count}")
+            else:
+                os.kill(pane.pid if victim == "wrapper" else client,
+                        rng.choice([signal.SIGKILL, signal.SIGTERM, signal.SIGHUP]))
+            with self.subTest(victim=victim, count=count):
+                room.until(lambda: not [p for p in below if _state(p) != b"Z"])
+        room.until(lambda: all(a["status"] == "inactive" for a in room.listed().values()), 5)
+        self.assertEqual(ours(room.world), [])
+
+    def test_the_terminal_is_sane_after_a_kill(self):
+        room = self.room()
+        shell = self.shell(room)
+        before = room.world.run(["stty", "-a", "-F", shell.fact("#{pane_tty}")]).stdout
+        shell.submit("hcom claude")
+        shell.until(READY["claude"], 40)
+        wrapper = next(p for p in descendants(shell.pid)
+                       if b"wrapped" in open(f"/proc/{p}/cmdline", "rb").read())
+        os.kill(wrapper, signal.SIGKILL)
+        shell.until(lambda text: "$" in text.split("\n")[-1] or text.rstrip().endswith("$"))
+        room.until(lambda: room.world.run(
+            ["stty", "-a", "-F", shell.fact("#{pane_tty}")]).stdout == before)
+        shell.submit("echo still-$((40+2))")
+        shell.until("still-42")
 
 
 def _state(pid: int) -> bytes:

@@ -10,7 +10,7 @@ from ..errors import HcomError, UsageError
 
 # In the order of `hcom --help`.
 COMMANDS = ("send", "listen", "list", "start", "stop", "kill", "resume", "fork", "term", "events",
-            "hooks", "status")
+            "run", "config", "archive", "reset", "hooks", "status", "completion")
 
 
 def main(argv: "list[str] | None" = None) -> int:
@@ -76,10 +76,6 @@ def _run(home, argv: "list[str]") -> int:
 
         print(f"hcom {__version__}")
         return 0
-    if argv[0] == "wrapped":  # what a launch script runs in its new window
-        from ..launch import wrapped
-
-        wrapped(home, os.environ, argv[1])
     if launching.is_launch(argv):
         return launching.run(home, os.environ, argv)
     return _command(home, argv)

@@ -8,6 +8,7 @@ from ...errors import HcomError, UsageError
 from ...store import events
 from ...store.connect import SQL_S, open_db, open_sandboxed, renew_budget
 from .. import filtering, subscribing
+from ..launched import report
 from ..model import Command, Option, count, seconds
 from .listen import wait_for
 
@@ -18,6 +19,9 @@ SUB = "Subscribe:"
 
 def run(call) -> int:
     values, action = call.values, call.words[0] if call.words else ""
+    if action == "launch" and len(call.words) < 3:
+        with open_db(call.home) as db:
+            return report(call, db, call.words[1] if call.words[1:] else "")
     if action not in ("", "sub", "unsub"):
         raise UsageError(f"unexpected argument: {action!r}",
                          f'a filter is given as: hcom events --sql "{action}"')
@@ -96,7 +100,8 @@ COMMAND = Command(
      ("hcom events --wait [SEC]", "Block until the next one comes (default: 60 s)"),
      ("hcom events sub", "List subscriptions"),
      ("hcom events sub FILTER", "Be sent a message when it happens: a preset, SQL or flags"),
-     ("hcom events unsub ID|PRESET", "Remove a subscription")),
+     ("hcom events unsub ID|PRESET", "Remove a subscription"),
+     ("hcom events launch [BATCH]", "Block until a launch is ready or has failed, and say why")),
     (Option("--last", "How many (default: 20)", "N", count),
      Option("--sql", "Those a WHERE expression admits, or a preset", "EXPR"),
      Option("--wait", "Block until the next one comes (default: 60 s)", "[SEC]"),
@@ -105,8 +110,8 @@ COMMAND = Command(
      *filtering.OPTIONS,
      Option("--once", "Only the first time", group=SUB),
      Option("--for", "Another agent is told, not you", "NAME", group=SUB),
-     Option("--json", "JSON, one subscription a line", group=SUB)),
-    run, "sub|unsub filter",
+     Option("--json", "JSON, one subscription or launch a line", group=SUB)),
+    run, "sub|unsub|launch filter",
     ("hcom events", "hcom events --last 5", "hcom events --agent luna --type status",
      "hcom events --file README.md --after 1h", 'hcom events --cmd "git commit" --last 3',
      """hcom events --sql "msg_from = 'ci' AND type = 'message'" """.strip(),
