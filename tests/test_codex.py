@@ -242,8 +242,15 @@ class Setup(Place):
         self.remove()
         self.assertEqual((real.read_text(), self.hooks.is_symlink()), ("{}", True))
 
+    def test_a_client_that_is_missing_is_said_to_be(self):
+        self.env["CODEX_HOME"] = str(self.root / "elsewhere")
+        with self.assertRaisesRegex(HcomError, "codex is not installed"):
+            self.add()
+        self.assertFalse((self.root / "elsewhere").exists())
+
     def test_another_codex_home_and_another_hcom_dir(self):
         self.env["CODEX_HOME"] = str(self.root / "elsewhere")
+        (self.root / "elsewhere").mkdir()
         self.assertEqual(setup.path(self.home, self.env), str(self.root / "elsewhere/hooks.json"))
         project = Home(str(self.root / "proj/.hcom"), str(self.root / "proj"))
         os.makedirs(project.path("run"))
@@ -413,6 +420,9 @@ class Launch(Place):
         (bin_ / "codex").write_text("#!/bin/sh\necho old\n")
         (bin_ / "codex").chmod(0o755)
         self.env["PATH"] = f"{bin_}:/usr/bin:/bin"
+        with self.assertRaisesRegex(HcomError, "too old"):
+            self.add()
+        self.assertFalse(self.hooks.exists())
         args = self.plan("x").args
         self.assertNotIn("--no-daemon", args)
         self.assertFalse(any(a.startswith("hooks.") for a in args))

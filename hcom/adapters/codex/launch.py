@@ -6,20 +6,14 @@ hashes that make them trusted, HCOM_DIR as a writable root, and what its shell n
 
 import os
 import pwd
-import re
 import shutil
-import subprocess
 
 from ..base import Plan
 from ..flags import Table, groups
-from . import setup, toml
+from . import program, setup, toml
+from .environment import scrubbed
 
-# What a Codex tells its children. CODEX_HOME and the keys are the person's.
-_FOREIGN = re.compile(r"CODEX_(?:THREAD_ID|SESSION_ID|TOOL_CALL_ID|CI|VERSION|PERMISSION_PROFILE|"
-                      r"SANDBOX\w*|MANAGED_\w*|APPLY_PATCH_\w*)\Z|HCOM_PROCESS_ID\Z")
-# And what it sets for all that its shell runs; in front of a person none of it would be wanted.
-_PLAIN_OUTPUT = {"NO_COLOR": "1", "TERM": "dumb", "PAGER": "cat", "GIT_PAGER": "cat",
-                 "GH_PAGER": "cat"}
+__all__ = ["FLAGS", "is_printing", "plan", "resuming", "scrubbed"]
 
 VALUE = frozenset((
     "-c", "--config", "-m", "--model", "-p", "--profile", "-s", "--sandbox", "-C", "--cd",
@@ -48,15 +42,6 @@ OTHERS = frozenset((
     "help", "execpolicy"))
 # With these too: the first only print, a server elsewhere runs hooks and shells of its own.
 NOT_OURS = frozenset(("-h", "--help", "-V", "--version", "--remote"))
-
-ASK_S = 5.0  # how long the client and the person's login shell may take to answer
-
-
-def scrubbed(env) -> dict:
-    """`env` without what another agent's session put there."""
-    inside = bool(env.get("CODEX_THREAD_ID"))
-    return {key: value for key, value in env.items() if not _FOREIGN.match(key)
-            and not (inside and _PLAIN_OUTPUT.get(key) == value)}
 
 
 def is_printing(args) -> bool:
@@ -89,7 +74,7 @@ def plan(args, home, env) -> Plan:
         return Plan(list(args))
     verbs = [w for w in command[:2] if w in ("resume", "fork")]
     resumes = command[-1] if verbs and command[-1] not in verbs else ""
-    able = abilities(env)
+    able = program.abilities(env)
     ours = ["--no-daemon"] if "--no-daemon" in able else []
     settings = _settings(home, env, "hooks" in able) + _roots(args, home, env)
     ours += [word for key, value in settings for word in ("-c", f"{key}={value}")]
@@ -118,8 +103,9 @@ def _settings(home, env, hooks: bool) -> "list[tuple[str, str]]":
 
 WITHOUT_HOOKS = """\
 You can talk to other AI agents on this machine by the shell command `hcom`. Run `hcom start` \
-first and do as it says. This program is too old to bring you messages by itself: run `hcom listen 1` \
-between the steps of your work, and `hcom listen` when you have nothing else to do."""
+first and do as it says. This program is too old to bring you messages by itself: run \
+`hcom listen 1` between the steps of your work, and `hcom listen` when you have nothing else to \
+do."""
 
 
 def _roots(args, home, env) -> "list[tuple[str, str]]":
@@ -149,28 +135,6 @@ def _states(states: "dict[str, str]") -> str:
                           for key, value in states.items()) + "}"
 
 
-def abilities(env) -> "frozenset[str]":
-    """Which of --no-daemon and hooks the client on the PATH has.
-
-    A Codex with --no-daemon has hooks (0.169.0 has both); an older one is asked for its features.
-    """
-    program = shutil.which(setup.PROGRAM, path=env.get("PATH", os.defpath))
-    if not program:
-        return frozenset(("--no-daemon", "hooks"))
-    if "--no-daemon" in _output([program, "--help"], env):
-        return frozenset(("--no-daemon", "hooks"))
-    features = _output([program, "features", "list"], env)
-    return frozenset(("hooks",) if re.search(r"^hooks\s.*\btrue\b", features, re.M) else ())
-
-
-def _output(argv, env) -> str:
-    try:
-        return subprocess.run(argv, env=dict(env), stdin=subprocess.DEVNULL, capture_output=True,
-                              text=True, errors="replace", timeout=ASK_S).stdout
-    except (OSError, subprocess.TimeoutExpired):
-        return ""
-
-
 def _shell_path(home, env) -> str:
     """The PATH that Codex's shell needs so as to find hcom; "" where it finds it by itself.
 
@@ -181,7 +145,7 @@ def _shell_path(home, env) -> str:
     folder = os.path.dirname(found) if found else home.path("bin")
     shell = pwd.getpwuid(os.getuid()).pw_shell or "/bin/sh"
     # The mark: a profile may print.
-    said = _output([shell, "-lc", 'printf "\\nhcom-path:%s" "$PATH"'], scrubbed(env))
+    said = program.output([shell, "-lc", 'printf "\\nhcom-path:%s" "$PATH"'], scrubbed(env))
     login = said.rpartition("\nhcom-path:")[2].split("\n")[0]
     if not login or shutil.which("hcom", path=login):
         return ""

@@ -11,11 +11,11 @@ import re
 from ...errors import HcomError
 from ...home import write_private
 from .. import launcher, settings
-from . import toml
+from . import program, toml
 from .hook import config_dir
 
 SESSION_VARIABLE = ""  # Codex tells a hook its session in the payload alone
-PROGRAM = "codex"
+PROGRAM = program.NAME
 
 HOOK_S = 10  # a hook of ours that takes longer is broken
 NOTICED_S = 0  # a running session never sees a change of its hooks; waiting would not help
@@ -197,6 +197,11 @@ def _tidy(home, env) -> None:
 
 def add(home, env, allowed, _every_allowed) -> bool:
     """Our hooks and rules are there; False when they already were. HcomError: nothing changed."""
+    if not os.path.isdir(config_dir(env)) and not program.found(env):
+        raise HcomError("codex is not installed: nothing was changed", "it is not on your PATH")
+    if not installed(home, env) and "hooks" not in program.abilities(env):
+        raise HcomError("this codex is too old for hooks: nothing was changed",
+                        "update it, or use hcom start and hcom listen in it")
     place = path(home, env)
     before = settings.text_of(place)
     # Also where nothing is to be done: it says so when the file is no plain JSON.

@@ -5,12 +5,11 @@ queue about every 10 s (a session of the shared daemon at once) and keeps the pe
 """
 
 import os
-import shutil
 
 from ...bus.agent import INACTIVE, LISTENING, Agent
 from . import lock
+from .environment import scrubbed
 from .hook import WAKE_SIGN, config_dir
-from .launch import scrubbed
 
 
 def _home(agent: Agent) -> str:
@@ -52,7 +51,8 @@ def _program(pid: int) -> str:
             return running
     except OSError:
         pass
-    found = shutil.which("codex")
-    if not found:
-        raise FileNotFoundError(2, "codex is not on the PATH")
-    return found
+    # Not shutil.which: a hook process may come here, and is not to load all that.
+    for folder in os.get_exec_path():
+        if os.access(os.path.join(folder, "codex"), os.X_OK):
+            return os.path.join(folder, "codex")
+    raise FileNotFoundError(2, "codex is not on the PATH")
