@@ -63,10 +63,12 @@ class transaction:  # noqa: N801 - reads as a statement: with transaction(db)
         return self.db
 
     def __exit__(self, kind, _error, _trace):
-        if kind is None:
-            self.db.execute("COMMIT")
-        elif self.db.connection.in_transaction:
-            self.db.execute("ROLLBACK")
+        try:
+            if kind is None:
+                self.db.execute("COMMIT")
+        finally:  # also when the commit fails, as on a full disk: the connection may live on
+            if self.db.connection.in_transaction:
+                self.db.execute("ROLLBACK")
 
 
 def _connected(home: Home, busy_s: float) -> sqlite3.Connection:
@@ -140,10 +142,12 @@ def open_sandboxed(home: Home, budget_s: float = SQL_S) -> Database:
     try:
         connection = sqlite3.connect(f"file:{_quoted(home.db)}?mode=ro", uri=True, timeout=BUSY_S,
                                      isolation_level=None)
+        connection.execute("PRAGMA query_only = 1")
+        # Their first use declares a table, which the authorizer would not let happen.
+        connection.execute("SELECT * FROM json_each('[]'), json_tree('[]')").fetchall()
     except sqlite3.Error as error:
         raise translated(error, home) from error
     connection.row_factory = sqlite3.Row
-    connection.execute("PRAGMA query_only = 1")
     connection.set_authorizer(_admit)
     renew_budget(connection, budget_s)
     return Database(home, connection)
