@@ -1,5 +1,6 @@
 """What an adapter's hook module turns a payload into: one Signal, whatever the tool."""
 
+import json
 from collections import namedtuple
 
 START = "start"                # a session began, was resumed, cleared or compacted
@@ -27,6 +28,15 @@ class Signal(namedtuple("Signal", (
     names them, and `command` the shell command it ran."""
 
     __slots__ = ()
+
+
+def parsed(raw: bytes):
+    """A hook's payload as JSON says it; half of a surrogate pair, where the client cut a text in the
+    middle of an emoji, as "?". ValueError when it is no JSON."""
+    value = json.loads(raw)
+    if b"\\ud" in raw or b"\\uD" in raw:
+        value = json.loads(json.dumps(value, ensure_ascii=False).encode("utf-8", "replace"))
+    return value
 
 
 class Reply(namedtuple("Reply", "kind text drop", defaults=("", "", False))):

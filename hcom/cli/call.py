@@ -3,6 +3,7 @@
 import json
 import os
 import sys
+import time
 
 from .. import adapters
 from ..bus.agent import BIGBOSS
@@ -58,6 +59,7 @@ class Call:
     def hand_over(self, db, texts) -> bool:
         """`texts(claimed) -> str` of what waits for the agent is printed; it stays queued when it
         cannot be. False when nothing waited."""
+        mail.pick_up(db, self.agent.name, lambda _ids: [], self.now)
         claimed = mail.claim(db, self.agent.name, 0, self.now)
         if not claimed.messages:
             return False
@@ -67,6 +69,7 @@ class Call:
         except OSError:
             mail.take_back(db, self.agent.name, claimed.messages)
             raise
+        mail.handed(db, self.agent.name, claimed.messages, time.time())
         return True
 
 

@@ -50,9 +50,11 @@ class Context:
             return ""
         budget = self.adapter.BUDGET[kind]
         marks.lower_flag(self.home, self.agent.name)
+        now = time.time()
+        mail.pick_up(self.db, self.agent.name, lambda ids: evidence(self, ids), now)
         # Offered as of now, not of when the hook began: a hook that ran beside this one must not
         # count as proof that the client took what this one prints.
-        self.claimed = mail.claim(self.db, self.agent.name, budget, time.time(),
+        self.claimed = mail.claim(self.db, self.agent.name, budget, now,
                                   self._carrier(kind))
         if self.claimed.waiting or deliveries.children_wait(self.db, self.agent.name):
             marks.raise_flag(self.home, [self.agent.name])
@@ -130,15 +132,24 @@ def recognise(home, db, adapter, tool: str, env, signal: Signal) -> "Context | N
 
 def _answer(context: Context, event: str, emit) -> Reply:
     settle(context)
-    reply = HANDLERS[context.signal.kind](context) if context.signal.kind in HANDLERS else Reply()
-    text = context.adapter.write(event, reply)
-    if text:
-        try:
+    written = False
+    try:
+        reply = HANDLERS[context.signal.kind](context) if context.signal.kind in HANDLERS \
+            else Reply()
+        text = context.adapter.write(event, reply)
+        if text:
             emit(text)
-        except OSError:
-            if context.claimed:
-                mail.take_back(context.db, context.claimant.name, context.claimed.messages)
-                marks.raise_flag(context.home, [context.agent.name])
+        written = True
+    except OSError as error:
+        log.log("hook.unanswered", hook=event, error=repr(error))
+        reply = Reply()
+    finally:
+        taken = context.claimed.messages if context.claimed else []
+        if taken and not written:
+            marks.raise_flag(context.home, [context.agent.name])
+            mail.take_back(context.db, context.claimant.name, taken)
+    if taken and written:
+        mail.handed(context.db, context.claimant.name, taken, time.time())
     return reply
 
 

@@ -5,7 +5,6 @@ spooled; `hook wait TOOL PID` is the waiter of a client that can be woken in no 
 Whatever goes wrong, the client sees an empty output and exit 0.
 """
 
-import json
 import os
 import sys
 import time
@@ -50,13 +49,13 @@ def _note(error: BaseException) -> None:
 def _handle(tool: str, event: str, pid: int, began: float) -> int:
     raw = sys.stdin.buffer.read(LIMIT_BYTES)
     from .. import adapters
+    from ..adapters.base import parsed
     from . import handle
 
     adapter = adapters.load(tool, "hook")
     if adapter is None:
         return 0
-    payload = json.loads(raw)
-    signal = adapter.read(event, payload, os.environ, pid, began)
+    signal = adapter.read(event, parsed(raw), os.environ, pid, began)
     return handle.run(adapter, tool, event, signal, raw, os.environ, _emit)
 
 

@@ -6,12 +6,13 @@ starts one process; turn ends take their own agent's first, so the order in a se
 """
 
 import fcntl
-import json
 import os
+import sqlite3
 import time
 
 from .. import adapters, log
 from .. import home as homes
+from ..adapters.base import parsed
 from ..delivery import bell
 from ..errors import StoreError
 from ..store import events
@@ -28,7 +29,7 @@ def _folder(home) -> str:
 
 def put(home, raw: bytes, tool: str, event: str, signal) -> None:
     """The payload waits for the next recorder; nothing happens where it cannot be written."""
-    name = os.path.join(_folder(home), f"later.{os.getpid()}")
+    name = os.path.join(_folder(home), f"later.{os.getpid()}.{time.time_ns()}")
     try:
         descriptor = os.open(name, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         with os.fdopen(descriptor, "wb") as stream:
@@ -49,6 +50,7 @@ def _waiting(home, prefix: str) -> list[str]:
 
 def drain(home, db, agent: str = "") -> int:
     """Everything spooled for `agent` ("": for all) is recorded; how many events."""
+    _bury(home)
     prefix = agent + "." if agent else ""
     if not _waiting(home, prefix):
         return 0
@@ -75,7 +77,9 @@ def _take(home, db, path: str) -> int:
     else:
         try:
             _record(home, db, body, last.decode().split(), at)
-        except (ValueError, KeyError) as error:
+        except (sqlite3.Error, StoreError):
+            raise  # the database's trouble, not the payload's: it waits
+        except Exception as error:  # boundary: what cannot be read must not hold up what can
             log.log("spool.refused", error=repr(error)[:200])
     os.unlink(path)
     return 1
@@ -89,7 +93,7 @@ def _record(home, db, body: bytes, words: list[str], at: float) -> None:
     if adapter is None:
         return
     env = {**os.environ, "HCOM_PROCESS_ID": "" if launch == "-" else launch}
-    signal = adapter.read(event, json.loads(body), env, int(pid), at)
+    signal = adapter.read(event, parsed(body), env, int(pid), at)
     context = handle.recognise(home, db, adapter, tool, env, signal)
     if context is not None:
         handle.record(context)
@@ -105,12 +109,14 @@ def record() -> int:
         try:
             with bell.Bell(home, RECORDER) as rings:
                 pipe = _publish(home, rings)
-                while True:
-                    _take_all(home)
-                    bell.ring(home, [bell.EVERYONE])
-                    if not rings.wait(LINGER_S):
-                        break
-                _withdraw(pipe)
+                try:
+                    while True:
+                        _take_all(home)
+                        bell.ring(home, [bell.EVERYONE])
+                        if not rings.wait(LINGER_S):
+                            break
+                finally:
+                    _withdraw(pipe)
                 _take_all(home)
         except StoreError as error:
             log.log("recorder.failed", error=error.message)  # the files wait for the next one
@@ -125,6 +131,19 @@ def _take_all(home) -> None:
         from .. import notices
 
         notices.leave_behind(home)
+
+
+def _bury(home) -> None:
+    """The bell of a recorder that was killed is gone: it would keep launchers from starting one."""
+    path = home.path("run", "recorder")
+    if not os.path.lexists(path):
+        return
+    with open(home.path("run", "recorder.lock"), "w", encoding="ascii") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            return  # it lives
+        _withdraw(path)
 
 
 def _alone(home, lock) -> bool:

@@ -63,7 +63,9 @@ def _used(context) -> Reply:
 def _taken(context, sub, kind: str) -> str:
     budget = context.adapter.BUDGET[kind]
     context.claimant = sub
-    context.claimed = mail.claim(context.db, sub.name, budget, time.time())
+    now = time.time()
+    mail.pick_up(context.db, sub.name, lambda _ids: [], now)
+    context.claimed = mail.claim(context.db, sub.name, budget, now)
     return mail.text_for(sub, context.claimed, budget)
 
 

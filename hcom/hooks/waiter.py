@@ -10,6 +10,7 @@ import time
 
 from .. import adapters, log
 from .. import home as homes
+from ..adapters.base import parsed
 from ..delivery import bell, owner
 from ..hub import people
 from ..process import alive, start_of
@@ -25,12 +26,10 @@ def wait(tool: str, pid: int) -> int:
     payload = sys.stdin.buffer.read()
     if not adapter.needs_waiter(os.environ):
         return 0
-    import json
-
     home = homes.locate(os.environ)
     log.to(home.root)
     start = start_of(pid)
-    signal = adapter.read("wait", json.loads(payload), os.environ, pid, time.time())
+    signal = adapter.read("wait", parsed(payload), os.environ, pid, time.time())
     with open_db(home) as db, transaction(db):
         agent = people.whose(db, people.Caller(signal.session, signal.launch, pid, start, tool))
     if agent is None or signal.subagent:

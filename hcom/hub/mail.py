@@ -9,6 +9,10 @@ from ..errors import HcomError
 from ..store import agents, deliveries, events
 from ..store.connect import transaction
 
+# Who takes mail writes it at once, and no hook lives longer than 10 s: what is in a hand for longer
+# than this was dropped.
+HAND_S = 20.0
+
 
 class Sent(namedtuple("Sent", "id to wakes parents", defaults=((),))):
     """What a send did: the event's id, the names it went to, whether it may wake them, and the
@@ -94,6 +98,7 @@ def notify(db, names: list[str], text: str, now: float) -> Sent:
 
 def claim(db, agent: str, budget: int, now: float, carries=None) -> Claimed:
     """What is queued for `agent` and fits in `budget` characters (0: all) is offered to it, once.
+    The caller writes it where the agent reads, and says `handed`, or `take_back`.
 
     Nothing is when `carries(messages)` says that the channel would not bring them whole.
     """
@@ -117,6 +122,24 @@ def take_back(db, agent: str, messages: list[Message]) -> None:
     """The claim of `messages` is undone: they could not be handed over."""
     with transaction(db):
         deliveries.take_back(db, agent, [m.id for m in messages])
+
+
+def handed(db, agent: str, messages: list[Message], now: float) -> None:
+    """The claimed `messages` are written where the agent reads. Whether it did read them is for
+    `confirm` to say."""
+    with transaction(db):
+        deliveries.hand(db, agent, [m.id for m in messages], now)
+
+
+def pick_up(db, agent: str, evidence, now: float) -> None:
+    """What a process took for `agent` and died before it was written is queued again, unless
+    `evidence(ids) -> ids` says that the model has seen it."""
+    ids = deliveries.in_hand(db, agent, now - HAND_S)
+    if ids:
+        proven = set(evidence(ids))
+        with transaction(db):
+            deliveries.mark_seen(db, agent, sorted(proven))
+            deliveries.take_back(db, agent, [i for i in ids if i not in proven])
 
 
 def confirm(db, agent: str, before: float) -> None:

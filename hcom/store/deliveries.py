@@ -60,7 +60,7 @@ def newest_waking(db, agent: str) -> int:
 
 
 def offer(db, agent: str, ids: list[int], now: float) -> None:
-    """These queued messages are offered to `agent` as of `now`."""
+    """These queued messages are offered to `agent` as of `now`; they are in the caller's hand."""
     db.connection.executemany(
         "UPDATE deliveries SET state = 'offered', offered_at = ? "
         "WHERE event_id = ? AND agent = ? AND state = 'queued'", [(now, i, agent) for i in ids])
@@ -69,15 +69,29 @@ def offer(db, agent: str, ids: list[int], now: float) -> None:
 def take_back(db, agent: str, ids: list[int]) -> None:
     """These messages are queued again: they could not be handed over."""
     db.connection.executemany(
-        "UPDATE deliveries SET state = 'queued', offered_at = NULL WHERE event_id = ? AND agent = ?",
-        [(i, agent) for i in ids])
+        "UPDATE deliveries SET state = 'queued', offered_at = NULL, written_at = NULL "
+        "WHERE event_id = ? AND agent = ?", [(i, agent) for i in ids])
+
+
+def hand(db, agent: str, ids: list[int], now: float) -> None:
+    """These offered messages were written where `agent` reads, by `now`."""
+    db.connection.executemany(
+        "UPDATE deliveries SET written_at = ? WHERE event_id = ? AND agent = ? "
+        "AND state = 'offered'", [(now, i, agent) for i in ids])
+
+
+def in_hand(db, agent: str, before: float) -> list[int]:
+    """The ids of what was taken for `agent` earlier than `before` and never written."""
+    return [row[0] for row in db.execute(
+        "SELECT event_id FROM deliveries WHERE agent = ? AND state = 'offered' AND state <> 'seen' "
+        "AND written_at IS NULL AND offered_at < ? ORDER BY event_id", (agent, before))]
 
 
 def confirm(db, agent: str, before: float) -> int:
-    """What `agent` was offered earlier than `before` is seen; how many."""
+    """What `agent` was handed earlier than `before` is seen; how many."""
     return db.execute(
         "UPDATE deliveries SET state = 'seen' "
-        "WHERE agent = ? AND state = 'offered' AND state <> 'seen' AND offered_at < ?",
+        "WHERE agent = ? AND state = 'offered' AND state <> 'seen' AND written_at < ?",
         (agent, before)).rowcount
 
 
@@ -97,8 +111,8 @@ def offered(db, agent: str) -> list[int]:
 
 def requeue(db, agent: str) -> int:
     """What was only offered to `agent` is queued again; how many."""
-    return db.execute("UPDATE deliveries SET state = 'queued', offered_at = NULL "
-                      "WHERE agent = ? AND state = 'offered' AND state <> 'seen'", (agent,)).rowcount
+    return db.execute("UPDATE deliveries SET state = 'queued', offered_at = NULL, "
+                      "written_at = NULL WHERE agent = ? AND state = 'offered' AND state <> 'seen'", (agent,)).rowcount
 
 
 def receipts(db, event_id: int) -> dict[str, str]:

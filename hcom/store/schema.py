@@ -157,6 +157,13 @@ CREATE INDEX launches_by_batch ON launches (batch);
 CREATE INDEX launches_by_agent ON launches (agent, at);
 """
 
+# written_at: when the message was with the client's hook or on the agent's terminal; NULL while it
+# is in the hand of the process that took it, which may have died of it.
+_V4 = """
+ALTER TABLE deliveries ADD COLUMN written_at REAL;
+UPDATE deliveries SET written_at = offered_at WHERE state = 'offered';
+"""
+
 # Entry i leads from version i to i + 1; a landed entry is never edited.
-MIGRATIONS = (_V1, _V2, _V3)
+MIGRATIONS = (_V1, _V2, _V3, _V4)
 VERSION = len(MIGRATIONS)

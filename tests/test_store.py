@@ -1,0 +1,319 @@
+"""The store on a real file: races, migrations, what verbs leave, users' SQL in its sandbox."""
+import os
+import shutil
+import sqlite3
+import stat
+import subprocess
+import sys
+import tempfile
+import time
+import unittest
+
+from hcom.bus.message import Envelope, Sender
+from hcom.errors import HcomError, LockedError, StoreError
+from hcom.home import Home
+from hcom.hub import mail, people
+from hcom.store import agents, deliveries, events
+from hcom.store.connect import open_db, open_sandboxed, transaction
+from hcom.store.schema import MIGRATIONS, VERSION
+
+ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+
+
+class Stored(unittest.TestCase):
+    """A database of its own for each test."""
+
+    def setUp(self):
+        self.place = os.path.realpath(tempfile.mkdtemp(prefix="hcom-store-"))
+        self.addCleanup(shutil.rmtree, self.place, True)
+        self.home = Home(os.path.join(self.place, ".hcom"), self.place)
+
+    def db(self):
+        db = open_db(self.home)
+        self.addCleanup(db.connection.close)
+        return db
+
+    def processes(self, count: int, code: str, *args: str) -> "list[tuple[int, str, str]]":
+        """Exit code, stdout and stderr of `count` Python processes begun at once; {n} is each one's
+        number, `home` the test's home."""
+        head = (f"import sys, time; sys.path.insert(0, {ROOT!r})\n"
+                "from hcom.home import Home\nfrom hcom.store.connect import open_db, transaction\n"
+                f"home = Home({self.home.root!r}, {self.home.tools!r})\n"
+                f"while time.time() < {time.time() + 0.5}: pass\n")
+        env = {"HOME": self.place, "PATH": "/usr/bin:/bin", "HCOM_DIR": self.home.root}
+        started = [subprocess.Popen([sys.executable, "-I", "-c", head + code, str(n), *args],
+                                    env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                                    text=True) for n in range(count)]
+        said = [process.communicate(timeout=120) for process in started]
+        return [(process.returncode, *out) for process, out in zip(started, said)]
+
+
+class Opening(Stored):
+    def test_eight_race_for_the_first_open(self):
+        for _ in range(3):
+            shutil.rmtree(self.home.root, ignore_errors=True)
+            done = self.processes(8, "with open_db(home) as db, transaction(db):\n    db.execute("
+                                     "'INSERT INTO resets VALUES (?, 1)', sys.argv[1:])")
+            self.assertEqual(done, [(0, "", "")] * 8)
+            with open_db(self.home) as db:
+                self.assertEqual(db.execute("SELECT count(*) FROM resets").fetchone()[0], 8)
+                self.assertEqual(db.execute("PRAGMA journal_mode").fetchone()[0], "wal")
+
+    def test_everything_is_private(self):
+        old = os.umask(0)
+        self.addCleanup(os.umask, old)
+        db = self.db()
+        with transaction(db):
+            events.append_life(db, "luna", "created", "luna", "", "", 1.0)
+        for folder, _, files in os.walk(self.home.root):
+            self.assertEqual(stat.S_IMODE(os.stat(folder).st_mode), 0o700, folder)
+            for name in files:
+                mode = stat.S_IMODE(os.stat(os.path.join(folder, name)).st_mode)
+                self.assertEqual(mode, 0o600, name)
+        self.assertEqual(os.umask(0), 0)  # given back
+
+    def test_migrations_keep_all_data(self):
+        for old in range(1, VERSION):
+            with self.subTest(old):
+                shutil.rmtree(self.home.root, ignore_errors=True)
+                os.mkdir(self.home.root)
+                raw = sqlite3.connect(self.home.db)
+                for step in MIGRATIONS[:old]:
+                    raw.executescript(step)
+                raw.executescript(
+                    f"PRAGMA user_version = {old};"
+                    "INSERT INTO events VALUES (7, '2026-01-01T00:00:00.000Z', 'message', 'luna',"
+                    """ '{"from":"luna","text":"hi","sender_kind":"instance","delivered_to":[]}');"""
+                    "INSERT INTO agents (name, tool, status, status_at, created_at)"
+                    " VALUES ('nova', 'claude', 'active', 1, 1);"
+                    "INSERT INTO deliveries (event_id, agent, state, wakes, offered_at) VALUES"
+                    " (7, 'nova', 'offered', 1, 5.0), (7, 'kira', 'queued', 1, NULL);")
+                raw.close()
+                db = self.db()
+                self.assertEqual(events.find(db, 7).data["text"], "hi")
+                self.assertEqual(agents.find(db, "nova").status, "active")
+                self.assertEqual(deliveries.receipts(db, 7), {"nova": "offered", "kira": "queued"})
+                self.assertEqual(deliveries.confirm(db, "nova", 6.0), 1)
+                self.assertEqual(db.execute("PRAGMA user_version").fetchone()[0], VERSION)
+
+    def test_an_open_changes_nothing_that_is_up_to_date(self):
+        self.db()
+        before = self.db().execute("PRAGMA schema_version").fetchone()[0]
+        self.assertEqual(self.db().execute("PRAGMA schema_version").fetchone()[0], before)
+
+    def test_what_cannot_be_opened_says_why(self):
+        def newer():
+            raw = sqlite3.connect(self.home.db)
+            raw.execute(f"PRAGMA user_version = {VERSION + 1}")
+            raw.close()
+
+        def junk():
+            with open(self.home.db, "wb") as stream:
+                stream.write(b"this is no database " * 500)
+
+        def torn():
+            self.db().connection.close()
+            with open(self.home.db, "r+b") as stream:
+                stream.seek(4096)
+                stream.write(b"\xff" * 65536)
+
+        def folder():
+            os.mkdir(self.home.db)
+
+        for spoil, said in ((newer, "newer hcom"), (junk, "corrupt"), (torn, "corrupt"),
+                            (folder, "cannot write")):
+            with self.subTest(spoil.__name__):
+                shutil.rmtree(self.home.root, ignore_errors=True)
+                os.mkdir(self.home.root)
+                spoil()
+                with self.assertRaises(StoreError) as caught, open_db(self.home) as db:
+                    people.join(db, "claude", 1.0)
+                self.assertIn(said, caught.exception.message)
+                self.assertNotIn("\n", caught.exception.message)
+
+    def test_locked_and_then_free(self):
+        self.db()
+        holder = sqlite3.connect(self.home.db, isolation_level=None)
+        self.addCleanup(holder.close)
+        holder.execute("BEGIN IMMEDIATE")
+        with self.assertRaises(LockedError), open_db(self.home, 0.05) as db:
+            people.join(db, "claude", 1.0)
+        holder.execute("ROLLBACK")
+        with open_db(self.home, 0.05) as db:
+            self.assertEqual(len(people.listed(db, 1.0)), 0)
+            people.join(db, "claude", 1.0)
+
+    def test_a_transaction_is_all_or_nothing(self):
+        db = self.db()
+        for error in (ValueError, KeyboardInterrupt):
+            with self.assertRaises(error), transaction(db):
+                events.append_life(db, "luna", "created", "luna", "", "", 1.0)
+                raise error
+        self.assertEqual(events.last_id(db), 0)
+        self.assertFalse(db.connection.in_transaction)
+
+
+SEND = """
+from hcom.bus.message import Envelope, Sender
+from hcom.hub import mail
+who, count = f"from{sys.argv[1]}", int(sys.argv[2])
+for i in range(count):
+    with open_db(home, 60) as db:
+        mail.send(db, Sender(who, "external"), f"{who} {i}", [], Envelope(), time.time())
+"""
+CLAIM = """
+import os
+from hcom.hub import mail
+name, total = "agent" + "abcdefghijklmnopqrstuvwxyz"[int(sys.argv[1]) // 2], int(sys.argv[2])
+ended = home.path(f"ended-{name}")
+while not os.path.exists(ended):
+    with open_db(home, 60) as db:
+        got = mail.claim(db, name, 2000, time.time())
+        for one in got.messages:
+            print(name, one.text)
+        if got.messages:
+            mail.handed(db, name, got.messages, time.time())
+        elif total == db.execute("SELECT count(*) FROM deliveries WHERE agent = ?",
+                                 (name,)).fetchone()[0]:
+            open(ended, "w").close()
+"""
+
+
+class Racing(Stored):
+    def test_many_send_and_each_listener_claims_twice_over(self):
+        # bench/run.py does 20 x 50 to 20. Two claimers for each agent, as with parallel tool calls.
+        senders, each, listeners = 8, 12, 6
+        with open_db(self.home) as db:
+            for n in range(listeners):
+                people.join(db, "claude", 1.0, name="agent" + "abcdefghijklmnopqrstuvwxyz"[n])
+        total = senders * each
+        code = f"import subprocess\nif int(sys.argv[1]) >= {2 * listeners}:\n" \
+               f"    sys.argv[1:] = [str(int(sys.argv[1]) - {2 * listeners}), '{each}']\n" \
+               + "".join("    " + line + "\n" for line in SEND.strip().split("\n")) \
+               + "    sys.exit()\n" + CLAIM
+        done = self.processes(2 * listeners + senders, code, str(total))
+        self.assertEqual([err for code, _, err in done if code or err], [])
+        got: "dict[str, list[str]]" = {}
+        for _, out, _ in done:
+            for line in out.splitlines():
+                name, _, text = line.partition(" ")
+                got.setdefault(name, []).append(text)
+        wanted = sorted(f"from{s} {i}" for s in range(senders) for i in range(each))
+        self.assertEqual(len(got), listeners)
+        for name, texts in got.items():
+            self.assertEqual(sorted(texts), wanted, name)
+
+
+class Verbs(Stored):
+    def test_no_query_reads_all_deliveries(self):
+        db, plans = self.db(), []
+        connection = db.connection
+        with transaction(db):
+            for n in range(400):
+                event = events.append(db, "message", "ci", {
+                    "from": "ci", "sender_kind": "external", "text": "x", "delivered_to": []}, 1.0)
+                deliveries.queue(db, event, ["luna", "nova"], True)
+            db.execute("UPDATE deliveries SET state = 'seen' WHERE event_id > 4")
+        asked = []
+        connection.set_trace_callback(asked.append)
+        deliveries.queued(db, "nova")
+        deliveries.count_queued(db, "nova")
+        deliveries.wants_wake(db, "nova")
+        deliveries.newest_waking(db, "nova")
+        deliveries.children_wait(db, "nova")
+        deliveries.unread(db)
+        deliveries.offered(db, "nova")
+        deliveries.in_hand(db, "nova", 9.0)
+        deliveries.confirm(db, "nova", 9.0)
+        deliveries.requeue(db, "nova")
+        deliveries.receipts(db, 3)
+        deliveries.last_sent(db, "ci")
+        connection.set_trace_callback(None)
+        self.assertEqual(len(asked), 12)
+        for statement in asked:
+            for row in db.execute("EXPLAIN QUERY PLAN " + statement):
+                plans.append(row[3])
+                if "deliveries_open" not in row[3]:
+                    self.assertNotRegex(row[3], r"SCAN (TABLE )?(d|deliveries|events)\b", statement)
+        self.assertTrue(any("deliveries_open" in p for p in plans))
+
+    def test_statuses_never_go_back(self):
+        db = self.db()
+        people.join(db, "claude", 1.0, name="luna")
+        agents.set_status(db, "luna", "active", "prompt", "x", 10.0)
+        agents.set_status(db, "luna", "listening", "stop", "", 9.0)
+        self.assertEqual(agents.find(db, "LUNA").status, "active")
+        agents.set_status(db, "luna", "listening", "stop", "", 11.0)
+        agents.used_tool(db, "luna", "tool:Bash", "late", 12.0)
+        self.assertEqual(agents.find(db, "luna").context, "stop")  # a late tool opens no turn
+
+    def test_a_time_is_stored_in_utc_and_sorts_as_text(self):
+        self.assertEqual(events.timestamp(0.0), "1970-01-01T00:00:00.000Z")
+        self.assertEqual(events.timestamp(1.9999), "1970-01-01T00:00:01.999Z")
+        self.assertLess(events.timestamp(1e9), events.timestamp(1e9 + 0.001))
+
+
+class Sandbox(Stored):
+    def setUp(self):
+        super().setUp()
+        db = self.db()
+        people.join(db, "claude", 1.0, name="luna")
+        for n in range(50):
+            mail.send(db, Sender("ci", "external"), f"it's {n}", [], Envelope(), float(n))
+
+    def ask(self, expression: str, params=(), budget: float = 5.0):
+        with open_sandboxed(self.home, budget) as sandboxed:
+            return events.latest_where(sandboxed, expression, params, 1000)
+
+    def test_reading(self):
+        for expression, count in (
+                ("1", 51), ("type = 'message'", 50), ("msg_text = 'it''s 7'", 1),
+                ("msg_text LIKE '%''s 1%'", 11),
+                ("msg_text = ')'", 0), ("msg_text = ';--/*'", 0), ('"type" = \'life\'', 1),
+                ("[type] = 'life'", 1), ("`type` = 'life'", 1),
+                ("id IN (SELECT max(id) FROM events)", 1),
+                ("EXISTS (SELECT 1 FROM json_each(msg_delivered_to) WHERE value = 'luna')", 50),
+                ("msg_from = 'ci'\n  AND id < 5", 3)):
+            with self.subTest(expression):
+                self.assertEqual(len(self.ask(expression)), count)
+        self.assertEqual(len(self.ask("msg_from = ? AND id > ?", ("ci", 40))), 11)
+
+    def test_refused(self):
+        endless = ("id IN (WITH RECURSIVE c(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM c) "
+                   "SELECT x FROM c)")
+        for expression in (
+                "", "  ", "type =", "nosuch = 1", "1; DROP TABLE events", "1; SELECT 1", "1 -- x",
+                "1 /* x", "1 /* x */", "1)", "(1", "1) OR (1", "') OR (1", "a' OR '1", '"', "[",
+                "`x", "1 ORDER BY id", "1 LIMIT 5", "id IN (DELETE FROM events RETURNING id)",
+                "id = (PRAGMA user_version)", "EXISTS (SELECT * FROM pragma_user_version)",
+                "EXISTS (SELECT * FROM pragma_table_info('events'))",
+                "load_extension('x')", "1 IN (ATTACH 'x' AS y)", "ATTACH DATABASE 'x' AS y",
+                "id = ?", "id = :x AND msg_from = :y", "id = 1\0", "writefile('/tmp/x', 'y')",
+                "id IN (VACUUM)", "1 UNION SELECT 1", "typo(id)", endless,
+                "(SELECT count(*) FROM events a, events b, events c, events d, events e) > 0",
+                "length(zeroblob(2000000000)) > 0"):
+            with self.subTest(expression), self.assertRaises(HcomError) as caught:
+                self.ask(expression, (), 0.2)
+            self.assertNotIn("\n", caught.exception.message)
+            self.assertNotIn("bug", caught.exception.message)
+        self.assertEqual(len(self.ask("1")), 51)
+
+    def test_the_connection_itself_only_reads(self):
+        with open_sandboxed(self.home) as sandboxed:
+            for statement in ("DELETE FROM events", "CREATE TABLE x (y)", "PRAGMA query_only = 0",
+                              "ATTACH ':memory:' AS x", "BEGIN IMMEDIATE",
+                              "SELECT load_extension('x')", "CREATE TEMP TABLE x (y)", "REINDEX",
+                              "ANALYZE"):
+                with self.subTest(statement), self.assertRaises(sqlite3.Error):
+                    sandboxed.execute(statement)
+
+    def test_a_home_with_an_odd_name(self):
+        odd = os.path.join(self.place, "a ?#%20'\"$x\u00e9", ".hcom")
+        os.makedirs(odd)
+        self.home = Home(odd, os.path.dirname(odd))
+        self.db()
+        self.assertEqual(self.ask("1"), [])
+
+
+if __name__ == "__main__":
+    unittest.main()
