@@ -20,19 +20,30 @@ class Node(namedtuple("Node", "start end kind parts")):
 
     __slots__ = ()
 
-    def part(self, key: str):
-        """The last member called `key`, as JSON parsers take it; None when there is none."""
+    def part(self, key: "str | int"):
+        """The last member called `key`, as JSON parsers take it, or the element number `key`; None
+        when there is none."""
+        if isinstance(key, int):
+            return self.parts[key] if self.kind == "[" and key < len(self.parts) else None
         return next((p for p in reversed(self.parts) if p[0] == key), None)
 
 
 def scan(text: str) -> Node:
     """The document's root. HcomError when `text` is not strict JSON (comments are not)."""
     try:
-        json.loads(text)
+        parsed(text)
+        return _node(text, _SPACE.match(text).end())
     except (ValueError, RecursionError) as error:
         where = f"line {error.lineno}" if isinstance(error, json.JSONDecodeError) else "somewhere"
         raise HcomError(f"not plain JSON: {where}") from None
-    return _node(text, _SPACE.match(text).end())
+
+
+def parsed(text: str):
+    """The document as a value. ValueError when it is not strict JSON or nested too deeply."""
+    try:
+        return json.loads(text)
+    except RecursionError:
+        raise ValueError("nested too deeply") from None
 
 
 def _node(text: str, at: int) -> Node:
@@ -54,7 +65,7 @@ def _node(text: str, at: int) -> Node:
     return Node(at, position + 1, opening, tuple(parts))
 
 
-def _indent_unit(text: str) -> str:
+def indent_unit(text: str) -> str:
     """What one level is indented by in this file: as its first indented line."""
     found = re.search(r"\n([ \t]+)\S", text)
     return found.group(1) if found else "  "
@@ -65,10 +76,9 @@ def _printed(value, unit: str, depth: int, newline: str) -> str:
     return json.dumps(value, indent=indent, ensure_ascii=False).replace("\n", newline + unit * depth)
 
 
-def _insert(text: str, node: Node, piece: str, depth: int) -> str:
+def _insert(text: str, node: Node, piece: str, depth: int, unit: str) -> str:
     """`piece` is the last part of the container `node`, which is `depth` levels deep."""
     newline = "\r\n" if "\r\n" in text else "\n"
-    unit = _indent_unit(text)
     if node.parts:
         last = node.parts[-1][2].end
         lead = newline + unit * (depth + 1) if "\n" in text[node.start:node.end] else " "
@@ -77,15 +87,15 @@ def _insert(text: str, node: Node, piece: str, depth: int) -> str:
     return text[:node.start + 1] + body + text[node.end - 1:]
 
 
-def add(text: str, path: "list[str]", element) -> str:
-    """`element` stands last in the array at `path`, which is made where it is missing.
+def add(text: str, path: "list[str]", element, unit: str) -> str:
+    """`element` stands last in the array at `path`, which is made where it is missing; each level
+    is indented by `unit`.
 
     HcomError when something else than an object or array stands on the way.
     """
     if not text.strip():
         text = "{}\n"
     newline = "\r\n" if "\r\n" in text else "\n"
-    unit = _indent_unit(text)
     node = scan(text)
     for depth, key in enumerate(path):
         if node.kind != "{":
@@ -96,20 +106,20 @@ def add(text: str, path: "list[str]", element) -> str:
             for inner in reversed(path[depth + 1:]):
                 value = {inner: value}
             piece = json.dumps(key) + ": " + _printed(value, unit, depth + 1, newline)
-            return _insert(text, node, piece, depth)
+            return _insert(text, node, piece, depth, unit)
         node = found[2]
     if node.kind != "[":
         raise HcomError(f"{'.'.join(path)} is not an array")
-    return _insert(text, node, _printed(element, unit, len(path) + 1, newline), len(path))
+    return _insert(text, node, _printed(element, unit, len(path) + 1, newline), len(path), unit)
 
 
-def drop(text: str, path: "list[str]", ours) -> str:
+def drop(text: str, path: "list[str | int]", ours) -> str:
     """The elements of the array at `path` whose parsed value `ours(value)` admits are gone, and the
     containers on the way that are empty for it."""
     while True:
         chain = [scan(text)]
         for key in path:
-            found = chain[-1].part(key) if chain[-1].kind == "{" else None
+            found = chain[-1].part(key) if chain[-1].kind else None
             if found is None:
                 return text
             chain.append(found[2])

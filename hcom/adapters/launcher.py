@@ -67,6 +67,11 @@ exit 0
 """
 
 
+def is_ours(handler) -> bool:
+    """Whether a parsed hook handler of a client's settings is one of ours."""
+    return isinstance(handler, dict) and bool(OURS.search(str(handler.get("command", ""))))
+
+
 def command(home, tool: str, event: str, mode: str = "now") -> str:
     """The hook command of one event. `mode`: now; later, for tool events that may be spooled; sub,
     when it only matters for subagents; wait, for the waiter."""

@@ -1,9 +1,8 @@
 """Our hooks and permissions in Claude Code's settings.json: put in, taken out, looked at."""
 
-import json
 import os
 
-from .. import launcher, settings
+from .. import jsontext, launcher, settings
 from .hook import WAKE_SIGN, config_dir
 
 SESSION_VARIABLE = "CLAUDE_CODE_SESSION_ID"
@@ -72,34 +71,35 @@ def _ours(allowed) -> list:
     """How to know what is ours: (place, test)."""
     def is_group(group) -> bool:
         return isinstance(group, dict) and isinstance(group.get("hooks"), list) and any(
-            isinstance(h, dict) and launcher.OURS.search(str(h.get("command", "")))
-            for h in group["hooks"])
+            launcher.is_ours(h) for h in group["hooks"])
 
     known = set(rules(allowed))
     places = [(["hooks", event], is_group) for event, _, _ in (*EVENTS, ASKS)]
-    return [*places, (["permissions", "allow"], lambda rule: rule in known)]
+    return [*places, (["permissions", "allow"], lambda rule: isinstance(rule, str) and rule in known)]
 
 
 def add(home, env, allowed, every_allowed) -> bool:
     """Our entries are in the file; False when they already were. `every_allowed` is what may have
     been put there before: rules that are not in `allowed` now go. HcomError: nothing changed."""
     place = path(home, env)
-    before = settings.text_of(place)
+    before = after = settings.text_of(place)
     wanted = entries(home, allowed)
+    ours = settings.narrowed(home, place, before, _ours(every_allowed))
+    clean = None
     try:
-        document = json.loads(before) if before.strip() else {}
-        present = isinstance(document, dict) and all(
-            element in settings.at(document, where) for where, element in wanted)
+        document = jsontext.parsed(before) if before.strip() else {}
     except ValueError:
-        document, present = {}, False
-    stale = [r for r in rules(every_allowed) if r not in rules(allowed)]
-    if present and not any(r in settings.at(document, ["permissions", "allow"]) for r in stale):
-        return False
-    after = before
-    if before.strip() and isinstance(document, dict) and document:
-        after = settings.without(before, _ours(every_allowed))
+        document = {}  # `merged` says what is wrong with it
+    if any(is_group(group) for where, is_group in ours if where[0] == "hooks"
+           for group in settings.at(document, where)):
+        clean = settings.without(before, ours)
+        after = settings.without(before, [
+            (where, lambda e, where=where, test=test: test(e) and (where, e) not in wanted)
+            for where, test in ours])
     after = settings.merged(place, after, wanted)
-    settings.replace(home, place, before, after)
+    if after == before:
+        return False
+    settings.replace(home, place, before, after, clean)
     return True
 
 
@@ -111,7 +111,7 @@ def remove(home, env, every_allowed) -> bool:
 def installed(home, env) -> bool:
     """Whether all our hooks are in the file as this version writes them."""
     try:
-        document = json.loads(settings.text_of(path(home, env)) or "{}")
+        document = jsontext.parsed(settings.text_of(path(home, env)) or "{}")
     except ValueError:
         return False
     return all(element in settings.at(document, where) for where, element in entries(home, ()))

@@ -1,0 +1,266 @@
+"""Our entries in a client's settings: put in and taken out, everything else byte for byte."""
+import json
+import os
+import shutil
+import stat
+import tempfile
+import unittest
+
+from hcom.adapters import jsontext, launcher
+from hcom.adapters.claude import setup
+from hcom.cli.tools import SAFE
+from hcom.errors import HcomError
+from hcom.home import Home, create
+
+FOREIGN = {"hooks": [{"type": "command", "command": "echo hcom_dir hcom hook; hcom list"}]}
+ODD = (
+    "", "\n", "  \n", "{}", "{ }", "{\n}", '{"a":1}', '{"a": 1}\n', '{\n  "a": 1\n}', '{\n\t"a": 1\n}\n',
+    '{\r\n  "a": [1,\r\n 2],\r\n  "b": {}\r\n}\r\n', '\n\n{"a": [ ] ,\n"b" : { } }\n\n',
+    '{"hooks": {}}', '{"hooks":{"Stop":[]}}', '{"hooks": {"Stop": [ ]}, "permissions": {"allow":[ ]}}',
+    '{"a": 1, "a": 2, "hooks": {"x": []}, "hooks": {"Stop": [1, "[hooks]", {"hooks": 3}]}}',
+    '{"é\\u00e9🎉": "\\"{[,]}\\\\", "n": -1.5e+10, "t": [true,false,null]}',
+    json.dumps({"hooks": {"Stop": [FOREIGN], "PreToolUse": [FOREIGN, FOREIGN]},
+                "permissions": {"allow": ["Bash(hcom send:*)", "Bash(ls)"], "deny": []}}),
+    json.dumps({"permissions": {"allow": ["Bash(ls)"]}, "model": "x"}, indent=8),
+    '{"a": %s1%s}' % ("[" * 300, "]" * 300), '{"x": NaN}', '{"hooks" :\n{"Stop"\n:[\n]\n}\n}',
+)  # fmt: skip
+BAD = ("{", "[1, 2", '{"a": 1} x', '{"a": 1,}', '// c\n{"a": 1}', '{"a": 1 /* c */}', "\ufeff{}",
+       "[]", "3", '"text"', "null", '{"hooks": []}', '{"hooks": {"Stop": {}}}', "{'a': 1}",
+       '{"permissions": {"allow": "x"}}', '{"a": %s}' % ("[" * 100_000 + "]" * 100_000))
+
+
+class Settings(unittest.TestCase):
+    def setUp(self):
+        self.place = os.path.realpath(tempfile.mkdtemp(prefix="hcom-settings-"))
+        self.addCleanup(shutil.rmtree, self.place, True)
+        self.home = Home(os.path.join(self.place, ".hcom"), self.place)
+        create(self.home)
+        self.path = setup.path(self.home, {})
+        os.mkdir(os.path.dirname(self.path))
+
+    def write(self, text: str) -> None:
+        with open(self.path, "w", encoding="utf-8", newline="") as stream:
+            stream.write(text)
+
+    def text(self) -> str:
+        with open(self.path, encoding="utf-8", newline="") as stream:
+            return stream.read()
+
+    def add(self, allowed=SAFE) -> bool:
+        return setup.add(self.home, {}, allowed, SAFE)
+
+    def remove(self) -> bool:
+        return setup.remove(self.home, {}, SAFE)
+
+    def forget(self) -> None:
+        """The record of what was there before is lost."""
+        shutil.rmtree(self.home.path("run"))
+        create(self.home)
+
+
+class RoundTrip(Settings):
+    def test_odd_files_come_back_byte_for_byte(self):
+        for text in ODD:
+            with self.subTest(text[:60]):
+                self.write(text)
+                self.assertTrue(self.add())
+                self.assertTrue(setup.installed(self.home, {}))
+                once = self.text()
+                self.assertFalse(self.add())
+                self.assertEqual(self.text(), once)
+                if "\r\n" in text:
+                    self.assertNotRegex(once, "[^\r]\n")
+                self.assertTrue(self.remove())
+                self.assertEqual(self.text(), text)
+                self.assertFalse(self.remove())
+
+    def test_no_file_leaves_no_file(self):
+        self.assertTrue(self.add())
+        self.assertEqual(stat.S_IMODE(os.stat(self.path).st_mode), 0o600)
+        self.assertTrue(self.remove())
+        self.assertFalse(os.path.exists(self.path))
+        self.assertFalse(self.remove())
+
+    def test_without_the_record_only_ours_are_cut_out(self):
+        for text in ODD:
+            # Containers that were empty before us cannot be told from those we made.
+            if any(empty in text.replace(" ", "").replace("\n", "") for empty in ("{}", "[]")) \
+                    or not text.strip() or "hcom send" in text:
+                continue
+            with self.subTest(text[:60]):
+                self.write(text)
+                self.add()
+                self.forget()
+                self.assertTrue(self.remove())
+                self.assertEqual(self.text(), text)
+
+    def test_foreign_parts_keep_their_bytes_while_we_are_in(self):
+        for text in ODD:
+            if not text.strip() or jsontext.parsed(text) == {}:
+                continue
+            with self.subTest(text[:60]):
+                self.write(text)
+                self.add()
+                rest = iter(self.text())
+                # all of it is there in its order, with ours in between
+                self.assertTrue(all(char in rest for char in text), text)
+
+    def test_a_file_of_one_line_is_not_indented_away(self):
+        self.write('{"hooks": {"Stop": [ ]}, "permissions": {"allow":[ ]}}')
+        self.add()
+        self.assertLess(max(len(l) - len(l.lstrip()) for l in self.text().split("\n")), 16)
+
+    def test_mode_and_symlink_are_kept(self):
+        real = os.path.join(self.place, "dotfiles.json")
+        with open(real, "w", encoding="utf-8") as stream:
+            stream.write('{"a": 1}')
+        os.chmod(real, 0o640)
+        os.symlink(real, self.path)
+        self.add()
+        self.assertTrue(os.path.islink(self.path))
+        self.assertEqual(stat.S_IMODE(os.stat(real).st_mode), 0o640)
+        self.assertIn("hcom_dir", self.text())
+        self.remove()
+        self.assertTrue(os.path.islink(self.path))
+        self.assertEqual(self.text(), '{"a": 1}')
+
+    def test_a_dangling_symlink_is_followed_and_dangles_again(self):
+        os.symlink(os.path.join(self.place, "later.json"), self.path)
+        self.add()
+        self.assertTrue(os.path.islink(self.path))
+        self.assertTrue(setup.installed(self.home, {}))
+        self.remove()
+        self.assertTrue(os.path.islink(self.path))
+        self.assertFalse(os.path.exists(self.path))
+
+
+class ForeignEdits(Settings):
+    def edited(self, change) -> dict:
+        """What is left after: add, `change(document)` by somebody else, remove."""
+        self.write('{"model": "x"}')
+        self.add()
+        document = json.loads(self.text())
+        change(document)
+        self.write(json.dumps(document, indent=2))
+        self.assertTrue(self.remove())
+        self.assertNotIn("hcom_dir=", self.text())
+        return json.loads(self.text())
+
+    def test_what_others_added_stays(self):
+        self.assertEqual(self.edited(lambda d: d.update(theme="dark")), {"model": "x", "theme": "dark"})
+        self.assertEqual(self.edited(lambda d: d["hooks"]["Stop"].insert(0, FOREIGN)),
+                         {"model": "x", "hooks": {"Stop": [FOREIGN]}})
+        self.assertEqual(self.edited(lambda d: d["hooks"].update(PreCompact=[FOREIGN])),
+                         {"model": "x", "hooks": {"PreCompact": [FOREIGN]}})
+        self.assertEqual(self.edited(lambda d: d["permissions"]["allow"].insert(3, "Bash(ls)")),
+                         {"model": "x", "permissions": {"allow": ["Bash(ls)"]}})
+
+    def test_a_handler_that_others_put_into_our_group_stays(self):
+        for where in (0, 1, 99):
+            with self.subTest(where):
+                left = self.edited(lambda d, where=where: d["hooks"]["Stop"][0]["hooks"].insert(
+                    where, FOREIGN["hooks"][0]))
+                self.assertEqual(left, {"model": "x", "hooks": {"Stop": [FOREIGN]}})
+
+    def test_ours_in_a_group_with_others_are_told_from_them_on_adding_too(self):
+        self.write("{}")
+        self.add()
+        document = json.loads(self.text())
+        document["hooks"]["Stop"][0]["hooks"].insert(0, FOREIGN["hooks"][0])
+        self.write(json.dumps(document))
+        self.assertTrue(self.add())
+        stop = json.loads(self.text())["hooks"]["Stop"]
+        self.assertEqual(stop[0], FOREIGN)
+        self.assertEqual(len(stop), 2)
+
+    def test_entries_of_a_package_that_moved(self):
+        self.write('{"model": "x"}')
+        old = Home("/gone/it's here/.hcom", "/gone/it's here")
+        for where, element in setup.entries(old, SAFE):
+            self.write(jsontext.add(self.text(), where, element, "  "))
+        self.assertFalse(setup.installed(self.home, {}))
+        self.assertTrue(self.add())
+        self.assertNotIn("/gone", self.text())
+        self.assertFalse(self.add())
+        self.assertTrue(self.remove())
+        self.assertEqual(json.loads(self.text()), {"model": "x"})
+
+    def test_rules_that_were_there_before_us_stay(self):
+        for change in ("", " "):
+            self.write('{"permissions": {"allow": ["Bash(hcom send:*)", "Bash(ls)"]}}')
+            self.add()
+            self.write(self.text() + change)
+            self.remove()
+            self.assertEqual(json.loads(self.text()),
+                             {"permissions": {"allow": ["Bash(hcom send:*)", "Bash(ls)"]}})
+
+    def test_without_approval_there_are_no_rules(self):
+        self.write('{"permissions": {"allow": ["Bash(ls)"]}}')
+        self.add()
+        self.assertIn("Bash(hcom send:*)", self.text())
+        self.assertTrue(self.add(()))
+        self.assertEqual(json.loads(self.text())["permissions"], {"allow": ["Bash(ls)"]})
+        self.assertTrue(setup.installed(self.home, {}))
+        self.assertFalse(self.add(()))
+        self.remove()
+        self.assertEqual(self.text(), '{"permissions": {"allow": ["Bash(ls)"]}}')
+
+
+class LeftAlone(Settings):
+    def refused(self, verb, text: str) -> str:
+        with self.assertRaises(HcomError) as caught:
+            verb()
+        self.assertNotIn("\n", caught.exception.message)
+        self.assertIn(self.path, caught.exception.message)
+        if text is not None:
+            self.assertEqual(self.text(), text)
+        self.assertEqual([f for f in os.listdir(os.path.dirname(self.path)) if "tmp" in f], [])
+        return caught.exception.message
+
+    def test_what_is_no_plain_json_object(self):
+        for text in BAD:
+            with self.subTest(text[:40]):
+                self.write(text)
+                self.refused(self.add, text)
+
+    def test_removing_from_what_is_no_plain_json(self):
+        for text in ("{", "// c\n{}", '{"a": 1,}', "\ufeff{}"):
+            with self.subTest(text):
+                self.write(text)
+                self.refused(self.remove, text)
+
+    def test_read_only(self):
+        for text in ("{}", '{"a": 1}'):
+            self.write(text)
+            os.chmod(self.path, 0o444)
+            self.assertIn("read-only", self.refused(self.add, text))
+            os.chmod(self.path, 0o600)
+        self.add()
+        inside = self.text()
+        os.chmod(self.path, 0o444)
+        self.refused(self.remove, inside)
+
+    def test_not_text_and_not_a_file(self):
+        with open(self.path, "wb") as stream:
+            stream.write(b'{"a": "\xff"}')
+        self.refused(self.add, None)
+        os.unlink(self.path)
+        os.mkdir(self.path)
+        self.refused(self.add, None)
+        os.rmdir(self.path)
+        os.symlink(self.path, self.path)
+        self.refused(self.add, None)
+
+
+class Known(unittest.TestCase):
+    def test_ours_among_others(self):
+        home = Home("/x/.hcom", "/x")
+        for tool in ("claude", "gemini", "codex"):
+            self.assertTrue(launcher.is_ours({"command": launcher.command(home, tool, "Stop")}))
+        for command in ("hcom hook", "hcom_dir=/x; ls", ". /x/.hcom/hook", "", 3, None):
+            self.assertFalse(launcher.is_ours({"command": command}), command)
+        self.assertFalse(launcher.is_ours("hcom_dir"))
+
+
+if __name__ == "__main__":
+    unittest.main()
