@@ -1,30 +1,109 @@
 """The settings: their keys in one table, config.env, and what of the two is in force.
 
-Precedence: default < config.env < environment, each key by itself.
+Precedence: default < config.env < environment, each key by itself. A line that says nothing is
+named and ignored, a value that may not be counts as not given; the rest works.
 """
 
 import os
 import re
+import shlex
 from collections import namedtuple
 
-TRUE = ("1", "true", "yes", "on")
+from .bus import message, names
+from .errors import HcomError
 
-# key -> (default, one line of help)
+TRUE, FALSE = ("1", "true", "yes", "on"), ("0", "false", "no", "off", "")
+HINTS_CHARS = 2000  # they follow every delivery, of which Codex carries 10 kB
+FILE, ENVIRONMENT, DEFAULT = "config.env", "environment", "default"
+
+
+class Key(namedtuple("Key", "default about check secret person", defaults=(False, False))):
+    """One setting. `check(text)` raises HcomError for what may not be; `secret` values are shown
+    masked; `person` is one that can run code or send data away, and no agent may change."""
+
+    __slots__ = ()
+
+
+def _tag(text: str) -> None:
+    names.check_tag(text)
+
+
+def _any_text(text: str) -> None:
+    if len(text) > HINTS_CHARS:
+        raise HcomError(f"{len(text)} characters, the limit is {HINTS_CHARS}")
+
+
+def _seconds(text: str) -> None:
+    if not (text.isascii() and text.isdigit() and 1 <= int(text[:9]) <= 86_400):
+        raise HcomError(f"not a number of seconds: {text!r}", "use 1 to 86400")
+
+
+def _arguments(text: str) -> None:
+    try:
+        shlex.split(text)
+    except ValueError as error:
+        raise HcomError(f"the arguments {text!r} do not end: {str(error).lower()}",
+                        "quote as in a shell") from None
+
+
+def _url(text: str) -> None:
+    if text and not re.match(r"https://[\w.-]+(:\d+)?(/\S*)?\Z"
+                             r"|http://(localhost|127\.0\.0\.1|\[::1\])(:\d+)?(/\S*)?\Z", text):
+        raise HcomError(f"not a URL of a relay: {text!r}", "https://..., or http://localhost:PORT")
+
+
+def _token(text: str) -> None:
+    if re.search(r"\s", text):
+        raise HcomError("a token has no spaces")
+
+
+def _truth(text: str) -> None:
+    if text.strip().lower() not in TRUE + FALSE:
+        raise HcomError(f"neither yes nor no: {text!r}", "use 1 or 0")
+
+
+def _presets(text: str) -> None:
+    from .bus.filters import DEFAULTS
+
+    for word in filter(None, (part.strip() for part in text.split(","))):
+        if word not in DEFAULTS:
+            raise HcomError(f"not a default subscription: {word!r}", "use " + ", ".join(DEFAULTS))
+
+
+# What a client or a shell needs for itself; an agent's name there would break it.
+_TAKEN = re.compile(r"PATH|HOME|SHELL|USER|PWD|TERM|IFS|ENV|LD_\w*|DYLD_\w*|PYTHON\w*|NODE_\w*|"
+                    r"HCOM_(?!NAME\Z)\w*\Z")
+
+
+def _variable(text: str) -> None:
+    if text and not re.match(r"[A-Za-z_][A-Za-z0-9_]*\Z", text):
+        raise HcomError(f"not the name of a variable: {text!r}", "use letters, digits and _")
+    if _TAKEN.fullmatch(text):
+        raise HcomError(f"the variable {text} is needed for something else", "use HCOM_NAME")
+
+
 KEYS = {
-    "HCOM_TAG": ("", "Group tag of new agents (names become tag-name)"),
-    "HCOM_TERMINAL": ("default", "Where new agents open: a preset, or a command with {script}"),
-    "HCOM_HINTS": ("", "Text that follows every message an agent receives"),
-    "HCOM_SUBAGENT_TIMEOUT": ("30", "Seconds Claude's subagents are kept for messages"),
-    "HCOM_CLAUDE_ARGS": ("", "Default arguments of claude"),
-    "HCOM_GEMINI_ARGS": ("", "Default arguments of gemini"),
-    "HCOM_CODEX_ARGS": ("", "Default arguments of codex"),
-    "HCOM_RELAY": ("", "URL of the relay server"),
-    "HCOM_RELAY_TOKEN": ("", "Token of the relay server"),
-    "HCOM_AUTO_APPROVE": ("1", "Agents run safe hcom commands unasked (1 or 0)"),
-    "HCOM_DEFAULT_SUBSCRIPTIONS": ("collision", "Subscriptions of new agents, with commas"),
-    "HCOM_NAME_EXPORT": ("", "Variable that carries an agent's name into its client"),
+    "HCOM_TAG": Key("", "Group tag of new agents (names become tag-name)", _tag),
+    "HCOM_TERMINAL": Key("default", "Where new agents open: a preset, or a command with {script}",
+                         _arguments, person=True),
+    "HCOM_HINTS": Key("", "Text that follows every message an agent receives", _any_text),
+    "HCOM_SUBAGENT_TIMEOUT": Key("30", "Seconds Claude's subagents are kept for messages",
+                                 _seconds),
+    "HCOM_CLAUDE_ARGS": Key("", "Default arguments of claude", _arguments, person=True),
+    "HCOM_GEMINI_ARGS": Key("", "Default arguments of gemini", _arguments, person=True),
+    "HCOM_CODEX_ARGS": Key("", "Default arguments of codex", _arguments, person=True),
+    "HCOM_RELAY": Key("", "URL of the relay server", _url, person=True),
+    "HCOM_RELAY_TOKEN": Key("", "Token of the relay server", _token, secret=True, person=True),
+    "HCOM_AUTO_APPROVE": Key("1", "Agents run safe hcom commands unasked (1 or 0)", _truth,
+                             person=True),
+    "HCOM_DEFAULT_SUBSCRIPTIONS": Key("collision", "Subscriptions of new agents, with commas",
+                                      _presets),
+    "HCOM_NAME_EXPORT": Key("", "Variable that carries an agent's name into its client",
+                            _variable),
 }
 SHORT_KEYS = tuple(key[5:].lower() for key in KEYS)
+# Read by launches from the environment; in config.env they pass through as other variables do.
+PASSED_ON = ("HCOM_GEMINI_SYSTEM_PROMPT", "HCOM_CODEX_SYSTEM_PROMPT")
 
 
 class Settings(namedtuple("Settings", [k[5:].lower() for k in KEYS] + ["passed"])):
@@ -33,36 +112,172 @@ class Settings(namedtuple("Settings", [k[5:].lower() for k in KEYS] + ["passed"]
     __slots__ = ()
 
 
-def file_values(home) -> "dict[str, str]":
-    """What config.env says; broken lines are left out."""
+class Line(namedtuple("Line", "number key value problem")):
+    """One line of config.env: a value for a key, or the problem with it; neither for a comment."""
+
+    __slots__ = ()
+
+
+class InForce(namedtuple("InForce", "value source")):
+    """A value, and where it comes from: FILE, ENVIRONMENT or DEFAULT."""
+
+    __slots__ = ()
+
+
+def key_of(given: str) -> "str | None":
+    """The key that `given` means: tag, TAG or HCOM_TAG; None when there is none."""
+    name = given.upper().replace("-", "_")
+    return next((key for key in (name, f"HCOM_{name}") if key in KEYS), None)
+
+
+def check(key: str, value: str) -> None:
+    """HcomError unless `value` may be the value of `key`."""
+    found = message.FORBIDDEN.search(value)
+    if found or "\n" in value:
+        code = ord(found.group()) if found else 10
+        raise HcomError(f"{key}: control character U+{code:04X} in the value",
+                        "a value is one line of text")
     try:
-        with open(home.path("config.env"), encoding="utf-8", errors="replace") as stream:
-            lines = stream.read().split("\n")
+        KEYS[key].check(value)
+    except HcomError as error:
+        raise HcomError(f"{key}: {error.message}", error.hint) from None
+
+
+def _text(home) -> str:
+    try:
+        with open(home.path("config.env"), encoding="utf-8", errors="replace",
+                  newline="") as stream:
+            return stream.read()
     except OSError:
-        return {}
-    found = {}
-    for line in lines:
-        match = re.match(r"\s*(?:export\s+)?([A-Za-z_]\w*)=(.*)\Z", line)
-        if match:
-            found[match.group(1)] = _unquoted(match.group(2).strip())
-    return found
+        return ""
+
+
+def lines(home) -> "list[Line]":
+    """Every line of config.env, parsed."""
+    return [_parsed(number, text) for number, text in enumerate(_text(home).split("\n"), 1)]
+
+
+def _parsed(number: int, text: str) -> Line:
+    if not text.strip() or text.lstrip().startswith("#"):
+        return Line(number, "", "", "")
+    match = re.match(r"\s*(?:export\s+)?([A-Za-z_]\w*)=(.*)\Z", text)
+    if not match:
+        return Line(number, "", "", "it is not KEY=value")
+    key, raw = match.group(1), match.group(2).strip()
+    if raw[:1] in ("'", '"') and (len(raw) < 2 or raw[-1] != raw[0]):
+        return Line(number, "", "", f"the quotes of {key} do not end")
+    value = _unquoted(raw)
+    if key in KEYS:
+        try:
+            check(key, value)
+        except HcomError as error:
+            return Line(number, "", "", error.message)
+    elif key.startswith("HCOM_") and key not in PASSED_ON:
+        return Line(number, "", "", f"there is no setting {key}")
+    return Line(number, key, value, "")
 
 
 def _unquoted(value: str) -> str:
     if len(value) >= 2 and value[0] == value[-1] and value[0] in "'\"":
         inner = value[1:-1]
-        return inner.replace('\\"', '"').replace("\\\\", "\\") if value[0] == '"' else inner
+        return re.sub(r"\\([\\\"$`])", r"\1", inner) if value[0] == '"' else inner
     return value
 
 
+def _quoted(value: str) -> str:
+    """`value` as a shell and `_unquoted` both read it."""
+    if re.match(r"[\w@%+=:,./-]*\Z", value):
+        return value
+    return '"' + re.sub(r"([\\\"$`])", r"\\\1", value) + '"'
+
+
+def problems(home, env) -> "list[str]":
+    """What is wrong with config.env and with the settings in the environment, a line each."""
+    found = [f"config.env line {line.number} is ignored: {line.problem}"
+             for line in lines(home) if line.problem]
+    for key in KEYS:
+        if key in env:
+            try:
+                check(key, env[key])
+            except HcomError as error:
+                found.append(f"the environment is ignored: {error.message}")
+    return found
+
+
+def in_force(home, env) -> "dict[str, InForce]":
+    """Each key's value as text, and where it comes from."""
+    written = {line.key: line.value for line in lines(home) if line.key}
+    found = {}
+    for key, (default, *_) in KEYS.items():
+        found[key] = InForce(written[key], FILE) if key in written else InForce(default, DEFAULT)
+        if key in env:
+            try:
+                check(key, env[key])
+            except HcomError:
+                continue
+            found[key] = InForce(env[key], ENVIRONMENT)
+    return found
+
+
+def passed(home) -> "dict[str, str]":
+    """The variables of config.env that go to the clients as they are."""
+    return {line.key: line.value for line in lines(home) if line.key and line.key not in KEYS}
+
+
 def read(home, env) -> Settings:
-    """The settings in force; a value that does not parse counts as the default."""
-    written = file_values(home)
-    values = {}
-    for key, (default, _) in KEYS.items():
-        values[key[5:].lower()] = env.get(key, written.get(key, default))
-    timeout = values["subagent_timeout"]
-    values["subagent_timeout"] = int(timeout) if timeout.isdigit() else 30
+    """The settings in force."""
+    values = {key[5:].lower(): said.value for key, said in in_force(home, env).items()}
+    values["subagent_timeout"] = int(values["subagent_timeout"])
     values["auto_approve"] = values["auto_approve"].strip().lower() in TRUE
-    passed = {k: v for k, v in written.items() if not k.startswith("HCOM_")}
-    return Settings(**values, passed=passed)
+    return Settings(**values, passed=passed(home))
+
+
+def masked(key: str, value: str) -> str:
+    """`value` as it may be shown: of a secret, only its end."""
+    if key not in KEYS or not KEYS[key].secret or not value:
+        return value
+    return "****" + (value[-4:] if len(value) >= 12 else "")
+
+
+def write(home, key: str, value: "str | None") -> None:
+    """config.env says that `key` is `value`, or nothing of it (None); the other lines stay byte for
+    byte. HcomError when it cannot be written."""
+    import fcntl
+
+    from .home import create, write_private
+
+    try:
+        create(home)
+        with open(home.path("run", "config.lock"), "w", encoding="ascii") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            write_private(home.path("config.env"), _changed(_text(home), key, value))
+    except OSError as error:
+        raise HcomError(f"cannot write {home.path('config.env')}: {error.strerror}",
+                        "in a sandbox: export HCOM_DIR=$PWD/.hcom") from None
+
+
+def _changed(text: str, key: str, value: "str | None") -> str:
+    kept, place = [], None
+    for line in re.findall(r"[^\n]*\n|[^\n]+", text):
+        if re.match(rf"\s*(?:export\s+)?{key}\s*=", line):
+            place = len(kept) if place is None else place
+        else:
+            kept.append(line)
+    if value is None:
+        return "".join(kept)
+    if kept and not kept[-1].endswith("\n"):
+        kept[-1] += "\n"
+    kept.insert(len(kept) if place is None else place, f"{key}={_quoted(value)}\n")
+    return "".join(kept)
+
+
+def reset(home) -> str:
+    """config.env is gone, its text kept in config.env.bak; that path, "" when there was none."""
+    path = home.path("config.env")
+    if not os.path.exists(path):
+        return ""
+    try:
+        os.replace(path, path + ".bak")
+    except OSError as error:
+        raise HcomError(f"cannot write {path}: {error.strerror}", "hcom status") from None
+    return path + ".bak"

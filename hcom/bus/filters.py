@@ -1,4 +1,4 @@
-"""What to look for in the log: presets and flags, a table each, made WHERE expressions over events_v.
+"""What to look for in the log: presets and flags, a table each, as WHERE expressions on events_v.
 
 Pure: names and paths are resolved by functions that the caller passes in.
 """
@@ -133,7 +133,8 @@ FLAGS = {
                "AND deliveries.agent = ?)", "Messages that went to this agent"),
     "intent": Flag("INTENT", "msg_intent = ?", "Messages: request, inform, ack or error"),
     "thread": Flag("THREAD", "msg_thread = ?", "Messages of this thread"),
-    "after": Flag("TIME", "timestamp > ?", "Later than 10m (ago), 2026-01-31, 2026-01-31T09:30, #42"),
+    "after": Flag("TIME", "timestamp > ?",
+                  "Later than: 10m (ago), 2026-01-31, 2026-01-31T09:30, #42"),
     "before": Flag("TIME", "timestamp < ?", "Earlier than that"),
 }
 BARE_FILE = ("id IN (SELECT event_id FROM acts WHERE kind = 'edit' AND "
@@ -196,7 +197,8 @@ def moment(text: str, now: float) -> str:
             seconds = int(ago.group(1)) * {"s": 1, "m": 60, "h": 3600, "d": 86_400}[ago.group(2)]
             at = datetime.fromtimestamp(now, timezone.utc) - timedelta(seconds=seconds)
         else:
-            at = datetime.fromisoformat(text.strip().replace("Z", "+00:00")).astimezone(timezone.utc)
+            at = datetime.fromisoformat(text.strip().replace("Z", "+00:00"))
+            at = at.astimezone(timezone.utc)
     except (ValueError, OverflowError, OSError):
         raise UsageError(f"not a time: {text!r}",
                          "use 10m, 2h, 2026-01-31, 2026-01-31T09:30, or an event's #id") from None

@@ -51,8 +51,9 @@ def _message(name: str, data: dict) -> str:
 
 
 def _life(name: str, data: dict) -> str:
+    action = data.get("action", "")
     verb = {"created": "joined", "stopped": "left", "ready": "is ready",
-            "batch_launched": "launched a batch"}.get(data.get("action", ""), data.get("action", ""))
+            "batch_launched": "launched a batch"}.get(action, action)
     notes = [f"by {data['by']}" if data.get("by") not in (None, "", name) else "",
              data.get("reason") or ""]
     return f"{name} {verb} {' '.join(n for n in notes if n)}".rstrip()

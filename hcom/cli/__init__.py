@@ -99,8 +99,7 @@ def _command(home, argv: "list[str]") -> int:
     from .call import Call
 
     command = find(argv[0])
-    cut = argv.index("--") if "--" in argv else len(argv)
-    if "--help" in argv[1:cut] or "-h" in argv[1:cut]:
+    if model.asks_for_help(command, argv[1:]):
         from . import help as helps
 
         print(helps.page(command))

@@ -1,6 +1,6 @@
 """Help texts, made from the declarations of the commands."""
 
-from .. import __version__
+from .. import __version__, adapters
 from . import COMMANDS, find
 from .model import NAME, Command
 
@@ -19,7 +19,8 @@ def _line(form: str, meaning: str, indent: int = 2) -> str:
 def overview() -> str:
     """The text of `hcom --help`."""
     lines = [f"hcom {__version__}: messages and shared context between AI coding agents", "",
-             "Usage:", _line("hcom claude [args]", "Run Claude Code as an agent"),
+             "Usage:",
+             _line(f"hcom [N] {'|'.join(adapters.TOOLS)} [args]", "Run N clients as agents"),
              _line("hcom <command>", "Run a command"), "", "Commands:"]
     lines += [_line(name, find(name).summary) for name in COMMANDS]
     lines += ["", "Identity:",
@@ -45,3 +46,34 @@ def page(command: Command) -> str:
     if command.examples:
         lines += ["", "Examples:", *(f"  {example}" for example in command.examples)]
     return "\n".join(lines)
+
+
+def reference() -> str:
+    """Every command's help as Markdown: for `hcom run docs --cli` and for the README."""
+    parts = ["# Commands", "", *_fenced(overview())]
+    for name in COMMANDS:
+        parts += ["", f"## {name}", "", *_fenced(page(find(name)))]
+    return "\n".join(parts)
+
+
+def _fenced(text: str) -> "list[str]":
+    return ["```text", text, "```"]
+
+
+def api() -> str:
+    """The Python API, as its docstrings tell it."""
+    import inspect  # only here
+
+    try:
+        from .. import api as module
+    except ImportError:
+        return "# Python API\n\nThis version of hcom has none."
+    parts = ["# Python API", "", inspect.getdoc(module) or ""]
+    for name, thing in vars(module).items():
+        if name.startswith("_") or getattr(thing, "__module__", "") != module.__name__:
+            continue
+        parts += ["", f"## hcom.{name}", "", inspect.getdoc(thing) or ""]
+        for inner, verb in vars(thing).items() if inspect.isclass(thing) else ():
+            if not inner.startswith("_") and inspect.getdoc(verb):
+                parts += ["", f"### {name}.{inner}", "", inspect.getdoc(verb)]
+    return "\n".join(parts)

@@ -18,13 +18,17 @@ class Option(namedtuple("Option", "flags help value kind default group",
         return max(self.flags.split(), key=len).lstrip("-").replace("-", "_")
 
 
-class Command(namedtuple("Command", "name summary usage options run words examples notes",
-                         defaults=("", (), ""))):
+class Command(namedtuple("Command", "name summary usage options run words examples notes rest",
+                         defaults=("", (), "", ""))):
     """`usage` are (form, meaning) lines; `words` names the free arguments, "" for none;
-    `examples` are whole command lines that a test runs; `run(call) -> exit code`."""
+    `examples` are whole command lines that a test runs; `run(call) -> exit code`. `rest` says what
+    an argument that looks like an option and is none of ours is: VALUE, one of the words; SCRIPT,
+    with all behind the first word, another program's."""
 
     __slots__ = ()
 
+
+VALUE, SCRIPT = "value", "script"
 
 NAME = Option("--name", "Identity (agent name or UUID)", "NAME")
 
@@ -51,6 +55,20 @@ def count(text: str) -> int:
     return int(text)
 
 
+def asks_for_help(command: Command, argv: "list[str]") -> bool:
+    """Whether --help or -h is for us: not what is behind --, nor another program's."""
+    ours = argv[:_first_word(command, argv)] if command.rest == SCRIPT else argv
+    ours = ours[:ours.index("--")] if "--" in ours else ours
+    return "--help" in ours or "-h" in ours
+
+
+def _first_word(command: Command, argv: "list[str]") -> int:
+    """Where the first free argument stands: it is no option, nor an option's value."""
+    taking = {f for o in (*command.options, NAME) if o.value for f in o.flags.split()}
+    return next((i for i, arg in enumerate(argv) if not arg.startswith("-")
+                 and (i == 0 or argv[i - 1] not in taking)), len(argv))
+
+
 def parse(command: Command, argv: "list[str]"):
     """`argv` by the command's declaration: (values, words, words behind --). UsageError."""
     import argparse
@@ -60,7 +78,10 @@ def parse(command: Command, argv: "list[str]"):
             raise UsageError(message, f"hcom {command.name} --help")
 
     tail = None
-    if "--" in argv:
+    if command.rest == SCRIPT:
+        first = _first_word(command, argv)
+        argv, tail = argv[:first + 1], argv[first + 1:]
+    elif "--" in argv:
         cut = argv.index("--")
         argv, tail = argv[:cut], argv[cut + 1:]
     parser = Parser(prog=f"hcom {command.name}", add_help=False, allow_abbrev=False)
@@ -73,7 +94,11 @@ def parse(command: Command, argv: "list[str]"):
         else:
             parser.add_argument(*flags, dest=option.key, default=option.default)
     parser.add_argument("words", nargs="*")
-    values = parser.parse_intermixed_args(argv)
+    if command.rest == VALUE:
+        values, unknown = parser.parse_known_intermixed_args(argv)
+        values.words += unknown
+    else:
+        values = parser.parse_intermixed_args(argv)
     if not command.words and (values.words or tail):
         extra = (values.words or tail)[0]
         raise UsageError(f"unexpected argument: {extra!r}", f"hcom {command.name} --help")

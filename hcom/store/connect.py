@@ -16,6 +16,8 @@ from .schema import MIGRATIONS, VERSION
 BUSY_S = 5.0       # a command gives up on a locked database after this
 HOOK_BUSY_S = 1.5  # a hook gives up sooner: its agent waits for it
 SQL_S = 5.0        # a user's query may run this long
+HEAP_BYTES = 512 * 1024 * 1024   # sqlite's memory in a process that runs users' SQL
+VALUE_BYTES = 16 * 1024 * 1024   # of one value there: a message has at most one
 
 
 def translated(error: sqlite3.Error, home: Home) -> HcomError:
@@ -140,17 +142,26 @@ def open_sandboxed(home: Home, budget_s: float = SQL_S) -> Database:
     """A connection for SQL that a user wrote: it can only read, and ends after `budget_s`."""
     open_db(home).connection.close()
     try:
-        connection = sqlite3.connect(f"file:{_quoted(home.db)}?mode=ro", uri=True, timeout=BUSY_S,
+        connection = sqlite3.connect(f"file:{quoted(home.db)}?mode=ro", uri=True, timeout=BUSY_S,
                                      isolation_level=None)
-        connection.execute("PRAGMA query_only = 1")
-        # Their first use declares a table, which the authorizer would not let happen.
-        connection.execute("SELECT * FROM json_each('[]'), json_tree('[]')").fetchall()
     except sqlite3.Error as error:
         raise translated(error, home) from error
     connection.row_factory = sqlite3.Row
+    restrict(connection, budget_s)
+    return Database(home, connection)
+
+
+def restrict(connection: sqlite3.Connection, budget_s: float) -> None:
+    """What runs on `connection` from now on can only read, within `budget_s` and bounded memory."""
+    connection.execute("PRAGMA query_only = 1")
+    # Their first use declares a table, which the authorizer would not let happen.
+    connection.execute("SELECT * FROM json_each('[]'), json_tree('[]')").fetchall()
+    connection.execute(f"PRAGMA hard_heap_limit = {HEAP_BYTES}")
+    if hasattr(connection, "setlimit"):  # Python 3.11
+        connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, VALUE_BYTES)
+        connection.setlimit(sqlite3.SQLITE_LIMIT_LIKE_PATTERN_LENGTH, 500)
     connection.set_authorizer(_admit)
     renew_budget(connection, budget_s)
-    return Database(home, connection)
 
 
 def renew_budget(connection: sqlite3.Connection, budget_s: float) -> None:
@@ -159,5 +170,6 @@ def renew_budget(connection: sqlite3.Connection, budget_s: float) -> None:
     connection.set_progress_handler(lambda: time.monotonic() > end, 2000)
 
 
-def _quoted(path: str) -> str:
+def quoted(path: str) -> str:
+    """`path` for a file: URI."""
     return path.replace("%", "%25").replace("?", "%3f").replace("#", "%23")

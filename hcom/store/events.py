@@ -136,7 +136,8 @@ def between_where(sandboxed, expression: str, params, low: int, high: int) -> li
     """The events in (low, high] that a user's WHERE expression admits, oldest first; otherwise as
     `latest_where`."""
     refuse_statement(expression)  # before it stands in brackets with something else
-    found = latest_where(sandboxed, f"id <= ? AND ({expression}\n)", (high, *params), high - low, low)
+    found = latest_where(sandboxed, f"id <= ? AND ({expression}\n)", (high, *params), high - low,
+                         low)
     return [event for event in found if event.id <= high]
 
 

@@ -1,17 +1,24 @@
-"""hcom status: what is installed, and what is wrong."""
+"""hcom status: what is installed, what is wrong, and what to do about it."""
 
 import os
 import shutil
+import sqlite3
 import stat
+import subprocess
 import sys
 import time
 
-from ... import __version__, adapters
+from ... import __version__, adapters, config, terminal
 from ...errors import HcomError
 from ...hub import people
-from ...store import events
-from ...store.connect import open_db
+from ...process import alive
+from ...store import agents, events
+from ...store.connect import open_db, renew_budget
 from ..model import Command, Option
+
+CHECK_S = 3.0    # a database so large that its check takes longer is not checked whole
+VERSION_S = 10.0  # node clients need one or two to say their version
+SPOOLED_S = 60.0  # a recorder takes what is spooled within two seconds
 
 
 def _directory(home) -> "tuple[str, str]":
@@ -25,38 +32,163 @@ def _directory(home) -> "tuple[str, str]":
         (f"{mode:o}, read-only", "export HCOM_DIR=$PWD/.hcom")
 
 
-def _database(home) -> "tuple[str, int, int, str]":
+def _database(home) -> dict:
+    """Health and size, and what can be read of the agents."""
     try:
         with open_db(home) as db:
             people.gone(db, time.time())
-            problem = db.execute("PRAGMA quick_check(1)").fetchone()[0]
-            return ("ok" if problem == "ok" else f"damaged: {problem}", events.last_id(db),
-                    len(people.listed(db, time.time())), "")
+            found = {"events": events.last_id(db), "agents": len(people.listed(db, time.time())),
+                     "bytes": os.path.getsize(home.db), "hint": "",
+                     "unwoken": [f"{a.display} was not woken: {a.wake_failure}"
+                                 for a in agents.every(db) if a.wake_failure]}
+            renew_budget(db.connection, CHECK_S)
+            try:
+                problem = db.execute("PRAGMA quick_check(1)").fetchone()[0]
+            except sqlite3.Error as error:
+                problem = str(error)
+            found["health"] = "ok" if problem == "ok" else "too large to be checked" \
+                if "interrupted" in problem else f"damaged: {problem}"
+            if found["health"].startswith("damaged"):
+                found["hint"] = "hcom reset moves the database to the archive"
+            return found
     except HcomError as error:
-        return error.message, 0, 0, error.hint
+        return {"health": error.message, "events": 0, "agents": 0, "bytes": 0, "hint": error.hint,
+                "unwoken": []}
+
+
+def _versions(programs, env) -> "dict[str, str]":
+    """What each client says its version is, "" where it says nothing; all are asked at once."""
+    asked = {}
+    for tool, program in programs.items():
+        if program:
+            try:
+                asked[tool] = subprocess.Popen(
+                    [program, "--version"], env=dict(env), stdin=subprocess.DEVNULL,
+                    stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, start_new_session=True)
+            except OSError:
+                continue
+    end, found = time.monotonic() + VERSION_S, {}
+    for tool, process in asked.items():
+        try:
+            said, _ = process.communicate(timeout=max(end - time.monotonic(), 0.1))
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.communicate()
+            continue
+        found[tool] = (said.decode("utf-8", "replace").strip().split("\n") or [""])[-1][:60]
+    return found
+
+
+def _tools(home, env) -> "dict[str, dict]":
+    programs = {tool: shutil.which(adapters.load(tool, "setup").PROGRAM, path=env.get("PATH", ""))
+                or "" for tool in adapters.TOOLS}
+    versions, found = _versions(programs, env), {}
+    for tool, program in programs.items():
+        setup = adapters.load(tool, "setup")
+        try:
+            hooks, advice = setup.installed(home, env), ""
+            if hooks and program and hasattr(setup, "advice"):
+                advice = setup.advice(home, env)
+        except HcomError as error:
+            hooks, advice = False, f"{error.message} ({error.hint})"
+        found[tool] = {"program": program, "version": versions.get(tool, ""), "hooks": hooks,
+                       "settings": setup.path(home, env), "advice": advice}
+    return found
+
+
+def _terminal(home, env, setting: str) -> "tuple[str, str]":
+    """Where a new agent would open, and what to do when it can't."""
+    platform = terminal.current_platform()
+    try:
+        table = terminal.known(home.root, platform)
+        found = terminal.choose(setting, env, platform, shutil.which, table,
+                                terminal.ancestors(os.getpid()))
+        return found.name, ""
+    except HcomError as error:
+        return f"none: {error.message}", error.hint
+
+
+def _stale(home) -> "list[tuple[str, str]]":
+    """What was left lying about: (what, what to do)."""
+    found = []
+    waiting = [e for e in _entries(home.path("run", "spool"))
+               if time.time() - _modified(e) > SPOOLED_S]
+    if waiting:
+        found.append((f"{len(waiting)} events of hooks wait to be recorded", "hcom hooks add"))
+    dead = [e for e in _entries(home.path("run", "bells"))
+            if e.rpartition(".")[2].isdigit() and not alive(int(e.rpartition(".")[2]), "")]
+    if len(dead) > 50:
+        found.append((f"{len(dead)} doorbells of processes that ended",
+                      f"rm {home.path('run', 'bells', '*')}"))
+    parts = [e for e in _entries(home.path("archive")) if "/.part-" in e]
+    if parts:
+        found.append(("a reset did not come to its end", "hcom archive"))
+    return found
+
+
+def _entries(folder: str) -> "list[str]":
+    try:
+        return [os.path.join(folder, entry) for entry in os.listdir(folder)]
+    except OSError:
+        return []
+
+
+def _modified(path: str) -> float:
+    try:
+        return os.stat(path).st_mtime
+    except OSError:
+        return time.time()
 
 
 def report(home, env) -> dict:
-    """Everything that `hcom status` says, by key; `todo` are commands that mend what is wrong."""
+    """Everything that `hcom status` says, by key; `todo` is what is wrong and how to mend it."""
     permissions, todo = _directory(home)
-    database, last, agents, hint = _database(home)
-    tools = {}
-    for tool in adapters.TOOLS:
-        setup = adapters.load(tool, "setup")
-        tools[tool] = {"program": shutil.which(setup.PROGRAM, path=env.get("PATH", "")) or "",
-                       "hooks": setup.installed(home, env), "settings": setup.path(home, env)}
+    database, tools = _database(home), _tools(home, env)
+    settings = config.read(home, env)
+    opens, hint = _terminal(home, env, settings.terminal)
+    todos = [todo, database["hint"], *config.problems(home, env), *database["unwoken"]]
+    todos += [f"{what}: {mend}" for what, mend in _stale(home)]
+    todos += [f"{tool}: {said['advice']}" for tool, said in tools.items() if said["advice"]]
+    todos += [f"{tool} has no hooks: hcom hooks add {tool}" for tool, said in tools.items()
+              if said["program"] and not said["hooks"]]
+    if hint:
+        todos.append(f"terminal: {hint}")
     return {"version": __version__, "python": sys.version.split()[0],
-            "directory": home.root, "permissions": permissions, "database": database,
-            "events": last, "agents": agents, "tools": tools,
-            "todo": [t for t in (todo, hint) if t]}
+            "directory": home.root, "permissions": permissions, "database": database["health"],
+            "bytes": database["bytes"], "events": database["events"],
+            "agents": database["agents"], "tools": tools,
+            "terminal": {"setting": settings.terminal, "opens": opens},
+            "relay": settings.relay, "todo": [t for t in todos if t]}
 
 
-def _logged(home, count: int = 20) -> list[str]:
-    try:
-        with open(home.path("logs", "hcom.log"), encoding="utf-8", errors="replace") as stream:
-            return [line.rstrip("\n") for line in stream if "failed" in line or "error" in line][-count:]
-    except OSError:
-        return []
+def _logged(home, count: int = 20) -> "list[str]":
+    """The newest lines of the log that tell of something that went wrong."""
+    words = ("failed", "error", "refused", "dropped", "skipped", "trace")
+    found = []
+    for name in ("hcom.log.1", "hcom.log"):
+        try:
+            with open(home.path("logs", name), encoding="utf-8", errors="replace") as stream:
+                found += [line.rstrip("\n") for line in stream if any(w in line for w in words)]
+        except OSError:
+            continue
+    return found[-count:]
+
+
+def _print(call, said: dict) -> None:
+    call.say(f"hcom {said['version']}, Python {said['python']}")
+    call.say(f"directory  {said['directory']} ({said['permissions']})")
+    call.say(f"database   {said['database']}, {said['events']} events, {said['agents']} agents, "
+             f"{said['bytes'] / 1_000_000:.1f} MB")
+    for tool, facts in said["tools"].items():
+        version = f"{facts['version']}, " if facts["version"] else ""
+        call.say(f"{tool:<10} {version}{facts['program'] or 'not found on PATH'}; "
+                 f"hooks {'installed' if facts['hooks'] else 'not installed'}")
+    call.say(f"terminal   {said['terminal']['setting']} (opens: {said['terminal']['opens']})")
+    call.say(f"relay      {said['relay'] or 'off'}")
+    for line in said["todo"]:
+        call.say(f"to do      {line}")
+    for line in said.get("logs", ()):
+        call.say(line)
 
 
 def run(call) -> int:
@@ -65,17 +197,8 @@ def run(call) -> int:
         said["logs"] = _logged(call.home)
     if call.values.json:
         call.say_json(said)
-        return 0
-    call.say(f"hcom {said['version']}, Python {said['python']}")
-    call.say(f"directory  {said['directory']} ({said['permissions']})")
-    call.say(f"database   {said['database']}, {said['events']} events, {said['agents']} agents")
-    for tool, facts in said["tools"].items():
-        call.say(f"{tool:<10} {facts['program'] or 'not found on PATH'}; "
-                 f"hooks {'installed' if facts['hooks'] else 'not installed'}")
-    for line in said["todo"]:
-        call.say(f"to do      {line}")
-    for line in said.get("logs", ()):
-        call.say(line)
+    else:
+        _print(call, said)
     return 0
 
 

@@ -1,0 +1,145 @@
+"""What `config KEY --info` and `run docs --config` say of each setting, by its short name."""
+
+from .. import config
+
+TEXTS = {
+    "tag": """
+New agents get this tag: luna becomes dev-luna. The agents of one tag are a group.
+
+  hcom config tag dev             set it
+  hcom config tag ""              no tag
+  HCOM_TAG=dev hcom 3 claude      for one launch
+
+@dev reaches everyone with the tag, @dev-luna the one agent. An agent that runs is given another
+with: hcom config -i luna tag dev. Allowed are letters, digits and hyphens.
+""",
+    "terminal": """
+Where a new agent opens when it cannot run in the terminal you are in.
+
+  default      where you are now (a tmux, kitty or WezTerm pane), else the platform's terminal
+  PRESET       one of those below, in any case
+  COMMAND      your own, with {script} where the launch script belongs; {cwd} and {title} too
+
+  hcom config terminal kitty-tab
+  hcom config terminal "my-terminal -e bash {script}"
+  hcom config terminal default
+
+hcom writes a script that starts the client and hands its path to the command. The command is split
+as a shell splits words and run as it stands, without a shell. To try it: hcom 1 claude. Presets of
+your own go into terminals.json beside config.env. An agent may not change this setting.
+
+Presets here:
+""",
+    "hints": """
+This text follows every message that a new agent receives, as a line of its own.
+
+  hcom config hints "Answer in JSON"
+  hcom config hints ""            none
+  hcom config -i luna hints "..."   for one agent that runs
+
+It stands with the messages, not in the system prompt. New agents get what is set when they are
+made. At most 2000 characters, on one line.
+""",
+    "subagent_timeout": """
+How many seconds a subagent of Claude Code (its Task tool) stays to receive messages once its own
+work is done. Its parent waits for it that long.
+
+  hcom config subagent_timeout 60
+  hcom config -i luna subagent_timeout 120
+
+From 1 to 86400; 30 where nothing is set.
+""",
+    "claude_args": """
+Arguments for every claude that hcom launches. Those on the command line win where they disagree.
+
+  hcom config claude_args "--model opus"
+  hcom config claude_args ""
+
+Quote as in a shell. An agent may not change this setting.
+""",
+    "gemini_args": """
+Arguments for every gemini that hcom launches. Those on the command line win where they disagree.
+
+  hcom config gemini_args "--model gemini-2.5-flash"
+  hcom config gemini_args ""
+
+Quote as in a shell. An agent may not change this setting.
+""",
+    "codex_args": """
+Arguments for every codex that hcom launches. Those on the command line win where they disagree.
+
+  hcom config codex_args "--search"
+  hcom config codex_args ""
+
+Quote as in a shell. An agent may not change this setting.
+""",
+    "relay": """
+The relay server through which agents on several machines reach each other. `hcom relay` sets it.
+
+A server of your own answers POST /push/{device_id}, GET /poll and GET /version. The URL begins with
+https://, or with http:// on this machine. An agent may not change this setting.
+""",
+    "relay_token": """
+The token that the relay server asks for. `hcom relay` sets it. Shown masked, stored in config.env,
+which only you can read. An agent may not change this setting.
+""",
+    "auto_approve": """
+Whether clients let their agents run safe hcom commands unasked.
+
+  hcom config auto_approve 1      (the default; also: true, yes, on)
+  hcom config auto_approve 0      (also: false, no, off)
+
+Safe are send, start, list, events, listen, transcript, archive, status, help, and looking at relay
+and config. What launches, stops, kills, resets or changes a setting is always asked for. It takes
+effect with: hcom hooks add. An agent may not change this setting.
+""",
+    "default_subscriptions": """
+What each new agent is subscribed to, with commas between.
+
+  hcom config default_subscriptions "collision,created"
+  hcom config default_subscriptions ""       nothing
+
+  collision    it and another agent edit the same file within 20 s (the default)
+  created      an agent joins
+  stopped      an agent leaves or ends
+  blocked      an agent waits for a person's approval
+
+Agents may add and remove subscriptions at any time: hcom events --help.
+""",
+    "name_export": """
+A variable in which a launched client finds its agent's name, for scripts.
+
+  hcom config name_export HCOM_NAME
+  hcom config name_export ""
+
+Then in the agent's shell: echo $HCOM_NAME. A name that a shell admits, and that nothing else uses.
+""",
+}
+
+
+def text(key: str, presets: "list[tuple[str, str]]") -> str:
+    """All of what is said of `key`; `presets` are the (name, meaning) pairs of terminals."""
+    found = config.KEYS[key]
+    short = key[5:].lower()
+    lines = [f"{key}: {found.about}", "", TEXTS[short].strip("\n")]
+    if short == "terminal":
+        lines += [f"  {name:<18}{about}" for name, about in presets]
+    lines += ["", f"Default: {found.default or '(nothing)'}"]
+    return "\n".join(lines)
+
+
+def reference(presets: "list[tuple[str, str]]") -> str:
+    """The text of `hcom run docs --config`."""
+    parts = ["# Settings", "",
+             "They stand in config.env in HCOM_DIR (default: ~/.hcom). Each is taken from the",
+             "environment, else from config.env, else it has its default; `hcom config` says",
+             "which. Other variables in config.env, such as ANTHROPIC_MODEL=opus, go to the clients as",
+             "they are.", "",
+             "  hcom config                  all of them",
+             "  hcom config KEY              one",
+             "  hcom config KEY VALUE        set it",
+             "  hcom config KEY --info       what it means",
+             "  hcom config --edit           open config.env in $EDITOR"]
+    for key in config.KEYS:
+        parts += ["", f"## {key}", "", text(key, presets)]
+    return "\n".join(parts)

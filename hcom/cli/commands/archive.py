@@ -1,0 +1,107 @@
+"""hcom archive: what was before each reset."""
+
+import os
+
+from ...bus import filters, watch
+from ...errors import UsageError
+from ...hub import archive
+from ...store import archive as stored
+from ...store import events
+from ...store.connect import SQL_S
+from .. import filtering
+from ..model import Command, Option, count
+
+DEFAULT_COUNT = 20
+
+
+def run(call) -> int:
+    values = call.values
+    if len(call.words) > 2 or (len(call.words) == 2 and call.words[1] != "agents"):
+        raise UsageError(f"unexpected argument: {call.words[-1]!r}", "hcom archive 1 agents")
+    found = archive.every(call.home)
+    numbered = list(enumerate(found, 1))
+    if values.here:
+        here = os.path.realpath(os.getcwd())
+        numbered = [(n, a) for n, a in numbered if here in _directories(a)]
+        found = [a for _, a in numbered]
+    if not call.words:
+        if values.sql is not None or values.last:
+            raise UsageError("--sql and --last are for one archive", "hcom archive 1 --last 5")
+        return _list(call, numbered)
+    one = archive.chosen(found, call.words[0])
+    with stored.open_archive(call.home, one.db, SQL_S) as db:
+        if len(call.words) == 2:
+            return _agents(call, db)
+        return _events(call, db)
+
+
+def _directories(one) -> "set[str]":
+    return {os.path.realpath(a["directory"]) for a in one.facts["agents"] if a["directory"]}
+
+
+def _list(call, numbered) -> int:
+    for number, one in numbered:
+        facts = one.facts
+        if call.values.json:
+            call.say_json({"number": number, "name": one.name, "path": one.path, **facts})
+            continue
+        who = ", ".join(a["name"] for a in facts["agents"][:6])
+        more = len(facts["agents"]) - 6
+        said = facts.get("problem") or f"{facts['events']} events  {who}" \
+            + (f" and {more} more" if more > 0 else "")
+        call.say(f"{number:>3}  {one.name:<20}  {said}")
+    if not numbered:
+        call.tell("no archives" + (" of this directory" if call.values.here else "")
+                  + "; hcom reset makes one")
+    return 0
+
+
+def _expression(call, db) -> str:
+    given = call.values.sql
+    if given is None:
+        return "1"
+    events.refuse_statement(given)
+    return given
+
+
+def _events(call, db) -> int:
+    wanted = call.values.last or DEFAULT_COUNT
+    where = filters.Where("1", [])
+    if call.values.sql is not None:
+        where = filters.preset(call.values.sql, filtering.namer(db)) \
+            or filters.Where(_expression(call, db), [])
+    for event in events.latest_where(db, where.sql, where.params, wanted):
+        if call.values.json:
+            call.say_json(event.as_dict())
+        else:
+            call.say(f"#{event.id:<6} {event.timestamp[:19].replace('T', ' ')}  "
+                     f"{watch.happened(event)}")
+    return 0
+
+
+def _agents(call, db) -> int:
+    for row in stored.agents_where(db, _expression(call, db), (), call.values.last or 1000):
+        if call.values.json:
+            call.say_json({key: row.get(key) for key in (
+                "name", "tag", "tool", "directory", "session", "transcript", "parent", "status",
+                "created_at", "ended_at", "stopped_at")})
+        else:
+            name = f"{row['tag']}-{row['name']}" if row["tag"] else row["name"]
+            call.say(f"{name:<16} {row['tool']:<8} {row['status']:<10} {row['directory']}".rstrip())
+    return 0
+
+
+COMMAND = Command(
+    "archive", "Query archived sessions",
+    (("hcom archive", "List the archives, numbered; 1 is the most recent"),
+     ("hcom archive N", "Its events"), ("hcom archive N agents", "Who took part"),
+     ("hcom archive NAME", "By its name, or the beginning of it")),
+    (Option("--here", "Only archives with an agent in this directory"),
+     Option("--sql", "A WHERE expression over events_v (of agents: over their columns)", "EXPR"),
+     Option("--last", "The newest N (default: 20 events, all agents)", "N", count),
+     Option("--json", "JSON, one object a line")),
+    run, "archive agents",
+    ("hcom archive", "hcom archive --here", "hcom archive --json", "hcom archive 1",
+     "hcom archive 1 agents", "hcom archive 2026", "hcom archive 1 --last 5 --json",
+     """hcom archive 1 --sql "type = 'message'" """.strip(),
+     """hcom archive 1 agents --sql "tool = 'adhoc'" """.strip()))

@@ -1,0 +1,263 @@
+"""hcom config: settings, and what can be set of an agent that runs."""
+
+import os
+import shlex
+import shutil
+import subprocess
+import sys
+
+from ... import config, terminal, wake
+from ...bus import names
+from ...bus.names import near
+from ...errors import HcomError, UsageError
+from ...hub import people
+from ...store import agents
+from ...store.connect import open_db, transaction
+from .. import about
+from ..model import VALUE, Command, Option
+
+PERSON = "a person must do it, in a terminal of their own"
+
+
+def run(call) -> int:
+    values = call.values
+    words = [*call.words, *(call.tail or ())]
+    if len(words) > 2:
+        raise UsageError(f"unexpected argument: {words[2]!r}",
+                         'quote it: hcom config KEY "a value"')
+    if sum(map(bool, (values.edit, values.reset, values.info))) > 1:
+        raise UsageError("--edit, --reset and --info exclude each other", "hcom config --help")
+    if values.i is not None:
+        if values.edit or values.reset or values.info:
+            raise UsageError("-i goes with a key and a value only", "hcom config --help")
+        return _agent(call, values.i, words)
+    if values.edit:
+        return _edit(call, words)
+    if values.reset:
+        return _reset(call, words)
+    if not words:
+        if values.info:
+            raise UsageError("--info of which setting?", "hcom config tag --info")
+        return _every(call)
+    key = _key(words[0])
+    if values.info:
+        call.say(about.text(key, presets(call.home)))
+        return 0
+    return _set(call, key, words[1]) if len(words) == 2 else _one(call, key)
+
+
+def _key(given: str) -> str:
+    key = config.key_of(given)
+    if key is None:
+        close = near(given.lower().removeprefix("hcom_"), config.SHORT_KEYS)
+        raise UsageError(f"no setting {given!r}", f"did you mean {close[0]}?" if close
+                         else "hcom config lists them")
+    return key
+
+
+def presets(home) -> "list[tuple[str, str]]":
+    """The terminals that can be named here, as (name, meaning)."""
+    return terminal.settings(terminal.known(home.root, terminal.current_platform()))
+
+
+def _said(key: str, said) -> dict:
+    return {"value": config.masked(key, said.value), "source": said.source}
+
+
+def _every(call) -> int:
+    found, passed = config.in_force(call.home, call.env), config.passed(call.home)
+    if call.values.json:
+        call.say_json({**{key: _said(key, said) for key, said in found.items()},
+                       "passed": sorted(passed), "problems": config.problems(call.home, call.env)})
+        return 0
+    for key, said in found.items():
+        value = config.masked(key, said.value)
+        call.say(f"{key[5:].lower():<22} {value or '(empty)':<30} {said.source}")
+    for name in passed:
+        call.say(f"{name:<22} {'(set, goes to the clients)':<30} {config.FILE}")
+    _complain(call)
+    return 0
+
+
+def _complain(call) -> None:
+    for problem in config.problems(call.home, call.env):
+        call.tell(f"hcom: {problem}")
+
+
+def _one(call, key: str) -> int:
+    said = config.in_force(call.home, call.env)[key]
+    if call.values.json:
+        call.say_json({key: _said(key, said)})
+    else:
+        call.say(config.masked(key, said.value))
+    _complain(call)
+    return 0
+
+
+def is_inside_agent(call) -> bool:
+    """Whether an AI client runs this command, or it speaks for an agent."""
+    return bool(call.tool or call.caller.launch or call.values.name)
+
+
+def _set(call, key: str, value: str) -> int:
+    short = key[5:].lower()
+    if config.KEYS[key].person and is_inside_agent(call):
+        raise HcomError(f"an agent may not change {short}", f"{PERSON}: "
+                        f"hcom config {short} {shlex.quote(config.masked(key, value))}")
+    if key == "HCOM_TERMINAL" and value.strip().lower() in ("", "default"):
+        value = "default"
+    config.check(key, value)
+    if key == "HCOM_TERMINAL":
+        _check_terminal(call, value)
+    config.write(call.home, key, value)
+    call.say(f"{short} = {config.masked(key, value) or '(empty)'}")
+    now = config.in_force(call.home, call.env)[key]
+    if now.source == config.ENVIRONMENT and now.value != value:
+        call.tell(f"hcom: here the environment says otherwise: {key}="
+                  f"{config.masked(key, now.value)}")
+    if short == "auto_approve":
+        call.tell("hcom: it takes effect with: hcom hooks add")
+    return 0
+
+
+def _check_terminal(call, value: str) -> None:
+    """HcomError when no window can ever open by `value`; a word when none can here and now."""
+    if value == "default":
+        return
+    platform = terminal.current_platform()
+    table = terminal.known(call.home.root, platform)
+    named = value.strip().casefold() in table
+    try:
+        terminal.choose(value, call.env, platform, shutil.which, table)
+    except HcomError as error:
+        if not named:
+            raise
+        call.tell(f"hcom: {error.message}")
+
+
+def _edit(call, words) -> int:
+    if words:
+        raise UsageError("--edit opens the whole file", "hcom config --edit")
+    if is_inside_agent(call):
+        raise HcomError("an agent may not edit config.env", f"{PERSON}: hcom config --edit")
+    editor = call.env.get("VISUAL") or call.env.get("EDITOR") or "vi"
+    path = call.home.path("config.env")
+    if not os.path.exists(path):
+        text = "".join(f"# {key.about}\n# {name}={key.default}\n"
+                       for name, key in config.KEYS.items())
+        from ...home import create, write_private
+
+        create(call.home)
+        write_private(path, text)
+    sys.stdout.flush()
+    try:
+        code = subprocess.call([*shlex.split(editor), path])
+    except (OSError, ValueError) as error:
+        raise HcomError(f"cannot run {editor!r}: {error}", "export EDITOR=nano") from None
+    _complain(call)
+    return 0 if code == 0 else 1
+
+
+def _reset(call, words) -> int:
+    if is_inside_agent(call):
+        raise HcomError("an agent may not reset the settings", f"{PERSON}: hcom config --reset")
+    if words:
+        key = _key(words[0])
+        if len(words) == 2:
+            raise UsageError(f"unexpected argument: {words[1]!r}",
+                             f"hcom config {words[0]} --reset")
+        config.write(call.home, key, None)
+        call.say(f"{key[5:].lower()} = {config.KEYS[key].default or '(empty)'}")
+        return 0
+    kept = config.reset(call.home)
+    call.say(f"all settings have their defaults; the old ones are in {kept}" if kept
+             else "all settings have their defaults")
+    return 0
+
+
+def _tag(db, name: str, value: str) -> None:
+    names.check_tag(value)
+    if agents.find(db, value):
+        raise HcomError(f"{value!r} is an agent's name", "choose another tag")
+    agents.set_tag(db, name, value)
+
+
+def _timeouts(db, name: str, timeout: "str | None", subagent: "str | None") -> None:
+    agent = agents.find(db, name)
+    for given in (timeout, subagent):
+        if given is not None:
+            config.check("HCOM_SUBAGENT_TIMEOUT", given)
+    agents.set_timeouts(db, name, agent.timeout if timeout is None else int(timeout),
+                        agent.subagent_timeout if subagent is None else int(subagent))
+
+
+def _hints(db, name: str, value: str) -> None:
+    config.check("HCOM_HINTS", value)
+    agents.set_hints(db, name, value)
+
+
+# What can be set of an agent that runs: how.
+RUNTIME = {
+    "tag": _tag,
+    "timeout": lambda db, name, value: _timeouts(db, name, value, None),
+    "hints": _hints,
+    "subagent_timeout": lambda db, name, value: _timeouts(db, name, None, value),
+}
+
+
+def _agent(call, given: str, words) -> int:
+    """Show or set what can be set of one agent."""
+    key = words[0].lower().removeprefix("hcom_") if words else ""
+    if words and key not in RUNTIME:
+        raise UsageError(f"no setting {words[0]!r} of an agent", "use " + ", ".join(RUNTIME))
+    with open_db(call.home) as db:
+        own = call.identify(db)
+        if given == "self" and own is None:
+            raise HcomError("this session is no agent of hcom", "hcom start, or --name NAME")
+        agent = own if given == "self" else people.known(db, given)
+        if len(words) == 2:
+            with transaction(db):
+                RUNTIME[key](db, agent.name, words[1])
+        agent = agents.find(db, agent.name)
+    shown = {name: getattr(agent, name) for name in ([key] if words else RUNTIME)}
+    if len(words) == 2:
+        wake.announce(call.home, [])
+    if call.values.json:
+        call.say_json(shown)
+    elif len(words) == 1:
+        call.say(str(shown[key]))
+    else:
+        for name, value in shown.items():
+            call.say(f"{name:<18} {value if value != '' else '(empty)'}")
+    return 0
+
+
+COMMAND = Command(
+    "config", "Get/set settings",
+    (("hcom config", "All settings, and where each comes from"),
+     ("hcom config KEY", "One value"),
+     ("hcom config KEY VALUE", 'Set it ("" for nothing)'),
+     ("hcom config KEY --info", "What it means, with examples"),
+     ("hcom config --edit", "Open config.env in $EDITOR"),
+     ("hcom config [KEY] --reset", "Back to the default, one or all"),
+     ("hcom config -i NAME|self", "What is set of an agent that runs"),
+     ("hcom config -i NAME KEY [VALUE]", "One of: " + ", ".join(RUNTIME))),
+    (Option("--json", "JSON output"), Option("--edit", "Open config.env in $EDITOR"),
+     Option("--reset", "Back to the default; the old file is kept beside it"),
+     Option("--info", "Detailed help for a setting"),
+     Option("-i", "An agent that runs, or self", "NAME")),
+    run, "key value",
+    ("hcom config", "hcom config --json", "hcom config tag", "hcom config tag dev",
+     'hcom config tag ""', "hcom config terminal --info", "hcom config hints 'Answer briefly'",
+     'hcom config claude_args "--model opus"', 'hcom config codex_args "--search"',
+     "hcom config subagent_timeout 60", 'hcom config default_subscriptions "collision,created"',
+     "hcom config auto_approve 1", "hcom config name_export HCOM_NAME",
+     "hcom config -i luna", "hcom config -i luna tag dev", "hcom config -i luna timeout 600",
+     "hcom config -i luna hints", "hcom config tag --reset", "hcom config --reset"),
+    "Settings:\n" + "\n".join(f"  {key:<28}{one.about}" for key, one in config.KEYS.items()) + """
+
+Other variables in config.env (ANTHROPIC_MODEL=opus) go to the clients as they are.
+Precedence: default < config.env < environment, each key by itself.
+From inside an agent, settings that can run code or send data away are refused:
+  """
+    + ", ".join(k[5:].lower() for k, one in config.KEYS.items() if one.person) + ".\n", VALUE)

@@ -1,0 +1,241 @@
+"""Archives: what was before each reset, a folder each under HCOM_DIR/archive.
+
+A reset writes its folder under a hidden name, empties the database in the transaction that notes
+this name, and then gives the folder its own. Whenever it dies, everything is in the database or in
+the folder, and `mended` finishes or forgets it.
+"""
+
+import fcntl
+import json
+import os
+import shutil
+import sqlite3
+import time
+from collections import namedtuple
+
+from ..bus.agent import BIGBOSS, Agent
+from ..errors import HcomError, StoreError
+from ..home import create, write_private
+from ..process import alive
+from ..store import agents
+from ..store import archive as stored
+from ..store.connect import SQL_S, open_db, transaction, translated
+
+PART = ".part-"
+# An agent without a process that we know of, seen less than this ago, may still be there.
+RECENT_S = 3600
+
+
+class Archive(namedtuple("Archive", "name path facts")):
+    """One archive: its stable name, its folder, and what `stored.facts` says of it."""
+
+    __slots__ = ()
+
+    @property
+    def db(self) -> str:
+        """Its database."""
+        return os.path.join(self.path, "hcom.db")
+
+
+class Done(namedtuple("Done", "archive kept lost")):
+    """What a reset did: the archive ("" when there was nothing), the agents that go on, and how
+    many messages who had not seen, when he does not go on."""
+
+    __slots__ = ()
+
+
+def _folder(home) -> str:
+    return home.path("archive")
+
+
+class _Lock:
+    """One reset at a time."""
+
+    def __init__(self, home):
+        self.path = home.path("run", "reset.lock")
+
+    def __enter__(self):
+        self.stream = open(self.path, "w", encoding="ascii")
+        try:
+            fcntl.flock(self.stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            self.stream.close()
+            raise HcomError("another reset is at work", "wait for it, then: hcom archive") from None
+
+    def __exit__(self, *_error):
+        self.stream.close()
+
+
+def goes_on(agent: Agent, now: float) -> bool:
+    """Whether an agent is still there after a reset: its client runs, or may."""
+    if agent.stopped_at is not None or agent.ended_at is not None:
+        return False
+    if agent.pid:
+        return alive(agent.pid, agent.pid_start)
+    return now - max(agent.status_at, agent.created_at) < RECENT_S
+
+
+def reset(home, now: float) -> Done:
+    """Everything is in a new archive; the database holds only who goes on and what they have not
+    seen. HcomError when it cannot be done: then nothing has changed."""
+    _prepared(home)
+    with _Lock(home):
+        _mend(home)
+        try:
+            return _reset(home, now)
+        except sqlite3.Error as error:
+            raise translated(error, home) from error
+
+
+def _prepared(home) -> None:
+    try:
+        create(home)
+        os.makedirs(_folder(home), mode=0o700, exist_ok=True)
+    except OSError as error:
+        raise StoreError(f"cannot use {home.root}: {error.strerror}",
+                         "in a sandbox: export HCOM_DIR=$PWD/.hcom") from None
+
+
+def _reset(home, now: float) -> Done:
+    name = _fresh_name(home, now)
+    part = os.path.join(_folder(home), PART + name)
+    with open_db(home) as db:
+        try:
+            with transaction(db):
+                everyone = agents.every(db)
+                kept = [a for a in everyone if goes_on(a, now)]
+                names = {a.name for a in kept}
+                if not _anything(db, names):
+                    return Done("", kept, {})
+                os.mkdir(part, 0o700)
+                stored.copy(home.db, os.path.join(part, "hcom.db"))
+                write_private(os.path.join(part, "about.json"), json.dumps(stored.facts(db)))
+                _synced(os.path.join(part, "hcom.db"))
+                _synced(part)
+                lost = stored.unread(db, names)
+                stored.clear(db, names, name, now)
+        except OSError as error:
+            _mend(home)
+            raise StoreError(f"cannot write the archive: {error.strerror}",
+                             "free some space; nothing was changed") from None
+        except sqlite3.Error as error:
+            if db.connection.in_transaction:
+                db.execute("ROLLBACK")
+            _mend(home)
+            problem = translated(error, home)
+            if "corrupt" in problem.message:
+                raise
+            raise StoreError(f"nothing was changed: {problem.message}", problem.hint) from None
+        os.rename(part, os.path.join(_folder(home), name))
+        _synced(_folder(home))
+        stored.shrink(db)
+    return Done(name, kept, lost)
+
+
+def _anything(db, names) -> bool:
+    """Whether there is something to archive: events, or agents that do not go on."""
+    return db.execute("SELECT EXISTS (SELECT 1 FROM events)").fetchone()[0] == 1 \
+        or any(a.name not in names for a in agents.every(db))
+
+
+def _fresh_name(home, now: float) -> str:
+    base = time.strftime("%Y-%m-%d_%H%M%S", time.gmtime(now))
+    taken = set(os.listdir(_folder(home)))
+    name, count = base, 1
+    while name in taken or PART + name in taken:
+        count += 1
+        name = f"{base}-{count}"
+    return name
+
+
+def _synced(path: str) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def set_aside(home, now: float) -> str:
+    """A database that cannot be read is in an archive of its own, as it was; its name."""
+    _prepared(home)
+    with _Lock(home):
+        name = _fresh_name(home, now) + "-corrupt"
+        folder = os.path.join(_folder(home), name)
+        os.mkdir(folder, 0o700)
+        # The log first: beside a new database it would be taken for that one's.
+        for suffix in ("-wal", "-shm", ""):
+            if os.path.exists(home.db + suffix):
+                os.rename(home.db + suffix, os.path.join(folder, "hcom.db" + suffix))
+        return name
+
+
+def _mend(home) -> None:
+    """What resets that died left behind is finished or forgotten. The lock is held."""
+    parts = [entry for entry in os.listdir(_folder(home)) if entry.startswith(PART)]
+    if not parts:
+        return
+    with open_db(home) as db:
+        for part in parts:
+            name, path = part[len(PART):], os.path.join(_folder(home), part)
+            if stored.is_complete(db, name):
+                os.rename(path, os.path.join(_folder(home), name))
+            else:
+                shutil.rmtree(path, ignore_errors=True)  # all of it is still in the database
+
+
+def every(home) -> "list[Archive]":
+    """The archives, the most recent first."""
+    if not os.path.isdir(_folder(home)):
+        return []
+    try:
+        with _Lock(home):
+            _mend(home)
+    except (HcomError, OSError):
+        pass  # a reset is at work, or we may only read: what is complete is shown
+    names = [e for e in os.listdir(_folder(home)) if not e.startswith(".")
+             and os.path.isdir(os.path.join(_folder(home), e))]
+    return [_read(home, name) for name in sorted(names, key=_order, reverse=True)]
+
+
+def _order(name: str):
+    stem, _, count = name.partition("_")[2].removesuffix("-corrupt").partition("-")
+    return name.partition("_")[0], stem, int(count) if count.isdigit() else 0
+
+
+def _read(home, name: str) -> Archive:
+    path = os.path.join(_folder(home), name)
+    try:
+        with open(os.path.join(path, "about.json"), encoding="utf-8") as stream:
+            return Archive(name, path, json.load(stream))
+    except (OSError, ValueError):
+        pass
+    try:
+        with stored.open_archive(home, os.path.join(path, "hcom.db"), SQL_S) as db:
+            return Archive(name, path, stored.facts(db))
+    except (HcomError, sqlite3.Error):
+        return Archive(name, path, {"events": 0, "first": "", "last": "", "agents": [],
+                                    "problem": "cannot be read"})
+
+
+def chosen(archives: "list[Archive]", given: str) -> Archive:
+    """The archive that a number (1 is the most recent) or the beginning of a name means."""
+    if not archives:
+        raise HcomError("there are no archives yet", "hcom reset makes one")
+    if given.isascii() and given.isdigit() and 1 <= int(given[:9]) <= len(archives):
+        return archives[int(given[:9]) - 1]
+    number = given.isdigit() and len(given) < 4  # a name begins with its year
+    found = [a for a in archives if a.name.startswith(given) and given and not number]
+    found = [a for a in found if a.name == given] or found
+    if not found:
+        raise HcomError(f"no archive {given!r}, there are {len(archives)}", "hcom archive")
+    if len(found) > 1:
+        raise HcomError(f"{given!r} means {len(found)} archives: "
+                        + ", ".join(a.name for a in found[:3]), "hcom archive")
+    return found[0]
+
+
+def described(lost: "dict[str, int]") -> str:
+    """Who had not seen how many messages, for people."""
+    return ", ".join(f"{'you' if name == BIGBOSS else name} {count}"
+                     for name, count in sorted(lost.items()))

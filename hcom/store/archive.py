@@ -1,0 +1,115 @@
+"""Copying the whole database into an archive, emptying it but for who goes on, reading archives.
+
+The copy is complete and on the disk before anything is deleted; both happen under one write lock,
+so nothing is recorded between them.
+"""
+
+import os
+import sqlite3
+
+from ..bus.agent import BIGBOSS
+from .connect import Database, quoted, restrict, translated
+
+# What of a table stays for those who go on; a table not named here is emptied.
+_KEPT = "SELECT name FROM temp.kept"
+_WAITING = ("SELECT event_id FROM deliveries WHERE state <> 'seen' AND agent IN "
+            "(SELECT name FROM temp.kept)")
+_STAYS = {
+    "agents": f"name IN ({_KEPT})",
+    "bindings": f"agent IN ({_KEPT})",
+    "events": f"id IN ({_WAITING})",
+    "deliveries": f"state <> 'seen' AND agent IN ({_KEPT})",
+    "subscriptions": f"owner IN ({_KEPT}) OR owner = '{BIGBOSS}'",
+    "requests": f"target IN ({_KEPT}) AND requester IN ({_KEPT}) AND event_id IN ({_WAITING})",
+    "launches": f"agent IN ({_KEPT})",
+    "resets": "1",
+    "watch": "1",
+}
+
+
+def copy(source: str, into: str) -> None:
+    """`into` is a database of its own with everything that is committed in `source`, on the disk.
+    Raises sqlite3.Error, OSError when it cannot be; then `into` may be there in part."""
+    old = sqlite3.connect(f"file:{quoted(source)}?mode=ro", uri=True, timeout=5.0)
+    try:
+        os.close(os.open(into, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
+        new = sqlite3.connect(into, isolation_level=None)
+        try:
+            old.backup(new)
+            # Without the log beside it, so that it can be read where nothing can be written.
+            new.execute("PRAGMA journal_mode = DELETE")
+            if new.execute("PRAGMA quick_check(1)").fetchone()[0] != "ok":
+                raise sqlite3.DatabaseError("database disk image is malformed")
+        finally:
+            new.close()
+    finally:
+        old.close()
+
+
+def unread(db, names) -> "dict[str, int]":
+    """How many messages each agent that is not among `names` has not seen."""
+    rows = db.execute("SELECT agent, count(*) FROM deliveries WHERE state <> 'seen' GROUP BY agent")
+    return {row[0]: row[1] for row in rows if row[0] not in names}
+
+
+def clear(db, names, archive: str, now: float) -> None:
+    """Only what `names` need to go on is left: they, what they have not seen, what they asked for.
+    Within the caller's transaction; `archive` is noted as complete."""
+    db.execute("CREATE TEMP TABLE kept (name TEXT PRIMARY KEY COLLATE NOCASE)")
+    db.connection.executemany("INSERT INTO temp.kept VALUES (?)", [(name,) for name in names])
+    tables = [row[0] for row in db.execute(
+        "SELECT name FROM main.sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite_%'")]
+    for table in tables:
+        db.execute(f'CREATE TEMP TABLE "stays_{table}" AS SELECT * FROM main."{table}" '
+                   f'WHERE {_STAYS.get(table, "0")}')
+    for table in tables:
+        # All rows at once, without a WHERE: then sqlite drops pages instead of rows.
+        db.execute(f'DELETE FROM main."{table}"')
+        db.execute(f'INSERT INTO main."{table}" SELECT * FROM temp."stays_{table}"')
+        db.execute(f'DROP TABLE temp."stays_{table}"')
+    db.execute("DROP TABLE temp.kept")
+    db.execute("INSERT INTO resets (archive, at) VALUES (?, ?)", (archive, now))
+
+
+def is_complete(db, archive: str) -> bool:
+    """Whether the reset that made this archive came to its end."""
+    return db.execute("SELECT 1 FROM resets WHERE archive = ?", (archive,)).fetchone() is not None
+
+
+def shrink(db) -> None:
+    """The file is no larger than it must be, unless somebody is in the way."""
+    try:
+        db.execute("VACUUM")
+        db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    except sqlite3.Error:
+        pass  # another time
+
+
+def facts(db) -> dict:
+    """What a list of archives says of one: how much, from when to when, who took part and where."""
+    first = db.execute("SELECT timestamp FROM events ORDER BY id LIMIT 1").fetchone()
+    last = db.execute("SELECT timestamp FROM events ORDER BY id DESC LIMIT 1").fetchone()
+    return {"events": db.execute("SELECT count(*) FROM events").fetchone()[0],
+            "first": first[0] if first else "", "last": last[0] if last else "",
+            "agents": [{"name": row[0], "tag": row[1], "tool": row[2], "directory": row[3]}
+                       for row in db.execute("SELECT name, tag, tool, directory FROM agents "
+                                             "ORDER BY created_at, name")]}
+
+
+def open_archive(home, path: str, budget_s: float) -> Database:
+    """An archived database, for reading only, also by SQL that a user wrote."""
+    try:
+        connection = sqlite3.connect(f"file:{quoted(path)}?mode=ro&immutable=1", uri=True,
+                                     isolation_level=None)
+        connection.row_factory = sqlite3.Row
+        restrict(connection, budget_s)
+    except sqlite3.Error as error:
+        raise translated(error, home) from error
+    return Database(home._replace(root=path.rpartition("/")[0]), connection)
+
+
+def agents_where(archived, expression: str, params, count: int) -> "list[dict]":
+    """The newest `count` agents of an archive that a WHERE expression over its agents admits."""
+    rows = archived.execute(f"SELECT * FROM agents WHERE ({expression}\n) "
+                            "ORDER BY created_at DESC, name LIMIT ?", (*params, count)).fetchall()
+    return [dict(row) for row in reversed(rows)]

@@ -1,0 +1,202 @@
+"""Help, docs and completion come from the declarations; and what spec/ lists is all there."""
+import os
+import re
+import subprocess
+import unittest
+
+from hcom.cli import COMMANDS, find
+from hcom.cli import help as helps
+from hcom.cli.commands import completion
+from hcom.cli.model import NAME
+from hcom.config import KEYS
+from tests.sealed import Home
+
+# Written out from spec/: each command's flags and the forms of its use.
+SPEC = {
+    "events": ("--last --sql --wait --once --for --name", [
+        "sub", "unsub ID", "collision ", "created[:NAME]", "stopped[:NAME]", "blocked[:NAME]",
+        "idle:", "file_edits:", "user_input:", "created", "stopped", "blocked", "cmd:", "cmd-starts:",
+        "cmd-exact:", "msg_from", "msg_delivered_to", "msg_mentions", "msg_sender_kind",
+        "status_val", "status_context", "status_detail", "life_action", "life_batch_id",
+        "life_reason", "batch_launched"]),
+    "list": ("-v --json --sh", ["self", "FIELD"]),
+    "send": ("--stdin --name --from -b --intent --reply-to --thread", ["42:BOXE", "@name"]),
+    "stop": ("--name", ["tag:NAME", "all"]),
+    "start": ("--as", ["HCOM_DIR=$PWD/.hcom"]),
+    "kill": ("", ["all"]),
+    "listen": ("--timeout --json --sql --name", ["timeout", "86400"]),
+    "reset": ("", ["reset all", "HCOM_DIR"]),
+    "config": ("--json --edit --reset --info -i", [
+        "tag, timeout, hints, subagent_timeout", "self", *KEYS]),
+    "relay": ("--update", ["on", "off", "pull", "hf"]),
+    "transcript": ("--last --full --detailed --json", ["timeline", "N-M"]),
+    "archive": ("--here --sql --last --json", ["N agents", "NAME"]),
+    "run": ("", ["docs", "--cli", "--config", "--api", "SCRIPT"]),
+    "status": ("--logs --json", []),
+    "hooks": ("", ["status", "add", "remove"]),
+}
+SPEC_KEYS = ("TAG TERMINAL HINTS SUBAGENT_TIMEOUT CLAUDE_ARGS GEMINI_ARGS CODEX_ARGS RELAY "
+             "RELAY_TOKEN AUTO_APPROVE DEFAULT_SUBSCRIPTIONS NAME_EXPORT")
+
+
+class Declarations(unittest.TestCase):
+    def test_what_spec_lists_is_there(self):
+        for name, (flags, pieces) in SPEC.items():
+            if name not in COMMANDS:
+                continue
+            with self.subTest(command=name):
+                command = find(name)
+                there = {f for o in (*command.options, NAME) for f in o.flags.split()}
+                self.assertEqual(set(flags.split()) - there, set())
+                page = helps.page(command)
+                for piece in pieces:
+                    self.assertIn(piece, page)
+
+    def test_every_setting_of_spec_is_there(self):
+        self.assertEqual([f"HCOM_{key}" for key in SPEC_KEYS.split()], list(KEYS))
+
+    def test_every_command_has_help_and_examples(self):
+        overview = helps.overview()
+        for name in COMMANDS:
+            with self.subTest(command=name):
+                command = find(name)
+                self.assertEqual(command.name, name)
+                self.assertIn(command.summary, overview)
+                # What these three are for can't be had without a client that was launched.
+                self.assertTrue(command.examples or name in ("resume", "fork", "term"))
+                self.assertTrue(all(name in form for form, _ in command.usage))
+
+    def test_no_line_of_help_is_too_wide(self):
+        for name in COMMANDS:
+            for line in helps.page(find(name)).split("\n"):
+                self.assertLessEqual(len(line), 110, f"{name}: {line}")
+
+    def test_reference_holds_every_page(self):
+        text = helps.reference()
+        for name in COMMANDS:
+            self.assertIn(helps.page(find(name)), text)
+        self.assertEqual(text.count("```") % 2, 0)
+
+
+class Examples(unittest.TestCase):
+    """Every example of every command, in a home where luna and nova are."""
+
+    def setUp(self):
+        self.home = Home()
+        self.addCleanup(self.home.remove)
+
+    def test_all(self):
+        for name in COMMANDS:
+            for example in find(name).examples:
+                with self.subTest(example=example):
+                    self.world()
+                    done = subprocess.run(["sh", "-c", example], env=self.home.env,
+                                          cwd=self.home.work, capture_output=True, text=True,
+                                          stdin=subprocess.DEVNULL, timeout=60, check=False)
+                    waited = example.split()[1] == "listen" or "--wait" in example
+                    if not (waited and done.returncode == 1 and not done.stderr):
+                        self.assertEqual(done.returncode, 0, done.stderr)
+                    self.assertNotIn("Traceback", done.stderr)
+
+    def world(self) -> None:
+        """luna and nova take part, luna is told when nova is idle, one archive is there."""
+        there = {n.rpartition("-")[2] for n in self.home.names()}
+        if not os.path.isdir(os.path.join(self.home.hcom_dir, "archive")):
+            self.home.said("start")
+            self.home.said("reset", "all")
+            there = set()
+        for name in ("luna", "nova"):
+            if name not in there:
+                taken = self.home.run("start", "--as", name)
+                if taken.returncode:
+                    while name not in self.home.names():
+                        self.home.said("start")
+        self.home.run("events", "sub", "idle:nova", "--for", "luna")
+
+
+class Outputs(unittest.TestCase):
+    def setUp(self):
+        self.home = Home()
+        self.addCleanup(self.home.remove)
+
+    def test_help_in_every_form(self):
+        self.assertEqual(self.home.said("--help"), helps.overview() + "\n")
+        self.assertEqual(self.home.said("help"), helps.overview() + "\n")
+        for name in COMMANDS:
+            self.assertEqual(self.home.said(name, "--help"), helps.page(find(name)) + "\n")
+
+    def test_docs(self):
+        self.assertEqual(self.home.said("run", "docs", "--cli"), helps.reference() + "\n")
+        said = self.home.said("run", "docs", "--config")
+        for key in KEYS:
+            self.assertIn(f"## {key}\n", said)
+        self.assertIn("# Commands", self.home.said("run", "docs"))
+        self.assertEqual(self.home.run("run", "docs", "--nope").returncode, 2)
+
+    def test_scripts_of_ones_own(self):
+        folder = os.path.join(self.home.hcom_dir, "scripts")
+        os.makedirs(folder)
+        with open(os.path.join(folder, "echo.sh"), "w", encoding="utf-8") as stream:
+            stream.write('#!/bin/sh\n# Says what it was given.\nprintf "<%s>" "$@"; exit 3\n')
+        with open(os.path.join(folder, "look.py"), "w", encoding="utf-8") as stream:
+            stream.write('#!/usr/bin/env python3\n"""Looks."""\nimport hcom; print(hcom.__version__)')
+        self.assertIn("echo             Says what it was given.", self.home.said("run"))
+        self.assertIn("look             Looks.", self.home.said("run"))
+        done = self.home.run("run", "echo", "--help", "-x", "a b", "--", "--name", "y")
+        self.assertEqual((done.returncode, done.stdout), (3, "<--help><-x><a b><--><--name><y>"))
+        self.assertEqual(self.home.run("run", "--name", "luna", "echo").stdout, "<--name><luna>")
+        self.assertRegex(self.home.said("run", "look"), r"^\d+\.\d+")
+        self.assertIn("printf", self.home.said("run", "echo", "--source"))
+        for name in ("nope", "../echo", ""):
+            self.assertEqual(self.home.run("run", name).returncode, 1)
+
+    def test_completion_of_bash(self):
+        self.home.start()
+        script = self.home.said("completion", "bash")
+
+        def completed(*words) -> "list[str]":
+            quoted = " ".join(f"'{w}'" for w in words)
+            code = (f"{script}\nCOMP_WORDS=({quoted}); COMP_CWORD={len(words) - 1}; _hcom; "
+                    'printf "%s\\n" "${COMPREPLY[@]}"')
+            done = subprocess.run(["bash", "-c", code], env=self.home.env, capture_output=True,
+                                  text=True, check=True)
+            return done.stdout.split()
+
+        self.assertEqual(completed("hcom", "ar"), ["archive"])
+        self.assertIn("--intent", completed("hcom", "send", "--i"))
+        self.assertEqual(completed("hcom", "config", "claude"), ["claude_args"])
+        name = self.home.names()[0]
+        self.assertIn(name, completed("hcom", "stop", ""))
+        self.assertEqual(completed("hcom", "send", "--name", name[:2]), [name])
+        self.assertEqual(completed("hcom", "completion", "f"), ["fish"])
+
+    def test_every_completion_knows_every_command_and_flag(self):
+        for shell in completion.SHELLS:
+            script = self.home.said("completion", shell)
+            for name in COMMANDS:
+                self.assertIn(name, script)
+                for option in find(name).options:
+                    for flag in option.flags.split():
+                        wanted = flag if shell != "fish" else \
+                            (f"-l {flag[2:]}" if flag.startswith("--") else f"-s {flag[1:]}")
+                        self.assertIn(wanted, script, f"{shell}: {name} {flag}")
+        self.assertEqual(self.home.run("completion").returncode, 2)
+        self.assertEqual(self.home.run("completion", "tcsh").returncode, 2)
+
+    def test_status_says_what_to_do(self):
+        said = self.home.said("status")
+        for piece in ("hcom ", "directory", "database   ok", "claude", "terminal", "relay      off"):
+            self.assertIn(piece, said)
+        os.chmod(self.home.hcom_dir, 0o755)
+        self.assertTrue(re.search(r"to do +chmod 700 ", self.home.said("status")))
+        program = os.path.join(self.home.root, "bin", "claude")
+        with open(program, "w", encoding="utf-8") as stream:
+            stream.write("#!/bin/sh\necho '9.9.9 (Claude Code)'\n")
+        os.chmod(program, 0o755)
+        said = self.home.said("status")
+        self.assertIn("9.9.9 (Claude Code)", said)
+        self.assertIn("claude has no hooks: hcom hooks add claude", said)
+
+
+if __name__ == "__main__":
+    unittest.main()
