@@ -9,7 +9,8 @@ from tests.rig.clients import requires
 from tests.rig.settings import Permissions
 from tests.rig.world import World
 
-MESSAGE = re.compile(r"\[hcom message #(\d+) from")
+MESSAGE = re.compile(r"\[hcom message #(\d+) from ci ")  # the bootstrap's example is another's
+DONE = r"^• all-ok$"  # as the model says it, not as it stands in the prompt
 BOOTSTRAP = "a message bus between AI coding agents"
 
 
@@ -59,7 +60,7 @@ class Room:
         """The ids of the messages that the model of a session has been shown, each as often."""
         requests = self.world.model.requests(session=session)
         shown = requests[-1].text if requests else ""
-        return [int(i) for i in MESSAGE.findall(shown) if i != "42"]
+        return [int(i) for i in MESSAGE.findall(shown)]
 
     def until_told(self, session: str, messages: "list[int]", timeout: float = 40) -> None:
         """Each of the messages has reached the model, once."""
@@ -89,7 +90,7 @@ class Launched(Live):
         self.assertNotIn("review", luna.screen())
         asked = luna.ask("RUN: hcom list self name\nSAY: all-ok")
         self.assertEqual(asked.text.count(BOOTSTRAP), 1)
-        luna.until("all-ok")
+        luna.until(DONE)
         name = room.agent_of(asked.session)["name"]
         heard = room.world.model.until(lambda r: "Output:" in r.fresh, session=asked.session)
         self.assertIn(name, heard.fresh)
@@ -105,7 +106,7 @@ class Launched(Live):
         asked = luna.ask("RUN: sleep 3\nRUN: true\nSAY: all-ok")
         room.until_status(asked.session, "active")
         sent = room.send("while you work")
-        luna.until("all-ok")
+        luna.until(DONE)
         got = room.world.model.until(f"message #{sent} from ci", session=asked.session)
         self.assertIn("Process exited", got.fresh)
         room.until_status(asked.session, "listening")
@@ -140,7 +141,7 @@ class Launched(Live):
         room = self.room()
         luna = room.agent("luna")
         asked = luna.ask("SAY: all-ok")
-        luna.until("all-ok")
+        luna.until(DONE)
         room.until_status(asked.session, "listening")
         text = "0123456789 <tag> & 'quotes'\n" * 3500 + "the very end"
         sent = room.send(text)
@@ -155,8 +156,9 @@ class Launched(Live):
         luna.submit(round_ * 25 + "SAY: all-over")
         session = room.until(lambda: room.world.model.requests())[0].session
         sent = []
-        while "all-over" not in luna.screen() and len(sent) < 60:
+        while "• all-over" not in luna.screen() and len(sent) < 60:
             sent.append(room.send(f"message {len(sent)}"))
+        self.assertGreater(len(sent), 10)
         room.until_told(session, sent)
 
     def test_a_turn_end_can_be_continued_any_number_of_times(self):
@@ -182,7 +184,7 @@ class Launched(Live):
         luna.until("interrupted")
         room.until_status(asked.session, "listening")
         luna.ask("SAY: after-esc")
-        luna.until("after-esc$")
+        luna.until("^• after-esc$")
         later = room.send("later")
         room.until_told(asked.session, [sent, later])
 
@@ -190,7 +192,7 @@ class Launched(Live):
         room = self.room()
         luna = room.agent("luna")
         asked = luna.ask("SAY: all-ok")
-        luna.until("all-ok")
+        luna.until(DONE)
         name = room.until_status(asked.session, "listening")["name"]
         gone = {"/new": "all-ok", "/clear": "all-ok", "/fork": "nothing that it shows"}
         for command, left in gone.items():
@@ -212,7 +214,7 @@ class Launched(Live):
         room = self.room()
         luna = room.agent("luna")
         asked = luna.ask("SAY: all-ok")
-        luna.until("all-ok")
+        luna.until(DONE)
         name = room.until_status(asked.session, "listening")["name"]
         luna.keys("C-c")
         luna.until_ended()
@@ -226,7 +228,7 @@ class Launched(Live):
         again.until_ended()
         fork = room.agent("fork", "fork", asked.session, cwd=home)
         forked = fork.ask("SAY: forked")
-        fork.until("forked$")
+        fork.until("^• forked$")
         self.assertNotEqual(forked.session, asked.session)
         other = room.until_status(forked.session, "listening")["name"]
         self.assertNotEqual(other, name)
@@ -251,7 +253,7 @@ class Launched(Live):
         room = self.room()
         luna = room.agent("luna")
         asked = luna.ask("SAY: all-ok")
-        luna.until("all-ok")
+        luna.until(DONE)
         room.until_status(asked.session, "listening")
         luna.text("half a thought")
         luna.until("half a thought")
@@ -270,7 +272,7 @@ class Launched(Live):
             config.write('[notice.model_migrations]\n"gpt-5.5" = "gpt-6-sol"\n')
         luna = room.agent("luna", "-m", "gpt-5.5")  # one that has apply_patch as a tool
         luna.ask("WRITE: a.txt one\nSAY: all-ok")
-        luna.until("all-ok")
+        luna.until(DONE)
         path = str((room.world.project("p-luna") / "a.txt").resolve())
         self.assertTrue(os.path.exists(path))
         room.until(lambda: any(
@@ -283,7 +285,7 @@ class Launched(Live):
         (room.world.home / ".profile").write_text("PATH=/usr/bin:/bin:/mine\n")
         luna = room.agent("luna")
         asked = luna.ask("RUN: hcom --version; echo PATH=$PATH; command -v codex\nSAY: all-ok")
-        luna.until("all-ok")
+        luna.until(DONE)
         heard = room.world.model.until(lambda r: "Output:" in r.fresh, session=asked.session)
         self.assertRegex(heard.fresh, r"hcom \d")
         self.assertIn(f"/usr/bin:/bin:/mine:{room.world.bin}\n", heard.fresh)
@@ -311,7 +313,7 @@ class Launched(Live):
         sent = room.send("for you alone", f"@{name}_1")
         room.until(lambda: any(f"message #{sent} from" in r.text for r in
                                room.world.model.requests(session=asked.session) if r.agent))
-        luna.until("all-ok")
+        luna.until(DONE)
         self.assertNotIn(sent, [int(i) for r in room.world.model.requests(
             session=asked.session, agent="") for i in MESSAGE.findall(r.text)])
 
@@ -325,7 +327,7 @@ class Launched(Live):
         room.until(lambda: sent in room.told(asked.session) or
                    any(sent in map(int, MESSAGE.findall(r.text))
                        for r in room.world.model.requests(session=asked.session)))
-        luna.until("all-ok")
+        luna.until(DONE)
         out = room.world.projects[-1] / "out.txt"
         room.until(lambda: out.exists() and out.read_text())
         self.assertIn("who are you", out.read_text())
@@ -343,7 +345,7 @@ class Sandboxed(Live):
         said = {}
         for number, command in enumerate(commands):
             asked = luna.ask(f"RUN: {command}\nSAY: done-{number}")
-            luna.until(f"done-{number}$")
+            luna.until(rf"^• done-{number}$")
             heard = room.world.model.until(
                 lambda r: "Output:" in r.fresh and r.t > asked.t, session=asked.session)
             said[command] = heard.fresh
@@ -407,14 +409,16 @@ class Vanilla(Live):
         luna.settle()
         self.assertNotIn("review", room.hcom("hooks", "status", "codex"))
         asked = luna.ask("RUN: hcom start\nSAY: all-ok")
-        luna.until("all-ok")
+        luna.until(DONE)
         room.until_status(asked.session, "listening")
         luna.text("half a thought")
         luna.until("half a thought")
         sent = room.send("wake up")
         room.until_told(asked.session, [sent])
         self.assertIn("half a thought", luna.screen())
-        luna.keys("C-c")
+        luna.keys("C-c")  # the draft goes first
+        luna.until("Ask Codex to do anything")
+        luna.settle()
         luna.keys("C-c")
         luna.until_ended()
         room.until_status(asked.session, "inactive")
@@ -430,7 +434,7 @@ class Vanilla(Live):
         luna = room.agent("luna")
         self.assertNotIn("review", luna.screen())
         asked = luna.ask("RUN: true\nSAY: all-ok")
-        luna.until("all-ok")
+        luna.until(DONE)
         self.assertEqual(asked.text.count(BOOTSTRAP), 1)
         room.until_status(asked.session, "listening")
 
