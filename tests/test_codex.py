@@ -373,6 +373,10 @@ class Launch(Place):
                      ("--remote", "ws://x", "hi")):
             self.assertEqual(self.plan(*args).args, list(args))
 
+    def test_a_flag_of_ours_that_is_given_is_not_given_twice(self):
+        for args in (("--no-daemon",), ("resume", "--no-daemon", "ID")):
+            self.assertEqual(self.plan(*args).args.count("--no-daemon"), 1)
+
     def test_installed_hooks_are_trusted_and_not_given_twice(self):
         self.add()
         args = self.plan().args

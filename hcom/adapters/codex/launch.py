@@ -75,7 +75,8 @@ def plan(args, home, env) -> Plan:
     verbs = [w for w in command[:2] if w in ("resume", "fork")]
     resumes = command[-1] if verbs and command[-1] not in verbs else ""
     able = program.abilities(env)
-    ours = ["--no-daemon"] if "--no-daemon" in able else []
+    # Codex refuses a flag that is given twice.
+    ours = ["--no-daemon"] if "--no-daemon" in able and "--no-daemon" not in flags else []
     settings = _settings(home, env, "hooks" in able) + _roots(args, home, env)
     ours += [word for key, value in settings for word in ("-c", f"{key}={value}")]
     return Plan([*ours, *args], resumes, verbs[:1] == ["fork"], {"home": setup.config_dir(env)})

@@ -16,7 +16,7 @@ COMPOSER = "›"
 DIALOG = re.compile(
     r"Press enter to (?:confirm|continue)|Would you like to (?:run|make|grant)|Trust this folder\?"
     r"|Hooks need review|^\s*[›❯]\s*\d+\. |Sign in with ChatGPT|esc to (?:cancel|go back|close)"
-    r"|Try new model|enter to (?:select|submit)", re.MULTILINE)
+    r"|Try new model|enter (?:to )?(?:confirm|continue|select|submit)", re.MULTILINE)
 
 
 def look(screen) -> Look:
