@@ -1,4 +1,5 @@
 """The Codex adapter without Codex: payloads, settings, arguments, screens."""
+import fcntl
 import gzip
 import json
 import os
@@ -10,11 +11,12 @@ from unittest import mock
 
 from hcom.adapters import base
 from hcom.adapters.base import Look, Reply
-from hcom.adapters.codex import hook, launch, lock, screen, setup, toml, transcript
+from hcom.adapters.codex import hook, launch, lock, screen, setup, toml, transcript, wake
 from hcom.cli import tools
 from hcom.errors import HcomError
 from hcom.home import Home
 from hcom.pty.screen import Screen
+from hcom.store import agents
 from tests.rig import clients
 from tests.rig.clients import requires
 
@@ -120,16 +122,21 @@ class Surroundings(unittest.TestCase):
 
     def test_the_lock_tells_who_has_a_session_open(self):
         with tempfile.TemporaryDirectory() as folder:
+            told = agents.blank("luna", "codex", 0.0, session="s", client={"home": folder})
             self.assertEqual(lock.holder(folder, "s"), 0)
+            self.assertEqual((wake.state(told), wake.status(told)), ("idle", None))
+            self.assertEqual(wake.state(told._replace(session="")), "gone")
             path = Path(lock.path(folder, "s"))
             path.parent.mkdir()
             with open(path, "w") as stream:
-                self.assertEqual(lock.holder(folder, "s"), 0)
-                import fcntl
-
+                if not lock.is_known(folder, "s"):
+                    self.skipTest("this system does not tell who holds a lock")
+                self.assertEqual(wake.state(told), "gone")
+                self.assertEqual(wake.status(told), ("inactive", "exit:closed"))
                 fcntl.flock(stream, fcntl.LOCK_EX)
-                if lock.is_known(folder, "s"):
-                    self.assertEqual(lock.holder(folder, "s"), os.getpid())
+                self.assertEqual(lock.holder(folder, "s"), os.getpid())
+                self.assertEqual(wake.state(told), "idle")
+                self.assertEqual(wake.state(told._replace(status="active")), "busy")
 
 
 class Replies(unittest.TestCase):

@@ -17,7 +17,10 @@ def _home(agent: Agent) -> str:
 
 
 def state(agent: Agent) -> str:
-    """idle, busy or gone: whether the session is open by its lock, the rest by the last hook."""
+    """idle, busy or gone: whether the session is open by its lock, the rest by the last hook. One
+    without a session has had no prompt yet, and no queue."""
+    if not agent.session:
+        return "gone"
     if lock.is_known(_home(agent), agent.session) and not lock.holder(_home(agent), agent.session):
         return "gone"
     return "idle" if agent.status == LISTENING else "busy"
