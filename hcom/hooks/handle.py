@@ -212,12 +212,15 @@ def _prompted(context: Context) -> Reply:
     with transaction(context.db):
         agents.reset_stops(context.db, context.agent.name)
         agents.set_wake_failure(context.db, context.agent.name, "")
+    before = context.agent
+    # Said before the mail is taken: who typed the wake knows it by that.
+    context.report(ACTIVE, "woken" if signal.woken else "prompt", signal.prompt)
     text = context.take(PROMPT)
     if signal.woken and not text:
         # Another channel was faster than the wake: a turn about nothing is not worth having. None
         # begins, so no hook would tell that it ended.
+        context.report(before.status, before.context, before.detail)
         return Reply(PROMPT, drop=True)
-    context.report(ACTIVE, "woken" if signal.woken else "prompt", signal.prompt)
     return Reply(PROMPT, context.introduction() + text)
 
 
