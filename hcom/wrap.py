@@ -11,6 +11,7 @@ import time
 
 from . import adapters, log
 from . import home as homes
+from .bus.agent import ACTIVE, BLOCKED
 from .delivery import bell, gate, marks, owner
 from .errors import HcomError
 from .home import write_private
@@ -29,6 +30,9 @@ SAFETY_S = 30.0
 NO_BELL_S = 2.0
 # A client that has not said by then that it is ready waits for a person (login, trust).
 READY_S = 120.0
+# A screen that has not changed for so long shows what the client really does: every client draws
+# a moving sign while it works.
+STILL_S = 2.5
 # What tells a program which terminal it is in: a new window has its own.
 TERMINAL = ("TERM", "COLORTERM", "TMUX", "STY", "WINDOW", "ZELLIJ", "KITTY_", "WEZTERM_",
             "ALACRITTY_", "GHOSTTY_", "WT_", "ITERM_", "LC_TERMINAL", "VTE_", "KONSOLE_",
@@ -55,6 +59,7 @@ class Wrap:
         self.failure = ""
         self.confirmed_at = gate.NEVER
         self.ready = False
+        self.looked_at = gate.NEVER
         self.began = self.refreshed_at = time.monotonic()
 
     # -- what the pty tells --
@@ -88,6 +93,8 @@ class Wrap:
         times = [self.refreshed_at + (SAFETY_S if self.rings.fd >= 0 else NO_BELL_S)]
         if not self.ready and self.look and self.refreshed_at - self.began < READY_S:
             times.append(self.refreshed_at + LOOK_S)
+        if self.look and self.mirror.changed_at > self.looked_at and self.in_turn():
+            times.append(self.mirror.changed_at + STILL_S)
         if self.mail and not self.passive:
             times.append(self.refreshed_at + LOOK_S)
             if self.look and not self.rings_client():
@@ -98,6 +105,7 @@ class Wrap:
     def tick(self, now: float) -> "bytes | None":
         if now - self.refreshed_at >= LOOK_S:
             self.refresh()
+        self.correct(now)
         if self.passive or not (self.mail or self.look):
             return None
         if self.rings_client():
@@ -128,12 +136,29 @@ class Wrap:
         if mail != self.mail and self.wake:
             self.wake.tries, self.wake.due = 0, 0.0
         self.mail = mail
+        self.failure = self.failure if mail else ""
         if self.wake is None or self.wake.agent != agent:
             previous = self.wake
             self.wake = Wake(agent, self.lock)
             if previous:
                 self.wake.tries, self.wake.due = previous.tries, previous.due
                 self.wake.rung_at = previous.rung_at
+
+    def in_turn(self) -> bool:
+        """Whether hooks say that the agent works, or waits for a person."""
+        return self.wake is not None and self.wake.agent.status in (ACTIVE, BLOCKED)
+
+    def correct(self, now: float) -> None:
+        """Where a turn ended without a hook (Esc, a refused tool), the agent is idle all the same."""
+        if not self.look or not self.in_turn() or now - self.mirror.changed_at < STILL_S \
+                or self.mirror.changed_at <= self.looked_at:
+            return
+        self.looked_at = now
+        if self.look(self.mirror.screen).client == gate.Client.IDLE.value:
+            with open_db(self.home) as db:
+                launching.interrupted(db, self.name, time.time())
+            bell.ring(self.home, [bell.EVERYONE])
+            self.refresh()
 
     def ring(self, now: float) -> None:
         """The client's own channel is rung, where that is due and we own the wake."""

@@ -32,6 +32,13 @@ def ready(db, launch: str, name: str, now: float) -> bool:
         return True
 
 
+def interrupted(db, name: str, now: float) -> None:
+    """The agent's turn is over, though no hook said so."""
+    with transaction(db):
+        agents.set_status(db, name, LISTENING, "interrupted", "", now)
+        events.append_status(db, name, LISTENING, "interrupted", "", now)
+
+
 def over(db, launch: str, name: str, why: str, screen: str, now: float) -> list[str]:
     """The client has ended; the ids by which hooks knew it. One that never was ready has failed,
     and an agent that was made for it is gone with it."""

@@ -1,0 +1,144 @@
+"""Claude Code, Gemini CLI and Codex in one room, each under hcom's wrapper."""
+import json
+import time
+import unittest
+
+from tests.rig.clients import requires
+from tests.rig.settings import Permissions
+from tests.rig.world import World
+from tests.test_claude import Room
+
+TOOLS = ("claude", "gemini", "codex")
+DIALOGS = {"claude": "Do you want to proceed", "gemini": "Allow execution|Allow once",
+           "codex": "Would you like to run|proceed"}
+BOXES = {"claude": "❯.{draft}", "gemini": "[>*] +{draft}", "codex": "› {draft}"}
+HOSTILE = ("what? yes! @README.md /clear\n/quit\n!touch pwned\n$(touch pwned) `touch pwned` \"q\" 'q' "
+           "\\n é🙂漢 <b>&amp;</b> {x} %s")
+
+
+class Three(Room):
+    """A room with one agent of each tool: luna is Claude's, nova Gemini's, kira Codex's."""
+
+    def __init__(self, permissions: Permissions = Permissions.FREE):
+        self.world = World({t: t for t in TOOLS}, permissions)
+
+    def start(self, tool: str, name: str, *args: str):
+        return getattr(self.world, tool)(name, ["hcom", tool, *args],
+                                         cwd=self.world.project(f"p-{name}"))
+
+    def all(self, *args: str) -> dict:
+        """The three panes by tool."""
+        return {tool: self.start(tool, name, *args)
+                for tool, name in zip(TOOLS, ("luna", "nova", "kira"))}
+
+    def count(self, tool: str, name: str, message: int) -> int:
+        """How often the agent's model has been shown the message, in its newest conversation."""
+        requests = [r for r in self.world.model.requests(tool=tool)]
+        return requests[-1].text.count(f"[hcom message #{message} ") if requests else 0
+
+    def until_told(self, tool: str, name: str, message: int, timeout: float = 30) -> None:
+        self.until(lambda: any(f"[hcom message #{message} " in r.text
+                               for r in self.world.model.requests(tool=tool)), timeout)
+
+
+@requires(*TOOLS)
+class OneRoom(unittest.TestCase):
+    def room(self, permissions: Permissions = Permissions.FREE) -> Three:
+        room = Three(permissions)
+        room.__enter__()
+        self.addCleanup(room.__exit__, None, None, None)
+        return room
+
+    def test_claude_asks_codex_answers_mid_turn_gemini_is_woken(self):
+        room = self.room()
+        panes = room.all()
+        room.world.model.rule(r"\[hcom message #(\d+) from luna · request",
+                              r"RUN: hcom send @luna --reply-to \1 -- pong-\1")
+        panes["codex"].submit("RUN: sleep 5\nSAY: codex-over")
+        room.until_status("kira", "active")
+        panes["claude"].ask("RUN: hcom send @kira --intent request -- ping\nRUN: sleep 8\n"
+                            "RUN: hcom send -- hello everyone\nSAY: claude-over")
+        room.world.model.until("pong-", 40, tool="claude")
+        room.world.model.until("hello everyone", 40, tool="gemini")
+        for name in ("luna", "nova", "kira"):
+            room.until_status(name, "listening")
+        sent = [json.loads(x) for x in room.hcom(
+            "events", "--sql", "type = 'message' AND msg_from <> 'hcom'").splitlines()]
+        self.assertEqual(len(sent), 3)
+        for event in sent:
+            for tool, name in zip(TOOLS, ("luna", "nova", "kira")):
+                told = name in event["data"]["delivered_to"]
+                self.assertEqual(room.count(tool, name, event["id"]), int(told), (event, tool))
+
+    def test_a_dialog_in_each_is_left_alone(self):
+        room = self.room(Permissions.ASK)
+        panes = room.all()
+        precious = room.world.project("precious")
+        for tool, pane in panes.items():
+            pane.submit("RUN: rm -rf ../precious\nSAY: over")
+            pane.until(DIALOGS[tool], 30)
+        sent = [room.send(f"hello number {count}") for count in range(10)]
+        time.sleep(30)
+        for name, tool in zip(("luna", "nova", "kira"), TOOLS):
+            with self.subTest(tool=tool):
+                self.assertRegex(panes[tool].screen(), DIALOGS[tool])
+                panes[tool].keys("Escape")
+                room.until_told(tool, name, sent[-1], 60)
+                self.assertEqual([room.count(tool, name, i) for i in sent], [1] * 10)
+                self.assertTrue(precious.exists())
+
+    def test_esc_ends_a_turn_in_each(self):
+        room = self.room()
+        for tool, pane in room.all().items():
+            pane.submit("RUN: sleep 60")
+            name = dict(zip(TOOLS, ("luna", "nova", "kira")))[tool]
+            room.until_status(name, "active")
+            pane.until("esc to (interrupt|cancel)")
+            pane.keys("Escape")
+            with self.subTest(tool=tool):
+                room.until_status(name, "listening")
+
+    def test_a_draft_in_each_box_stays(self):
+        room = self.room()
+        panes = room.all()
+        for tool, pane in panes.items():
+            pane.text("my draft")
+            pane.until(BOXES[tool].format(draft="my draft"))
+        sent = room.send("are you there")
+        room.until_told("claude", "luna", sent)
+        time.sleep(10)
+        for name, tool in zip(("luna", "nova", "kira"), TOOLS):
+            with self.subTest(tool=tool):
+                self.assertRegex(panes[tool].screen(), BOXES[tool].format(draft="my draft"))
+                self.assertFalse([r for r in room.world.model.requests(tool=tool)
+                                  if "my draft" in r.fresh])
+        for name, tool in (("nova", "gemini"), ("kira", "codex")):
+            panes[tool].keys("Enter")  # the person sends it: the message comes with that turn
+            room.until_told(tool, name, sent)
+
+    def test_any_text_reaches_each_model_verbatim(self):
+        room = self.room()
+        panes = room.all()
+        sent = room.send(HOSTILE + "\n" + "x" * 3000, "@luna", "@nova", "@kira")
+        del panes
+        for name, tool in zip(("luna", "nova", "kira"), TOOLS):
+            with self.subTest(tool=tool):
+                room.until_told(tool, name, sent)
+                request = next(r for r in room.world.model.requests(tool=tool)
+                               if f"[hcom message #{sent} " in r.text)
+                text = request.text.replace("&lt;", "<").replace("&gt;", ">")
+                self.assertIn(HOSTILE, text)
+                self.assertIn("x" * 3000, text)
+                self.assertFalse((room.world.project(f"p-{name}") / "pwned").exists())
+        long = room.send("@luna @nova @kira " + "y" * 100_000)
+        for name, tool in zip(("luna", "nova", "kira"), TOOLS):
+            with self.subTest(tool=tool):
+                room.until_told(tool, name, long)
+                request = next(r for r in room.world.model.requests(tool=tool)
+                               if f"[hcom message #{long} " in r.text)
+                self.assertTrue("y" * 100_000 in request.text
+                                or f"hcom events --message {long}" in request.text)
+
+
+if __name__ == "__main__":
+    unittest.main()
