@@ -90,12 +90,12 @@ def settle(home, db, now: float) -> "list[str]":
     start, last = subscriptions.matched_up_to(db), events.last_id(db)
     subs = subscriptions.live(db)
     found, broken = _matches(home, db, subs, start, last)
-    silences = _silences(db, start, last)
+    silences, clashes = _silences(db, start, last), _clashes(db, subs, start, last)
     with transaction(db):
         lines: "dict[str, list[str]]" = {}
         for sub, event in found:
             lines.setdefault(sub.owner, []).append(watch.notice(sub.label, sub.id, event))
-        _tell_clashes(db, subscriptions.of_collisions(subs), start, last, lines)
+        _tell_clashes(db, subscriptions.of_collisions(subs), clashes, lines)
         for silence in silences:
             requests.close(db, silence.request, silence.target)
             lines.setdefault(silence.requester, []).append(watch.silence_line(silence))
@@ -156,11 +156,17 @@ def _count(db, found, now: float) -> "list[tuple[Subscription, str]]":
     return noisy
 
 
-def _tell_clashes(db, subs, start: int, last: int, lines: "dict[str, list[str]]") -> None:
-    """Who watches for collisions has a line for each new one: of everyone's, or of its own."""
+def _clashes(db, subs, start: int, last: int) -> "list[watch.Clash]":
+    """The collisions among what was not matched, where anybody watches for them."""
+    subs = subscriptions.of_collisions(subs)
     if not subs:
-        return
-    for clash in subscriptions.clashes(db, max(start, min(s.after_id for s in subs)), last):
+        return []
+    return subscriptions.clashes(db, max(start, min(s.after_id for s in subs)), last)
+
+
+def _tell_clashes(db, subs, clashes, lines: "dict[str, list[str]]") -> None:
+    """Who watches for collisions has a line for each new one: of everyone's, or of its own."""
+    for clash in clashes:
         if subscriptions.is_told(db, clash):
             continue
         told = set()

@@ -17,6 +17,8 @@ class Subscription(namedtuple("Subscription", (
     __slots__ = ()
 
 
+CLASHES = 1000  # read in one pass
+
 _FIELDS = Subscription._fields
 _COLUMNS = ", ".join(_FIELDS)
 
@@ -105,13 +107,14 @@ def before(db, instance: str, event_id: int, count: int = 30) -> list:
 
 
 def clashes(db, low: int, high: int) -> "list[Clash]":
-    """The edits in (low, high] of files that another agent edited shortly before, oldest first."""
+    """The edits in (low, high] of files that another agent edited shortly before, oldest first; at
+    most CLASHES: more than that in one pass is a log that nobody looked at for long."""
     rows = db.execute(
         "SELECT n.event_id, n.agent, n.what, n.at, o.event_id AS older_id, o.agent AS older_agent, "
         "o.at AS older_at FROM acts n JOIN acts o ON o.kind = 'edit' AND o.what = n.what "
         "AND o.at BETWEEN n.at - ?1 AND n.at + ?1 AND o.event_id < n.event_id "
         "AND o.agent <> n.agent WHERE n.kind = 'edit' AND n.event_id > ?2 AND n.event_id <= ?3 "
-        "ORDER BY n.event_id, o.event_id DESC", (WINDOW_S, low, high))
+        "ORDER BY n.event_id LIMIT ?4", (WINDOW_S, low, high, CLASHES))
     return [Clash(r["what"], Edit(r["event_id"], r["agent"], r["what"], r["at"]),
                   Edit(r["older_id"], r["older_agent"], r["what"], r["older_at"])) for r in rows]
 
