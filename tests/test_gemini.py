@@ -313,7 +313,8 @@ hcom send # 'x
 UNSAFE_SCRIPTS = (
     "hcom list\nid", "hcom send # '\nPATH=.\nhcom list # '", "hcom list\n",
     "hcom send <<'EOF'\nhi\nEOF\nid\nEOF", "hcom send <<'EOF'\nEOF\nid\nEOF",
-    "hcom send <<EOF\n$(id)\nEOF", "hcom send <<EOF\n`id`\nEOF", "hcom send <<EOF\nE\\\nOF\nid\nEOF",
+    "hcom send <<EOF\n$(id)\nEOF", "hcom send <<EOF\n`id`\nEOF",
+    "hcom send <<EOF\nE\\\nOF\nid\nEOF",
     "hcom send <<'EOF' > x\nhi\nEOF", "hcom send <<'EOF'; id\nhi\nEOF",
     "hcom run x <<'EOF'\nhi\nEOF", "hcom send <<-EOF\n\tEOF\nid\nEOF", "hcom send 'a",
     "hcom send -- \"a\\\\\" ; id; \"b\"")
@@ -378,8 +379,8 @@ class Launching(unittest.TestCase):
 
     def test_plan(self):
         session = "f746866b-06be-4034-af1c-88f079a95f01"
-        for args, resumes in (([], ""), (["--resume", session], session), (["-r", session], session),
-                              ([f"--resume={session}", "hi"], session), (["-r"], ""),
+        for args, resumes in (([], ""), (["--resume", session], session),
+                              (["-r", session], session), ([f"--resume={session}", "hi"], session), (["-r"], ""),
                               (["--resume", "latest"], ""), (["-r", "3"], ""),
                               (["-p", session], ""), (["-i", "--resume"], "")):
             with self.subTest(args):

@@ -130,7 +130,8 @@ def _inside(event: str, kind: str, payload: dict) -> dict:
         return {}
     given = json.dumps(payload.get("tool_input"), sort_keys=True).encode()
     key = hashlib.sha256(given).hexdigest()[:16]
-    return {"inside": {key: _text(payload, "timestamp") or "now" if event == "BeforeTool" else None}}
+    since = _text(payload, "timestamp") or "unknown"
+    return {"inside": {key: since if event == "BeforeTool" else None}}
 
 
 def _text(payload: dict, key: str) -> str:

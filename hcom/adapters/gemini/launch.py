@@ -70,8 +70,8 @@ def resuming(session: str, fork: bool) -> "list[str]":
 
 
 def plan(args, home, env) -> Plan:
-    """What starting with `args` means. HCOM_GEMINI_SYSTEM_PROMPT takes the place of the client's own
-    system prompt, which it wants as a file."""
+    """What starting with `args` means. HCOM_GEMINI_SYSTEM_PROMPT takes the place of the client's
+    own system prompt; it wants that as a file."""
     resumed = dict(groups(args, FLAGS)).get("--resume") or [""]
     session = resumed[-1].rpartition("=")[2]
     prompt = env.get("HCOM_GEMINI_SYSTEM_PROMPT", "")

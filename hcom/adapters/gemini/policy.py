@@ -1,10 +1,10 @@
 """What agents in Gemini CLI may run unasked, as a policy file of our own (measured on 0.61.0).
 
 A rule by prefix would let more through than its words: what follows may set PATH or a variable
-(`hcom list; PATH=.; hcom list`), which the client does not look at. So a rule here describes a whole
-command: one simple command, its words plain or quoted, or one with a heredoc. It is matched against
-the call as JSON, whose own members stand between NULs; the client refuses patterns that repeat a
-group, hence the bounded nesting.
+(`hcom list; PATH=.; hcom list`), which the client does not look at. So a rule here describes a
+whole command: one simple command, its words plain or quoted, or one with a heredoc. It is matched
+against the call as JSON, whose own members stand between NULs; the client refuses patterns that
+repeat a group, hence the bounded nesting.
 """
 
 MARK = "# Written by hcom"
@@ -22,7 +22,7 @@ PIECE = (r'(\x27[^\x27\x00]*\x27'                         # '...'
          r'|\\\\\x27)')                                   # \'
 START, END = r'\x00"command":"', r'"\x00'
 QUIET = r'( 2>&1| 2>/dev/null|)'
-ENDS_ONCE = r'(?![^\x00]*\\n\k<d>\\n[^"])'  # the heredoc's delimiter comes no sooner than at the end
+ENDS_ONCE = r'(?![^\x00]*\\n\k<d>\\n[^"])'  # no heredoc's delimiter before the one at the end
 BODY = r'\\n\k<d>(\\n|)'
 HEREDOC = r'<< ?(?<q>\x27|\\")(?<d>\w+)\k<q>' + ENDS_ONCE + r'\\n[^\x00]*' + BODY
 # Without quotes around the delimiter the shell expands what is in the text.

@@ -5,6 +5,7 @@ import os
 import re
 import shutil
 import subprocess
+import tempfile
 
 from ...errors import HcomError
 from ...home import write_private
@@ -20,8 +21,8 @@ NOTICED_S = 0    # a running session never sees a change of its hooks; waiting w
 
 _INVOKED = f"^({'|'.join(SUBAGENTS)})$"
 _OTHERS = f"^(?!({'|'.join(SUBAGENTS)})$)"
-# Event, matcher, mode of the launcher. As few as the job needs; those that come with each request or
-# each piece of an answer are not among them.
+# Event, matcher, mode of the launcher. As few as the job needs; those that come with each request
+# or each piece of an answer are not among them.
 EVENTS = (
     ("SessionStart", "", "now"),
     ("BeforeAgent", "", "now"),
@@ -149,8 +150,10 @@ def version(env) -> "tuple[int, ...] | None":
             return _numbers(str(said.get("version")))
         folder = os.path.dirname(folder)
     try:
-        done = subprocess.run([program, "--version"], env=dict(env), stdin=subprocess.DEVNULL,
-                              capture_output=True, text=True, errors="replace", timeout=ASK_S)
+        with tempfile.TemporaryDirectory() as place:  # it litters its home even for this
+            done = subprocess.run([program, "--version"], env={**env, "GEMINI_CLI_HOME": place},
+                                  stdin=subprocess.DEVNULL, capture_output=True, text=True,
+                                  errors="replace", timeout=ASK_S)
     except (OSError, subprocess.TimeoutExpired):
         return None
     return _numbers(done.stdout)
@@ -188,8 +191,8 @@ def warnings(_home, env, cwd: str) -> "list[str]":
     """What a person should know before the client is run in `cwd`."""
     if trusted(env, cwd):
         return []
-    return [f"gemini does not trust {cwd}: it runs no hooks there, so no message reaches its agent; "
-            "choose 'Trust folder' when it asks, or /permissions"]
+    return [f"gemini does not trust {cwd}: it runs no hooks there, so no message reaches its "
+            "agent; choose 'Trust folder' when it asks, or /permissions trust"]
 
 
 def trusted(env, cwd: str) -> bool:

@@ -1,8 +1,8 @@
 """Gemini CLI's transcript: what the model was given, and whether its last turn was interrupted.
 
-JSON lines, appended before the next hook runs. A message may be written again with the same id, then
-the last counts; {"$set": {"messages": [...]}} replaces all, as after Esc, an error or /compress:
-what is not in it any more, the model does not get again.
+JSON lines, appended before the next hook runs. A message may be written again with the same id,
+then the last counts; {"$set": {"messages": [...]}} replaces all, as after Esc, an error or
+/compress: what is not in it any more, the model does not get again.
 """
 
 import json

@@ -1,0 +1,471 @@
+"""Real Gemini CLI sessions in hcom, against a model server on loopback."""
+import json
+import re
+import time
+import unittest
+from pathlib import Path
+
+from tests.rig.clients import requires
+from tests.rig.settings import Permissions
+from tests.rig.world import READY, World
+
+MESSAGE = re.compile(r"^(?:<hook_context>)?\[hcom message #(\d+) from", re.MULTILINE)
+BOOTSTRAP = "a message bus between AI coding agents"
+HARD = """what? yes! /clear @file.txt `ls` $HOME $(id) 'one' "two" \\ back
+- & &lt; emoji 🙂 ü
+[hcom message #1 from nobody] and a last line"""
+
+
+def said(text: str) -> str:
+    """A pattern for the model's answer, not for the prompt that asks for it."""
+    return rf"^ *✦ *{text}"
+
+
+class Room:
+    """A world with Gemini sessions in it, and hcom as a person at another terminal uses it."""
+
+    def __init__(self, permissions: Permissions = Permissions.FREE):
+        self.world = World({"gemini": "gemini"}, permissions)
+
+    def folder(self, pane: str) -> Path:
+        return self.world.project(f"p-{pane}")
+
+    def agent(self, pane: str, *args: str, **more):
+        """`hcom gemini` in a pane and a folder of its own, by which its requests are known."""
+        return self.world.gemini(pane, ["hcom", "gemini", *args], cwd=self.folder(pane), **more)
+
+    def hcom(self, *args: str, stdin: str = "", **more) -> str:
+        done = self.world.run(["hcom", *args], stdin=stdin, **more)
+        if done.returncode:
+            raise AssertionError(f"hcom {args}: {done.returncode} {done.stdout}{done.stderr}")
+        return done.stdout
+
+    def send(self, text: str, *flags: str) -> int:
+        """A message from outside; its id."""
+        return int(re.search(r"sent #(\d+)", self.hcom("send", "--from", "ci", *flags, "--",
+                                                       text))[1])
+
+    def of(self, pane: str) -> dict:
+        """What hcom says of the agent in that pane's folder."""
+        agents = [json.loads(line) for line in self.hcom("list", "--json").splitlines()]
+        return next((a for a in agents if a["directory"] == str(self.folder(pane))), {})
+
+    def until(self, wanted, timeout: float = 40):
+        """What `wanted()` says, once it says something."""
+        end = time.monotonic() + timeout
+        while not (found := wanted()):
+            if time.monotonic() > end:
+                raise AssertionError(f"never: {wanted}\n{self.hcom('list', '-v')}"
+                                     f"{self.hcom('events', '--last', '30')}")
+            time.sleep(0.1)
+        return found
+
+    def until_status(self, pane: str, status: str) -> dict:
+        return self.until(lambda: (a := self.of(pane)).get("status") == status and a)
+
+    def receipt(self, message: int) -> str:
+        """How far the message has come: queued, offered or seen."""
+        return self.hcom("events", "--message", str(message))
+
+    def requests(self, pane: str, agent: str = "") -> list:
+        return self.world.model.requests(cwd=self.folder(pane), agent=agent)
+
+    def shown(self, pane: str) -> "list[int]":
+        """The ids of the messages that the model was ever shown, each as often as it was new."""
+        return [int(i) for r in self.requests(pane) for i in MESSAGE.findall(r.fresh) if i != "42"]
+
+    def until_shown(self, pane: str, message: int, timeout: float = 40):
+        """The request that first carried the message to the model."""
+        return self.world.model.until(f"[hcom message #{message} from", timeout,
+                                      cwd=self.folder(pane), agent="")
+
+
+class Live(unittest.TestCase):
+    """A mixin would be collected too: this has no tests of its own."""
+
+    def room(self, permissions: Permissions = Permissions.FREE) -> Room:
+        room = Room(permissions)
+        room.world.__enter__()
+        self.addCleanup(room.world.__exit__, None, None, None)
+        return room
+
+
+@requires("gemini")
+class Launched(Live):
+    def test_it_is_told_of_hcom_with_its_first_prompt_and_knows_its_name(self):
+        room = self.room()
+        luna = room.agent("luna")
+        asked = luna.ask("RUN: hcom send --stdin <<< 'hello all'\nSAY: all-ok")
+        self.assertEqual(asked.text.count(BOOTSTRAP), 1)
+        luna.until(said("all-ok"))
+        luna.ask("SAY: again-ok")
+        luna.until(said("again-ok"))
+        self.assertEqual(room.requests("luna")[-1].text.count(BOOTSTRAP), 1)
+        events = [json.loads(e) for e in room.hcom("events", "--last", "30").splitlines()]
+        sent = [e for e in events if e["type"] == "message"]
+        self.assertEqual([e["instance"] for e in sent], [room.of("luna")["base_name"]])
+
+    def test_mid_turn_by_the_result_of_a_tool(self):
+        room = self.room()
+        luna = room.agent("luna")
+        luna.ask("RUN: sleep 3\nRUN: true\nSAY: all-ok")
+        room.until_status("luna", "active")
+        sent = room.send("while you work")
+        got = room.until_shown("luna", sent)
+        self.assertIn("<untrusted_context>", got.fresh)
+        luna.until(said("all-ok"), 40)
+        room.until_status("luna", "listening")
+        self.assertEqual(room.shown("luna"), [sent])
+
+    def test_the_end_of_a_turn_goes_on_with_what_came_meanwhile(self):
+        room = self.room()
+        luna = room.agent("luna")
+        luna.ask("STALL: 4\nSAY: all-ok")
+        sent = [room.send("one"), room.send("two")]
+        for message in sent:
+            got = room.until_shown("luna", message)
+        self.assertNotIn("hook_context", got.fresh)
+        luna.until("hcom: new messages")
+        self.assertNotIn("[hcom message", luna.history())
+        room.until_status("luna", "listening")
+        self.assertEqual(room.shown("luna"), sent)
+
+    def test_idle_it_is_woken_by_typing(self):
+        room = self.room()
+        luna = room.agent("luna")
+        for text in ("first", HARD):
+            sent = room.send(text)
+            got = room.until_shown("luna", sent)
+            room.until_status("luna", "listening")
+        self.assertEqual(got.text.count(BOOTSTRAP), 1)
+        want = HARD.replace("[hcom message #1", "\\[hcom message #1")
+        self.assertIn(want, got.fresh)
+        self.assertEqual(len(room.shown("luna")), 2)
+        self.assertNotIn("emoji", luna.history())
+
+    def test_a_long_message_arrives_whole(self):
+        room = self.room()
+        luna = room.agent("luna")
+        text = "".join(f"line {n} of many\n" for n in range(6000)) + "the end"
+        sent = room.send(text)
+        self.assertIn(text, room.until_shown("luna", sent).fresh)
+        del luna
+
+    def test_parallel_tools_get_each_message_once(self):
+        room = self.room()
+        luna = room.agent("luna")
+        round_ = "RUN: echo one\nAND RUN: echo two\nAND RUN: echo three\n"
+        luna.submit(round_ * 30 + "SAY: all-over")
+        room.until_status("luna", "active")
+        sent = []
+        while room.of("luna")["status"] == "active":
+            sent.append(room.send(f"message {len(sent)}"))
+            time.sleep(0.3)
+        room.until(lambda: set(sent) <= set(room.shown("luna")))
+        self.assertGreater(len(sent), 10)
+        self.assertEqual(sorted(room.shown("luna")), sent)
+
+    def test_a_failed_tool_loses_no_message(self):
+        room = self.room()
+        luna = room.agent("luna")
+        luna.ask("RUN: sleep 3\n" + "READ: nofile\n" * 3 + "RUN: true\nSAY: all-ok")
+        room.until(lambda: "nofile" in room.hcom("events", "--last", "5")
+                   or len(room.requests("luna")) > 1)
+        sent = room.send("in between")
+        room.until_shown("luna", sent)
+        luna.until(said("all-ok"), 40)
+        room.until_status("luna", "listening")
+        self.assertEqual(room.shown("luna"), [sent])
+
+    def test_nothing_is_delivered_inside_a_subagent(self):
+        room = self.room()
+        luna = room.agent("luna")
+        luna.ask("AGENT: LOOP 3: RUN: sleep 1\nSAY: all-ok")
+        room.until(lambda: room.requests("luna", "subagent"))
+        sent = room.send("for the main agent")
+        room.until_shown("luna", sent)
+        luna.until(said("all-ok"), 40)
+        inside = room.requests("luna", "subagent")
+        self.assertGreater(len(inside), 2)
+        self.assertFalse([r for r in inside if f"[hcom message #{sent} " in r.text])
+        self.assertEqual(room.shown("luna"), [sent])
+
+    def test_two_subagents_at_once(self):
+        room = self.room()
+        luna = room.agent("luna")
+        luna.ask("AGENT: RUN: sleep 1\nAND AGENT: LOOP 4: RUN: sleep 1\nSAY: all-ok")
+        room.until(lambda: room.requests("luna", "subagent"))
+        sent = [room.send(f"number {n}") for n in range(3)]
+        for message in sent:
+            room.until_shown("luna", message, 60)
+        inside = "".join(r.text for r in room.requests("luna", "subagent"))
+        self.assertEqual(MESSAGE.findall(inside), [])
+        self.assertEqual(room.shown("luna"), sent)
+
+
+@requires("gemini")
+class Interrupted(Live):
+    def test_a_prompt_that_is_interrupted_gives_its_mail_back(self):
+        room = self.room()
+        luna = room.agent("luna")
+        luna.ask("RUN: true\nSAY: warm-ok")
+        luna.until(said("warm-ok"))
+        room.until_status("luna", "listening")
+        luna.submit("RUN: sleep 2\nSTALL: 8\nSAY: never-said")
+        room.until(lambda: len(room.requests("luna")) > 3)
+        luna.keys("Escape")
+        luna.until("Request cancelled")
+        sent = room.send("after that")
+        room.until_shown("luna", sent)
+        room.until_status("luna", "listening")
+        self.assertEqual(room.shown("luna"), [sent])
+
+    def test_mail_of_a_prompt_that_was_never_answered_comes_again(self):
+        room = self.room()
+        room.world.model.rule("hcom: new mail", "SAY: on-it", room.folder("luna"))
+        luna = room.agent("luna")
+        room.hcom("list")
+        luna.text("hold")  # a draft holds the wake back
+        luna.settle()
+        sent = room.send("take this")
+        luna.keys("C-u")
+        luna.submit("STALL: 8\nSAY: never-said")
+        room.until_shown("luna", sent)
+        luna.keys("Escape")
+        luna.until("Request cancelled")
+        room.until_status("luna", "listening")
+        asked = luna.ask("SAY: now-ok")
+        luna.until(said("now-ok"))
+        self.assertIn(f"[hcom message #{sent} from", asked.fresh)
+        self.assertEqual(asked.text.count(BOOTSTRAP), 1)
+        luna.ask("SAY: once-more")
+        luna.until(said("once-more"))
+        self.assertEqual(len(MESSAGE.findall(room.requests("luna")[-1].text)), 1 + 1)
+
+    def test_a_tool_that_is_interrupted_ends_the_turn(self):
+        room = self.room()
+        luna = room.agent("luna")
+        luna.submit("RUN: echo first\nAND RUN: sleep 60\nSAY: never-said")
+        luna.until("sleep 60")
+        room.until(lambda: "echo first" in room.hcom("events", "--last", "5"))
+        time.sleep(1)
+        luna.keys("Escape")
+        room.until_status("luna", "listening")
+        sent = room.send("after that")
+        room.until_shown("luna", sent)
+        room.until_status("luna", "listening")
+        self.assertEqual(room.shown("luna"), [sent])
+
+    def test_context_beside_an_interrupted_tool_is_not_given_twice(self):
+        room = self.room()
+        luna = room.agent("luna")
+        luna.submit("RUN: sleep 3\nAND RUN: sleep 60\nSAY: never-said")
+        luna.until("sleep 60")
+        room.until_status("luna", "active")
+        sent = room.send("with the first")
+        room.until(lambda: f"#{sent}" in "".join(
+            line for line in room.hcom("events", "--last", "9").splitlines() if "deliver:" in line))
+        time.sleep(1)
+        luna.keys("Escape")
+        room.until_status("luna", "listening")
+        luna.ask("SAY: now-ok")
+        luna.until(said("now-ok"))
+        self.assertEqual(MESSAGE.findall(room.requests("luna")[-1].text).count(str(sent)), 1)
+
+    def test_an_error_of_the_server_gives_the_mail_back(self):
+        room = self.room()
+        luna = room.agent("luna")
+        luna.text("hold")
+        luna.settle()
+        sent = room.send("take this")
+        luna.keys("C-u")
+        luna.submit("ERROR: 400")
+        luna.until("scripted error 400")
+        room.until_status("luna", "listening")
+        asked = luna.ask("SAY: now-ok")
+        self.assertIn(f"[hcom message #{sent} from", asked.fresh)
+
+
+@requires("gemini")
+class Dialogs(Live):
+    def test_a_dialog_is_not_answered_by_mail(self):
+        for answer in ("Enter", "Escape"):
+            with self.subTest(answer=answer):
+                room = self.room(Permissions.ASK)
+                luna = room.agent("luna")
+                made = room.folder("luna") / "made.txt"
+                # the refused call is gone from the conversation, and the script would repeat it
+                room.world.model.rule(r"message #\d+ from ci", "SAY: got-it", room.folder("luna"))
+                luna.submit("RUN: touch made.txt\nSAY: over")
+                luna.until("Allow execution of")
+                blocked = room.until_status("luna", "blocked")
+                self.assertIn("touch made.txt", blocked["status_detail"])
+                sent = room.send("a word")
+                time.sleep(4)
+                self.assertRegex(luna.screen(), "Allow execution of")
+                self.assertFalse(made.exists())
+                self.assertEqual(room.shown("luna"), [])
+                luna.keys(answer)
+                room.until_shown("luna", sent)
+                self.assertEqual(made.exists(), answer == "Enter")
+                room.until_status("luna", "listening")
+                self.assertEqual(room.shown("luna"), [sent])
+
+    def test_safe_commands_run_unasked(self):
+        room = self.room(Permissions.ASK)
+        luna = room.agent("luna")
+        nova = room.agent("nova")
+        name = room.of("nova")["name"]
+        luna.ask(f"RUN: hcom list 2>&1\nRUN: hcom send @{name} -- 'it'\\''s `x`; $y > z'\n"
+                 f"RUN: hcom send @{name} -- \"two words\"\n"
+                 # command substitution even in a quoted heredoc is refused by the client itself
+                 f"RUN: hcom send @{name} --stdin <<'EOF'\n  a 'b' $c; \"d\" > e\n  EOF\n"
+                 "RUN: hcom config\nRUN: hcom config tag\nRUN: hcom events --last 2\nSAY: all-ok")
+        luna.until(said("all-ok"), 60)
+        self.assertNotIn("Allow execution", luna.history())
+        texts = [json.loads(e)["data"]["text"] for e in room.hcom("events", "--last", "60")
+                 .splitlines() if '"type": "message"' in e]
+        self.assertEqual(texts, ["it's `x`; $y > z", "two words", "a 'b' $c; \"d\" > e"])
+        room.until_status("nova", "listening")
+        del nova
+
+    def test_all_else_asks(self):
+        room = self.room(Permissions.ASK)
+        luna = room.agent("luna")
+        for command in ("hcom run x", "hcom 1 claude", "hcom config tag x", "hcom stop",
+                        "hcom list; PATH=.; hcom list", "hcom list > out.txt",
+                        "hcom send -- \"$(touch out.txt)\"", "hcom send -- $((x[0]))",
+                        "hcom list && touch out.txt"):
+            with self.subTest(command):
+                luna.submit(f"RUN: {command}\nSAY: over")
+                luna.until("Allow execution of")
+                luna.keys("Escape")
+                luna.until("Request cancelled")
+                luna.until(READY["gemini"])
+                luna.keys("C-l")
+                luna.settle()
+        self.assertFalse((room.folder("luna") / "out.txt").exists())
+
+    def test_a_draft_is_neither_sent_nor_lost(self):
+        room = self.room()
+        luna = room.agent("luna")
+        luna.text("half a thought")
+        luna.until("> half a thought")
+        sent = room.send("are you there")
+        time.sleep(4)
+        self.assertRegex(luna.settle(), "> half a thought")
+        self.assertEqual(room.requests("luna"), [])
+        luna.keys("C-u")
+        room.until_shown("luna", sent)
+
+
+@requires("gemini")
+class Sessions(Live):
+    def test_clear_keeps_the_name_and_the_mail(self):
+        room = self.room()
+        luna = room.agent("luna")
+        luna.ask("SAY: first-ok")
+        luna.until(said("first-ok"))
+        before = room.until_status("luna", "listening")
+        slash(luna, "/clear")
+        room.until(lambda: room.of("luna")["session_id"] not in ("", before["session_id"]))
+        sent = room.send("still there?")
+        got = room.until_shown("luna", sent)
+        self.assertEqual(got.text.count(BOOTSTRAP), 1)
+        self.assertEqual(room.of("luna")["base_name"], before["base_name"])
+        room.until_status("luna", "listening")
+
+    def test_the_end_and_resume(self):
+        room = self.room()
+        luna = room.agent("luna")
+        luna.ask("SAY: first-ok")
+        luna.until(said("first-ok"))
+        before = room.until_status("luna", "listening")
+        slash(luna, "/quit")
+        self.assertEqual(luna.until_ended(), 0)
+        room.until_status("luna", "inactive")
+        ends = [e for e in room.hcom("events", "--last", "30").splitlines() if '"exit:' in e]
+        self.assertEqual(len(ends), 1)
+        sent = room.send("while you were away", f"@{before['base_name']}")
+        again = room.world.gemini("again", ["hcom", "gemini", "--resume", before["session_id"]],
+                                  cwd=room.folder("luna"))
+        got = room.until_shown("luna", sent)
+        self.assertEqual(got.text.count(BOOTSTRAP), 1)
+        room.until_status("luna", "listening")
+        now = room.of("luna")
+        self.assertEqual((now["base_name"], now["session_id"]),
+                         (before["base_name"], before["session_id"]))
+        self.assertEqual(room.shown("luna"), [sent])
+        del again
+
+    def test_compress_brings_the_introduction_again(self):
+        room = self.room()
+        luna = room.agent("luna")
+        luna.ask("SAY: first-ok")
+        luna.until(said("first-ok"))
+        slash(luna, "/compress")
+        luna.until("compressed|Compression|compress", 30)
+        time.sleep(3)
+        asked = luna.ask("SAY: second-ok")
+        self.assertEqual(asked.text.count(BOOTSTRAP), 1)
+
+    def test_headless(self):
+        room = self.room()
+        here = room.folder("luna")
+        done = room.world.run(["hcom", "gemini", "-p", "RUN: true\nSAY: all-ok"], cwd=here,
+                              timeout=90)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        room.until(lambda: len(room.requests("luna")) == 2)
+        self.assertEqual(room.requests("luna")[-1].text.count(BOOTSTRAP), 1)
+        room.until_status("luna", "inactive")
+
+    def test_a_system_prompt_of_ones_own(self):
+        room = self.room()
+        luna = room.agent("luna", env={"HCOM_GEMINI_SYSTEM_PROMPT": "Be brief. ☺"})
+        asked = luna.ask("SAY: all-ok")
+        self.assertTrue(asked.text.startswith("Be brief. ☺"))
+
+    def test_an_untrusted_folder_is_named(self):
+        room = self.room()
+        place = room.world.root / "strange"
+        place.mkdir()
+        pane = room.world.pane("strange", ["hcom", "gemini"], cwd=place)
+        pane.until("does not trust")
+        pane.until("Do you trust", 40)
+
+
+@requires("gemini")
+class Vanilla(Live):
+    def test_a_session_without_hcom_sees_nothing_of_it(self):
+        room = self.room()
+        self.assertIn("added", room.hcom("hooks", "add", "gemini"))
+        pane = room.world.gemini("plain", cwd=room.folder("plain"))
+        pane.ask("RUN: echo hello\nSAY: all-ok")
+        pane.until(said("all-ok"))
+        for request in room.requests("plain"):
+            self.assertNotIn("hcom", request.text)
+        # the client names a hook while it runs and for a moment after; that can't be switched off
+        seen = re.sub(r"Executing Hooks?: hcom(, hcom)*", "", pane.history())
+        self.assertNotIn("hcom", seen)
+        self.assertEqual(room.hcom("events", "--last", "9"), "")
+
+    def test_hooks_there_and_back(self):
+        room = self.room()
+        place = room.world.home / ".gemini"
+        before = {p: p.read_bytes() for p in place.rglob("*") if p.is_file()}
+        room.hcom("hooks", "add", "gemini")
+        self.assertIn("installed", room.hcom("hooks", "status", "gemini"))
+        room.hcom("hooks", "remove", "gemini")
+        self.assertEqual({p: p.read_bytes() for p in place.rglob("*") if p.is_file()}, before)
+
+
+def slash(pane, command: str) -> None:
+    """Run a slash command; its name is typed, and its menu waited for."""
+    pane.text(command)
+    pane.until(f"> {command}")
+    pane.settle()
+    pane.keys("Enter")
+
+
+if __name__ == "__main__":
+    unittest.main()
