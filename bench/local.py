@@ -1,0 +1,91 @@
+"""What one hook and one command cost, beside the bare interpreter; and with a long log."""
+import time
+from collections.abc import Callable
+from functools import partial
+
+from bench.bus import HCOM, Bus
+from bench.measure import BARE, Row, at_most, medians, timed
+
+REPEATS = 40
+STARTS = 12  # each waits for the recorder before to end, some 2 s
+MILLION = 1_000_000
+PASS = [*BARE, "pass"]
+STORE = [*BARE, "import sqlite3, json"]
+COMMAND = [*BARE, "import sqlite3, json, argparse"]
+COMMANDS = {"send": ["send", "--from", "ci", "@nova the build is green"], "list": ["list"],
+            "events": ["events", "--last", "20"]}
+
+
+def unused() -> "list[Row]":
+    """The installed hook where no agent is concerned, beside the shell that runs it anyway."""
+    with Bus() as bus:
+        found = medians({"hook": partial(timed, ["sh", "-c", bus.hook()], bus.env),
+                         "base": partial(timed, ["sh", "-c", "true"], bus.env)}, 4 * REPEATS)
+    return [at_most("hook, hcom unused", found["hook"], "sh -c true", found["base"], 1.5)]
+
+
+def nothing_waits() -> "list[Row]":
+    """A participant's tool hook without mail: until the shell returns, while a recorder listens
+    and when it has to be started."""
+    with Bus() as bus:
+        hook = partial(timed, ["sh", "-c", bus.hook()], bus.agent_env, str(bus.root / "payload"))
+        bare = partial(timed, PASS, bus.env)
+        found = medians({"hook": hook, "base": bare}, REPEATS)
+
+        def starts() -> float:
+            bus.until_recorded()
+            return hook()
+
+        first = medians({"base": bare, "hook": starts}, STARTS)
+        bus.until_recorded()
+    return [at_most("hook, nothing waits", found["hook"], "python pass", found["base"], 1),
+            at_most("hook, nothing waits, starts the recorder", first["hook"], "python pass",
+                    first["base"], 1)]
+
+
+def delivering(bus: Bus) -> "Callable[[], float]":
+    """One hook that delivers a message, timed."""
+    command, output = ["sh", "-c", bus.hook()], bus.root / "output"
+
+    def run() -> float:
+        number = bus.queue("luna")
+        took = timed(command, bus.agent_env, str(bus.root / "payload"), str(output))
+        if f"#{number} from ci" not in output.read_text():
+            raise RuntimeError(f"not delivered: {output.read_text()!r}")
+        return took
+
+    return run
+
+
+def delivers() -> "list[Row]":
+    """A hook that hands its agent a message."""
+    with Bus() as bus:
+        found = medians({"hook": delivering(bus), "base": partial(timed, STORE, bus.env)}, REPEATS)
+    return [at_most("hook that delivers", found["hook"], "python sqlite3, json", found["base"],
+                    1.5)]
+
+
+def command(name: str) -> "list[Row]":
+    """One command of the package, run by its path, on a log of 200 events."""
+    with Bus(200) as bus:
+        found = medians({"it": partial(timed, [*HCOM, *COMMANDS[name]], bus.env),
+                         "base": partial(timed, COMMAND, bus.env)}, REPEATS)
+    return [at_most("hcom " + " ".join(COMMANDS[name][:3 if name == "events" else 1]), found["it"],
+                    "python sqlite3, json, argparse", found["base"], 2)]
+
+
+def growth() -> "list[Row]":
+    """The same with 10 and with 1,000,000 events in the log."""
+    with Bus(10) as small, Bus() as large:
+        began = time.perf_counter()
+        large.fill(MILLION)
+        print(f"(1,000,000 events written in {time.perf_counter() - began:.0f} s)", flush=True)
+        runs = {}
+        for size, bus in (("small", small), ("large", large)):
+            runs[f"hook that delivers {size}"] = delivering(bus)
+            for name, words in COMMANDS.items():
+                runs[f"{name} {size}"] = partial(timed, [*HCOM, *words], bus.env)
+        found = medians(runs, REPEATS)
+    return [at_most(f"{name}, 1,000,000 events", found[f"{name} large"], "10 events",
+                    found[f"{name} small"], 1.3)
+            for name in ("hook that delivers", *COMMANDS)]
