@@ -40,11 +40,15 @@ def alive(pid: int, start: str) -> bool:
 
 
 def detach() -> bool:
-    """Fork: True in a child of its own session with no terminal and no files; False in the caller.
+    """Fork: True in a child of its own session with no terminal and no files; False in the caller,
+    also when no process can be had: what a child would do is never worth failing for.
 
     The child must end with os._exit. An open database must not be carried over.
     """
-    if os.fork():
+    try:
+        if os.fork():
+            return False
+    except OSError:
         return False
     os.setsid()
     null = os.open(os.devnull, os.O_RDWR)

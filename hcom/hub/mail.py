@@ -67,8 +67,8 @@ def _threaded(db, envelope: Envelope) -> "tuple[Envelope, Message | None]":
     """The envelope with the thread it inherits, and the message it answers."""
     if not envelope.reply_to:
         return envelope, None
-    local, _, _device = envelope.reply_to.partition(":")
-    event = events.find(db, int(local))
+    local, _, device = envelope.reply_to.partition(":")
+    event = None if device else events.find(db, int(local))
     if event is None or event.type != "message":
         raise HcomError(f"nothing sent: #{envelope.reply_to} is not a message",
                         "hcom events --last 20")

@@ -76,7 +76,8 @@ def reclaim(db, name: str, caller: Caller, now: float) -> Agent:
         if caller.tool and caller.tool != agent.tool:
             agents.set_tool(db, agent.name, caller.tool)
         agents.met(db, agent.name, "", "", caller.pid or 0, caller.pid_start, {})
-        deliveries.requeue(db, agent.name)
+        if caller.session:  # a new one; without any, it is the same one that read what was printed
+            deliveries.requeue(db, agent.name)
         return agents.find(db, agent.name)
 
 
@@ -125,8 +126,8 @@ def _fits(agent: Agent, caller: Caller) -> bool:
 def speaker(db, caller: Caller, claimed: str) -> "Agent | None":
     """The agent a command speaks for: the one it `claimed` by --name, else its session's.
 
-    No one speaks for another: inside a session that is an agent, --name may only name that agent,
-    its subagents, or an agent that no session has.
+    No one speaks for another: inside a client's session, --name may only name the agent that the
+    session is, its subagents, or an agent that no session has.
     """
     own = None
     if caller.session or caller.launch:
@@ -135,9 +136,12 @@ def speaker(db, caller: Caller, claimed: str) -> "Agent | None":
     if not claimed:
         return own
     agent = known(db, claimed)
-    if own and agent.name != own.name and agent.parent != own.name and agent.session:
-        raise HcomError(f"{agent.display} is another session, you are {own.display}",
-                        "leave --name out")
+    if own and own.name in (agent.name, agent.parent) or not agent.session:
+        return agent
+    if own or caller.session:
+        raise HcomError(f"{agent.display} is another session, you are "
+                        f"{own.display if own else 'no agent'}",
+                        "leave --name out" if own else "hcom start for a name of your own")
     return agent
 
 
@@ -150,7 +154,8 @@ def known(db, name: str) -> Agent:
         agent = next((a for a in everyone if a.display.lower() == wanted), None)
     if agent is None:
         close = names.near(wanted, [a.display for a in everyone])
-        raise UnknownAgent(f"no agent {name!r}", f"did you mean {close[0]}?" if close else "hcom list")
+        raise UnknownAgent(f"no agent {name!r}",
+                           f"did you mean {close[0]}?" if close else "hcom list")
     if agent.stopped_at is not None:
         raise UnknownAgent(f"{agent.display} has left", f"hcom start --as {agent.name}")
     return agent
@@ -178,6 +183,9 @@ def gone(db, now: float) -> list[Agent]:
     if not dead:
         return []
     with transaction(db):
+        # Again, now that nobody can write: one of them may have been resumed meanwhile.
+        dead = [a for a in dead if (now_is := agents.find(db, a.name)) and now_is.pid == a.pid
+                and now_is.pid_start == a.pid_start and now_is.stopped_at is None]
         for agent in dead:
             agents.end_session(db, agent.name, "exit:killed", now)
             dismiss(db, agent.name, now)

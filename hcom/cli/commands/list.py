@@ -6,6 +6,7 @@ import time
 
 from ... import adapters, notices
 from ...bus.agent import INACTIVE, Agent
+from ...bus.render import one_line
 from ...errors import HcomError, UsageError
 from ...hub import people
 from ...store import agents, deliveries, events
@@ -44,7 +45,7 @@ def facts(agent: Agent, unread: int, now: float) -> dict:
 
 
 def _row(agent: Agent, unread: int, now: float, me: str) -> str:
-    what = " ".join(w for w in (agent.context, agent.detail) if w)
+    what = one_line(" ".join(w for w in (agent.context, agent.detail) if w))
     parts = [f"{MARKS[agent.status]} {agent.display:<14} {agent.tool:<7} {agent.status:<9} "
              f"{age(now - agent.status_at):>4}  {what[:44]}".rstrip()]
     notes = [f"{unread} unread"] if unread else []
@@ -71,7 +72,7 @@ def _everyone(call, db) -> int:
             for key in ("directory", "session_id", "transcript_path", "parent_name", "pid"):
                 value = facts(agent, 0, now)[key]
                 if value:
-                    call.say(f"    {key}: {value}")
+                    call.say(f"    {key}: {one_line(str(value), 1000)}")
     if me:
         _receipts(call, db, me)
     return 0
