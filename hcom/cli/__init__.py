@@ -16,8 +16,15 @@ COMMANDS = ("send", "listen", "list", "start", "stop", "kill", "resume", "fork",
 def main(argv: "list[str] | None" = None) -> int:
     """Run one command line; its exit code. Nothing escapes as a traceback."""
     argv = sys.argv[1:] if argv is None else argv
+    if argv[:1] == ["hook"]:  # `hcom` on PATH, where the launcher's interpreter is gone
+        from ..hooks.main import main as hook
+
+        return hook(argv)
+    # Closed by the caller. What is to be printed then cannot be: that is an error, as on a full disk.
+    sys.stdout = sys.stdout or open(os.devnull, encoding="utf-8")
+    sys.stderr = sys.stderr or open(os.devnull, "w", encoding="utf-8")
     for stream in (sys.stdout, sys.stderr):
-        if stream is not None:
+        if hasattr(stream, "reconfigure"):
             stream.reconfigure(encoding="utf-8", errors="backslashreplace")
     home = homes.locate(os.environ)
     log.to(home.root if os.path.isdir(home.root) else "")
@@ -31,6 +38,10 @@ def main(argv: "list[str] | None" = None) -> int:
         flush_quietly()
         _complain(error)
         return error.code
+    except UnicodeEncodeError as error:  # a byte of the command line that is no text
+        flush_quietly()
+        _complain(UsageError(f"not UTF-8 text: {error.object[error.start:error.end][:20]!a}"))
+        return UsageError.code
     except BrokenPipeError:
         flush_quietly()
         return 1
@@ -121,4 +132,6 @@ def _deliver(call) -> None:
     if call.agent.tool != ADHOC:
         return
     with open_db(call.home) as db:
+        # It goes on: what was printed behind earlier commands has been read.
+        mail.confirm(db, call.agent.name, call.now)
         call.hand_over(db, lambda claimed: mail.text_for(call.agent, claimed) + "\n")

@@ -1,7 +1,10 @@
 """One command call: what it was given, who calls, and where its output goes."""
 
+import errno
 import json
 import os
+import select
+import stat
 import sys
 import time
 
@@ -13,6 +16,9 @@ from ..errors import HcomError
 from ..home import Home
 from ..hub import mail, people
 from ..process import start_of
+
+LEAVE_MS = 100  # what has read the last byte and wants no more closes the pipe in a few ms
+READ_S = 1.0    # a reader may take this long until it reads at all
 
 
 class Call:
@@ -66,11 +72,41 @@ class Call:
         try:
             sys.stdout.write(texts(claimed))
             sys.stdout.flush()
+            see_it_read()
         except OSError:
             mail.take_back(db, self.agent.name, claimed.messages)
             raise
         mail.handed(db, self.agent.name, claimed.messages, time.time())
         return True
+
+
+def see_it_read() -> None:
+    """Whoever reads our output by a pipe reads on. BrokenPipeError when it has left, as `| head -1`
+    does, though all of the text fitted into the pipe."""
+    try:
+        descriptor = sys.stdout.fileno()
+        if not stat.S_ISFIFO(os.fstat(descriptor).st_mode):
+            return
+    except (AttributeError, ValueError):
+        return  # a stream of the caller's own
+    watch = select.poll()
+    watch.register(descriptor, 0)  # an error is reported even so
+    end = time.monotonic() + READ_S
+    while not watch.poll(LEAVE_MS):
+        if not _unread(descriptor) or time.monotonic() > end:
+            return
+    raise BrokenPipeError(errno.EPIPE, "the reader has left")
+
+
+def _unread(descriptor: int) -> int:
+    """How many bytes nobody has read from the pipe yet; 0 where the system does not tell."""
+    import fcntl
+    import termios
+
+    try:
+        return int.from_bytes(fcntl.ioctl(descriptor, termios.FIONREAD, bytes(4)), sys.byteorder)
+    except OSError:
+        return 0
 
 
 def flush_quietly() -> None:

@@ -13,7 +13,7 @@ HEADLESS = "--headless"
 
 def is_launch(argv) -> bool:
     """Whether `argv` asks for a client to be run."""
-    return argv[0] in adapters.TOOLS or (argv[0].lstrip("-").isdigit() and len(argv) > 1)
+    return argv[0] in adapters.TOOLS or (argv[0].lstrip("-").isdecimal() and len(argv) > 1)
 
 
 def run(home, env, argv) -> int:

@@ -11,15 +11,20 @@ from ...store import agents, events
 from ...store.connect import open_db
 from ..model import Command, Option
 
+READ_BYTES = LIMIT_BYTES + 4096  # enough to see that a message is too long
+
 
 def _text(call) -> "tuple[str, str]":
     """The message's text, and the part of it in which addresses are looked for."""
     if call.values.stdin:
         if call.tail is not None:
             raise UsageError("--stdin and a text behind -- exclude each other", "hcom send --help")
-        raw = sys.stdin.buffer.read(LIMIT_BYTES + 4096)
+        if sys.stdin is None:
+            raise HcomError("nothing sent: standard input is closed", "hcom send @name -- text")
+        raw = sys.stdin.buffer.read(READ_BYTES)
         try:
-            text = raw.decode("utf-8")
+            # Cut in the middle of a letter it is too long, and not binary.
+            text = raw.decode("utf-8", "ignore" if len(raw) == READ_BYTES else "strict")
         except UnicodeDecodeError:
             raise HcomError("nothing sent: the message is not UTF-8 text",
                             "put binary data in a file and send its path") from None
@@ -43,7 +48,8 @@ def run(call) -> int:
     with open_db(call.home) as db:
         if values.__dict__["from"]:
             name = names.check_external(values.__dict__["from"])
-            if agents.find(db, name):
+            if name.lower() in {n.lower() for a in agents.every(db) for n in (a.display, a.tag)} \
+                    or agents.find(db, name):
                 raise HcomError(f"nothing sent: {name} is an agent's name",
                                 "choose another name for --from")
             sender = Sender(name, EXTERNAL)

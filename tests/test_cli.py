@@ -1,0 +1,399 @@
+"""Each command as a real process, as people and agents run it: results, errors, exit codes."""
+import json
+import os
+import shutil
+import signal
+import sqlite3
+import subprocess
+import tempfile
+import unittest
+
+from tests.sealed import ROOT, Home
+
+NOBODY = ["setpriv", "--reuid=65534", "--clear-groups"]
+
+
+def allowed(*prefix: str) -> bool:
+    """Whether this machine lets us run a command behind `prefix`."""
+    try:
+        return subprocess.run([*prefix, "true"], capture_output=True, timeout=20).returncode == 0
+    except FileNotFoundError:
+        return False
+
+
+class Commands(unittest.TestCase):
+    def setUp(self):
+        self.home = Home()
+        self.addCleanup(self.home.remove)
+        self.addCleanup(self.assertNotEqual, self.home.root, os.path.expanduser("~"))
+
+    def refused(self, *args, code: int = 1, said: str = "", **kwargs) -> str:
+        """The command fails with `code`, one line on stderr and nothing on stdout; the line."""
+        done = self.home.run(*args, **kwargs)
+        self.assertEqual((done.returncode, done.stdout), (code, ""), done)
+        self.assertRegex(done.stderr, r"\Ahcom: [^\n]+\n\Z")
+        self.assertNotIn("this is a bug", done.stderr)
+        self.assertIn(said, done.stderr)
+        return done.stderr
+
+    def shell(self, line: str) -> subprocess.CompletedProcess:
+        return subprocess.run(["/bin/sh", "-c", line], env=self.home.env, cwd=self.home.work,
+                              stdin=subprocess.DEVNULL, capture_output=True, text=True,
+                              errors="replace", timeout=60)
+
+    def states(self, agent: str) -> "list[str]":
+        return [s for (s,) in self.home.sql(
+            "SELECT state FROM deliveries WHERE agent = ? ORDER BY event_id", agent)]
+
+    def events(self) -> int:
+        return self.home.sql("SELECT count(*) FROM events WHERE type = 'message'")[0][0]
+
+
+class Sending(Commands):
+    def setUp(self):
+        super().setUp()
+        self.luna, self.nova = self.home.start(), self.home.start()
+
+    def test_nothing_is_sent_that_is_wrong(self):
+        ack = self.home.said("send", "--from", "ci", f"@{self.luna} x")
+        number = ack.split("#")[1].split()[0]
+        self.home.said("send", "--from", "ci", "--intent", "ack", "--reply-to", number, "ok")
+        before = self.events()
+        second = str(int(number) + 1)
+        big = "x" * (1024 * 1024 + 1)
+        for args, stdin, said in (
+                (("@nobody hi",), None, "no agent @nobody"),
+                ((f"@{self.luna[:3]} hi",), None, f"did you mean @{self.luna}?"),
+                (("",), None, "empty"), ((), None, "empty"), (("--",), None, "empty"),
+                (("--stdin",), "", "empty"), (("--stdin",), big, "1048577 bytes"),
+                (("--stdin",), "ä" * 600_000, "the limit"),
+                (("--stdin",), "é" + big * 3, "the limit"),
+                (("a\x1b[2J",), None, "U+001B"), (("--stdin",), "a\0b", "U+0000"),
+                (("a\u202eb",), None, "U+202E"), (("a\rb",), None, "U+000D"),
+                (("--reply-to", "1", "x"), None, "#1 is not a message"),
+                (("--reply-to", "999999", "x"), None, "not a message"),
+                (("--reply-to", f"{number}:BOXE", "x"), None, "not a message"),
+                (("--reply-to", "x", "x"), None, "not a message id"),
+                (("--intent", "ack", "x"), None, "needs --reply-to"),
+                (("--intent", "ack", "--reply-to", second, "x"), None, "ack of an ack"),
+                (("--intent", "shout", "x"), None, "not an intent"),
+                (("--thread", "a b", "x"), None, "not a thread name")):
+            with self.subTest(args=[a[:20] for a in args], stdin=(stdin or "")[:5]):
+                self.refused("send", "--from", "ci", *args, stdin=stdin, said=said)
+        self.assertEqual(self.events(), before)
+
+    def test_binary_and_bytes_that_are_no_text(self):
+        done = subprocess.run(["hcom", "send", "--from", "ci", "--stdin"], env=self.home.env,
+                              input=b"\xff\xfe\x00", capture_output=True, timeout=60)
+        self.assertEqual((done.returncode, done.stdout), (1, b""))
+        self.assertIn(b"not UTF-8", done.stderr)
+        for line in ("hcom send --from ci \"$(printf 'a\\377')\"",
+                     "hcom list \"$(printf 'a\\377')\"",
+                     "hcom events --sql \"$(printf '\\377')\"",
+                     "hcom send --name \"$(printf '\\377')\" x",
+                     "hcom \"$(printf '\\377')\"", "HCOM_PROCESS_ID=$(printf '\\377') hcom list"):
+            with self.subTest(line):
+                done = self.shell(line)
+                self.assertIn(done.returncode, (1, 2))
+                self.assertRegex(done.stderr, r"\Ahcom: [^\n]+\n\Z")
+                self.assertNotIn("this is a bug", done.stderr)
+        self.assertEqual(self.events(), 0)
+
+    def test_closed_standard_streams(self):
+        self.home.said("send", "--from", "ci", f"@{self.luna} hi")
+        for line in (f"hcom list --name {self.luna} >&-",
+                     f"hcom list --name {self.luna} >/dev/full",
+                     f"hcom listen --name {self.luna} 1 >&-", "hcom --help >&-",
+                     "hcom send --from ci --stdin <&-"):
+            with self.subTest(line):
+                done = self.shell(line)
+                self.assertEqual(done.returncode, 1, done)
+                self.assertRegex(done.stderr, r"\Ahcom: [^\n]+\n\Z")
+                self.assertNotIn("bug", done.stderr)
+        self.assertEqual(self.states(self.luna), ["queued"])
+        self.assertEqual(self.shell("hcom list 2>&- >/dev/null").returncode, 0)
+        self.assertEqual(self.shell("hcom list nobody 2>&-").returncode, 1)
+
+    def test_names_from_outside(self):
+        for name in ("bigboss", "hcom", "hcom-x", self.luna, self.luna.upper(), "[hcom", "a b"):
+            with self.subTest(name):
+                self.refused("send", "--from", name, "hi")
+        tagged = self.home.said("start", env={"HCOM_TAG": "dev"})
+        display = tagged.split("'")[1]
+        self.assertTrue(display.startswith("dev-"))
+        for name in (display, "dev"):
+            self.refused("send", "--from", name, "hi", said="an agent's name")
+        self.assertEqual(self.events(), 0)
+
+    def test_who_are_you(self):
+        self.refused("send", "hi", said="who are you")
+        self.refused("send", "--name", "nobody", "hi", said="no agent")
+        self.refused("stop", said="stop whom")
+        self.refused("list", "self")
+        self.home.said("stop", self.nova)
+        self.refused("send", "--name", self.nova, "hi", said="has left")
+        self.assertEqual(self.events(), 0)
+
+    def test_a_reply_goes_to_the_author_and_stays_in_its_thread(self):
+        sent = self.home.said("send", "--name", self.luna, "--thread", "t1", f"@{self.nova} q?")
+        number = sent.split("#")[1].split()[0]
+        self.assertIn(f"to {self.luna}",
+                      self.home.said("send", "--name", self.nova, "--reply-to", number, "yes"))
+        newest = "SELECT data FROM events WHERE type = 'message' ORDER BY id DESC LIMIT 1"
+        reply = json.loads(self.home.sql(newest)[0][0])
+        self.assertEqual((reply["thread"], reply["delivered_to"]), ("t1", [self.luna]))
+
+
+class Reading(Commands):
+    def setUp(self):
+        super().setUp()
+        self.luna = self.home.start()
+
+    def send(self, *texts: str) -> None:
+        for text in texts:
+            self.home.said("send", "--from", "ci", "--stdin", stdin=f"@{self.luna} {text}")
+
+    def test_mail_comes_behind_the_output_of_each_command_once(self):
+        self.send("one", "two")
+        name = ("--name", self.luna)
+        first = self.home.said("list", *name)
+        self.assertTrue(first.index("[hcom message") > first.index(self.luna))
+        self.assertEqual(first.count("[hcom message #"), 2)
+        for command in (("list",), ("events", "--last", "1"), ("status",), ("list", "self"),
+                        ("send", "@bigboss hi"), ("hooks",)):
+            self.assertNotIn("[hcom message #", self.home.said(*command, *name))
+        self.send("three")
+        shown = self.home.said("events", "--last", "1", *name)
+        self.assertIn("three", shown.split("[hcom message")[1])
+        self.assertNotIn("three", self.home.said("start", "--as", self.luna))
+        self.home.said("list", *name)
+        self.assertEqual(self.states(self.luna), ["seen"] * 3)
+
+    def test_a_reader_that_leaves_early_has_seen_nothing(self):
+        self.send("one", "two")
+        name = f"--name {self.luna}"
+        for line in (f"hcom list {name} | head -1", f"hcom list {name} | head -c1",
+                     f"hcom events {name} | head -1", f"hcom listen {name} | head -1",
+                     f"hcom listen --json {name} 5 | head -1", f"hcom list {name} | true",
+                     f"hcom list {name} | (sleep 0.3; head -1)"):
+            with self.subTest(line):
+                done = self.shell(line)
+                self.assertEqual(done.stderr, "")
+                self.assertEqual(self.states(self.luna), ["queued", "queued"])
+        done = self.shell(f"hcom list {name} | cat")
+        self.assertEqual(done.stdout.count("[hcom message"), 2)
+
+    def test_listen(self):
+        self.refused("listen", "1", said="who are you")
+        self.refused("listen", "--name", self.luna, "x", code=2, said="not a number")
+        self.refused("listen", "--name", self.luna, "nan", code=2)
+        self.refused("listen", "--name", self.luna, "1", "2", code=2)
+        self.assertEqual(self.home.run("listen", "--name", self.luna, "0").returncode, 1)
+        waiting = subprocess.Popen(["hcom", "listen", "--json", "--name", self.luna, "30"],
+                                   env=self.home.env, stdout=subprocess.PIPE, text=True)
+        bells = os.path.join(self.home.hcom_dir, "run", "bells")
+        self.home.until(lambda: any(b.startswith(self.luna) for b in os.listdir(bells)), "a bell")
+        self.send("hello")
+        out, _ = waiting.communicate(timeout=20)
+        self.assertEqual((waiting.returncode, json.loads(out)["text"]), (0, f"@{self.luna} hello"))
+        self.assertEqual(os.listdir(bells), [])
+
+    def test_interrupted(self):
+        waiting = subprocess.Popen(["hcom", "listen", "--name", self.luna, "30"], env=self.home.env,
+                                   stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        bells = os.path.join(self.home.hcom_dir, "run", "bells")
+        self.home.until(lambda: any(b.startswith(self.luna) for b in os.listdir(bells)), "a bell")
+        waiting.send_signal(signal.SIGINT)
+        self.assertEqual(waiting.communicate(timeout=20), ("", ""))
+        self.assertEqual(waiting.returncode, 130)
+
+    def test_nothing_in_a_name_or_a_status_reaches_the_terminal_raw(self):
+        self.home.hook("claude", "UserPromptSubmit", {"session_id": "x", "prompt": "hi"})
+        db = sqlite3.connect(os.path.join(self.home.hcom_dir, "hcom.db"))
+        db.execute("UPDATE agents SET context = ?, detail = ?, directory = ?, wake_failure = ?",
+                   ("a\x1b]0;x\a", "b\nc\x9b2J\u202e", "/d\x1b[31m\ne", "f\r\x1b"))
+        db.commit()
+        db.close()
+        for args in (("list",), ("list", "-v"), ("list", self.luna), ("list", self.luna, "--sh"),
+                     ("list", self.luna, "directory")):
+            out = self.home.said(*args)
+            self.assertNotRegex(out, "[\x00-\x08\x0b-\x1f\x7f-\x9f\u202e]", args)
+        self.assertEqual(len(self.home.said("list").splitlines()), 1)
+
+    def test_sql(self):
+        for sql in ("nosuch = 1", "1; DROP TABLE events", "1 -- x", "1) OR (1",
+                    "DELETE FROM events", "id IN (DELETE FROM events RETURNING id)",
+                    "ATTACH 'x' AS y", "PRAGMA user_version", "load_extension('x')", "", "(", "id = ?"):
+            with self.subTest(sql):
+                self.refused("events", "--sql", sql)
+                self.refused("listen", "--name", self.luna, "--sql", sql, "1")
+        self.refused("events", "--sql", "id IN (WITH RECURSIVE c(x) AS (SELECT 1 UNION ALL SELECT "
+                     "x + 1 FROM c) SELECT x FROM c)", said="took longer")
+        self.assertEqual(len(self.home.said("events", "--sql", "type = 'life'").splitlines()), 1)
+
+
+class Usage(Commands):
+    def test_wrong_usage_is_2(self):
+        for args, said in ((("nosuch",), "no command"), (("sned", "x"), "did you mean send?"),
+                           (("list", "--nosuch"), "hcom list --help"),
+                           (("list", "a", "b", "c"), "unexpected"),
+                           (("hooks", "frob"), "unexpected"), (("events", "--last"), "--help"),
+                           (("events", "--last", "0"), "not a count"),
+                           (("hooks", "add", "vim"), "no tool"), (("start", "x"), "unexpected"),
+                           (("\u00b2", "claude"), "no command"), (("--",), "no command"),
+                           (("0", "claude"), "cannot launch"), (("3", "vim"), "no tool"),
+                           (("9999999", "claude"), "cannot launch")):
+            with self.subTest(args):
+                self.refused(*args, code=2, said=said)
+
+    def test_names(self):
+        for name in ("x", "bigboss", "a b", "../x", "hcom", "x" * 40, "lun\u0430"):
+            with self.subTest(name):
+                self.refused("start", "--as", name)
+        self.refused("start", "--as", "luna", said="no agent")
+
+    def test_help_needs_no_home(self):
+        for args in ((), ("--help",), ("-h",), ("help",), ("--version",), ("send", "--help"),
+                     ("list", "-h")):
+            done = self.home.run(*args, env={"HCOM_DIR": "/proc/nowhere"})
+            self.assertEqual((done.returncode, done.stderr), (0, ""), args)
+            self.assertIn("hcom", done.stdout)
+        self.assertFalse(os.path.exists(self.home.hcom_dir))
+
+    def test_the_trace_is_for_those_who_ask(self):
+        self.refused("list", "nobody")
+        done = self.home.run("list", "nobody", env={"HCOM_DEBUG": "1"})
+        self.assertIn("Traceback", done.stderr)
+        self.assertTrue(done.stderr.splitlines()[-1].startswith("hcom: no agent"))
+
+
+class Identity(Commands):
+    """A command in a Claude Code session is that session's agent, and no other."""
+
+    def claude(self, session: str, **more) -> "dict[str, str]":
+        return {"CLAUDECODE": "1", "CLAUDE_CODE_SESSION_ID": session,
+                "CLAUDE_PID": str(os.getpid()),
+                "CLAUDE_CONFIG_DIR": os.path.join(self.home.root, ".claude"), **more}
+
+    def test_a_session_speaks_for_itself_only(self):
+        one, two = self.claude("s-1"), self.claude("s-2", CLAUDE_PID="1")
+        none = self.claude("s-3", CLAUDE_PID="0")
+        names = []
+        for env in (one, two):
+            before = set(self.home.names())
+            self.home.said("start", env=env)
+            names += set(self.home.names()) - before
+        adhoc = self.home.start()
+        self.assertIn("sent", self.home.said("send", f"@{names[1]} hi", env=one))
+        said = self.home.sql("SELECT instance FROM events WHERE type = 'message'")
+        self.assertEqual(said, [(names[0],)])
+        self.refused("send", "--name", names[1], "hi", env=one, said="another session")
+        self.refused("listen", "--name", names[1], "0", env=one, said="another session")
+        self.refused("send", "--name", names[0], "hi", env=none, said="another session")
+        self.refused("send", "hi", env=none, said="who are you")
+        self.home.said("send", "--name", names[0], "hi", env=one)
+        self.home.said("send", "--name", adhoc, "hi", env=one)
+        self.refused("start", "--as", names[1], env=one, said="still runs")
+        self.home.said("start", env=one)
+        self.assertEqual(self.home.said("list", "self", "base_name", env=one), f"{names[0]}\n")
+
+
+class Trouble(Commands):
+    """The disk, the database, the directory: one line, and nothing lost."""
+
+    def test_locked_for_good(self):
+        luna = self.home.start()
+        self.home.said("send", "--from", "ci", f"@{luna} one")
+        holder = sqlite3.connect(os.path.join(self.home.hcom_dir, "hcom.db"), isolation_level=None)
+        self.addCleanup(holder.close)
+        holder.execute("BEGIN IMMEDIATE")
+        commands = (("send", "--from", "ci", "x"), ("start",), ("stop", luna),
+                    ("listen", "--name", luna, "0"))
+        started = [subprocess.Popen(["hcom", *c], env=self.home.env, stdin=subprocess.DEVNULL,
+                                    stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+                   for c in commands]
+        for command, process in zip(commands, started):
+            out, err = process.communicate(timeout=60)
+            self.assertEqual((process.returncode, out), (1, ""), command)
+            self.assertRegex(err, r"\Ahcom: the database is locked[^\n]*\n\Z")
+        self.assertIn(luna, self.home.said("list"))
+        holder.execute("ROLLBACK")
+        self.assertIn("one", self.home.said("listen", "--name", luna, "0"))
+        self.assertEqual(self.events(), 1)
+
+    def test_a_database_that_is_none_or_newer(self):
+        self.home.said("list")
+        path = os.path.join(self.home.hcom_dir, "hcom.db")
+        raw = sqlite3.connect(path)
+        raw.execute("PRAGMA user_version = 999")
+        raw.close()
+        self.refused("list", said="newer hcom")
+        for end in ("", "-wal", "-shm"):
+            if os.path.exists(path + end):
+                os.unlink(path + end)
+        with open(path, "wb") as stream:
+            stream.write(b"junk" * 5000)
+        for args in (("list",), ("send", "--from", "ci", "x"), ("start",), ("events",)):
+            self.refused(*args, said="corrupt")
+        with open(path, "rb") as stream:
+            self.assertEqual(stream.read(), b"junk" * 5000)
+        self.assertEqual(self.home.run("status").stderr, "")
+        self.assertEqual(self.home.hook("claude", "Stop", {"session_id": "x"}), "")
+
+    def as_nobody(self, place: str) -> "list[str]":
+        """How nobody runs hcom from a copy in `place`, which only has to be readable."""
+        if os.geteuid() or not allowed(*NOBODY):
+            self.skipTest("needs root and setpriv: to root nothing is read-only")
+        python = shutil.which("python3", path="/usr/bin:/bin:/usr/local/bin")
+        check = "import sqlite3, sys; sys.exit(sys.version_info < (3, 10))"
+        if python is None or subprocess.run([*NOBODY, python, "-c", check], check=False).returncode:
+            self.skipTest("no Python 3.10 that another user may run")
+        package = os.path.join(place, "hcom")
+        shutil.copytree(os.path.join(ROOT, "hcom"), package,
+                        ignore=shutil.ignore_patterns("__pycache__"))
+        return [*NOBODY, python, "-I", "-B", package]
+
+    def test_a_home_that_is_read_only(self):
+        luna = self.home.start()
+        place = os.path.join("/var/tmp", os.path.basename(self.home.root))
+        self.addCleanup(shutil.rmtree, place, True)
+        shutil.copytree(self.home.root, place)
+        run = self.as_nobody(place)
+        for folder, _, files in os.walk(place):
+            os.chmod(folder, 0o555)
+            for name in files:
+                os.chmod(os.path.join(folder, name), 0o444)
+        for home, args in ((".hcom", ("send", "--from", "ci", "x")), (".hcom", ("start",)),
+                           (".hcom", ("stop", luna)), (".hcom", ("listen", "--name", luna, "0")),
+                           ("none", ("list",)), ("none", ("send", "--from", "ci", "x"))):
+            with self.subTest(args):
+                env = {**self.home.env, "HOME": place, "HCOM_DIR": f"{place}/{home}"}
+                done = subprocess.run([*run, *args], env=env, cwd="/", stdin=subprocess.DEVNULL,
+                                      capture_output=True, text=True, timeout=60)
+                self.assertEqual((done.returncode, done.stdout), (1, ""), done)
+                self.assertRegex(done.stderr, r"\Ahcom: cannot [^\n]+HCOM_DIR=\$PWD/.hcom\)\n\Z")
+
+    @unittest.skipUnless(os.geteuid() == 0 and allowed("unshare", "--mount"),
+                         "may not mount a small disk")
+    def test_a_full_disk(self):
+        program = """
+        set -e; mkdir -p "$HCOM_DIR"; mount -t tmpfs -o size=600k,mode=700 hcom-test "$HCOM_DIR"
+        hcom start >/dev/null; name=$(hcom list --json | cut -d'"' -f4)
+        hcom send --from ci "@$name kept" >/dev/null
+        dd if=/dev/zero of="$HCOM_DIR/filler" bs=1k 2>/dev/null || true
+        i=0; while hcom send --from ci "@$name $(printf %2000s x)" >/dev/null 2>err; do
+            i=$((i+1)); [ $i -lt 300 ] || exit 9; done
+        cat err >&2; rm "$HCOM_DIR/filler"
+        hcom send --from ci "@$name after" >/dev/null
+        echo "sent $((i+2))"; hcom listen --name "$name" --json 0 | wc -l
+        """
+        done = subprocess.run(["unshare", "--mount", "/bin/sh", "-c", program], env=self.home.env,
+                              cwd=self.home.work, capture_output=True, text=True, timeout=300)
+        self.assertEqual(done.returncode, 0, done)
+        self.assertRegex(done.stderr, r"\Ahcom: the disk [^\n]+\n\Z")
+        sent, got = done.stdout.split("\n")[:2]
+        self.assertEqual(sent, f"sent {got.strip()}")
+
+
+if __name__ == "__main__":
+    unittest.main()
