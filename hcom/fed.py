@@ -9,7 +9,7 @@ import subprocess
 import sys
 import time
 
-from . import adapters, log
+from . import adapters, log, notices
 from .delivery import bell, marks, owner
 from .hub import launching
 from .process import start_of
@@ -40,6 +40,7 @@ def run(home, name: str, tool: str, launch: str, argv, env, cwd: str, lines) -> 
         keys = launching.over(db, launch, name, f"exit {code}", "", time.time())
     marks.unmark(home, keys)
     owner.give_up(lock)
+    notices.follow_up(home)
     sys.exit(code if code >= 0 else 128 - code)
 
 

@@ -30,6 +30,21 @@ def leave_behind(home) -> None:
         os._exit(0)
 
 
+def follow_up(home) -> None:
+    """What was recorded is matched in a process left behind, where anybody waits for it. For those
+    who have no database open; never fails."""
+    from .errors import StoreError
+    from .store import events
+
+    try:
+        with open_db(home) as db:
+            watched = events.is_watched(db)
+    except StoreError:
+        return
+    if watched:
+        leave_behind(home)
+
+
 def run(home) -> None:
     """Everything recorded so far is matched, and those who have a notice are told."""
     from .hub import watch

@@ -9,7 +9,7 @@ import os
 import sys
 import time
 
-from . import adapters, log
+from . import adapters, log, notices
 from . import home as homes
 from .bus.agent import ACTIVE, BLOCKED
 from .delivery import bell, gate, marks, owner
@@ -308,5 +308,6 @@ def _over(home, policy: Wrap, why: str) -> None:
                                   time.time())
         marks.unmark(home, keys)
         bell.ring(home, [bell.EVERYONE])
+        notices.follow_up(home)
     except Exception as error:  # boundary: the client's exit status matters more
         _fault(error)

@@ -2,7 +2,7 @@
 
 import time
 
-from ... import adapters, config, wake
+from ... import adapters, config, notices, wake
 from ...adapters import ADHOC
 from ...bus import names
 from ...delivery import marks
@@ -54,6 +54,7 @@ def run(call) -> int:
                  "New messages come\nafter the output of each; to wait for one: "
                  f"hcom listen --name {agent.name}")
     wake.announce(call.home, [])
+    notices.follow_up(call.home)
     return 0
 
 
