@@ -586,6 +586,17 @@ class Setup(unittest.TestCase):
         self.write('{"security": {"folderTrust": {"enabled": false}}}')
         self.assertEqual(setup.warnings(self.home, self.env, str(work)), [])
 
+    def test_hooks_that_have_to_be_switched_on(self):
+        self.client("0.25.0")
+        self.add()
+        self.assertIn('"enabled": true', setup.advice(self.home, self.env))
+        said = json.loads(self.settings.read_text())
+        said["hooks"]["enabled"] = True
+        self.write(json.dumps(said))
+        self.assertEqual(setup.advice(self.home, self.env), "")
+        self.assertTrue(self.remove())
+        self.assertEqual(json.loads(self.settings.read_text()), {"hooks": {"enabled": True}})
+
     def test_hooks_that_are_switched_off(self):
         self.write("{}")
         self.add()

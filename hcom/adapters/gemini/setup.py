@@ -17,6 +17,7 @@ SESSION_VARIABLE = "GEMINI_SESSION_ID"  # in hooks alone, not in the shell tool
 PROGRAM = "gemini"
 PACKAGE = "@google/gemini-cli"
 SINCE = (0, 24)  # the first with hooks
+BY_DEFAULT = (0, 26)  # the first that runs them without being told to (both by their source)
 NOTICED_S = 0    # a running session never sees a change of its hooks; waiting would not help
 
 _INVOKED = f"^({'|'.join(SUBAGENTS)})$"
@@ -140,15 +141,9 @@ def _set_policy(place: str, known: str, wanted: str) -> None:
 
 def version(env) -> "tuple[int, ...] | None":
     """The version of the client on the PATH; None when there is none or it does not tell."""
-    program = shutil.which(PROGRAM, path=env.get("PATH", os.defpath))
-    if not program:
-        return None
-    folder = os.path.dirname(os.path.realpath(program))
-    for _ in range(3):  # bundle/gemini.js or dist/src/gemini.js in the package
-        said = _document(os.path.join(folder, "package.json"))
-        if said.get("name") == PACKAGE:
-            return _numbers(str(said.get("version")))
-        folder = os.path.dirname(folder)
+    found, program = packaged(env), shutil.which(PROGRAM, path=env.get("PATH", os.defpath))
+    if found or not program:
+        return found
     try:
         with tempfile.TemporaryDirectory() as place:  # it litters its home even for this
             done = subprocess.run([program, "--version"], env={**env, "GEMINI_CLI_HOME": place},
@@ -157,6 +152,18 @@ def version(env) -> "tuple[int, ...] | None":
     except (OSError, subprocess.TimeoutExpired):
         return None
     return _numbers(done.stdout)
+
+
+def packaged(env) -> "tuple[int, ...] | None":
+    """The version by the package that the program on the PATH is in, if it is in one."""
+    program = shutil.which(PROGRAM, path=env.get("PATH", os.defpath))
+    folder = os.path.dirname(os.path.realpath(program)) if program else ""
+    for _ in range(3):  # bundle/gemini.js, dist/index.js
+        said = _document(os.path.join(folder, "package.json")) if folder else {}
+        if said.get("name") == PACKAGE:
+            return _numbers(str(said.get("version")))
+        folder = os.path.dirname(folder)
+    return None
 
 
 def _numbers(text: str) -> "tuple[int, ...] | None":
@@ -178,8 +185,14 @@ def _refuse_old(env) -> None:
 
 def advice(home, env) -> str:
     """What the person has yet to do so that installed hooks run; "" for nothing."""
-    said = _document(path(home, env)).get("hooksConfig")
-    if not isinstance(said, dict) or not installed(home, env):
+    if not installed(home, env):
+        return ""
+    document, found = _document(path(home, env)), packaged(env)
+    if found and found < BY_DEFAULT and document["hooks"].get("enabled") is not True:
+        return (f'gemini {".".join(map(str, found))} runs no hooks: put "enabled": true under '
+                f'"hooks" in {path(home, env)}, or update it')
+    said = document.get("hooksConfig")
+    if not isinstance(said, dict):
         return ""
     disabled = said.get("disabled")
     if said.get("enabled") is False or isinstance(disabled, list) and "hcom" in disabled:
