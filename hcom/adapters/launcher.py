@@ -44,6 +44,8 @@ case $3 in
     if [ ! -e "$hcom_dir/run/mail/$hcom_agent" ]; then
       umask 077
       hcom_file=$hcom_dir/run/spool/$hcom_agent.$$
+      # In containers that share HCOM_DIR process ids are the same again and again.
+      while [ -e "$hcom_file" ]; do hcom_file=${hcom_file}_; done
       { cat && printf '\n#hcom %s %s %s %s\n' "$1" "$2" "${HCOM_PROCESS_ID:--}" "$PPID"; } \
         2>/dev/null >"$hcom_file" || exit 0
       if [ -p "$hcom_dir/run/recorder" ]; then
@@ -55,7 +57,7 @@ case $3 in
       exit 0
     fi ;;
   sub)
-    hcom_in=$(cat)
+    { hcom_in=$(cat); } 2>/dev/null  # bash speaks up about a NUL byte
     case $hcom_in in
       *'"agent_id":'*) printf '%s' "$hcom_in" | hcom_run "$1" "$2" "$PPID" 2>/dev/null ;;
     esac
