@@ -126,7 +126,9 @@ class World:
         with open(self.root / "holder.err", "w") as errors:
             self.holder = subprocess.Popen(
                 [*seal(), sys.executable, "-m", "tests.rig.holder", str(self.root)], env=env,
-                stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=errors, text=True)
+                stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=errors, text=True,
+                # it has to outlive a test run that is killed with its group, to clean up after it
+                start_new_session=True)
         told = self.holder.stdout.readline()
         if not told:
             raise RuntimeError((self.root / "holder.err").read_text())
