@@ -157,6 +157,8 @@ class Transcript(unittest.TestCase):
         "with a tool's result": ([user("1", RESULT), TICK, answer("2")], 1, 1, 0, 0),
         "a turn end's text": ([user("1", {"text": FRAME}), answer("2")], 1, 1, 0, 0),
         "interrupted": ([user("1", CONTEXT), CANCELLED, RESET], 0, 0, 1, 1),
+        "interrupted, asked again": ([user("1", CONTEXT), CANCELLED, RESET,
+                                      user("3", {"text": "x"})], 0, 0, 0, 1),
         "interrupted, went on": ([user("1", CONTEXT), CANCELLED, RESET, user("3", {"text": "x"}),
                                   answer("4")], 0, 0, 0, 1),
         "kept when all is written anew": (
@@ -249,6 +251,9 @@ class Screens(unittest.TestCase):
         screen = self.screen(DATA / "pty/gemini-0.61.0.idle.gz")
         screen.title = ""
         self.assertEqual(look(screen).client, "unknown")
+        screen = self.screen(DATA / "pty/gemini-0.61.0.idle.gz")
+        screen.feed(b"\x1b[7;10H")  # the cursor is not where an empty box has it
+        self.assertNotEqual(look(screen).box, "empty")
         screen.lose()
         self.assertEqual(look(screen)[:2], ("unknown", "unknown"))
         self.assertEqual(look(Screen(100, 30))[:2], ("unknown", "unknown"))
@@ -308,6 +313,8 @@ hcom send -- $((x[$(id)]))
 hcom send -- <(id)
 hcom send -- "a\" ; id; \"b"
 hcom send -- \
+hcom send "a\"b" ; id "c" \"
+hcom send --stdin < /etc/passwd
 hcom send # 'x
 """
 UNSAFE_SCRIPTS = (
@@ -379,10 +386,11 @@ class Launching(unittest.TestCase):
 
     def test_plan(self):
         session = "f746866b-06be-4034-af1c-88f079a95f01"
-        for args, resumes in (([], ""), (["--resume", session], session),
-                              (["-r", session], session), ([f"--resume={session}", "hi"], session), (["-r"], ""),
-                              (["--resume", "latest"], ""), (["-r", "3"], ""),
-                              (["-p", session], ""), (["-i", "--resume"], "")):
+        for args, resumes in (
+                ([], ""), (["--resume", session], session), (["-r", session], session),
+                ([f"--resume={session}", "hi"], session), (["-r"], ""),
+                (["--resume", "latest"], ""), (["-r", "3"], ""), (["-p", session], ""),
+                (["-i", "--resume"], "")):
             with self.subTest(args):
                 plan = launch.plan(args, None, {})
                 self.assertEqual((plan.args, plan.resumes, plan.forks, plan.env),

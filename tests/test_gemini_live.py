@@ -16,6 +16,31 @@ HARD = """what? yes! /clear @file.txt `ls` $HOME $(id) 'one' "two" \\ back
 [hcom message #1 from nobody] and a last line"""
 
 
+LONG_S = 90  # for what an idle machine does in five: other clients may be starting beside it
+
+
+def see(pane, wanted: str) -> str:
+    """The screen once it matches."""
+    return pane.until(wanted, LONG_S)
+
+
+def submit(pane, prompt: str) -> None:
+    """Submit a prompt; a client that is behind takes Enter for a part of the paste."""
+    pane.submit(prompt)
+    for _ in range(20):
+        time.sleep(0.5)
+        if re.search(READY["gemini"], pane.screen(), re.MULTILINE) or "Ready" not in pane.title:
+            return
+        pane.keys("Enter")
+
+
+def ask(pane, prompt: str):
+    """Submit a prompt; the model request that it makes."""
+    since = time.time()
+    submit(pane, prompt)
+    return pane.model.until(prompt.splitlines()[0], LONG_S, since)
+
+
 def said(text: str) -> str:
     """A pattern for the model's answer, not for the prompt that asks for it."""
     return rf"^ *✦ *{text}"
@@ -50,7 +75,7 @@ class Room:
         agents = [json.loads(line) for line in self.hcom("list", "--json").splitlines()]
         return next((a for a in agents if a["directory"] == str(self.folder(pane))), {})
 
-    def until(self, wanted, timeout: float = 40):
+    def until(self, wanted, timeout: float = LONG_S):
         """What `wanted()` says, once it says something."""
         end = time.monotonic() + timeout
         while not (found := wanted()):
@@ -74,7 +99,7 @@ class Room:
         """The ids of the messages that the model was ever shown, each as often as it was new."""
         return [int(i) for r in self.requests(pane) for i in MESSAGE.findall(r.fresh) if i != "42"]
 
-    def until_shown(self, pane: str, message: int, timeout: float = 40):
+    def until_shown(self, pane: str, message: int, timeout: float = LONG_S):
         """The request that first carried the message to the model."""
         return self.world.model.until(f"[hcom message #{message} from", timeout,
                                       cwd=self.folder(pane), agent="")
@@ -95,11 +120,11 @@ class Launched(Live):
     def test_it_is_told_of_hcom_with_its_first_prompt_and_knows_its_name(self):
         room = self.room()
         luna = room.agent("luna")
-        asked = luna.ask("RUN: hcom send --stdin <<< 'hello all'\nSAY: all-ok")
+        asked = ask(luna, "RUN: hcom send --stdin <<< 'hello all'\nSAY: all-ok")
         self.assertEqual(asked.text.count(BOOTSTRAP), 1)
-        luna.until(said("all-ok"))
-        luna.ask("SAY: again-ok")
-        luna.until(said("again-ok"))
+        see(luna, said("all-ok"))
+        ask(luna, "SAY: again-ok")
+        see(luna, said("again-ok"))
         self.assertEqual(room.requests("luna")[-1].text.count(BOOTSTRAP), 1)
         events = [json.loads(e) for e in room.hcom("events", "--last", "30").splitlines()]
         sent = [e for e in events if e["type"] == "message"]
@@ -108,24 +133,24 @@ class Launched(Live):
     def test_mid_turn_by_the_result_of_a_tool(self):
         room = self.room()
         luna = room.agent("luna")
-        luna.ask("RUN: sleep 3\nRUN: true\nSAY: all-ok")
+        ask(luna, "RUN: sleep 3\nRUN: true\nSAY: all-ok")
         room.until_status("luna", "active")
         sent = room.send("while you work")
         got = room.until_shown("luna", sent)
         self.assertIn("<untrusted_context>", got.fresh)
-        luna.until(said("all-ok"), 40)
+        see(luna, said("all-ok"))
         room.until_status("luna", "listening")
         self.assertEqual(room.shown("luna"), [sent])
 
     def test_the_end_of_a_turn_goes_on_with_what_came_meanwhile(self):
         room = self.room()
         luna = room.agent("luna")
-        luna.ask("STALL: 4\nSAY: all-ok")
+        ask(luna, "STALL: 4\nSAY: all-ok")
         sent = [room.send("one"), room.send("two")]
         for message in sent:
             got = room.until_shown("luna", message)
         self.assertNotIn("hook_context", got.fresh)
-        luna.until("hcom: new messages")
+        see(luna, "hcom: new messages")
         self.assertNotIn("[hcom message", luna.history())
         room.until_status("luna", "listening")
         self.assertEqual(room.shown("luna"), sent)
@@ -155,7 +180,7 @@ class Launched(Live):
         room = self.room()
         luna = room.agent("luna")
         round_ = "RUN: echo one\nAND RUN: echo two\nAND RUN: echo three\n"
-        luna.submit(round_ * 30 + "SAY: all-over")
+        submit(luna, round_ * 30 + "SAY: all-over")
         room.until_status("luna", "active")
         sent = []
         while room.of("luna")["status"] == "active":
@@ -168,23 +193,23 @@ class Launched(Live):
     def test_a_failed_tool_loses_no_message(self):
         room = self.room()
         luna = room.agent("luna")
-        luna.ask("RUN: sleep 3\n" + "READ: nofile\n" * 3 + "RUN: true\nSAY: all-ok")
+        ask(luna, "RUN: sleep 3\n" + "READ: nofile\n" * 3 + "RUN: true\nSAY: all-ok")
         room.until(lambda: "nofile" in room.hcom("events", "--last", "5")
                    or len(room.requests("luna")) > 1)
         sent = room.send("in between")
         room.until_shown("luna", sent)
-        luna.until(said("all-ok"), 40)
+        see(luna, said("all-ok"))
         room.until_status("luna", "listening")
         self.assertEqual(room.shown("luna"), [sent])
 
     def test_nothing_is_delivered_inside_a_subagent(self):
         room = self.room()
         luna = room.agent("luna")
-        luna.ask("AGENT: LOOP 3: RUN: sleep 1\nSAY: all-ok")
+        ask(luna, "AGENT: LOOP 3: RUN: sleep 1\nSAY: all-ok")
         room.until(lambda: room.requests("luna", "subagent"))
         sent = room.send("for the main agent")
         room.until_shown("luna", sent)
-        luna.until(said("all-ok"), 40)
+        see(luna, said("all-ok"))
         inside = room.requests("luna", "subagent")
         self.assertGreater(len(inside), 2)
         self.assertFalse([r for r in inside if f"[hcom message #{sent} " in r.text])
@@ -193,11 +218,11 @@ class Launched(Live):
     def test_two_subagents_at_once(self):
         room = self.room()
         luna = room.agent("luna")
-        luna.ask("AGENT: RUN: sleep 1\nAND AGENT: LOOP 4: RUN: sleep 1\nSAY: all-ok")
+        ask(luna, "AGENT: RUN: sleep 1\nAND AGENT: LOOP 4: RUN: sleep 1\nSAY: all-ok")
         room.until(lambda: room.requests("luna", "subagent"))
         sent = [room.send(f"number {n}") for n in range(3)]
         for message in sent:
-            room.until_shown("luna", message, 60)
+            room.until_shown("luna", message)
         inside = "".join(r.text for r in room.requests("luna", "subagent"))
         self.assertEqual(MESSAGE.findall(inside), [])
         self.assertEqual(room.shown("luna"), sent)
@@ -208,13 +233,13 @@ class Interrupted(Live):
     def test_a_prompt_that_is_interrupted_gives_its_mail_back(self):
         room = self.room()
         luna = room.agent("luna")
-        luna.ask("RUN: true\nSAY: warm-ok")
-        luna.until(said("warm-ok"))
+        ask(luna, "RUN: true\nSAY: warm-ok")
+        see(luna, said("warm-ok"))
         room.until_status("luna", "listening")
-        luna.submit("RUN: sleep 2\nSTALL: 8\nSAY: never-said")
+        submit(luna, "RUN: sleep 2\nSTALL: 8\nSAY: never-said")
         room.until(lambda: len(room.requests("luna")) > 3)
         luna.keys("Escape")
-        luna.until("Request cancelled")
+        see(luna, "Request cancelled")
         sent = room.send("after that")
         room.until_shown("luna", sent)
         room.until_status("luna", "listening")
@@ -229,24 +254,24 @@ class Interrupted(Live):
         luna.settle()
         sent = room.send("take this")
         luna.keys("C-u")
-        luna.submit("STALL: 8\nSAY: never-said")
+        submit(luna, "STALL: 8\nSAY: never-said")
         room.until_shown("luna", sent)
         luna.keys("Escape")
-        luna.until("Request cancelled")
+        see(luna, "Request cancelled")
         room.until_status("luna", "listening")
-        asked = luna.ask("SAY: now-ok")
-        luna.until(said("now-ok"))
+        asked = ask(luna, "SAY: now-ok")
+        see(luna, said("now-ok"))
         self.assertIn(f"[hcom message #{sent} from", asked.fresh)
         self.assertEqual(asked.text.count(BOOTSTRAP), 1)
-        luna.ask("SAY: once-more")
-        luna.until(said("once-more"))
+        ask(luna, "SAY: once-more")
+        see(luna, said("once-more"))
         self.assertEqual(len(MESSAGE.findall(room.requests("luna")[-1].text)), 1 + 1)
 
     def test_a_tool_that_is_interrupted_ends_the_turn(self):
         room = self.room()
         luna = room.agent("luna")
-        luna.submit("RUN: echo first\nAND RUN: sleep 60\nSAY: never-said")
-        luna.until("sleep 60")
+        submit(luna, "RUN: echo first\nAND RUN: sleep 60\nSAY: never-said")
+        see(luna, "sleep 60")
         room.until(lambda: "echo first" in room.hcom("events", "--last", "5"))
         time.sleep(1)
         luna.keys("Escape")
@@ -259,8 +284,8 @@ class Interrupted(Live):
     def test_context_beside_an_interrupted_tool_is_not_given_twice(self):
         room = self.room()
         luna = room.agent("luna")
-        luna.submit("RUN: sleep 3\nAND RUN: sleep 60\nSAY: never-said")
-        luna.until("sleep 60")
+        submit(luna, "RUN: sleep 3\nAND RUN: sleep 60\nSAY: never-said")
+        see(luna, "sleep 60")
         room.until_status("luna", "active")
         sent = room.send("with the first")
         room.until(lambda: f"#{sent}" in "".join(
@@ -268,8 +293,8 @@ class Interrupted(Live):
         time.sleep(1)
         luna.keys("Escape")
         room.until_status("luna", "listening")
-        luna.ask("SAY: now-ok")
-        luna.until(said("now-ok"))
+        ask(luna, "SAY: now-ok")
+        see(luna, said("now-ok"))
         self.assertEqual(MESSAGE.findall(room.requests("luna")[-1].text).count(str(sent)), 1)
 
     def test_an_error_of_the_server_gives_the_mail_back(self):
@@ -279,10 +304,10 @@ class Interrupted(Live):
         luna.settle()
         sent = room.send("take this")
         luna.keys("C-u")
-        luna.submit("ERROR: 400")
-        luna.until("scripted error 400")
+        submit(luna, "ERROR: 400")
+        see(luna, "scripted error 400")
         room.until_status("luna", "listening")
-        asked = luna.ask("SAY: now-ok")
+        asked = ask(luna, "SAY: now-ok")
         self.assertIn(f"[hcom message #{sent} from", asked.fresh)
 
 
@@ -296,8 +321,8 @@ class Dialogs(Live):
                 made = room.folder("luna") / "made.txt"
                 # the refused call is gone from the conversation, and the script would repeat it
                 room.world.model.rule(r"message #\d+ from ci", "SAY: got-it", room.folder("luna"))
-                luna.submit("RUN: touch made.txt\nSAY: over")
-                luna.until("Allow execution of")
+                submit(luna, "RUN: touch made.txt\nSAY: over")
+                see(luna, "Allow execution of")
                 blocked = room.until_status("luna", "blocked")
                 self.assertIn("touch made.txt", blocked["status_detail"])
                 sent = room.send("a word")
@@ -316,12 +341,12 @@ class Dialogs(Live):
         luna = room.agent("luna")
         nova = room.agent("nova")
         name = room.of("nova")["name"]
-        luna.ask(f"RUN: hcom list 2>&1\nRUN: hcom send @{name} -- 'it'\\''s `x`; $y > z'\n"
+        ask(luna, f"RUN: hcom list 2>&1\nRUN: hcom send @{name} -- 'it'\\''s `x`; $y > z'\n"
                  f"RUN: hcom send @{name} -- \"two words\"\n"
                  # command substitution even in a quoted heredoc is refused by the client itself
                  f"RUN: hcom send @{name} --stdin <<'EOF'\n  a 'b' $c; \"d\" > e\n  EOF\n"
                  "RUN: hcom config\nRUN: hcom config tag\nRUN: hcom events --last 2\nSAY: all-ok")
-        luna.until(said("all-ok"), 60)
+        see(luna, said("all-ok"))
         self.assertNotIn("Allow execution", luna.history())
         texts = [json.loads(e)["data"]["text"] for e in room.hcom("events", "--last", "60")
                  .splitlines() if '"type": "message"' in e]
@@ -337,11 +362,11 @@ class Dialogs(Live):
                         "hcom send -- \"$(touch out.txt)\"", "hcom send -- $((x[0]))",
                         "hcom list && touch out.txt"):
             with self.subTest(command):
-                luna.submit(f"RUN: {command}\nSAY: over")
-                luna.until("Allow execution of")
+                submit(luna, f"RUN: {command}\nSAY: over")
+                see(luna, "Allow execution of")
                 luna.keys("Escape")
-                luna.until("Request cancelled")
-                luna.until(READY["gemini"])
+                see(luna, "Request cancelled")
+                see(luna, READY["gemini"])
                 luna.keys("C-l")
                 luna.settle()
         self.assertFalse((room.folder("luna") / "out.txt").exists())
@@ -350,7 +375,7 @@ class Dialogs(Live):
         room = self.room()
         luna = room.agent("luna")
         luna.text("half a thought")
-        luna.until("> half a thought")
+        see(luna, "> half a thought")
         sent = room.send("are you there")
         time.sleep(4)
         self.assertRegex(luna.settle(), "> half a thought")
@@ -364,8 +389,8 @@ class Sessions(Live):
     def test_clear_keeps_the_name_and_the_mail(self):
         room = self.room()
         luna = room.agent("luna")
-        luna.ask("SAY: first-ok")
-        luna.until(said("first-ok"))
+        ask(luna, "SAY: first-ok")
+        see(luna, said("first-ok"))
         before = room.until_status("luna", "listening")
         slash(luna, "/clear")
         room.until(lambda: room.of("luna")["session_id"] not in ("", before["session_id"]))
@@ -378,11 +403,11 @@ class Sessions(Live):
     def test_the_end_and_resume(self):
         room = self.room()
         luna = room.agent("luna")
-        luna.ask("SAY: first-ok")
-        luna.until(said("first-ok"))
+        ask(luna, "SAY: first-ok")
+        see(luna, said("first-ok"))
         before = room.until_status("luna", "listening")
         slash(luna, "/quit")
-        self.assertEqual(luna.until_ended(), 0)
+        self.assertEqual(luna.until_ended(LONG_S), 0)
         room.until_status("luna", "inactive")
         ends = [e for e in room.hcom("events", "--last", "30").splitlines() if '"exit:' in e]
         self.assertEqual(len(ends), 1)
@@ -398,22 +423,11 @@ class Sessions(Live):
         self.assertEqual(room.shown("luna"), [sent])
         del again
 
-    def test_compress_brings_the_introduction_again(self):
-        room = self.room()
-        luna = room.agent("luna")
-        luna.ask("SAY: first-ok")
-        luna.until(said("first-ok"))
-        slash(luna, "/compress")
-        luna.until("compressed|Compression|compress", 30)
-        time.sleep(3)
-        asked = luna.ask("SAY: second-ok")
-        self.assertEqual(asked.text.count(BOOTSTRAP), 1)
-
     def test_headless(self):
         room = self.room()
         here = room.folder("luna")
         done = room.world.run(["hcom", "gemini", "-p", "RUN: true\nSAY: all-ok"], cwd=here,
-                              timeout=90)
+                              timeout=LONG_S)
         self.assertEqual(done.returncode, 0, done.stderr)
         room.until(lambda: len(room.requests("luna")) == 2)
         self.assertEqual(room.requests("luna")[-1].text.count(BOOTSTRAP), 1)
@@ -422,7 +436,7 @@ class Sessions(Live):
     def test_a_system_prompt_of_ones_own(self):
         room = self.room()
         luna = room.agent("luna", env={"HCOM_GEMINI_SYSTEM_PROMPT": "Be brief. ☺"})
-        asked = luna.ask("SAY: all-ok")
+        asked = ask(luna, "SAY: all-ok")
         self.assertTrue(asked.text.startswith("Be brief. ☺"))
 
     def test_an_untrusted_folder_is_named(self):
@@ -430,8 +444,8 @@ class Sessions(Live):
         place = room.world.root / "strange"
         place.mkdir()
         pane = room.world.pane("strange", ["hcom", "gemini"], cwd=place)
-        pane.until("does not trust")
-        pane.until("Do you trust", 40)
+        see(pane, "does not trust")
+        see(pane, "Do you trust")
 
 
 @requires("gemini")
@@ -440,8 +454,8 @@ class Vanilla(Live):
         room = self.room()
         self.assertIn("added", room.hcom("hooks", "add", "gemini"))
         pane = room.world.gemini("plain", cwd=room.folder("plain"))
-        pane.ask("RUN: echo hello\nSAY: all-ok")
-        pane.until(said("all-ok"))
+        ask(pane, "RUN: echo hello\nSAY: all-ok")
+        see(pane, said("all-ok"))
         for request in room.requests("plain"):
             self.assertNotIn("hcom", request.text)
         # the client names a hook while it runs and for a moment after; that can't be switched off
@@ -460,11 +474,19 @@ class Vanilla(Live):
 
 
 def slash(pane, command: str) -> None:
-    """Run a slash command; its name is typed, and its menu waited for."""
+    """Run a slash command. The first Enter may only take the menu's proposal."""
     pane.text(command)
-    pane.until(f"> {command}")
-    pane.settle()
-    pane.keys("Enter")
+    see(pane, f"> {command}")
+    for _ in range(5):
+        pane.settle()
+        pane.keys("Enter")
+        try:
+            pane.until(lambda screen: re.search(READY["gemini"], screen, re.MULTILINE)
+                       or not pane.alive, 4)
+            return
+        except AssertionError:
+            continue
+    raise AssertionError(pane.portrait())
 
 
 if __name__ == "__main__":

@@ -46,7 +46,8 @@ class Context:
     def take(self, kind: str) -> str:
         """The text of what waits for the agent, as much as the channel of `kind` carries."""
         reaches = getattr(self.adapter, "reaches", None)
-        if reaches and not reaches(self.signal, agents.find(self.db, self.agent.name)):
+        if reaches and deliveries.count_queued(self.db, self.agent.name) \
+                and not reaches(self.signal, agents.find(self.db, self.agent.name)):
             return ""
         budget = self.adapter.BUDGET[kind]
         marks.lower_flag(self.home, self.agent.name)
