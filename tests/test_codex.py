@@ -4,6 +4,8 @@ import gzip
 import json
 import os
 import stat
+import subprocess
+import sys
 import tempfile
 import unittest
 from pathlib import Path
@@ -11,7 +13,7 @@ from unittest import mock
 
 from hcom.adapters import base
 from hcom.adapters.base import Look, Reply
-from hcom.adapters.codex import hook, launch, lock, screen, setup, toml, transcript, wake
+from hcom.adapters.codex import hook, host, launch, screen, setup, toml, transcript, wake
 from hcom.cli import tools
 from hcom.errors import HcomError
 from hcom.home import Home
@@ -104,7 +106,7 @@ class Payloads(unittest.TestCase):
             rollout.write_text(json.dumps({"payload": {"forked_from_id": "parent"}}) + "\n{}\n")
             given = {**payload("SessionStart.fork"), "transcript_path": str(rollout)}
             for holder, parent in ((0, "parent"), (8, "parent"), (7, "")):
-                with mock.patch.object(lock, "holder", return_value=holder):
+                with mock.patch.object(host, "holder", return_value=holder):
                     got = hook.read("SessionStart", given, ENV, 7, 1.5)
                 self.assertEqual(got.forked_from, parent)
 
@@ -114,7 +116,18 @@ class Surroundings(unittest.TestCase):
         self.assertIsNone(hook.surroundings({"HOME": "/home/dev"}))
         facts = hook.surroundings({"CODEX_THREAD_ID": "t", "CODEX_SESSION_ID": "t",
                                    "CODEX_HOME": "/c"})
-        self.assertEqual(facts, {"session": "t", "pid": 0, "client": {"home": "/c"}})
+        self.assertEqual(facts, {"session": "t", "pid": 0, "shared": False, "client": {"home": "/c"}})
+
+    def test_a_server_hosts_the_sessions_of_others_too(self):
+        self.assertFalse(host.is_shared(os.getpid()))
+        with subprocess.Popen([sys.executable, "-c", "input()", "app-server"],
+                              stdin=subprocess.PIPE) as server:
+            self.assertEqual(host.is_shared(server.pid), os.path.exists("/proc"))
+        with tempfile.TemporaryDirectory() as folder:
+            rollout = Path(folder) / "rollout.jsonl"
+            for source, shared in (("vscode", True), ("cli", False)):
+                rollout.write_text('{"payload":{"source":"%s","x":"' % source + "y" * 20_000)
+                self.assertEqual(host.is_shared(0, str(rollout)), shared)
 
     def test_a_subagent_is_not_its_parent(self):
         facts = hook.surroundings({"CODEX_THREAD_ID": "child", "CODEX_SESSION_ID": "root"})
@@ -123,18 +136,18 @@ class Surroundings(unittest.TestCase):
     def test_the_lock_tells_who_has_a_session_open(self):
         with tempfile.TemporaryDirectory() as folder:
             told = agents.blank("luna", "codex", 0.0, session="s", client={"home": folder})
-            self.assertEqual(lock.holder(folder, "s"), 0)
+            self.assertEqual(host.holder(folder, "s"), 0)
             self.assertEqual((wake.state(told), wake.status(told)), ("idle", None))
             self.assertEqual(wake.state(told._replace(session="")), "gone")
-            path = Path(lock.path(folder, "s"))
+            path = Path(host.lock(folder, "s"))
             path.parent.mkdir()
             with open(path, "w") as stream:
-                if not lock.is_known(folder, "s"):
+                if not host.is_known(folder, "s"):
                     self.skipTest("this system does not tell who holds a lock")
                 self.assertEqual(wake.state(told), "gone")
                 self.assertEqual(wake.status(told), ("inactive", "exit:closed"))
                 fcntl.flock(stream, fcntl.LOCK_EX)
-                self.assertEqual(lock.holder(folder, "s"), os.getpid())
+                self.assertEqual(host.holder(folder, "s"), os.getpid())
                 self.assertEqual(wake.state(told), "idle")
                 self.assertEqual(wake.state(told._replace(status="active")), "busy")
 
@@ -310,7 +323,6 @@ class Setup(Place):
 def verdicts(rules: str, commands) -> "dict[str, str]":
     """What the real `codex execpolicy check` decides on each command: "" for no rule."""
     import shlex
-    import subprocess
 
     program = str(clients.available("codex"))
     with tempfile.TemporaryDirectory() as folder:

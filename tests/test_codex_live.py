@@ -216,6 +216,7 @@ class Launched(Live):
         asked = luna.ask("SAY: all-ok")
         luna.until(DONE)
         name = room.until_status(asked.session, "listening")["name"]
+        luna.settle()  # while the last hook ends, Ctrl-C would only interrupt
         luna.keys("C-c")
         luna.until_ended()
         room.until_status(asked.session, "inactive")
@@ -224,6 +225,7 @@ class Launched(Live):
         again = room.agent("again", "resume", asked.session, cwd=home)
         room.until_told(asked.session, [sent])
         self.assertEqual(room.until_status(asked.session, "listening")["name"], name)
+        again.settle()
         again.keys("C-c")
         again.until_ended()
         fork = room.agent("fork", "fork", asked.session, cwd=home)
@@ -421,12 +423,44 @@ class Vanilla(Live):
         luna.settle()
         luna.keys("C-c")
         luna.until_ended()
-        room.until_status(asked.session, "inactive")
+        name = room.until_status(asked.session, "inactive")["name"]
+        sent = room.send("while you were away", f"@{name}")
+        again = room.world.codex("again", ["codex", "--no-daemon", "resume", asked.session])
+        again.ask("SAY: here-again")
+        again.until("^• here-again$")
+        room.until_told(asked.session, [sent])
+        self.assertEqual(room.until_status(asked.session, "listening")["name"], name)
+        again.settle()
+        again.keys("C-c")
+        again.until_ended()
         trusted = config.read_bytes()
         room.hcom("hooks", "remove", "codex")
         self.assertFalse((room.world.home / ".codex/hooks.json").exists())
         self.assertFalse((room.world.home / ".codex/rules").exists())
         self.assertEqual(config.read_bytes(), trusted)
+
+    def test_sessions_of_the_shared_server_are_not_mixed_up(self):
+        room = self.room()
+        room.hcom("hooks", "add", "codex")
+        luna = room.world.pane("luna", ["codex"])
+        luna.until("Hooks need review", 40)  # the server copies 400 MB at its first start
+        luna.keys("2", "Enter")
+        luna.until("Ask Codex to do anything", 40)
+        luna.settle()
+        asked = luna.ask("RUN: hcom start\nSAY: all-ok")
+        luna.until(DONE)
+        name = room.until_status(asked.session, "listening")["name"]
+        other = room.world.codex("other", ["codex"])
+        heard = other.ask("RUN: hcom list self name; true\nSAY: all-ok")
+        other.until(DONE)
+        self.assertNotEqual(heard.session, asked.session)
+        self.assertNotIn("[hcom", heard.text)
+        said = room.world.model.until(lambda r: "Output:" in r.fresh, session=heard.session)
+        self.assertNotIn(name, said.fresh)
+        sent = room.send("for luna alone")
+        room.until_told(asked.session, [sent])
+        self.assertEqual(room.told(heard.session), [])
+        self.assertEqual([a["name"] for a in room.agents()], [name])
 
     def test_a_launch_uses_installed_hooks_once_and_asks_nothing(self):
         room = self.room()

@@ -28,7 +28,17 @@ for hcom_key in "${HCOM_PROCESS_ID-}" @SESSIONS@ "pid-$PPID"; do
     break
   fi
 done
-[ -n "$hcom_agent" ] || exit 0
+hcom_in=
+if [ -z "$hcom_agent" ]; then
+  case $hcom_on in *' find') ;; *) exit 0 ;; esac
+  IFS= read -r hcom_in
+  hcom_key=${hcom_in#*'"session_id":'}
+  hcom_key=${hcom_key#*'"'}
+  hcom_key=${hcom_key%%'"'*}
+  case $hcom_key in ''|*[!A-Za-z0-9._-]*) exit 0 ;; esac
+  [ -r "$hcom_dir/run/marks/$hcom_key" ] || exit 0
+  read -r hcom_agent <"$hcom_dir/run/marks/$hcom_key"
+fi
 export HCOM_DIR="$hcom_dir"
 hcom_py=@PYTHON@
 hcom_main=@MAIN@
@@ -64,7 +74,11 @@ case $3 in
     exit 0 ;;
   wait) hcom_run wait "$1" "$PPID" 2>&1 >/dev/null; exit $? ;;
 esac
-hcom_run "$1" "$2" "$PPID" 2>/dev/null
+if [ -n "$hcom_in" ]; then
+  printf '%s' "$hcom_in" | hcom_run "$1" "$2" "$PPID" 2>/dev/null
+else
+  hcom_run "$1" "$2" "$PPID" 2>/dev/null
+fi
 exit 0
 """
 
@@ -76,7 +90,8 @@ def is_ours(handler) -> bool:
 
 def command(home, tool: str, event: str, mode: str = "now") -> str:
     """The hook command of one event. `mode`: now; later, for tool events that may be spooled; sub,
-    when it only matters for subagents; wait, for the waiter."""
+    when it only matters for subagents; find, when the payload (one line) tells the session and
+    nothing else may; wait, for the waiter."""
     return (f"hcom_dir={shlex.quote(home.root)}; hcom_on='{tool} {event} {mode}'; "
             f'[ -r "$hcom_dir/{FOLDER}/hook" ] && command . "$hcom_dir/{FOLDER}/hook"; exit 0')
 

@@ -32,7 +32,8 @@ class Call:
         self.client = facts.get("client", {})
         self.caller = people.Caller(facts.get("session", ""),
                                     facts.get("launch", env.get("HCOM_PROCESS_ID", "")), pid,
-                                    start_of(pid) if pid else "", self.tool)
+                                    start_of(pid) if pid else "", self.tool,
+                                    facts.get("shared", False))
         self.agent = None
 
     def identify(self, db):

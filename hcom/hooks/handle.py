@@ -108,7 +108,8 @@ def run(adapter, tool: str, event: str, signal: Signal, raw: bytes, env, emit) -
 
 def recognise(home, db, adapter, tool: str, env, signal: Signal) -> "Context | None":
     """The context of the agent whose session this signal comes from; None when it is none."""
-    caller = people.Caller(signal.session, signal.launch, signal.pid, start_of(signal.pid), tool)
+    caller = people.Caller(signal.session, signal.launch, signal.pid, start_of(signal.pid), tool,
+                           signal.shared)
     with transaction(db):
         agent = people.whose(db, caller, signal.forked_from)
     if agent is None and signal.forked_from:
@@ -120,15 +121,20 @@ def recognise(home, db, adapter, tool: str, env, signal: Signal) -> "Context | N
                                 session=signal.session, hints=parent.hints,
                                 subscriptions=config.read(home, env).default_subscriptions)
     if agent is None or agent.tool != tool:
-        marks.unmark(home, [signal.session, f"pid-{signal.pid}"])
+        marks.unmark(home, [signal.session, *_process(signal)])
         return None
     if signal.kind != END:
         with transaction(db):
             agents.met(db, agent.name, signal.cwd, "" if signal.subagent else signal.transcript,
                        signal.pid, caller.pid_start, signal.client or {})
-    if signal.kind == START or agent.session != signal.session:
+    if signal.kind == START or (signal.kind != END and agent.session != signal.session):
         marks.mark(home, [signal.session, signal.launch, f"pid-{signal.pid}"], agent.name)
     return Context(home, db, adapter, env, agents.find(db, agent.name), signal)
+
+
+def _process(signal: Signal) -> list[str]:
+    """The mark of the session's process, where that is its alone."""
+    return [] if signal.shared else [f"pid-{signal.pid}"]
 
 
 def _answer(context: Context, event: str, emit) -> Reply:
@@ -298,7 +304,7 @@ def _ended(context: Context) -> Reply:
         people.dismiss(context.db, agent.name, signal.at)
         events.append_status(context.db, agent.name, INACTIVE, f"exit:{signal.source}", "",
                              signal.at)
-    marks.unmark(context.home, [f"pid-{signal.pid}"])
+    marks.unmark(context.home, _process(signal))
     return Reply()
 
 

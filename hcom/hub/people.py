@@ -12,8 +12,10 @@ from ..store import agents, deliveries, events
 from ..store.connect import transaction
 
 
-class Caller(namedtuple("Caller", "session launch pid pid_start tool", defaults=("",) * 5)):
-    """What a process's surroundings say of the session that runs it; "" where they are silent."""
+class Caller(namedtuple("Caller", "session launch pid pid_start tool shared",
+                        defaults=("",) * 5 + (False,))):
+    """What a process's surroundings say of the session that runs it; "" where they are silent.
+    `shared`: its client's process `pid` runs other sessions too, and does not tell them apart."""
 
     __slots__ = ()
 
@@ -109,7 +111,8 @@ def whose(db, caller: Caller, forked_from: str = "") -> "Agent | None":
         if caller.session and not forked_from == caller.session:
             agents.bind(db, "session", caller.session, launched.name)
         return launched
-    same = caller.pid and caller.session and agents.by_process(db, caller.pid, caller.pid_start)
+    same = caller.pid and caller.session and not caller.shared \
+        and agents.by_process(db, caller.pid, caller.pid_start)
     if same and same.stopped_at is None and not forked_from:
         agents.bind(db, "session", caller.session, same.name)
         return same

@@ -8,7 +8,7 @@ from ...bus.render import one_line
 from .. import ADHOC
 from ..base import (BLOCKED, END, NOTHING, PROMPT, START, SUB_END, SUB_START, SUB_TOOL, TOOL,
                     TURN_END, TURN_FAILED, Reply, Signal)
-from . import lock
+from . import host
 
 KINDS = {
     "SessionStart": START,
@@ -76,7 +76,9 @@ def surroundings(env) -> "dict | None":
     if env.get("CODEX_SESSION_ID", thread) != thread:
         return {"session": thread, "launch": "", "tool": ADHOC}
     directory = config_dir(env)
-    return {"session": thread, "pid": lock.holder(directory, thread), "client": {"home": directory}}
+    pid = host.holder(directory, thread)
+    return {"session": thread, "pid": pid, "shared": host.is_shared(pid),
+            "client": {"home": directory}}
 
 
 def read(event: str, payload: dict, env, pid: int, at: float) -> Signal:
@@ -89,7 +91,8 @@ def read(event: str, payload: dict, env, pid: int, at: float) -> Signal:
     elif kind in (SUB_START, SUB_END):
         kind = NOTHING
     source = _text(payload, "source") or _text(payload, "reason")
-    forked = _parent(payload, config_dir(env), pid) if source == "fork" else ""
+    shared = host.is_shared(pid, _text(payload, "transcript_path"))
+    forked = _parent(payload, config_dir(env), 0 if shared else pid) if source == "fork" else ""
     tool, detail, edited = _used(payload)
     prompt = _text(payload, "prompt")
     return Signal(
@@ -97,7 +100,7 @@ def read(event: str, payload: dict, env, pid: int, at: float) -> Signal:
         _text(payload, "transcript_path"), "interrupt" if event == "Interrupt" else source,
         tool, detail, one_line(prompt), subagent, forked, prompt.strip() == WAKE_SIGN, at,
         {"home": config_dir(env)}, edited if event == "PostToolUse" else (),
-        detail if tool in SHELLS else "")
+        detail if tool in SHELLS else "", shared)
 
 
 def _parent(payload: dict, directory: str, pid: int) -> str:
@@ -110,7 +113,7 @@ def _parent(payload: dict, directory: str, pid: int) -> str:
             parent = json.loads(stream.readline())["payload"].get("forked_from_id")
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return ""
-    if not isinstance(parent, str) or pid and lock.holder(directory, parent) == pid:
+    if not isinstance(parent, str) or pid and host.holder(directory, parent) == pid:
         return ""
     return parent
 

@@ -23,7 +23,7 @@ LAST_S = 3   # what Codex grants these two; more is cut to it, with a warning to
 SUB_S = 7200  # a subagent's last hook waits for its mail, subagent_timeout seconds
 # Event, mode of the launcher, seconds. As few as the job needs: each costs this client 40 ms.
 EVENTS = (
-    ("SessionStart", "now", HOOK_S),
+    ("SessionStart", "find", HOOK_S),  # of a session that is resumed: its process is another
     ("UserPromptSubmit", "now", HOOK_S),
     ("PostToolUse", "later", HOOK_S),
     ("PermissionRequest", "now", HOOK_S),

@@ -7,7 +7,7 @@ queue about every 10 s (a session of the shared daemon at once) and keeps the pe
 import os
 
 from ...bus.agent import INACTIVE, LISTENING, Agent
-from . import lock
+from . import host
 from .environment import scrubbed
 from .hook import WAKE_SIGN, config_dir
 
@@ -21,7 +21,7 @@ def state(agent: Agent) -> str:
     without a session has had no prompt yet, and no queue."""
     if not agent.session:
         return "gone"
-    if lock.is_known(_home(agent), agent.session) and not lock.holder(_home(agent), agent.session):
+    if host.is_known(_home(agent), agent.session) and not host.holder(_home(agent), agent.session):
         return "gone"
     return "idle" if agent.status == LISTENING else "busy"
 

@@ -1,0 +1,50 @@
+"""The process that has a Codex session open, and whether it is the session's own.
+
+A session's host holds a lock on thread-writer-locks/SESSION.lock. It is the client that the person
+sees, or the background server (app-server) that all their clients share.
+"""
+
+import os
+import re
+
+
+def lock(directory: str, session: str) -> str:
+    """The lock file of a session in the Codex home `directory`."""
+    return os.path.join(directory, "thread-writer-locks", f"{session}.lock")
+
+
+def holder(directory: str, session: str) -> int:
+    """The process that has the session open; 0 when none has, or that cannot be seen (no /proc, or
+    from inside the sandbox)."""
+    try:
+        inode = os.stat(lock(directory, session)).st_ino
+        with open("/proc/locks", encoding="ascii") as stream:
+            lines = [line.split() for line in stream]
+    except OSError:
+        return 0
+    # 5: FLOCK  ADVISORY  WRITE 29069 fe:00:1608914 0 EOF. Not by device: some file systems
+    # (btrfs, overlayfs) show another number there than to stat.
+    return next((int(words[4]) for words in lines if words[1] == "FLOCK" and len(words) > 5
+                 and words[5].rpartition(":")[2] == str(inode)), 0)
+
+
+def is_known(directory: str, session: str) -> bool:
+    """Whether this machine tells who has the session open."""
+    return os.path.exists("/proc/locks") and os.path.exists(lock(directory, session))
+
+
+def is_shared(pid: int, rollout: str = "") -> bool:
+    """Whether process `pid` hosts the sessions of several clients: a server, by its command line or,
+    where that cannot be read, by what began the session of the rollout file."""
+    try:
+        with open(f"/proc/{pid}/cmdline", "rb") as stream:
+            return b"app-server" in stream.read(4096).split(b"\0")
+    except OSError:
+        pass
+    try:
+        with open(rollout, "rb") as stream:
+            head = stream.read(8192)
+    except OSError:
+        return False
+    begun = re.search(rb'"source":\s*"(\w+)"', head)
+    return begun is not None and begun[1] == b"vscode"
