@@ -85,7 +85,8 @@ class Reading(unittest.TestCase):
             self.assertRaises(ValueError, hook.read, "AfterTool", junk, {}, 1, 1.0)
 
     def test_a_command_is_run_by_gemini(self):
-        self.assertEqual(hook.surroundings({"GEMINI_CLI": "1"}), {})
+        self.assertEqual(hook.surroundings({"GEMINI_CLI": "1", "HCOM_PROCESS_ID": "x"}), {})
+        self.assertEqual(hook.surroundings({"GEMINI_CLI": "1"}), {"tool": "adhoc"})
         self.assertIsNone(hook.surroundings({"GEMINI_API_KEY": "x", "CLAUDE_PROJECT_DIR": "/"}))
 
 
@@ -546,6 +547,16 @@ class Setup(unittest.TestCase):
         sandbox = Home("/p/.hcom", "/p")
         self.assertEqual(setup.path(sandbox, elsewhere), "/p/.gemini/settings.json")
         self.assertEqual(setup.policy_path(sandbox, elsewhere), "")
+
+    def test_a_project_is_left_as_it_was(self):
+        project = Path(self.root, "project")
+        project.mkdir()
+        sandbox = Home(str(project / ".hcom"), str(project))
+        os.makedirs(os.path.join(sandbox.root, "run"))
+        self.assertTrue(setup.add(sandbox, self.env, SAFE, SAFE))
+        self.assertTrue((project / ".gemini/settings.json").exists())
+        self.assertTrue(setup.remove(sandbox, self.env, SAFE))
+        self.assertFalse((project / ".gemini").exists())
 
     def test_versions(self):
         self.client("0.23.4")

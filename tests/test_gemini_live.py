@@ -463,6 +463,17 @@ class Vanilla(Live):
         self.assertNotIn("hcom", seen)
         self.assertEqual(room.hcom("events", "--last", "9"), "")
 
+    def test_it_can_take_part_by_name(self):
+        room = self.room()
+        pane = room.world.gemini("plain", cwd=room.folder("plain"))
+        ask(pane, "RUN: hcom start\nSAY: all-ok")
+        see(pane, said("all-ok"))
+        name = re.search(r"--name (\w+) on every", room.requests("plain")[-1].fresh)[1]
+        sent = room.send("are you there?")
+        ask(pane, f"RUN: hcom send --name {name} -- I am\nSAY: again-ok")
+        see(pane, said("again-ok"))
+        self.assertIn(f"[hcom message #{sent} from", room.requests("plain")[-1].fresh)
+
     def test_hooks_there_and_back(self):
         room = self.room()
         place = room.world.home / ".gemini"

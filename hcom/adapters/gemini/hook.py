@@ -11,6 +11,7 @@ import os
 import re
 
 from ...bus.render import one_line
+from .. import ADHOC
 from ..base import (BLOCKED, END, NOTHING, PROMPT, START, TOOL, TURN_END, TURN_FAILED, Reply,
                     Signal)
 from . import transcript
@@ -61,9 +62,13 @@ def config_dir(env) -> str:
 
 
 def surroundings(env) -> "dict | None":
-    """What a command run by Gemini CLI knows of its session: nothing, only its launch tells whose
-    it is. None when it is not run by it."""
-    return {} if env.get("GEMINI_CLI") == "1" else None
+    """What a command run by Gemini CLI knows of its session: nothing. None when it is not run by it.
+
+    Only a launch tells whose it is; without one, no hook could be matched with what it joins as.
+    """
+    if env.get("GEMINI_CLI") != "1":
+        return None
+    return {} if env.get("HCOM_PROCESS_ID") else {"tool": ADHOC}
 
 
 def reaches(signal: Signal, agent) -> bool:

@@ -113,6 +113,8 @@ def add(home, env, allowed, _every_allowed) -> bool:
 def remove(home, env, _every_allowed) -> bool:
     """Our hooks and policy are gone; False when there were none. HcomError: nothing changed."""
     done = settings.restore(home, path(home, env), OURS)
+    if done and not home.is_default:
+        _tidy(_folder(home, env))
     rules = policy_path(home, env)
     known = settings.text_of(rules) if rules else ""
     if not known.startswith(policy.MARK):
@@ -131,10 +133,17 @@ def _set_policy(place: str, known: str, wanted: str) -> None:
             write_private(os.path.realpath(place), wanted)
             return
         os.unlink(place)
-        if not os.listdir(os.path.dirname(place)):
-            os.rmdir(os.path.dirname(place))
     except OSError as error:
         raise HcomError(f"cannot write {place}: {error.strerror or error}") from None
+    _tidy(os.path.dirname(place))
+
+
+def _tidy(folder: str) -> None:
+    """The folder is gone if nothing is in it."""
+    try:
+        os.rmdir(folder)
+    except OSError:
+        pass
 
 
 # -- what the client is --
