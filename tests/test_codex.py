@@ -120,8 +120,10 @@ class Surroundings(unittest.TestCase):
 
     def test_a_server_hosts_the_sessions_of_others_too(self):
         self.assertFalse(host.is_shared(os.getpid()))
-        with subprocess.Popen([sys.executable, "-c", "input()", "app-server"],
-                              stdin=subprocess.PIPE) as server:
+        with subprocess.Popen([sys.executable, "-c", "print(flush=True); input()", "app-server"],
+                              stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                              stderr=subprocess.DEVNULL) as server:
+            server.stdout.readline()  # before its exec it is still this process
             self.assertEqual(host.is_shared(server.pid), os.path.exists("/proc"))
         with tempfile.TemporaryDirectory() as folder:
             rollout = Path(folder) / "rollout.jsonl"
