@@ -406,6 +406,7 @@ class Vanilla(Live):
         self.assertIn("review", room.hcom("hooks", "status", "codex"))
         luna = room.world.pane("luna", ["codex", "--no-daemon"])
         luna.until("Hooks need review")
+        luna.settle()
         luna.keys("2", "Enter")
         luna.until("Ask Codex to do anything")
         luna.settle()
@@ -443,7 +444,8 @@ class Vanilla(Live):
         room = self.room()
         room.hcom("hooks", "add", "codex")
         luna = room.world.pane("luna", ["codex"])
-        luna.until("Hooks need review", 40)  # the server copies 400 MB at its first start
+        luna.until("Hooks need review", 60)  # the server copies 400 MB at its first start
+        luna.settle()
         luna.keys("2", "Enter")
         luna.until("Ask Codex to do anything", 40)
         luna.settle()
