@@ -1,4 +1,4 @@
-"""A sealed home for tests: hcom as a person or an agent runs it, and nothing of the tester's own."""
+"""A sealed home for tests: hcom as people and agents run it, nothing of the tester's own."""
 import json
 import os
 import shutil
@@ -7,6 +7,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import unittest
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 
@@ -61,7 +62,8 @@ class Home:
     def hook(self, tool: str, event: str, payload: dict, pid: int = 0, env=None) -> str:
         """What one hook call of a client prints."""
         done = subprocess.run(
-            [sys.executable, "-I", "-S", f"{ROOT}/hcom", "hook", tool, event, str(pid or os.getpid())],
+            [sys.executable, "-I", "-S", f"{ROOT}/hcom", "hook", tool, event,
+             str(pid or os.getpid())],
             env={**self.env, **(env or {})}, cwd=self.work, input=json.dumps(payload),
             capture_output=True, text=True, timeout=30, check=True)
         return done.stdout
@@ -98,3 +100,32 @@ class Home:
         return [json.loads(data)["text"] for (data,) in self.sql(
             "SELECT e.data FROM deliveries d JOIN events e ON e.id = d.event_id "
             "WHERE d.agent = ? AND e.instance = 'hcom' ORDER BY e.id", owner)]
+
+
+class Sealed(unittest.TestCase):
+    """Tests with a home, and with Claude Code sessions as their hooks show them."""
+
+    def setUp(self):
+        self.home = Home()
+        self.addCleanup(self.home.remove)
+        self.clients = {}
+
+    def claude(self, session: str) -> str:
+        """An agent that is a Claude Code session, as its hooks tell of it; its name."""
+        client = self.clients[session] = subprocess.Popen(["sleep", "600"])
+        self.addCleanup(lambda: (client.kill(), client.wait()))
+        env = {"CLAUDECODE": "1", "CLAUDE_CODE_SESSION_ID": session, "CLAUDE_PID": str(client.pid)}
+        before = set(self.home.names())
+        self.home.said("start", env=env)
+        return (set(self.home.names()) - before).pop()
+
+    def hook(self, session: str, event: str, **payload) -> str:
+        return self.home.hook("claude", event, {"session_id": session, "cwd": self.home.work,
+                                                "hook_event_name": event, **payload},
+                              pid=self.clients[session].pid)
+
+    def edit(self, session: str, path: str, tool: str = "Edit") -> str:
+        return self.hook(session, "PostToolUse", tool_name=tool, tool_input={"file_path": path})
+
+    def command(self, session: str, text: str) -> str:
+        return self.hook(session, "PostToolUse", tool_name="Bash", tool_input={"command": text})

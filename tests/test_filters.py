@@ -100,7 +100,8 @@ class Flags(unittest.TestCase):
         cls.kira = [n for n in home.names() if n not in (cls.luna, cls.nova)][0]
         for event, payload in (
                 ("UserPromptSubmit", {"prompt": "go"}),
-                ("PostToolUse", {"tool_name": "Bash", "tool_input": {"command": "git commit -m x"}}),
+                ("PostToolUse", {"tool_name": "Bash",
+                                 "tool_input": {"command": "git commit -m x"}}),
                 ("PostToolUse", {"tool_name": "Write", "tool_input": {"file_path": "src/a.py"}}),
                 ("PermissionRequest", {"tool_name": "Bash", "tool_input": {"command": "rm"}}),
                 ("Stop", {})):
@@ -181,8 +182,9 @@ class Flags(unittest.TestCase):
         self.assertEqual((following.returncode, errors), (130, ""))
 
     def test_a_full_scan_is_bounded_and_says_so(self):
-        done = self.home.run("events", "--sql", "(WITH RECURSIVE c(x) AS (SELECT 1 UNION ALL SELECT "
-                             "x + 1 FROM c) SELECT max(x) FROM c) > id", timeout=20)
+        endless = ("(WITH RECURSIVE c(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM c) "
+                   "SELECT max(x) FROM c) > id")
+        done = self.home.run("events", "--sql", endless, timeout=40)
         self.assertEqual(done.returncode, 1)
         self.assertIn("took longer than 5 s", done.stderr)
 

@@ -15,8 +15,8 @@ from tests.sealed import Home
 SPEC = {
     "events": ("--last --sql --wait --once --for --name", [
         "sub", "unsub ID", "collision ", "created[:NAME]", "stopped[:NAME]", "blocked[:NAME]",
-        "idle:", "file_edits:", "user_input:", "created", "stopped", "blocked", "cmd:", "cmd-starts:",
-        "cmd-exact:", "msg_from", "msg_delivered_to", "msg_mentions", "msg_sender_kind",
+        "idle:", "file_edits:", "user_input:", "created", "stopped", "blocked", "cmd:",
+        "cmd-starts:", "cmd-exact:", "msg_from", "msg_delivered_to", "msg_mentions", "msg_sender_kind",
         "status_val", "status_context", "status_detail", "life_action", "life_batch_id",
         "life_reason", "batch_launched"]),
     "list": ("-v --json --sh", ["self", "FIELD"]),
@@ -139,7 +139,8 @@ class Outputs(unittest.TestCase):
         with open(os.path.join(folder, "echo.sh"), "w", encoding="utf-8") as stream:
             stream.write('#!/bin/sh\n# Says what it was given.\nprintf "<%s>" "$@"; exit 3\n')
         with open(os.path.join(folder, "look.py"), "w", encoding="utf-8") as stream:
-            stream.write('#!/usr/bin/env python3\n"""Looks."""\nimport hcom; print(hcom.__version__)')
+            stream.write('#!/usr/bin/env python3\n"""Looks."""\n'
+                         "import hcom; print(hcom.__version__)")
         self.assertIn("echo             Says what it was given.", self.home.said("run"))
         self.assertIn("look             Looks.", self.home.said("run"))
         done = self.home.run("run", "echo", "--help", "-x", "a b", "--", "--name", "y")
@@ -185,7 +186,8 @@ class Outputs(unittest.TestCase):
 
     def test_status_says_what_to_do(self):
         said = self.home.said("status")
-        for piece in ("hcom ", "directory", "database   ok", "claude", "terminal", "relay      off"):
+        for piece in ("hcom ", "directory", "database   ok", "claude", "terminal",
+                      "relay      off"):
             self.assertIn(piece, said)
         os.chmod(self.home.hcom_dir, 0o755)
         self.assertTrue(re.search(r"to do +chmod 700 ", self.home.said("status")))

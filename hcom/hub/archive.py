@@ -9,7 +9,6 @@ import fcntl
 import json
 import os
 import shutil
-import sqlite3
 import time
 from collections import namedtuple
 
@@ -17,9 +16,9 @@ from ..bus.agent import BIGBOSS, Agent
 from ..errors import HcomError, StoreError
 from ..home import create, write_private
 from ..process import alive
-from ..store import agents
+from ..store import agents, events
 from ..store import archive as stored
-from ..store.connect import SQL_S, open_db, transaction, translated
+from ..store.connect import SQL_S, open_db, transaction
 
 PART = ".part-"
 # An agent without a process that we know of, seen less than this ago, may still be there.
@@ -81,10 +80,7 @@ def reset(home, now: float) -> Done:
     _prepared(home)
     with _Lock(home):
         _mend(home)
-        try:
-            return _reset(home, now)
-        except sqlite3.Error as error:
-            raise translated(error, home) from error
+        return _reset(home, now)
 
 
 def _prepared(home) -> None:
@@ -98,44 +94,42 @@ def _prepared(home) -> None:
 
 def _reset(home, now: float) -> Done:
     name = _fresh_name(home, now)
+    try:
+        return _moved(home, name, now)
+    except (StoreError, OSError) as error:
+        if "corrupt" in str(error):
+            raise
+        try:
+            _mend(home)
+        except (HcomError, OSError):
+            pass  # what is left behind is mended by the next who looks
+        if os.path.isdir(os.path.join(_folder(home), name)):
+            raise StoreError(f"archived as {name}, but then: {error}", "hcom archive 1") from None
+        why = getattr(error, "strerror", None) or error
+        raise StoreError(f"nothing was changed: {why}",
+                         "free some space, then: hcom reset") from None
+
+
+def _moved(home, name: str, now: float) -> Done:
     part = os.path.join(_folder(home), PART + name)
     with open_db(home) as db:
-        try:
-            with transaction(db):
-                everyone = agents.every(db)
-                kept = [a for a in everyone if goes_on(a, now)]
-                names = {a.name for a in kept}
-                if not _anything(db, names):
-                    return Done("", kept, {})
-                os.mkdir(part, 0o700)
-                stored.copy(home.db, os.path.join(part, "hcom.db"))
-                write_private(os.path.join(part, "about.json"), json.dumps(stored.facts(db)))
-                _synced(os.path.join(part, "hcom.db"))
-                _synced(part)
-                lost = stored.unread(db, names)
-                stored.clear(db, names, name, now)
-        except OSError as error:
-            _mend(home)
-            raise StoreError(f"cannot write the archive: {error.strerror}",
-                             "free some space; nothing was changed") from None
-        except sqlite3.Error as error:
-            if db.connection.in_transaction:
-                db.execute("ROLLBACK")
-            _mend(home)
-            problem = translated(error, home)
-            if "corrupt" in problem.message:
-                raise
-            raise StoreError(f"nothing was changed: {problem.message}", problem.hint) from None
+        with transaction(db):
+            everyone = agents.every(db)
+            kept = [a for a in everyone if goes_on(a, now)]
+            names = {a.name for a in kept}
+            if len(kept) == len(everyone) and not events.last_id(db):
+                return Done("", kept, {})
+            os.mkdir(part, 0o700)
+            stored.copy(home.db, os.path.join(part, "hcom.db"))
+            write_private(os.path.join(part, "about.json"), json.dumps(stored.facts(db)))
+            _synced(os.path.join(part, "hcom.db"))
+            _synced(part)
+            lost = stored.unread(db, names)
+            stored.clear(db, names, name, now)
         os.rename(part, os.path.join(_folder(home), name))
         _synced(_folder(home))
         stored.shrink(db)
     return Done(name, kept, lost)
-
-
-def _anything(db, names) -> bool:
-    """Whether there is something to archive: events, or agents that do not go on."""
-    return db.execute("SELECT EXISTS (SELECT 1 FROM events)").fetchone()[0] == 1 \
-        or any(a.name not in names for a in agents.every(db))
 
 
 def _fresh_name(home, now: float) -> str:
@@ -213,7 +207,7 @@ def _read(home, name: str) -> Archive:
     try:
         with stored.open_archive(home, os.path.join(path, "hcom.db"), SQL_S) as db:
             return Archive(name, path, stored.facts(db))
-    except (HcomError, sqlite3.Error):
+    except HcomError:
         return Archive(name, path, {"events": 0, "first": "", "last": "", "agents": [],
                                     "problem": "cannot be read"})
 

@@ -7,7 +7,6 @@ transaction, which also moves the mark: a pass that dies is done again, none is 
 
 import json
 import random
-import sqlite3
 from datetime import datetime
 
 from ..bus import filters, watch
@@ -122,10 +121,8 @@ def _matches(home, db, subs, start: int, last: int):
             renew_budget(sandboxed.connection, MATCH_S)
             try:
                 ids = subscriptions.matches(sandboxed, sub, max(start, sub.after_id), last, MATCHES)
-            except (sqlite3.Error, sqlite3.Warning, OverflowError, MemoryError) as error:
-                if "locked" in str(error) or "disk" in str(error):
-                    raise  # not its fault: the pass is done again
-                broken.append((sub, _why(error)))
+            except HcomError as error:
+                broken.append((sub, error.message))
                 continue
             for event in (events.find(db, i) for i in ids):
                 if not watch.is_echo(subscriptions.before(db, event.instance, event.id), event):
@@ -133,12 +130,6 @@ def _matches(home, db, subs, start: int, last: int):
                     if sub.once:
                         break
     return found, broken
-
-
-def _why(error: Exception) -> str:
-    if "interrupted" in str(error):
-        return f"its SQL takes longer than {MATCH_S} s"
-    return f"its SQL fails: {error or type(error).__name__}"
 
 
 def _count(db, found, now: float) -> "list[tuple[Subscription, str]]":

@@ -164,6 +164,18 @@ def restrict(connection: sqlite3.Connection, budget_s: float) -> None:
     renew_budget(connection, budget_s)
 
 
+def health(db: Database, budget_s: float) -> str:
+    """ok, or what is wrong with the database; it is looked at for at most `budget_s`."""
+    renew_budget(db.connection, budget_s)
+    try:
+        problem = db.execute("PRAGMA quick_check(1)").fetchone()[0]
+    except sqlite3.Error as error:
+        problem = str(error)
+    if "interrupted" in problem:
+        return "too large to be checked"
+    return problem if problem == "ok" else f"damaged: {problem}"
+
+
 def renew_budget(connection: sqlite3.Connection, budget_s: float) -> None:
     """Whatever runs on `connection` is ended `budget_s` from now."""
     end = time.monotonic() + budget_s

@@ -1,10 +1,12 @@
 """Subscriptions, how far the log has been matched with them, and what was told of collisions."""
 
 import json
+import sqlite3
 from collections import namedtuple
 
 from ..bus.filters import COLLISIONS
 from ..bus.watch import OWN, WINDOW_S, Clash, Edit
+from ..errors import HcomError
 from .events import _event
 
 
@@ -93,10 +95,18 @@ def is_behind(db) -> bool:
 
 def matches(sandboxed, sub: Subscription, low: int, high: int, count: int) -> "list[int]":
     """The ids of at most `count` events in (low, high] that `sub` wants: neither hcom's own nor its
-    owner's. Raises sqlite3.Error for what is wrong with its SQL, or when its time is up."""
-    return [row[0] for row in sandboxed.execute(
-        f"SELECT id FROM events_v WHERE id > ? AND id <= ? AND instance <> ? AND instance <> ? "
-        f"AND ({sub.sql}\n) ORDER BY id LIMIT ?", (low, high, OWN, sub.owner, *sub.params, count))]
+    owner's. HcomError, saying what is wrong, when its SQL fails or its time is up."""
+    try:
+        return [row[0] for row in sandboxed.execute(
+            f"SELECT id FROM events_v WHERE id > ? AND id <= ? AND instance <> ? AND instance <> ? "
+            f"AND ({sub.sql}\n) ORDER BY id LIMIT ?",
+            (low, high, OWN, sub.owner, *sub.params, count))]
+    except (sqlite3.Error, sqlite3.Warning, OverflowError, MemoryError) as error:
+        text = str(error)
+        if "locked" in text or "disk" in text:
+            raise  # not its fault: the pass is done again
+        raise HcomError("its SQL takes too long" if "interrupted" in text
+                        else f"its SQL fails: {text or 'it wants too much memory'}") from None
 
 
 def before(db, instance: str, event_id: int, count: int = 30) -> list:

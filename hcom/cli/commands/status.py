@@ -2,7 +2,6 @@
 
 import os
 import shutil
-import sqlite3
 import stat
 import subprocess
 import sys
@@ -13,7 +12,7 @@ from ...errors import HcomError
 from ...hub import people
 from ...process import alive
 from ...store import agents, events
-from ...store.connect import open_db, renew_budget
+from ...store.connect import health, open_db
 from ..model import Command, Option
 
 CHECK_S = 3.0    # a database so large that its check takes longer is not checked whole
@@ -41,13 +40,7 @@ def _database(home) -> dict:
                      "bytes": os.path.getsize(home.db), "hint": "",
                      "unwoken": [f"{a.display} was not woken: {a.wake_failure}"
                                  for a in agents.every(db) if a.wake_failure]}
-            renew_budget(db.connection, CHECK_S)
-            try:
-                problem = db.execute("PRAGMA quick_check(1)").fetchone()[0]
-            except sqlite3.Error as error:
-                problem = str(error)
-            found["health"] = "ok" if problem == "ok" else "too large to be checked" \
-                if "interrupted" in problem else f"damaged: {problem}"
+            found["health"] = health(db, CHECK_S)
             if found["health"].startswith("damaged"):
                 found["hint"] = "hcom reset moves the database to the archive"
             return found
