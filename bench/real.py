@@ -4,6 +4,7 @@ import statistics
 import time
 
 from bench.measure import Row
+from hcom.process import alive
 from tests.rig import clients
 from tests.rig.pane import IN_TMUX, Pane
 from tests.rig.world import READY, START_S, World
@@ -76,8 +77,10 @@ def started(world: World, tool: str, name: str, argv: "list[str]") -> float:
     pane = world.pane(name, argv, cwd)
     pane.until(READY[tool], START_S)
     took = (time.perf_counter() - began) * 1000
-    pane.kill()
-    pane.until_ended()
+    pid = pane.pid
+    world.tmux("kill-session", "-t", f"={name}")  # not a signal, which Gemini's outer one ignores
+    while alive(pid, ""):
+        time.sleep(0.1)
     return took
 
 
@@ -107,7 +110,7 @@ def windowed(world: World, tool: str, number: int) -> float:
     if "ended-0" not in screen:
         raise RuntimeError(f"not launched: {screen.strip()}")
     world.run(["hcom", "kill", "all"])
-    pane.kill()
+    world.tmux("kill-session", "-t", f"=launch-{number}")
     return took
 
 

@@ -92,7 +92,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--repeat", type=int, default=1, metavar="N", help="run everything N times")
     parser.add_argument("--timeout", type=float, default=MODULE_S, metavar="SECONDS",
                         help=f"for each module (default {MODULE_S})")
-    parser.add_argument("--quick", action="store_true", help="without the clients: they are skipped")
+    parser.add_argument("--quick", action="store_true", help="skip what needs the clients")
     parser.add_argument("--report", type=Path, help=argparse.SUPPRESS)  # a module's own process
     return parser.parse_args()
 
@@ -113,7 +113,7 @@ def main() -> int:
                 counts[outcome] += found[outcome]
     if not sum(counts.values()):
         print("no test ran")
-    print(f"{counts[PASSED]} passed, {counts[FAILED]} failed, {counts[SKIPPED]} skipped", flush=True)
+    print(", ".join(f"{counts[each]} {each}" for each in (PASSED, FAILED, SKIPPED)), flush=True)
     return 1 if counts[FAILED] or not counts[PASSED] + counts[SKIPPED] else 0
 
 
@@ -143,7 +143,7 @@ def fetched(name: str) -> bool:
 
 
 def chosen(names: "list[str]") -> "list[list[str]]":
-    """The tests to run, in groups of one module each; those that need clients, so take long, first."""
+    """The tests to run, in groups of one module each; first those with clients, the long ones."""
     if not names:
         files = sorted(HERE.glob("test_*.py"), key=lambda path: (not needs_clients(path), path))
         return [[f"tests.{path.stem}"] for path in files]
