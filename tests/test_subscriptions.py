@@ -153,11 +153,13 @@ class Subscribing(Sealed):
     def test_default_subscriptions_come_with_joining(self):
         name = self.home.start()
         self.assertEqual(self.home.sql("SELECT label FROM subscriptions"), [(f"collision:{name}",)])
-        self.home.said("start", env={"HCOM_DEFAULT_SUBSCRIPTIONS": "created, stopped,nonsense"})
+        self.home.said("start", env={"HCOM_DEFAULT_SUBSCRIPTIONS": "created, stopped"})
         labels = self.home.sql("SELECT label FROM subscriptions WHERE owner <> ? ORDER BY 1", name)
         self.assertEqual(labels, [("created",), ("stopped",)])
         self.home.said("start", env={"HCOM_DEFAULT_SUBSCRIPTIONS": ""})
         self.assertEqual(self.home.sql("SELECT count(*) FROM subscriptions"), [(3,)])
+        self.home.said("start", env={"HCOM_DEFAULT_SUBSCRIPTIONS": "nonsense"})
+        self.assertEqual(self.home.sql("SELECT count(*) FROM subscriptions"), [(4,)], "the default")
 
     def test_another_agents_subscription_is_not_ones_own(self):
         luna, nova = self.home.start(), self.home.start()

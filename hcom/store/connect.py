@@ -17,6 +17,8 @@ BUSY_S = 5.0       # a command gives up on a locked database after this
 HOOK_BUSY_S = 1.5  # a hook gives up sooner: its agent waits for it
 SQL_S = 5.0        # a user's query may run this long
 HEAP_BYTES = 512 * 1024 * 1024   # sqlite's memory in a process that runs users' SQL
+# One call of the last four can take seconds or all memory, within a step that no budget ends.
+DENIED = ("load_extension", "printf", "format", "zeroblob", "randomblob")
 VALUE_BYTES = 16 * 1024 * 1024   # of one value there: a message has at most one
 
 
@@ -133,7 +135,7 @@ def _admit(action, _arg, _arg2, _db, _trigger) -> int:
     """The authorizer of users' SQL: reading and functions, nothing else."""
     allowed = (sqlite3.SQLITE_SELECT, sqlite3.SQLITE_READ, sqlite3.SQLITE_FUNCTION,
                sqlite3.SQLITE_RECURSIVE)
-    if action == sqlite3.SQLITE_FUNCTION and _arg2 == "load_extension":
+    if action == sqlite3.SQLITE_FUNCTION and _arg2.lower() in DENIED:
         return sqlite3.SQLITE_DENY
     return sqlite3.SQLITE_OK if action in allowed else sqlite3.SQLITE_DENY
 
