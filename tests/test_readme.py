@@ -1,0 +1,30 @@
+"""The README says what the commands say of themselves. `python3 -m tests.test_readme` rewrites it."""
+import unittest
+from pathlib import Path
+
+from hcom.cli.help import reference
+
+README = Path(__file__).resolve().parent.parent / "README.md"
+BEGIN, END = "<!-- reference -->\n", "<!-- /reference -->\n"
+
+
+def written(text: str) -> str:
+    """The README with its reference made anew."""
+    head, _, rest = text.partition(BEGIN)
+    _, _, tail = rest.partition(END)
+    return head + BEGIN + "\n" + reference().strip("\n") + "\n\n" + END + tail
+
+
+class Readme(unittest.TestCase):
+    def test_the_reference_is_what_the_commands_declare(self):
+        text = README.read_text(encoding="utf-8")
+        self.assertEqual(text, written(text), "run: python3 -m tests.test_readme")
+
+    def test_every_command_is_in_it(self):
+        from hcom.cli import COMMANDS
+        for command in COMMANDS:
+            self.assertIn(f"hcom {command}", README.read_text(encoding="utf-8"))
+
+
+if __name__ == "__main__":
+    README.write_text(written(README.read_text(encoding="utf-8")), encoding="utf-8")
