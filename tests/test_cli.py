@@ -223,7 +223,8 @@ class Reading(Commands):
     def test_sql(self):
         for sql in ("nosuch = 1", "1; DROP TABLE events", "1 -- x", "1) OR (1",
                     "DELETE FROM events", "id IN (DELETE FROM events RETURNING id)",
-                    "ATTACH 'x' AS y", "PRAGMA user_version", "load_extension('x')", "", "(", "id = ?"):
+                    "ATTACH 'x' AS y", "PRAGMA user_version", "load_extension('x')", "", "(",
+                    "id = ?"):
             with self.subTest(sql):
                 self.refused("events", "--sql", sql)
                 self.refused("listen", "--name", self.luna, "--sql", sql, "1")

@@ -48,7 +48,8 @@ class Identity(Hub):
 
     def process(self) -> int:
         """A client's process that lives as long as the test."""
-        child = subprocess.Popen([sys.executable, "-c", "import sys; sys.stdin.read()"], stdin=subprocess.PIPE)
+        child = subprocess.Popen([sys.executable, "-c", "import sys; sys.stdin.read()"],
+                                 stdin=subprocess.PIPE)
         self.addCleanup(child.communicate)
         return child.pid
 

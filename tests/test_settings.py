@@ -14,9 +14,11 @@ from hcom.home import Home, create
 
 FOREIGN = {"hooks": [{"type": "command", "command": "echo hcom_dir hcom hook; hcom list"}]}
 ODD = (
-    "", "\n", "  \n", "{}", "{ }", "{\n}", '{"a":1}', '{"a": 1}\n', '{\n  "a": 1\n}', '{\n\t"a": 1\n}\n',
+    "", "\n", "  \n", "{}", "{ }", "{\n}", '{"a":1}', '{"a": 1}\n', '{\n  "a": 1\n}',
+    '{\n\t"a": 1\n}\n',
     '{\r\n  "a": [1,\r\n 2],\r\n  "b": {}\r\n}\r\n', '\n\n{"a": [ ] ,\n"b" : { } }\n\n',
-    '{"hooks": {}}', '{"hooks":{"Stop":[]}}', '{"hooks": {"Stop": [ ]}, "permissions": {"allow":[ ]}}',
+    '{"hooks": {}}', '{"hooks":{"Stop":[]}}',
+    '{"hooks": {"Stop": [ ]}, "permissions": {"allow":[ ]}}',
     '{"a": 1, "a": 2, "hooks": {"x": []}, "hooks": {"Stop": [1, "[hooks]", {"hooks": 3}]}}',
     '{"é\\u00e9🎉": "\\"{[,]}\\\\", "n": -1.5e+10, "t": [true,false,null]}',
     json.dumps({"hooks": {"Stop": [FOREIGN], "PreToolUse": [FOREIGN, FOREIGN]},
@@ -147,7 +149,8 @@ class ForeignEdits(Settings):
         return json.loads(self.text())
 
     def test_what_others_added_stays(self):
-        self.assertEqual(self.edited(lambda d: d.update(theme="dark")), {"model": "x", "theme": "dark"})
+        self.assertEqual(self.edited(lambda d: d.update(theme="dark")),
+                         {"model": "x", "theme": "dark"})
         self.assertEqual(self.edited(lambda d: d["hooks"]["Stop"].insert(0, FOREIGN)),
                          {"model": "x", "hooks": {"Stop": [FOREIGN]}})
         self.assertEqual(self.edited(lambda d: d["hooks"].update(PreCompact=[FOREIGN])),

@@ -83,7 +83,7 @@ class Opening(Stored):
                 raw.executescript(
                     f"PRAGMA user_version = {old};"
                     "INSERT INTO events VALUES (7, '2026-01-01T00:00:00.000Z', 'message', 'luna',"
-                    """ '{"from":"luna","text":"hi","sender_kind":"instance","delivered_to":[]}');"""
+                    """'{"from":"luna","text":"hi","sender_kind":"instance","delivered_to":[]}');"""
                     "INSERT INTO agents (name, tool, status, status_at, created_at)"
                     " VALUES ('nova', 'claude', 'active', 1, 1);"
                     "INSERT INTO deliveries (event_id, agent, state, wakes, offered_at) VALUES"

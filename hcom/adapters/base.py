@@ -32,8 +32,8 @@ class Signal(namedtuple("Signal", (
 
 
 def parsed(raw: bytes):
-    """A hook's payload as JSON says it; half of a surrogate pair, where the client cut a text in the
-    middle of an emoji, as "?". ValueError when it is no JSON."""
+    """A hook's payload as JSON says it; half of a surrogate pair, where the client cut a text in
+    the middle of an emoji, as "?". ValueError when it is no JSON."""
     value = json.loads(raw)
     if b"\\ud" in raw or b"\\uD" in raw:
         value = json.loads(json.dumps(value, ensure_ascii=False).encode("utf-8", "replace"))

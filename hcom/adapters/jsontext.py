@@ -73,7 +73,8 @@ def indent_unit(text: str) -> str:
 
 def _printed(value, unit: str, depth: int, newline: str) -> str:
     indent: "int | str" = unit
-    return json.dumps(value, indent=indent, ensure_ascii=False).replace("\n", newline + unit * depth)
+    text = json.dumps(value, indent=indent, ensure_ascii=False)
+    return text.replace("\n", newline + unit * depth)
 
 
 def _insert(text: str, node: Node, piece: str, depth: int, unit: str) -> str:
@@ -124,7 +125,8 @@ def drop(text: str, path: "list[str | int]", ours) -> str:
                 return text
             chain.append(found[2])
         array = chain[-1]
-        mine = [i for i, (_, _, n) in enumerate(array.parts) if ours(json.loads(text[n.start:n.end]))]
+        mine = [i for i, (_, _, n) in enumerate(array.parts)
+                if ours(json.loads(text[n.start:n.end]))]
         if array.kind != "[" or not mine:
             return text
         text = _cut(text, array, mine[-1])

@@ -54,8 +54,8 @@ def without(text: str, ours) -> str:
 
 
 def narrowed(home, path: str, text: str, ours) -> list:
-    """`ours` without the tests of what is no hook, where it is not ours: it stood in the file before
-    our first change, or there is neither a record of that nor a hook of ours in `text`."""
+    """`ours` without the tests of what is no hook, where it is not ours: it stood in the file
+    before our first change, or there is neither a record of that nor a hook of ours in `text`."""
     hooks = [(place, test) for place, test in ours if place[0] == "hooks"]
     remembered = _remembered(_record(home, path))
     try:

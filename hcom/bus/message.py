@@ -60,9 +60,11 @@ def envelope(intent: str, reply_to: str, thread: str) -> Envelope:
     if intent and intent not in INTENTS:
         raise HcomError(f"not an intent: {intent!r}", "use " + ", ".join(INTENTS))
     if intent == ACK and not reply_to:
-        raise HcomError("an ack needs --reply-to", "hcom send @name --intent ack --reply-to 42 -- ok")
+        raise HcomError("an ack needs --reply-to",
+                        "hcom send @name --intent ack --reply-to 42 -- ok")
     if reply_to and not REFERENCE.match(reply_to):
         raise HcomError(f"not a message id: {reply_to!r}", "use 42, or 42:BOXE for another device")
     if thread and not THREAD.match(thread):
-        raise HcomError(f"not a thread name: {thread!r}", "use up to 64 letters, digits, . _ - : / #")
+        raise HcomError(f"not a thread name: {thread!r}",
+                        "use up to 64 letters, digits, . _ - : / #")
     return Envelope(intent, reply_to, thread)

@@ -20,7 +20,7 @@ def main(argv: "list[str] | None" = None) -> int:
         from ..hooks.main import main as hook
 
         return hook(argv)
-    # Closed by the caller. What is to be printed then cannot be: that is an error, as on a full disk.
+    # Closed by the caller: what is to be printed cannot be, an error as on a full disk.
     sys.stdout = sys.stdout or open(os.devnull, encoding="utf-8")
     sys.stderr = sys.stderr or open(os.devnull, "w", encoding="utf-8")
     for stream in (sys.stdout, sys.stderr):

@@ -1,4 +1,4 @@
-"""Payloads that wait to be recorded: the launcher leaves them here when nothing is due to the agent.
+"""Payloads that wait to be recorded: the launcher leaves them here when no mail waits.
 
 A file is one payload and, last, a line `#hcom TOOL EVENT LAUNCH PID` that says it is complete. Its
 time is the event's. A recorder takes them all and stays a moment, so that a burst of tool calls
@@ -7,7 +7,6 @@ starts one process; turn ends take their own agent's first, so the order in a se
 
 import fcntl
 import os
-import sqlite3
 import time
 
 from .. import adapters, log
@@ -16,7 +15,7 @@ from ..adapters.base import parsed
 from ..delivery import bell
 from ..errors import StoreError
 from ..store import events
-from ..store.connect import open_db
+from ..store.connect import TROUBLE, open_db
 
 LINGER_S = 2.0     # between two tool calls of a busy agent there are rarely more
 ABANDONED_S = 60.0  # a file without its last line after this is of a launcher that was killed
@@ -33,7 +32,8 @@ def put(home, raw: bytes, tool: str, event: str, signal) -> None:
     try:
         descriptor = os.open(name, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         with os.fdopen(descriptor, "wb") as stream:
-            stream.write(raw + f"\n#hcom {tool} {event} {signal.launch or '-'} {signal.pid}\n".encode())
+            last = f"\n#hcom {tool} {event} {signal.launch or '-'} {signal.pid}\n"
+            stream.write(raw + last.encode())
     except OSError:
         pass
 
@@ -77,7 +77,7 @@ def _take(home, db, path: str) -> int:
     else:
         try:
             _record(home, db, body, last.decode().split(), at)
-        except (sqlite3.Error, StoreError):
+        except TROUBLE:
             raise  # the database's trouble, not the payload's: it waits
         except Exception as error:  # boundary: what cannot be read must not hold up what can
             log.log("spool.refused", error=repr(error)[:200])

@@ -21,7 +21,7 @@ HANDOVER_S = 3.0  # how long the old waiter may take to go
 
 
 def wait(tool: str, pid: int) -> int:
-    """Block until there is something that may wake the agent: 2, its line on stderr. 0 otherwise."""
+    """Block until there is something that may wake the agent: 2, its line on stderr. Else 0."""
     adapter = adapters.load(tool, "hook")
     payload = sys.stdin.buffer.read()
     if not adapter.needs_waiter(os.environ):

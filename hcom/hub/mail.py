@@ -114,7 +114,8 @@ def claim(db, agent: str, budget: int, now: float, carries=None) -> Claimed:
         deliveries.offer(db, agent, [m.id for m in taken], now)
         waiting = deliveries.count_queued(db, agent)
         for one in taken:
-            events.append_status(db, agent, "active", f"deliver:{one.sender.name}", f"#{one.id}", now)
+            events.append_status(db, agent, "active", f"deliver:{one.sender.name}", f"#{one.id}",
+                                 now)
     return Claimed(taken, waiting)
 
 

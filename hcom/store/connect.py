@@ -21,6 +21,9 @@ HEAP_BYTES = 512 * 1024 * 1024   # sqlite's memory in a process that runs users'
 DENIED = ("load_extension", "printf", "format", "zeroblob", "randomblob")
 VALUE_BYTES = 16 * 1024 * 1024   # of one value there: a message has at most one
 
+# The database's own trouble, before `Database` has translated it and after.
+TROUBLE = (sqlite3.Error, StoreError)
+
 
 def translated(error: sqlite3.Error, home: Home) -> HcomError:
     """The StoreError that says to a person what `error` means."""
@@ -92,7 +95,8 @@ def _migrate(home: Home, connection: sqlite3.Connection) -> None:
         connection.execute("PRAGMA journal_mode = WAL")
         for version in range(_version(connection), VERSION):
             connection.executescript(
-                f"BEGIN IMMEDIATE; {MIGRATIONS[version]} PRAGMA user_version = {version + 1}; COMMIT;")
+                f"BEGIN IMMEDIATE; {MIGRATIONS[version]} "
+                f"PRAGMA user_version = {version + 1}; COMMIT;")
     for suffix in ("", "-wal", "-shm"):
         if os.path.exists(home.db + suffix):
             os.chmod(home.db + suffix, 0o600)
@@ -107,10 +111,13 @@ def open_db(home: Home, busy_s: float = BUSY_S) -> Database:
             connection = _connected(home, busy_s)
             version = _version(connection)
         except sqlite3.OperationalError:
+            if connection is not None:
+                connection.close()
             create(home)
             connection = _connected(home, busy_s)
             version = _version(connection)
         if version > VERSION:
+            connection.close()
             raise StoreError(f"the database is of a newer hcom (format {version}, this one knows "
                              f"{VERSION})", "update hcom")
         if version < VERSION:

@@ -112,7 +112,8 @@ def offered(db, agent: str) -> list[int]:
 def requeue(db, agent: str) -> int:
     """What was only offered to `agent` is queued again; how many."""
     return db.execute("UPDATE deliveries SET state = 'queued', offered_at = NULL, "
-                      "written_at = NULL WHERE agent = ? AND state = 'offered' AND state <> 'seen'", (agent,)).rowcount
+                      "written_at = NULL WHERE agent = ? AND state = 'offered' "
+                      "AND state <> 'seen'", (agent,)).rowcount
 
 
 def receipts(db, event_id: int) -> dict[str, str]:

@@ -126,7 +126,8 @@ def latest_where(sandboxed, expression: str, params, count: int, behind: int = 0
         ids = [row[0] for row in sandboxed.execute(
             f"SELECT id FROM events_v WHERE id > ? AND ({expression}\n) ORDER BY id DESC LIMIT ?",
             (behind, *params, count))]
-        rows = [sandboxed.execute("SELECT * FROM events WHERE id = ?", (i,)).fetchone() for i in ids]
+        rows = [sandboxed.execute("SELECT * FROM events WHERE id = ?", (i,)).fetchone()
+                for i in ids]
     except (sqlite3.Error, sqlite3.Warning, OverflowError, MemoryError) as error:
         raise explained(error) from error
     return [_event(row) for row in reversed(rows)]

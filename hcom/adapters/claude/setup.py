@@ -75,7 +75,8 @@ def _ours(allowed) -> list:
 
     known = set(rules(allowed))
     places = [(["hooks", event], is_group) for event, _, _ in (*EVENTS, ASKS)]
-    return [*places, (["permissions", "allow"], lambda rule: isinstance(rule, str) and rule in known)]
+    return [*places, (["permissions", "allow"],
+                      lambda rule: isinstance(rule, str) and rule in known)]
 
 
 def add(home, env, allowed, every_allowed) -> bool:
