@@ -198,7 +198,7 @@ class Launch(unittest.TestCase):
         wrapper = next(p for p in descendants(shell.pid)
                        if b"wrapped" in Path(f"/proc/{p}/cmdline").read_bytes())
         os.kill(wrapper, signal.SIGKILL)
-        shell.until(r"Killed(.|\n)*\$ ")
+        shell.until(r"Killed(.|\n)*\$")
         room.until(lambda: room.world.run(
             ["stty", "-a", "-F", shell.fact("#{pane_tty}")]).stdout == before)
         shell.submit("echo still-$((40+2))")
