@@ -16,7 +16,8 @@ SPEC = {
     "events": ("--last --sql --wait --once --for --name", [
         "sub", "unsub ID", "collision ", "created[:NAME]", "stopped[:NAME]", "blocked[:NAME]",
         "idle:", "file_edits:", "user_input:", "created", "stopped", "blocked", "cmd:",
-        "cmd-starts:", "cmd-exact:", "msg_from", "msg_delivered_to", "msg_mentions", "msg_sender_kind",
+        "cmd-starts:", "cmd-exact:", "msg_from", "msg_delivered_to", "msg_mentions",
+        "msg_sender_kind",
         "status_val", "status_context", "status_detail", "life_action", "life_batch_id",
         "life_reason", "batch_launched"]),
     "list": ("-v --json --sh", ["self", "FIELD"]),

@@ -92,7 +92,8 @@ class Restraint(Sealed):
         payload = json.dumps({"session_id": "s1", "cwd": self.home.work, "prompt": "x"})
         code = ("import sys; sys.argv = ['hcom', 'hook', 'claude', 'UserPromptSubmit', "
                 f"'{self.clients['s1'].pid}']; sys.path.insert(0, {ROOT!r}); "
-                "from hcom.hooks.main import main; main(sys.argv[1:]); print(*sorted(sys.modules), file=sys.stderr)")
+                "from hcom.hooks.main import main; main(sys.argv[1:]); "
+                "print(*sorted(sys.modules), file=sys.stderr)")
         done = subprocess.run([sys.executable, "-I", "-S", "-c", code], input=payload, text=True,
                               env=self.home.env, capture_output=True, check=True, timeout=20)
         loaded = set(done.stderr.split())
