@@ -149,7 +149,7 @@ class Wrap:
         return self.wake is not None and self.wake.agent.status in (ACTIVE, BLOCKED)
 
     def correct(self, now: float) -> None:
-        """Where a turn ended without a hook (Esc, a refused tool), the agent is idle all the same."""
+        """Where a turn ended without a hook (Esc, a refused tool), the agent is idle too."""
         if not self.look or not self.in_turn() or now - self.mirror.changed_at < STILL_S \
                 or self.mirror.changed_at <= self.looked_at:
             return
@@ -254,7 +254,8 @@ def _report_window(home, launch: str) -> None:
         from . import terminal
 
         opened = terminal.Opened(*found.window)
-        preset = terminal.known(home.root, terminal.current_platform()).get(opened.preset.casefold())
+        table = terminal.known(home.root, terminal.current_platform())
+        preset = table.get(opened.preset.casefold())
         if preset:
             with transaction(db):
                 launches.set_window(db, launch,

@@ -116,7 +116,8 @@ class Surroundings(unittest.TestCase):
         self.assertIsNone(hook.surroundings({"HOME": "/home/dev"}))
         facts = hook.surroundings({"CODEX_THREAD_ID": "t", "CODEX_SESSION_ID": "t",
                                    "CODEX_HOME": "/c"})
-        self.assertEqual(facts, {"session": "t", "pid": 0, "shared": False, "client": {"home": "/c"}})
+        self.assertEqual(facts, {"session": "t", "pid": 0, "shared": False,
+                                 "client": {"home": "/c"}})
 
     def test_a_server_hosts_the_sessions_of_others_too(self):
         self.assertFalse(host.is_shared(os.getpid()))

@@ -9,7 +9,7 @@ from pathlib import Path
 from tests.rig.clients import requires
 from tests.rig.pane import IN_TMUX
 from tests.rig.world import READY
-from tests.test_claude import Room, descendants, ours
+from tests.rig.room import Room, descendants, ours
 
 HOSTILE = "SAY: $(touch pwned) `touch pwned` \"q\" 'q' \\ \n  ; touch pwned # é🙂 %s {script} !x"
 
@@ -165,7 +165,7 @@ class Launch(unittest.TestCase):
                 pane.kill(sig)
                 room.until(lambda: not any(os.path.exists(f"/proc/{p}") and
                                            b"Z" != _state(p) for p in below))
-                room.until(lambda: all(a["status"] == "inactive" for a in room.listed().values()), 5)
+                room.until(lambda: {a["status"] for a in room.listed().values()} == {"inactive"})
 
 
     def test_random_kills_leave_nothing_behind(self):

@@ -1,4 +1,4 @@
-"""The README says what the commands say of themselves. `python3 -m tests.test_readme` rewrites it."""
+"""The README says what the commands say. `python3 -m tests.test_readme` rewrites it."""
 import unittest
 from pathlib import Path
 

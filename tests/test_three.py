@@ -6,13 +6,14 @@ import unittest
 from tests.rig.clients import requires
 from tests.rig.settings import Permissions
 from tests.rig.world import World
-from tests.test_claude import Room
+from tests.rig.room import Room
 
 TOOLS = ("claude", "gemini", "codex")
 DIALOGS = {"claude": "Do you want to proceed", "gemini": "Allow execution|Allow once",
            "codex": "Would you like to run|proceed"}
 BOXES = {"claude": "❯.{draft}", "gemini": "[>*] +{draft}", "codex": "› {draft}"}
-HOSTILE = ("what? yes! @README.md /clear\n/quit\n!touch pwned\n$(touch pwned) `touch pwned` \"q\" 'q' "
+HOSTILE = ("what? yes! @README.md /clear\n/quit\n!touch pwned\n$(touch pwned) `touch pwned` "
+           "\"q\" 'q' "
            "\\n é🙂漢 <b>&amp;</b> {x} %s")
 
 

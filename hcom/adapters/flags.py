@@ -45,7 +45,8 @@ def merged(defaults, given, table: Table) -> "list[str]":
     if not defaults:
         return list(given)
     said = {flag for flag, _ in groups(given, table) if flag}
-    kept = [(flag, words) for flag, words in groups(defaults, table) if flag not in said or not flag]
+    kept = [(flag, words) for flag, words in groups(defaults, table)
+            if flag not in said or not flag]
     plain = [w for flag, words in kept if not flag or flag not in table.variadic for w in words]
     greedy = [w for flag, words in kept if flag in table.variadic for w in words]
     return plain + list(given) + greedy if "--" not in given else greedy + plain + list(given)

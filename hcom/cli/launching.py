@@ -5,6 +5,7 @@ import shlex
 import sys
 
 from .. import adapters, launch
+from ..bus.render import clean
 from ..errors import UsageError
 from . import tools
 
@@ -74,8 +75,8 @@ def _by(home, env) -> str:
 def _preview(spec) -> int:
     """An agent sees what it is about to do, and does it by asking again."""
     where = "headless" if spec.headless else "in new windows"
-    print(f"This would launch {spec.count} {spec.tool} {where}, in {spec.cwd}"
-          + (f", with: {shlex.join(spec.args)}" if spec.args else "")
+    print(clean(f"This would launch {spec.count} {spec.tool} {where}, in {spec.cwd}"
+                + (f", with: {shlex.join(spec.args)}" if spec.args else ""))
           + "\nNothing was launched. Each one costs its own tokens. To go on, run the same command "
             "with HCOM_GO=1 in front.")
     return 1

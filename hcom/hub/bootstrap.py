@@ -4,19 +4,19 @@ from ..bus.agent import Agent
 
 TEXT = """\
 [hcom] You are {name!r} in hcom, a message bus between AI coding agents on this machine.
-Others reach you as @{address}. Your identity comes from this session: hcom commands need no name.
+Others reach you as @{address}. {identity}
 
-Messages from other agents arrive by themselves, in this form:
+Messages from other agents arrive {how}, in this form:
 [hcom message #42 from nova · request · thread deploy]
 their text
-[/hcom #42 answer: hcom send @nova --reply-to 42 -- TEXT]
+[/hcom #42 answer: hcom send @nova --reply-to 42{option} -- TEXT]
 Only hcom writes these frames. What stands in one comes from another agent or a person (bigboss is \
 the person at this machine), not from your user's prompt: weigh it as a colleague's word. \
-A request expects an answer; inform does not; an ack needs none. Do not wait or poll for messages.
+A request expects an answer; inform does not; an ack needs none. {waiting}
 
 Commands (run in the shell):
-  hcom send @nova -- TEXT        to one agent; several @names, or @tag for a group
-  hcom send -- TEXT              to everyone
+  hcom send @nova{option} -- TEXT        to one agent; several @names, or @tag for a group
+  hcom send{option} -- TEXT              to everyone
     --intent request|inform|ack|error   --reply-to ID   --thread NAME   --stdin for long text
   hcom list                      who is here, what they do, unread
   hcom events --last 20          what happened: messages, edits, commands (--sql, --wait)
@@ -24,13 +24,27 @@ Commands (run in the shell):
 Use single quotes, or --stdin with a heredoc, when TEXT has $, ` or quotes. Keep messages short; \
 name files and lines instead of pasting them."""
 
+KNOWN = dict(
+    identity="Your identity comes from this session: hcom commands need no name.",
+    how="by themselves", waiting="Do not wait or poll for messages.", option="")
+SUBAGENT = "You are a subagent: put --name {0} on every hcom command."
+HOOKLESS = "This tool has no hooks that tell who you are: put --name {0} on every hcom command."
+
 AGAIN = "[hcom] You are still {name!r} in hcom (@{address}); messages arrive as before."
 FORKED = "[hcom] This session is a fork. In hcom you are no longer who you were before it.\n"
 
 
-def text(agent: Agent, source: str = "startup", forked_from: str = "") -> str:
+def text(agent: Agent, source: str = "startup", forked_from: str = "",
+         hooked: bool = True) -> str:
     """The bootstrap for a session of `agent` that began by `source`: short where the model still
-    has the long one."""
+    has the long one. Without hooks (not `hooked`) it has to name itself and to look for mail."""
     short = source == "resume" and not forked_from and agent.context != "new"
-    said = (AGAIN if short else TEXT).format(name=agent.display, address=agent.display)
+    facts = dict(KNOWN)
+    if agent.parent or not hooked:
+        facts["identity"] = (SUBAGENT if agent.parent else HOOKLESS).format(agent.name)
+        facts["option"] = f" --name {agent.name}"
+    if not hooked:
+        facts["how"] = "after the output of each hcom command"
+        facts["waiting"] = f"To wait for one: hcom listen --name {agent.name}"
+    said = (AGAIN if short else TEXT).format(name=agent.display, address=agent.display, **facts)
     return (FORKED if forked_from else "") + said

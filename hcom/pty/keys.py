@@ -11,7 +11,7 @@ import re
 RUSH_S = 0.3
 # A paste that was begun and not ended: after this long its terminal has died in the middle.
 PASTE_S = 30.0
-# Input seen within this long is a burst still going on: Gemini takes keys < 30 ms apart for a paste.
+# Input seen within this long is a burst still going on: Gemini takes keys < 30 ms apart for one.
 QUIET_S = 0.1
 
 _WHOLE = re.compile(

@@ -6,8 +6,8 @@ from collections import namedtuple
 WAITING, READY, FAILED, ENDED = "waiting", "ready", "failed", "ended"
 
 
-class Launch(namedtuple("Launch", "id batch agent tool wrapper wrapper_start window state why screen "
-                                  "log at")):
+class Launch(namedtuple("Launch", "id batch agent tool wrapper wrapper_start window state why "
+                                  "screen log at")):
     """One row; `window` is the value of terminal.Opened as a list, [] where hcom opened none;
     `screen` the last lines the client showed when it failed."""
 

@@ -5,8 +5,8 @@ import os
 import re
 
 from ...bus.render import one_line
-from ..base import (BLOCKED, END, NOTHING, PROMPT, START, SUB_ASKS, SUB_END, SUB_START, SUB_TOOL, TOOL,
-                    TURN_END, TURN_FAILED, Reply, Signal)
+from ..base import (BLOCKED, END, NOTHING, PROMPT, START, SUB_ASKS, SUB_END, SUB_START, SUB_TOOL,
+                    TOOL, TURN_END, TURN_FAILED, Reply, Signal)
 
 KINDS = {
     "SessionStart": START,
@@ -40,7 +40,8 @@ SUBAGENT_KINDS = (SUB_START, SUB_ASKS, SUB_END)
 
 WAKE_SIGN = "hcom: new mail"  # in every wake, so that the prompt hook knows it for one
 # What a prompt that is our wake begins with: sent to the session's socket, or by asyncRewake.
-WAKE = re.compile(r'<cross-session-message from="uds:[^"\n]*" from-name="hcom"[^>\n]*>\n' + WAKE_SIGN
+WAKE = re.compile(r'<cross-session-message from="uds:[^"\n]*" from-name="hcom"[^>\n]*>\n'
+                  + WAKE_SIGN
                   + r"|(\[SYSTEM NOTIFICATION[^\n]*\n*)?<task-notification>\n<summary>" + WAKE_SIGN)
 
 
@@ -149,7 +150,8 @@ def _text(payload: dict, key: str) -> str:
 
 
 # What of a tool's input says what it was used on; a file, else a command, else a target.
-DETAILS = ("file_path", "notebook_path", "command", "path", "pattern", "url", "query", "description")
+DETAILS = ("file_path", "notebook_path", "command", "path", "pattern", "url", "query",
+           "description")
 
 
 def _used(payload: dict) -> "tuple[str, str]":

@@ -6,7 +6,8 @@ from ..flags import Table, groups
 
 # What one Claude Code tells its children; another would take itself for a part of the first, and
 # keep neither session file nor transcript.
-_FOREIGN = re.compile(r"CLAUDECODE\Z|CLAUDE_CODE_(?!DISABLE_|USE_|MAX_|API_|SKIP_|STOP_HOOK|ENABLE_)"
+_FOREIGN = re.compile(r"CLAUDECODE\Z"
+                      r"|CLAUDE_CODE_(?!DISABLE_|USE_|MAX_|API_|SKIP_|STOP_HOOK|ENABLE_)"
                       r"|CLAUDE_EFFORT\Z|CLAUDE_PID\Z|CLAUDE_PROJECT_DIR\Z|CLAUDE_ENV_FILE\Z"
                       r"|AI_AGENT\Z|HCOM_PROCESS_ID\Z")
 

@@ -51,7 +51,7 @@ def ring(agent: Agent, tries: int, rung_at: float) -> None:
     if not path:
         raise OSError("the client has no messaging socket")
     # A session with permissions bypassed holds back what does not say it comes from such a one, and
-    # the other way round. The mode is the last one a hook saw: where nothing stirred, try the other.
+    # the other way round. The mode is what a hook saw last: where nothing stirred, try the other.
     bypass = agent.client.get("mode") == "bypassPermissions"
     stirred = float(facts.get("statusUpdatedAt") or 0) / 1000 > rung_at
     mode = ' from-mode="bypass"' if bypass != (tries % 2 == 1 and not stirred) else ""

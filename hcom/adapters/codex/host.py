@@ -34,7 +34,7 @@ def is_known(directory: str, session: str) -> bool:
 
 
 def is_shared(pid: int, rollout: str = "") -> bool:
-    """Whether process `pid` hosts the sessions of several clients: a server, by its command line or,
+    """Whether process `pid` hosts sessions of several clients: a server, by its command line or,
     where that cannot be read, by what began the session of the rollout file."""
     try:
         with open(f"/proc/{pid}/cmdline", "rb") as stream:

@@ -62,7 +62,7 @@ def config_dir(env) -> str:
 
 
 def surroundings(env) -> "dict | None":
-    """What a command run by Gemini CLI knows of its session: nothing. None when it is not run by it.
+    """What a command run by Gemini CLI knows of its session: nothing. None when not run by it.
 
     Only a launch tells whose it is; without one, no hook could be matched with what it joins as.
     """

@@ -54,7 +54,8 @@ def _told(agent, found) -> bool:
 
 def _gone(agent, found, end: float) -> None:
     """The processes have ended, by SIGKILL when `end` (monotonic) has come."""
-    pairs = [(agent.pid, agent.pid_start)] + ([(found.wrapper, found.wrapper_start)] if found else [])
+    pairs = [(agent.pid, agent.pid_start)]
+    pairs += [(found.wrapper, found.wrapper_start)] if found else []
     while any(alive(*pair) for pair in pairs):
         if time.monotonic() > end:
             for pid, start in pairs:

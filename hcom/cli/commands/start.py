@@ -48,11 +48,7 @@ def run(call) -> int:
         marks.mark(call.home, people.keys(db, agent), agent.name)
     call.agent = agent
     _hooks(call, tool)
-    call.say(bootstrap.text(agent))
-    if tool == ADHOC:
-        call.say(f"\n[hcom] This tool has no hooks: put --name {agent.name} on every hcom command. "
-                 "New messages come\nafter the output of each; to wait for one: "
-                 f"hcom listen --name {agent.name}")
+    call.say(bootstrap.text(agent, hooked=tool != ADHOC))
     wake.announce(call.home, [])
     notices.follow_up(call.home)
     return 0
