@@ -9,7 +9,8 @@ from tests.rig.clients import requires
 from tests.rig.settings import Permissions
 from tests.rig.world import READY, World
 
-MESSAGE = re.compile(r"^(?:<hook_context>)?\[hcom message #(\d+) from", re.MULTILINE)
+# Not the example in what every agent is told.
+MESSAGE = re.compile(r"^(?:<hook_context>)?\[hcom message #(\d+) from (?!nova)", re.MULTILINE)
 BOOTSTRAP = "a message bus between AI coding agents"
 HARD = """what? yes! /clear @file.txt `ls` $HOME $(id) 'one' "two" \\ back
 - & &lt; emoji 🙂 ü
@@ -97,7 +98,7 @@ class Room:
 
     def shown(self, pane: str) -> "list[int]":
         """The ids of the messages that the model was ever shown, each as often as it was new."""
-        return [int(i) for r in self.requests(pane) for i in MESSAGE.findall(r.fresh) if i != "42"]
+        return [int(i) for r in self.requests(pane) for i in MESSAGE.findall(r.fresh)]
 
     def until_shown(self, pane: str, message: int, timeout: float = LONG_S):
         """The request that first carried the message to the model."""
@@ -265,7 +266,7 @@ class Interrupted(Live):
         self.assertEqual(asked.text.count(BOOTSTRAP), 1)
         ask(luna, "SAY: once-more")
         see(luna, said("once-more"))
-        self.assertEqual(len(MESSAGE.findall(room.requests("luna")[-1].text)), 1 + 1)
+        self.assertEqual(MESSAGE.findall(room.requests("luna")[-1].text), [str(sent)])
 
     def test_a_tool_that_is_interrupted_ends_the_turn(self):
         room = self.room()

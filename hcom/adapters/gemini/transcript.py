@@ -9,8 +9,10 @@ import json
 import re
 
 TAIL_BYTES = 8 * 1024 * 1024  # what matters for proof is the end of the session
-# At the start of a line: elsewhere it is somebody's quote.
-SHOWN = re.compile(r"^(?:<hook_context>)?\[hcom message #(\d+) ", re.MULTILINE)
+# At the start of a line: elsewhere it is somebody's quote. And not the example that stands in what
+# hcom tells every agent, which would prove the message of that number.
+SHOWN = re.compile(r"^(?:<hook_context>)?\[hcom message #(\d+) (?!.*\]\ntheir text\n\[/hcom)",
+                   re.MULTILINE)
 RESET = b'{"$set":{"messages":['
 INTRODUCTION = b"[hcom] You are "
 
