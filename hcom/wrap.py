@@ -54,6 +54,7 @@ class Wrap:
         self.lock = owner.take(home, name)
         self.passive = False
         self.mail = 0
+        self.news = False  # mail has come that nothing was done about yet
         self.wake = None
         self.gate = gate.Idle()
         self.failure = ""
@@ -95,8 +96,8 @@ class Wrap:
             times.append(self.refreshed_at + LOOK_S)
         if self.look and self.mirror.changed_at > self.looked_at and self.in_turn():
             times.append(self.mirror.changed_at + STILL_S)
-        if self.mail and not self.passive:
-            times.append(self.refreshed_at + LOOK_S)
+        if (self.mail or not isinstance(self.gate, gate.Idle)) and not self.passive:
+            times.append(self.refreshed_at + (0 if self.news else LOOK_S))
             if self.look and not self.rings_client():
                 due = gate.deadline(self.gate, self.seen(time.monotonic()))
                 times += [due] if due is not None else []
@@ -105,6 +106,7 @@ class Wrap:
     def tick(self, now: float) -> "bytes | None":
         if now - self.refreshed_at >= LOOK_S:
             self.refresh()
+        self.news = False
         self.correct(now)
         if self.passive or not (self.mail or self.look):
             return None
@@ -135,6 +137,7 @@ class Wrap:
             self.lock = owner.take(self.home, self.name)
         if mail != self.mail and self.wake:
             self.wake.tries, self.wake.due = 0, 0.0
+        self.news = self.news or mail > self.mail
         self.mail = mail
         self.failure = self.failure if mail else ""
         if self.wake is None or self.wake.agent != agent:

@@ -273,7 +273,7 @@ def known_tools() -> "list[str]":
     """The tools in the adapters' list."""
     tree = ast.parse((ROOT / "hcom/adapters/__init__.py").read_text(encoding="utf-8"))
     found = [node.value for node in tree.body if isinstance(node, ast.Assign)
-             and isinstance(node.targets[0], ast.Name) and node.targets[0].id == "TOOLS"]
+             and isinstance(node.targets[0], ast.Name) and node.targets[0].id == "SIGNS"]
     return list(ast.literal_eval(found[0]))
 
 

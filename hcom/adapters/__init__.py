@@ -2,7 +2,10 @@
 
 from importlib import import_module
 
-TOOLS = ("claude", "gemini", "codex")
+# Each with a variable that its commands have in their environment, and only those: a look at it
+# saves most calls from loading an adapter.
+SIGNS = {"claude": "CLAUDECODE", "gemini": "GEMINI_CLI", "codex": "CODEX_THREAD_ID"}
+TOOLS = tuple(SIGNS)
 ADHOC = "adhoc"  # an agent in any other tool: it runs hcom commands and has no hooks
 
 
@@ -23,8 +26,8 @@ def surrounding(env) -> "tuple[str, dict]":
     """The tool that runs this process as a command, and what it says of its session:
     ("", {}) when it is none. The facts are those of hub.people.Caller, and `client`. One that hooks
     do not reach (a subagent) is of another `tool`, and its `launch` is not what it inherited."""
-    for tool in TOOLS:
-        facts = load(tool, "hook").surroundings(env)
+    for tool, sign in SIGNS.items():
+        facts = load(tool, "hook").surroundings(env) if env.get(sign) else None
         if facts is not None:
             return facts.get("tool", tool), facts
     return "", {}

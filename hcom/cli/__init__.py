@@ -4,8 +4,8 @@ import os
 import sys
 import time
 
+from .. import adapters, log
 from .. import home as homes
-from .. import log
 from ..errors import HcomError, UsageError
 
 # In the order of `hcom --help`.
@@ -75,8 +75,6 @@ def _complain(error: HcomError) -> None:
 
 
 def _run(home, argv: "list[str]") -> int:
-    from . import launching
-
     if not argv or argv[0] in ("--help", "-h", "help"):
         from . import help as helps
 
@@ -87,9 +85,16 @@ def _run(home, argv: "list[str]") -> int:
 
         print(f"hcom {__version__}")
         return 0
-    if launching.is_launch(argv):
+    if _is_launch(argv):
+        from . import launching
+
         return launching.run(home, os.environ, argv)
     return _command(home, argv)
+
+
+def _is_launch(argv) -> bool:
+    """Whether `argv` asks for a client to be run."""
+    return argv[0] in adapters.TOOLS or (argv[0].lstrip("-").isdigit() and len(argv) > 1)
 
 
 def find(name: str):

@@ -84,7 +84,9 @@ def parse(command: Command, argv: "list[str]"):
     elif "--" in argv:
         cut = argv.index("--")
         argv, tail = argv[:cut], argv[cut + 1:]
-    parser = Parser(prog=f"hcom {command.name}", add_help=False, allow_abbrev=False)
+    # With a width given it does not ask the terminal for one, which loads a dozen modules.
+    parser = Parser(prog=f"hcom {command.name}", add_help=False, allow_abbrev=False,
+                    formatter_class=lambda prog: argparse.HelpFormatter(prog, width=80))
     for option in (*command.options, NAME):
         flags = option.flags.split()
         if not option.value:

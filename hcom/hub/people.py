@@ -1,6 +1,5 @@
 """Who takes part: joining, binding a client's session to an agent, identity, leaving."""
 
-import random
 from collections import namedtuple
 
 from ..bus import names
@@ -25,7 +24,7 @@ def join(db, tool: str, now: float, by: str = "", name: str = "", batch: str = "
     """A new agent takes part; its value. `name` is drawn when not given; it is told of what
     `subscriptions` (HCOM_DEFAULT_SUBSCRIPTIONS) lists."""
     with transaction(db):
-        chosen = names.check(name) if name else names.fresh(agents.names(db), random.choice)
+        chosen = names.check(name) if name else _drawn(db)
         if agents.find(db, chosen):
             raise HcomError(f"the name {chosen!r} is taken", f"hcom start --as {chosen}")
         agent = agents.blank(chosen, tool, now, batch=batch, **facts)
@@ -39,6 +38,12 @@ def join(db, tool: str, now: float, by: str = "", name: str = "", batch: str = "
 
             watch.subscribe_defaults(db, chosen, subscriptions, now)
         return agent
+
+
+def _drawn(db) -> str:
+    import random  # only who joins needs it
+
+    return names.fresh(agents.names(db), random.choice)
 
 
 def join_subagent(db, parent: Agent, key: str, now: float) -> Agent:

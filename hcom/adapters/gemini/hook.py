@@ -5,7 +5,6 @@ answer is interrupted, a turn end's after Esc. `reaches` says what is known befo
 HOOKS_PROVE that afterwards only the transcript tells what the model was given.
 """
 
-import hashlib
 import json
 import os
 import re
@@ -134,6 +133,8 @@ def _inside(event: str, kind: str, payload: dict) -> dict:
     if _text(payload, "tool_name") not in SUBAGENTS:
         return {}
     given = json.dumps(payload.get("tool_input"), sort_keys=True).encode()
+    import hashlib  # only where a subagent is told apart
+
     key = hashlib.sha256(given).hexdigest()[:16]
     since = _text(payload, "timestamp") or "unknown"
     return {"inside": {key: since if event == "BeforeTool" else None}}
