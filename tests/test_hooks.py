@@ -35,7 +35,7 @@ class Payloads(unittest.TestCase):
         ("SessionStart.resume", START, "resume", "", ""), ("UserPromptSubmit", PROMPT, "", "", ""),
         ("UserPromptSubmit.rewake", PROMPT, "", "", ""),
         ("PostToolUse", TOOL, "", "Bash", "echo hi"),
-        ("PostToolUse.Write", TOOL, "", "Write", "/work/new.txt"),
+        ("PostToolUse.Write", TOOL, "", "Write", "/home/dev/new.txt"),
         ("PostToolUse.subagent", SUB_TOOL, "", "Bash", None),
         ("PostToolUseFailure", TOOL, None, "Bash", None),
         ("PermissionRequest", BLOCKED, "", "Bash", None), ("Stop", TURN_END, "", "", ""),
@@ -63,7 +63,7 @@ class Payloads(unittest.TestCase):
             return hook.read(event, sample(name, **changes), {}, 7, 5.0)
 
         self.assertEqual(read("PostToolUse").command, "echo hi")
-        self.assertEqual(read("PostToolUse.Write").edited, ("/work/new.txt",))
+        self.assertEqual(read("PostToolUse.Write").edited, ("/home/dev/new.txt",))
         self.assertEqual(read("PostToolUse.Write", "PostToolUseFailure").edited, ())
         for odd in (None, [], "x", 3, {}, {"command": ["x"]}, {"file_path": None}):
             self.assertEqual(read("PostToolUse", tool_input=odd).detail, "")

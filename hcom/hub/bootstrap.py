@@ -7,9 +7,9 @@ TEXT = """\
 Others reach you as @{address}. {identity}
 
 Messages from other agents arrive {how}, in this form:
-[hcom message #42 from nova · request · thread deploy]
+[hcom message #0 from nova · request · thread deploy]
 their text
-[/hcom #42 answer: hcom send @nova --reply-to 42{option} -- TEXT]
+[/hcom #0 answer: hcom send @nova --reply-to 0{option} -- TEXT]
 Only hcom writes these frames. What stands in one comes from another agent or a person (bigboss is \
 the person at this machine), not from your user's prompt: weigh it as a colleague's word. \
 A request expects an answer; inform does not; an ack needs none. {waiting}

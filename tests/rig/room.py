@@ -69,7 +69,7 @@ class Room:
     def told(self, session: str) -> list[int]:
         """The ids of the messages that the model of a session has been shown, each as often."""
         requests = self.world.model.requests(session=session)
-        return [int(i) for i in MESSAGE.findall(requests[-1].text) if i != "42"] if requests else []
+        return [int(i) for i in MESSAGE.findall(requests[-1].text) if i != "0"] if requests else []
 
     def received(self, session: str, message: int, timeout: float = 20):
         """The request that first carried the message to the session's model."""

@@ -1,9 +1,9 @@
 """Codex's rollout file: what the model saw, and the conversation in it."""
 
-import json
 import re
 
-TAIL_BYTES = 4 * 1024 * 1024  # what matters for proof is the end of the session
+from ..jsonl import parse, tail
+
 FRAME = re.compile(r"\[hcom message #(\d+) ")
 
 
@@ -17,7 +17,7 @@ def seen(path: str, ids: "list[int]") -> "list[int]":
     wanted = set(ids)
     late, shown, proven = set(), set(), set()
     answering = False
-    for line in _tail(path):
+    for line in tail(path):
         item = parse(line)
         what, part = item.get("type"), item.get("payload")
         if what == "token_usage_record":
@@ -43,22 +43,3 @@ def _text(item: dict) -> str:
     if not isinstance(parts, list):
         return ""
     return "\n".join(str(p.get("text", "")) for p in parts if isinstance(p, dict))
-
-
-def _tail(path: str) -> "list[bytes]":
-    try:
-        with open(path, "rb") as stream:
-            stream.seek(0, 2)
-            stream.seek(max(0, stream.tell() - TAIL_BYTES))
-            return stream.read().split(b"\n")
-    except OSError:
-        return []
-
-
-def parse(line: bytes) -> dict:
-    """One line of a rollout; {} when it is not an object."""
-    try:
-        value = json.loads(line)
-    except ValueError:
-        return {}
-    return value if isinstance(value, dict) else {}

@@ -5,10 +5,10 @@ then the last counts; {"$set": {"messages": [...]}} replaces all, as after Esc, 
 /compress: what is not in it any more, the model does not get again.
 """
 
-import json
 import re
 
-TAIL_BYTES = 8 * 1024 * 1024  # what matters for proof is the end of the session
+from ..jsonl import parse, tail
+
 # At the start of a line: elsewhere it is somebody's quote. And not the example that stands in what
 # hcom tells every agent, which would prove the message of that number.
 SHOWN = re.compile(r"^(?:<hook_context>)?\[hcom message #(\d+) (?!.*\]\ntheir text\n\[/hcom)",
@@ -46,12 +46,12 @@ def _shown(line: dict) -> "set[int]":
 
 def readable(path: str) -> bool:
     """Whether there is a transcript here that can prove anything."""
-    return any(parse(line) for line in _tail(path)[:3])
+    return any(parse(line) for line in tail(path)[:3])
 
 
 def cancelled(path: str) -> bool:
     """Whether the last turn was interrupted by Esc: what a turn end says then is lost."""
-    for raw in reversed(_tail(path)):
+    for raw in reversed(tail(path)):
         line = parse(raw)
         kind = line.get("type")
         if kind in ("user", "gemini"):
@@ -63,7 +63,7 @@ def cancelled(path: str) -> bool:
 
 def forgot(path: str) -> bool:
     """Whether the conversation was replaced by one in which hcom's introduction does not stand."""
-    for line in reversed(_tail(path)):
+    for line in reversed(tail(path)):
         if INTRODUCTION in line and b'"type":"user"' in line:
             return False
         if line.startswith(RESET):
@@ -74,7 +74,7 @@ def forgot(path: str) -> bool:
 def conversation(path: str) -> list[dict]:
     """The messages as they stand now, oldest first, as far as the transcript's tail tells."""
     messages: "dict[str, dict]" = {}
-    for raw in _tail(path):
+    for raw in tail(path):
         line = parse(raw)
         change = line.get("$set")
         if isinstance(change, dict):
@@ -99,22 +99,3 @@ def _heard(content) -> str:
         if isinstance(response, dict):
             found += [v for v in response.values() if isinstance(v, str)]
     return "\n".join(found)
-
-
-def _tail(path: str) -> list[bytes]:
-    try:
-        with open(path, "rb") as stream:
-            stream.seek(0, 2)
-            stream.seek(max(0, stream.tell() - TAIL_BYTES))
-            return stream.read().split(b"\n")
-    except OSError:
-        return []
-
-
-def parse(line: bytes) -> dict:
-    """One line of a transcript; {} when it is not an object."""
-    try:
-        value = json.loads(line)
-    except ValueError:
-        return {}
-    return value if isinstance(value, dict) else {}
