@@ -94,7 +94,7 @@ def _run(home, argv: "list[str]") -> int:
 
 def _is_launch(argv) -> bool:
     """Whether `argv` asks for a client to be run."""
-    return argv[0] in adapters.TOOLS or (argv[0].lstrip("-").isdigit() and len(argv) > 1)
+    return argv[0] in adapters.TOOLS or (argv[0].lstrip("-").isdecimal() and len(argv) > 1)
 
 
 def find(name: str):

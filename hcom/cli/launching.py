@@ -12,11 +12,6 @@ from . import tools
 HEADLESS = "--headless"
 
 
-def is_launch(argv) -> bool:
-    """Whether `argv` asks for a client to be run."""
-    return argv[0] in adapters.TOOLS or (argv[0].lstrip("-").isdecimal() and len(argv) > 1)
-
-
 def run(home, env, argv) -> int:
     """The clients run: here when one is asked for on a person's terminal, elsewhere otherwise."""
     counted = argv[0] not in adapters.TOOLS
