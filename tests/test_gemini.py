@@ -17,9 +17,7 @@ from hcom.adapters.gemini.screen import look
 from hcom.cli.tools import SAFE
 from hcom.errors import HcomError
 from hcom.home import Home
-from hcom.hub import bootstrap
 from hcom.pty.screen import Screen
-from hcom.store.agents import blank
 
 DATA = Path(__file__).parent / "data"
 FRAME = "[hcom message #7 from nova · request]\nhello\n[/hcom #7]"
@@ -153,18 +151,6 @@ RESET = {"$set": {"messages": [user("0", {"text": "<session_context>"})], "lastU
 
 
 class Transcript(unittest.TestCase):
-    def test_the_example_in_the_introduction_proves_nothing(self):
-        agent = blank("luna", "gemini", 0.0)
-        example = int(re.search(r"\[hcom message #(\d+) ", bootstrap.text(agent))[1])
-        with tempfile.TemporaryDirectory() as folder:
-            path = os.path.join(folder, "session.jsonl")
-            told = f"<hook_context>{bootstrap.text(agent)}"
-            Path(path).write_text(lines(HEAD, user("1", {"text": told + "</hook_context>"})))
-            self.assertEqual(transcript.kept(path, [example]), [])
-            told += "\n\n" + FRAME.replace("7", str(example))
-            Path(path).write_text(lines(HEAD, user("1", {"text": told + "</hook_context>"})))
-            self.assertEqual(transcript.kept(path, [example]), [example])
-
     # transcript, answered, standing, cancelled, bootstrap gone
     CASES = {
         "asked, not yet answered": ([user("1", {"text": "hi"}, CONTEXT)], 0, 1, 0, 0),

@@ -9,10 +9,8 @@ import re
 
 from ..jsonl import parse, tail
 
-# At the start of a line: elsewhere it is somebody's quote. And not the example that stands in what
-# hcom tells every agent, which would prove the message of that number.
-SHOWN = re.compile(r"^(?:<hook_context>)?\[hcom message #(\d+) (?!.*\]\ntheir text\n\[/hcom)",
-                   re.MULTILINE)
+# At the start of a line: elsewhere it is somebody's quote.
+SHOWN = re.compile(r"^(?:<hook_context>)?\[hcom message #(\d+) ", re.MULTILINE)
 RESET = b'{"$set":{"messages":['
 INTRODUCTION = b"[hcom] You are "
 
