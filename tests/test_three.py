@@ -88,6 +88,35 @@ class OneRoom(unittest.TestCase):
                 self.assertEqual([room.count(tool, name, i) for i in sent], [1] * 10)
                 self.assertTrue(precious.exists())
 
+    def test_two_that_edit_one_file_are_both_told(self):
+        room = self.room()
+        # a model that has apply_patch as a tool: the shell's tells no hook that it is done
+        with open(room.world.home / ".codex/config.toml", "a", encoding="utf-8") as config:
+            config.write('[notice.model_migrations]\n"gpt-5.5" = "gpt-6-sol"\n')
+        panes = {"claude": room.start("claude", "luna"),
+                 "codex": room.start("codex", "kira", "-m", "gpt-5.5")}
+        path = room.world.project("shared") / "a.txt"
+        panes["codex"].submit(f"WRITE: {path} one\nRUN: sleep 15\nSAY: over")
+        room.until(path.exists)
+        panes["claude"].submit(f"READ: {path}\nWRITE: {path} two\nRUN: sleep 5\nSAY: over")
+        for tool in ("claude", "codex"):
+            told = room.world.model.until(
+                lambda request: "from hcom" in request.fresh and "a.txt" in request.fresh, 40,
+                tool=tool)
+            self.assertIn("[hcom message #", told.fresh)
+
+    def test_a_subscription_wakes_its_owner(self):
+        room = self.room()
+        panes = room.all()
+        room.hcom("events", "sub", "idle:nova", "--once", "--for", "luna")
+        room.hcom("events", "sub", 'cmd:"git commit"', "--for", "luna")
+        panes["gemini"].submit("RUN: echo git commit\nSAY: over")
+        panes["codex"].submit("RUN: echo git commit\nSAY: over")
+        for words in ("idle:nova", "nova", "kira"):
+            room.world.model.until(
+                lambda request, words=words: "from hcom" in request.text and words in request.text,
+                40, tool="claude")
+
     def test_esc_ends_a_turn_in_each(self):
         room = self.room()
         for tool, pane in room.all().items():

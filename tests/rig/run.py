@@ -27,7 +27,8 @@ class Running:
         order = {"argv": argv, "env": env, "cwd": str(cwd)}
         line = json.dumps(order).encode() + b"\n"
         sent = socket.send_fds(self.door, [line], [file.fileno() for file in opened])
-        self.door.sendall(line[sent:])
+        if line[sent:]:  # an empty send fails where a quick program has ended and been told of
+            self.door.sendall(line[sent:])
         for file in opened:
             file.close()
         self.answers = self.door.makefile("r")
