@@ -65,7 +65,8 @@ class Room:
     def until_told(self, session: str, messages: "list[int]", timeout: float = 40) -> None:
         """Each of the messages has reached the model, once."""
         self.until(lambda: set(messages) <= set(self.told(session)), timeout)
-        shown = [i for i in self.told(session) if i in messages]
+        # Sorted: of tools that ran side by side, the client puts the contexts in an order of its own.
+        shown = sorted(i for i in self.told(session) if i in messages)
         if shown != sorted(messages):
             raise AssertionError(f"sent {messages}, shown {shown}")
 
@@ -418,6 +419,8 @@ class Vanilla(Live):
         luna.until("half a thought")
         sent = room.send("wake up")
         room.until_told(asked.session, [sent])
+        room.until_status(asked.session, "listening")
+        luna.settle()
         self.assertIn("half a thought", luna.screen())
         luna.keys("C-c")  # the draft goes first
         luna.until("Ask Codex to do anything")
