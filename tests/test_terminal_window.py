@@ -186,7 +186,8 @@ class Tmux(Place):
     def test_no_server_is_said_in_its_words(self):
         self.tmux("kill-server")
         said = self.refused(PRESETS["tmux-split"])
-        self.assertRegex(said, "'tmux-split' did not open: .*(no server|error connecting|server exited)")
+        self.assertRegex(said, "'tmux-split' did not open: "
+                         ".*(no server|error connecting|server exited)")
 
 
 @unittest.skipUnless(shutil.which("screen"), "screen is not installed")
