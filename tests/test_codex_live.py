@@ -65,7 +65,7 @@ class Room:
     def until_told(self, session: str, messages: "list[int]", timeout: float = 40) -> None:
         """Each of the messages has reached the model, once."""
         self.until(lambda: set(messages) <= set(self.told(session)), timeout)
-        # Sorted: of tools that ran side by side, the client puts the contexts in an order of its own.
+        # Sorted: of tools that ran side by side, the client orders the contexts by itself.
         shown = sorted(i for i in self.told(session) if i in messages)
         if shown != sorted(messages):
             raise AssertionError(f"sent {messages}, shown {shown}")
