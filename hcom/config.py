@@ -242,14 +242,12 @@ def masked(key: str, value: str) -> str:
 def write(home, key: str, value: "str | None") -> None:
     """config.env says that `key` is `value`, or nothing of it (None); the other lines stay byte for
     byte. HcomError when it cannot be written."""
-    import fcntl
-
-    from .home import create, write_private
+    from .home import Lock, create, write_private
 
     try:
         create(home)
-        with open(home.path("run", "config.lock"), "w", encoding="ascii") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)
+        with Lock(home, "config") as lock:
+            lock.take(wait=True)
             write_private(home.path("config.env"), _changed(_text(home), key, value))
     except OSError as error:
         raise HcomError(f"cannot write {home.path('config.env')}: {error.strerror}",

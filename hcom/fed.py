@@ -22,18 +22,19 @@ CONFIRM_S = 10.0  # the prompt hook takes the mail; not by then: another line
 GRACE_S = 5.0     # between SIGTERM and SIGKILL for the client's group
 
 
-def run(home, name: str, tool: str, launch: str, argv, env, cwd: str, lines) -> None:
-    """The client is fed `lines`, then a wake whenever mail waits; this process ends with it."""
+def run(home, launch: str, told: dict) -> None:
+    """The client that the hand-over `told` is of is fed its first lines, then a wake whenever mail
+    waits; this process ends with it."""
     log.to(home.root)
-    stream = adapters.load(tool, "stream")
+    name, stream = told["agent"], adapters.load(told["tool"], "stream")
     lock = owner.take(home, name)
     with Signals() as signals, bell.Bell(home, name) as rings:
-        client = subprocess.Popen(argv, stdin=subprocess.PIPE, env=env, cwd=cwd,
-                                  start_new_session=True)
+        client = subprocess.Popen(told["argv"], stdin=subprocess.PIPE, env=told["env"],
+                                  cwd=told["cwd"], start_new_session=True)
         with open_db(home) as db:
             launching.started(db, launch, name, os.getpid(), start_of(os.getpid()), client.pid,
                               start_of(client.pid))
-        _write(client, lines)
+        _write(client, told["stream"])
         _feed(home, name, stream, client, signals.fd, rings, lock)
     code = client.wait()
     with open_db(home) as db:

@@ -3,12 +3,19 @@
 The directory is 0700 and every file in it 0600: it holds what agents say to each other.
 """
 
+import fcntl
 import os
 from collections import namedtuple
 
 # The parts of HCOM_DIR/run: who is an agent here, who has mail, what waits to be recorded,
 # the doorbells, who owns an agent's wake.
 RUN_PARTS = ("marks", "mail", "spool", "bells", "wake")
+# What clients and launches run or trust lies here and not in run/: an agent in a sandbox may write
+# there. Codex keeps a folder of this name read-only wherever it lets its agent write (0.169.0).
+KEPT = ".agents"
+# The database is in a folder of its own, so that a sandbox may have that and nothing around it;
+# HCOM_DIR/hcom.db leads there.
+DB = os.path.join("db", "hcom.db")
 
 
 class Home(namedtuple("Home", "root tools")):
@@ -20,9 +27,18 @@ class Home(namedtuple("Home", "root tools")):
         """The path of something inside HCOM_DIR."""
         return os.path.join(self.root, *parts)
 
+    def kept(self, *parts: str) -> str:
+        """The path of something that no agent in a sandbox may change."""
+        return os.path.join(self.root, KEPT, *parts)
+
     @property
     def db(self) -> str:
         return self.root + "/hcom.db"
+
+    @property
+    def shared(self) -> "list[str]":
+        """The folders that hcom writes to when it runs inside a client's sandbox."""
+        return [os.path.dirname(os.path.realpath(self.db)), self.path("run")]
 
     @property
     def is_default(self) -> bool:
@@ -47,13 +63,52 @@ def create(home: Home) -> None:
     if os.stat(home.root).st_mode & 0o077:
         os.chmod(home.root, 0o700)
     for part in RUN_PARTS:
-        os.makedirs(os.path.join(home.root, "run", part), mode=0o700, exist_ok=True)
+        os.makedirs(home.path("run", part), mode=0o700, exist_ok=True)
+    if not os.path.lexists(home.db):
+        os.makedirs(os.path.dirname(home.path(DB)), mode=0o700, exist_ok=True)
+        try:
+            os.symlink(DB, home.db)
+        except OSError:
+            pass  # another was faster; where there are no symlinks, it will be a plain file
+
+
+class Lock:
+    """HCOM_DIR/run/`name`.lock, which one process holds at a time, until it lets go or ends. As a
+    context manager it lets go at the end; taking it is a call of its own."""
+
+    def __init__(self, home: Home, name: str):
+        self.path = home.path("run", f"{name}.lock")
+        self.fd = -1
+
+    def take(self, wait: bool = False) -> bool:
+        """Whether this process holds it now; `wait` for as long as another does. OSError when there
+        cannot be such a file."""
+        fd = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+        try:
+            fcntl.flock(fd, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            os.close(fd)
+            return False
+        self.fd = fd
+        return True
+
+    def free(self) -> None:
+        """Another process may hold it."""
+        if self.fd >= 0:
+            os.close(self.fd)
+        self.fd = -1
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_error):
+        self.free()
 
 
 def write_private(path: str, text: str, mode: int = 0o600) -> None:
     """`path` holds exactly `text`, replaced in one step; a reader sees the old file or the new."""
     temporary = f"{path}.{os.getpid()}.tmp"
-    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, mode)
+    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, mode)
     try:
         with os.fdopen(descriptor, "w", encoding="utf-8", newline="") as stream:
             stream.write(text)

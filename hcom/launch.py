@@ -15,7 +15,7 @@ import uuid
 from collections import namedtuple
 
 from . import adapters, config, terminal
-from .adapters import flags
+from .adapters import flags, launcher
 from .bus import names
 from .bus.agent import INACTIVE
 from .delivery import bell, marks
@@ -61,18 +61,22 @@ def prepare(home, spec: LaunchSpec, batch: str) -> Ready:
         raise HcomError(f"{spec.tool} is not installed", f"{setup.PROGRAM} is not on your PATH")
     if not os.path.isdir(spec.cwd):
         raise HcomError(f"no directory {spec.cwd!r}", "cd to one that exists")
-    plan = launch.plan(_arguments(spec, launch, settings), home, spec.env)
     tag = names.check_tag(settings.tag if spec.tag is None else spec.tag)
     key = uuid.uuid4().hex
     with open_db(home) as db:
+        plan = launch.plan(_arguments(spec, launch, settings), home, spec.env)
         agent = _agent(db, spec, plan, tag, settings, key, batch)
-        log = home.path("logs", f"{agent.name}-{key[:8]}.log") if spec.headless else ""
+        log = _log(home, agent.name, key) if spec.headless else ""
         launching.begun(db, agent, key, batch, log, time.time())
         marks.mark(home, [key], agent.name)
     stream = adapters.load(spec.tool, "stream") if spec.headless else None
     argv, lines = stream.fed(plan.args) if stream else (plan.args, None)
     return Ready(agent, key, [program, *argv], _environment(home, spec, plan, agent, key, settings),
                  spec.cwd, lines)
+
+
+def _log(home, name: str, launch: str) -> str:
+    return home.path("logs", f"{name}-{launch[:8]}.log")
 
 
 def _arguments(spec: LaunchSpec, launch, settings) -> "list[str]":
@@ -109,23 +113,8 @@ def _environment(home, spec: LaunchSpec, plan, agent, key: str, settings) -> "di
     if settings.name_export:
         env[settings.name_export] = agent.display
     if not shutil.which("hcom", path=env.get("PATH", os.defpath)):
-        env["PATH"] = env.get("PATH", os.defpath) + os.pathsep + _shim(home)
+        env["PATH"] = env.get("PATH", os.defpath) + os.pathsep + launcher.shim(home)
     return env
-
-
-def _shim(home) -> str:
-    """A directory in which `hcom` runs this package, for a copy that is not on the PATH."""
-    folder = home.path("bin")
-    os.makedirs(folder, mode=0o700, exist_ok=True)
-    write_private(os.path.join(folder, "hcom"),
-                  f'#!/bin/sh\nexec {shlex.join(_command())} "$@"\n', 0o700)
-    return folder
-
-
-def _command() -> "list[str]":
-    """The words that run this package, wherever it lies."""
-    return [os.path.realpath(sys.executable), "-I", "-S",
-            os.path.dirname(os.path.abspath(__file__))]
 
 
 def here(home, spec: LaunchSpec) -> None:
@@ -135,7 +124,7 @@ def here(home, spec: LaunchSpec) -> None:
     sys.stderr.write(f"hcom: this is {ready.agent.display}\n")
     sys.stderr.flush()
     _hand_over(home, ready, spec)
-    python, *arguments = _command()
+    python, *arguments = launcher.itself()
     os.execve(python, [python, *arguments, "wrapped", ready.launch],
               {**spec.env, "HCOM_DIR": home.root})
 
@@ -176,9 +165,8 @@ def _preset(home, env):
 
 
 def _paths(home, launch: str) -> "tuple[str, str]":
-    os.makedirs(home.path("run", "launch"), mode=0o700, exist_ok=True)
-    return (home.path("run", "launch", launch + ".json"),
-            home.path("run", "launch", launch + ".sh"))
+    os.makedirs(home.kept("launch"), mode=0o700, exist_ok=True)
+    return home.kept("launch", launch + ".json"), home.kept("launch", launch + ".sh")
 
 
 def _hand_over(home, ready: Ready, spec: LaunchSpec) -> str:
@@ -199,7 +187,7 @@ def _opened(home, ready: Ready, spec: LaunchSpec, preset):
         return None
     write_private(script, "#!/bin/bash\nrm -f -- "
                   f"{shlex.quote(script)}\n"
-                  f"HCOM_DIR={shlex.quote(home.root)} exec {shlex.join(_command())} "
+                  f"HCOM_DIR={shlex.quote(home.root)} exec {shlex.join(launcher.itself())} "
                   f"wrapped {ready.launch}\n", 0o700)
     chosen, table = preset
     opened = terminal.open_window(chosen, script, ready.cwd, dict(spec.env),
@@ -211,11 +199,11 @@ def _opened(home, ready: Ready, spec: LaunchSpec, preset):
 
 def _detached(home, ready: Ready) -> None:
     os.makedirs(home.path("logs"), mode=0o700, exist_ok=True)
-    log = home.path("logs", f"{ready.agent.name}-{ready.launch[:8]}.log")
-    descriptor = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+    descriptor = os.open(_log(home, ready.agent.name, ready.launch),
+                         os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
     try:
         subprocess.Popen(
-            [*_command(), "wrapped", ready.launch],
+            [*launcher.itself(), "wrapped", ready.launch],
             stdin=subprocess.DEVNULL, stdout=descriptor, stderr=descriptor, cwd=ready.cwd,
             env={**ready.env, "HCOM_DIR": home.root}, start_new_session=True)
     finally:
@@ -241,7 +229,7 @@ def _undone(home, ready: Ready, why: str) -> "tuple[str, str]":
         except OSError:
             pass
     with open_db(home) as db:
-        launching.failed(db, ready.launch, ready.agent.name, why, time.time())
+        launching.over(db, ready.launch, ready.agent.name, why, "", time.time())
     marks.unmark(home, [ready.launch])
     return ready.agent.name, why
 

@@ -5,11 +5,11 @@ then comes here: after its own work is done and its reply written. A pass that f
 leaves: that one looks again before it ends.
 """
 
-import fcntl
 import os
 import time
 
 from . import log, wake
+from .home import Lock
 from .process import detach
 from .store.connect import open_db
 
@@ -51,10 +51,8 @@ def run(home) -> None:
     from .store import subscriptions
 
     for _ in range(PASSES):
-        with open(home.path("run", "watch.lock"), "w", encoding="ascii") as lock:
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except OSError:
+        with Lock(home, "watch") as lock:
+            if not lock.take():
                 return
             with open_db(home) as db:
                 told = watch.settle(home, db, time.time())

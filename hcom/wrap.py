@@ -47,8 +47,12 @@ class Wrap:
     def __init__(self, home, name: str, tool: str, launch: str, rings: bell.Bell):
         self.home, self.name, self.tool, self.launch = home, name, tool, launch
         self.rings = rings
-        self.look = getattr(adapters.load(tool, "screen"), "look", None)
+        screen = adapters.load(tool, "screen")
+        self.look = getattr(screen, "look", None)
+        self.enter_after_s = getattr(screen, "ENTER_AFTER_S", gate.ENTER_AFTER_S)
         self.hook = adapters.load(tool, "hook")
+        # Whether the client has a channel of its own for the wake.
+        self.rings_client = self.look is None and hasattr(adapters.load(tool, "wake"), "ring")
         self.mirror = Mirror(80, 24)
         self.keys = Keys()
         self.lock = owner.take(home, name)
@@ -98,7 +102,7 @@ class Wrap:
             times.append(self.mirror.changed_at + STILL_S)
         if (self.mail or not isinstance(self.gate, gate.Idle)) and not self.passive:
             times.append(self.refreshed_at + (0 if self.news else LOOK_S))
-            if self.look and not self.rings_client():
+            if self.look:
                 due = gate.deadline(self.gate, self.seen(time.monotonic()))
                 times += [due] if due is not None else []
         return min(times)
@@ -110,16 +114,12 @@ class Wrap:
         self.correct(now)
         if self.passive or not (self.mail or self.look):
             return None
-        if self.rings_client():
+        if self.rings_client:
             self.ring(now)
             return None
         return self.typed(now) if self.look else None
 
     # -- what is done about it --
-
-    def rings_client(self) -> bool:
-        """Whether the client has a channel of its own for the wake."""
-        return self.look is None and hasattr(adapters.load(self.tool, "wake"), "ring")
 
     def refresh(self) -> None:
         """What the database says of the agent's mail is known, as of now."""
@@ -132,20 +132,18 @@ class Wrap:
             if not self.ready and agent.session:
                 self.ready = True
             elif not self.ready and self.look and self.look(self.mirror.screen).client == "idle":
-                self.ready = launching.ready(db, self.launch, self.name, time.time()) or True
+                launching.ready(db, self.launch, self.name, time.time())
+                self.ready = True
         if mail and self.lock < 0 and not self.passive:
             self.lock = owner.take(self.home, self.name)
-        if mail != self.mail and self.wake:
+        if self.wake is None:
+            self.wake = Wake(agent, self.lock)
+        self.wake.agent = agent
+        if mail != self.mail:
             self.wake.tries, self.wake.due = 0, 0.0
         self.news = self.news or mail > self.mail
         self.mail = mail
         self.failure = self.failure if mail else ""
-        if self.wake is None or self.wake.agent != agent:
-            previous = self.wake
-            self.wake = Wake(agent, self.lock)
-            if previous:
-                self.wake.tries, self.wake.due = previous.tries, previous.due
-                self.wake.rung_at = previous.rung_at
 
     def in_turn(self) -> bool:
         """Whether hooks say that the agent works, or waits for a person."""
@@ -198,7 +196,7 @@ class Wrap:
                 self.hook.WAKE_SIGN.split()):
             box = gate.Box.OURS
         return gate.Seen(now, self.mail, gate.Client(look.client), box, self.keys.typed_at,
-                         self.mirror.changed_at, self.confirmed_at)
+                         self.mirror.changed_at, self.confirmed_at, self.enter_after_s)
 
     def note(self, reason: str) -> None:
         """People see why the agent is not woken."""
@@ -222,8 +220,12 @@ def main(argv: "list[str]") -> int:
     home = homes.locate(os.environ)
     try:
         told = _handed_over(home, argv[1])
-        run = _fed if told["stream"] is not None else _on_pty
-        run(home, argv[1], told)
+        if told["stream"] is None:
+            run(home, argv[1], told)
+        else:
+            from . import fed
+
+            fed.run(home, argv[1], told)
     except HcomError as error:
         sys.stderr.write(f"hcom: {error.message}" + (f" ({error.hint})\n" if error.hint else "\n"))
         return 1
@@ -234,7 +236,7 @@ def main(argv: "list[str]") -> int:
 def _handed_over(home, launch: str) -> dict:
     """What the launcher left for this launch, which is gone now; the environment of this terminal
     is put in its place."""
-    path = home.path("run", "launch", launch + ".json")
+    path = home.kept("launch", launch + ".json")
     try:
         with open(path, encoding="utf-8") as stream:
             told = json.load(stream)
@@ -265,27 +267,16 @@ def _report_window(home, launch: str) -> None:
                                     terminal.with_reported(opened, preset, os.environ))
 
 
-def _fed(home, launch: str, told: dict) -> None:
-    from . import fed
-
-    fed.run(home, told["agent"], told["tool"], launch, told["argv"], told["env"], told["cwd"],
-            told["stream"])
-
-
-def _on_pty(home, launch: str, told: dict) -> None:
-    run(home, told["agent"], told["tool"], launch, told["argv"], told["env"], told["cwd"],
-        told["headless"])
-
-
-def run(home, name: str, tool: str, launch: str, argv, env, cwd: str, headless: bool) -> None:
-    """The client runs in front of this terminal, or with none; this process ends as it does."""
+def run(home, launch: str, told: dict) -> None:
+    """The client that the hand-over `told` is of runs in front of this terminal, or with none; this
+    process ends as it does."""
     log.to(home.root)
-    with bell.Bell(home, name) as rings:
-        policy = Wrap(home, name, tool, launch, rings)
-        ends = proxy.Ends(None, None) if headless else proxy.Ends()
+    with bell.Bell(home, told["agent"]) as rings:
+        policy = Wrap(home, told["agent"], told["tool"], launch, rings)
+        ends = proxy.Ends(None, None) if told["headless"] else proxy.Ends()
         try:
-            how = proxy.run(argv, env, policy=policy, on_fault=_fault, ends=ends, cwd=cwd,
-                            doorbells=[rings.fd] if rings.fd >= 0 else [])
+            how = proxy.run(told["argv"], told["env"], policy=policy, on_fault=_fault, ends=ends,
+                            cwd=told["cwd"], doorbells=[rings.fd] if rings.fd >= 0 else [])
         except spawn.SpawnError as error:
             _over(home, policy, error.message)
             raise

@@ -11,6 +11,7 @@ import unittest
 from pathlib import Path
 from unittest import mock
 
+from hcom import home as homes
 from hcom.adapters import base
 from hcom.adapters.base import Look, Reply
 from hcom.adapters.codex import hook, host, launch, screen, setup, toml, transcript, wake
@@ -182,7 +183,7 @@ class Place(unittest.TestCase):
     """A home of its own for each test."""
 
     def setUp(self):
-        folder = tempfile.TemporaryDirectory()
+        folder = tempfile.TemporaryDirectory(dir="/var/tmp")  # the sandbox leaves /tmp writable
         self.addCleanup(folder.cleanup)
         self.root = Path(folder.name).resolve()
         self.env = {"HOME": str(self.root), "PATH": "/nowhere"}
@@ -422,8 +423,41 @@ class Launch(Place):
                     said = [a for a in self.plan().args if "writable_roots" in a]
                     wanted = [] if roots is None else [
                         "sandbox_workspace_write.writable_roots="
-                        + json.dumps([*roots, self.home.root]).replace(", ", ",")]
+                        + json.dumps([*roots, *self.home.shared]).replace(", ", ",")]
                     self.assertEqual(said, wanted)
+
+    def test_what_is_run_outside_the_sandbox_is_kept_out_of_it(self):
+        homes.create(self.home)
+        self.assertNotIn(self.home.root, self.home.shared)
+        for cwd, roots in ((self.root / "work", self.home.shared), (self.root, [self.home.root]),
+                           (self.root / ".hcom", [self.home.root])):
+            with self.subTest(cwd=cwd):
+                listed = next(a for a in self.plan("-C", str(cwd)).args if "writable_roots" in a)
+                self.assertEqual(json.loads(listed.partition("=")[2]), roots)
+
+    def test_no_program_in_front_of_ours_is_the_agents_to_write(self):
+        ours, work = self.root / "ours", self.root / "work"
+        for folder in (ours, work):
+            folder.mkdir()
+        (ours / "hcom").touch(0o755)
+        shim = self.home.kept("bin")
+        table = {  # the login shell's PATH, this shell's -> what is set
+            (f"/usr/bin:{ours}", ""): "",
+            (f"{ours}:{work}", ""): "",
+            (f"{work}:{ours}", ""): f"{shim}:{work}:{ours}",
+            (f".:{ours}", ""): f"{shim}:.:{ours}",
+            ("/tmp/x:/usr/bin", str(ours)): f"{shim}:/tmp/x:/usr/bin",
+            ("/usr/bin", str(ours)): f"/usr/bin:{ours}",
+            ("/usr/bin", "/nowhere"): f"/usr/bin:{shim}",
+        }
+        for (login, here), wanted in table.items():
+            with self.subTest(login=login, here=here), \
+                    mock.patch.object(launch.program, "output", lambda argv, env, login=login:
+                                      f"\nhcom-path:{login}" if "-lc" in argv else "--no-daemon"):
+                self.env["PATH"] = here
+                said = [a for a in self.plan("-C", str(work)).args if "set.PATH" in a]
+                self.assertEqual([json.loads(a.partition("=")[2]) for a in said],
+                                 [wanted] if wanted else [])
 
     def test_the_system_prompt_is_toml(self):
         self.env["HCOM_CODEX_SYSTEM_PROMPT"] = 'say "hi"\n\\ \x7f 🎉'

@@ -384,17 +384,34 @@ class Sandboxed(Live):
         room = self.room(Permissions.STOCK)
         outside = room.world.home / "outside"
         room.world.shim("probe", f"#!/bin/sh\necho out > {outside}\n")
-        luna = room.agent("luna")
+        work = room.world.project("work")
+        (room.world.home / ".profile").write_text(f"PATH={work}:{room.world.bin}:/usr/bin:/bin\n")
+        luna = room.agent("luna", cwd=work)
         launcher = room.hcom_dir / ".agents/hook"
         before = launcher.read_bytes()
+
+        def files():
+            return {p.name: p.is_symlink() or p.read_bytes() for p in room.hcom_dir.iterdir()
+                    if p.is_file()}
+
+        others = files()
         self.outputs(room, luna, [
             "hcom config terminal 'probe {script}'; probe; true",
             "hcom run probe; hcom 1 codex; hcom reset; hcom kill all; probe; true",
             # A hook runs outside, so what it runs must be out of reach.
             "for f in $HCOM_DIR/hook $HCOM_DIR/.agents/hook; do echo probe >> $f; done; true",
-            "mv $HCOM_DIR/.agents $HCOM_DIR/x; mkdir $HCOM_DIR/.agents; true"])
+            "mv $HCOM_DIR/.agents $HCOM_DIR/x; mkdir $HCOM_DIR/.agents; true",
+            # Nor may it be the person's next launch that runs its words, or a program of its own.
+            "cd $HCOM_DIR; for f in config.env terminals.json scripts/x.py logs/hcom.log x; do "
+            "mkdir scripts; echo HCOM_TERMINAL=probe >> $f; done; ln -sf x hcom.db; true",
+            r"printf '#!/bin/sh\nprobe\n' > hcom; chmod +x hcom; mkdir -p $HCOM_DIR/.agents/bin; "
+            "cp hcom $HCOM_DIR/.agents/bin/; true",
+            "hcom list"])
         self.assertFalse(outside.exists())
         self.assertEqual(launcher.read_bytes(), before)
+        self.assertEqual(files(), others)
+        self.assertEqual(os.readlink(room.hcom_dir / "hcom.db"), "db/hcom.db")
+        self.assertFalse((room.hcom_dir / "scripts").exists())
 
 
 @requires("codex")

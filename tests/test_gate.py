@@ -18,26 +18,29 @@ STATES = [
     Waiting(),
     Waiting(2, NOW - 1),
     Waiting(1, NOW + 1),
-    *(Pasted(at, tries) for at in (NOW, NOW - 1, LONG_AGO) for tries in (1, gate.TRIES)),
-    *(Submitted(at, tries) for at in (NOW, NOW - 1, LONG_AGO) for tries in (1, gate.TRIES)),
+    *(Pasted(at, tries) for at in (NOW, NOW - 0.2, NOW - 1, LONG_AGO) for tries in (1, gate.TRIES)),
+    *(Submitted(at, tries)
+      for at in (NOW, NOW - 0.2, NOW - 1, LONG_AGO) for tries in (1, gate.TRIES)),
     *(Confirmed(at, tries, 7) for at in (NOW, LONG_AGO) for tries in (1, gate.TRIES)),
     *(Failed(why, 7, Client.IDLE, box) for why in (Why.LOST, Why.UNTAKEN) for box in Box),
 ]
 SIGHTS = [
-    Seen(NOW, mail, client, box, typed_at, changed_at, confirmed_at)
-    for mail, client, box, typed_at, changed_at, confirmed_at in itertools.product(
+    Seen(NOW, mail, client, box, typed_at, changed_at, confirmed_at, enter_after_s)
+    for mail, client, box, typed_at, changed_at, confirmed_at, enter_after_s in itertools.product(
         (0, 7, 8),
         Client,
         Box,
         (gate.NEVER, LONG_AGO, NOW - 0.5),
-        (gate.NEVER, LONG_AGO, NOW - 0.1),
+        (gate.NEVER, LONG_AGO, NOW - 0.2, NOW - 0.05),
         (gate.NEVER, LONG_AGO - 1, NOW - 0.05),
+        (0.1, gate.ENTER_AFTER_S),
     )
 ]
 
 
 def quiet(seen: Seen) -> bool:
-    return NOW - seen.typed_at >= gate.QUIET_S and NOW - seen.changed_at >= gate.SETTLED_S
+    still_s = seen.enter_after_s if seen.box is Box.OURS else gate.SETTLED_S
+    return NOW - seen.typed_at >= gate.QUIET_S and NOW - seen.changed_at >= still_s
 
 
 class EveryStateAndSight(unittest.TestCase):
@@ -57,7 +60,7 @@ class EveryStateAndSight(unittest.TestCase):
                 self.assertIs(seen.box, Box.OURS)
                 self.assertTrue(quiet(seen) and seen.mail)
                 self.assertIsInstance(state, (Pasted, Submitted))
-                self.assertGreaterEqual(NOW - state.at, 0.15)
+                self.assertGreaterEqual(NOW - state.at, seen.enter_after_s)
                 self.assertIsInstance(after, Submitted)
 
     def test_paste_only_into_a_proven_empty_box(self):

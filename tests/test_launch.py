@@ -48,7 +48,7 @@ class Launch(unittest.TestCase):
         room.until(lambda: self.panes(room) == before)
         self.assertEqual(room.listed(), {})
         room.until(lambda: not [p for p in ours(room.world) if "claude" in p])
-        self.assertEqual(list((room.world.hcom_dir / "run/launch").iterdir()), [])
+        self.assertEqual(list((room.world.hcom_dir / ".agents/launch").iterdir()), [])
 
     def test_headless_stays_reachable_until_it_is_killed(self):
         room = self.room()

@@ -10,14 +10,10 @@ import re
 import shlex
 import sys
 
-from ..home import create, write_private
+from ..home import KEPT, create, write_private
 
 # How a hook command of ours is known among others, wherever HCOM_DIR and the package are.
 OURS = re.compile(r"hcom_dir=.*; hcom_on='[\w -]+'; \[ -r \"\$hcom_dir/(?:\.agents/)?hook\" \]")
-
-# A sandbox may have HCOM_DIR as a writable root, but hooks run outside it: what they run must not
-# be for its inmates to change. Codex keeps folders of this name read-only (0.169.0, Linux).
-FOLDER = ".agents"
 
 SCRIPT = r"""# hcom's hook launcher: sourced by the hook commands in the settings of AI clients.
 # Written by hcom; `hcom hooks remove` takes the commands out, this file may then be deleted.
@@ -39,6 +35,7 @@ if [ -z "$hcom_agent" ]; then
   [ -r "$hcom_dir/run/marks/$hcom_key" ] || exit 0
   read -r hcom_agent <"$hcom_dir/run/marks/$hcom_key"
 fi
+case $hcom_agent in *[!A-Za-z0-9_-]*) exit 0 ;; esac
 export HCOM_DIR="$hcom_dir"
 hcom_py=@PYTHON@
 hcom_main=@MAIN@
@@ -93,23 +90,38 @@ def command(home, tool: str, event: str, mode: str = "now") -> str:
     when it only matters for subagents; find, when the payload (one line) tells the session and
     nothing else may; wait, for the waiter."""
     return (f"hcom_dir={shlex.quote(home.root)}; hcom_on='{tool} {event} {mode}'; "
-            f'[ -r "$hcom_dir/{FOLDER}/hook" ] && command . "$hcom_dir/{FOLDER}/hook"; exit 0')
+            f'[ -r "$hcom_dir/{KEPT}/hook" ] && command . "$hcom_dir/{KEPT}/hook"; exit 0')
 
 
 def write(home, session_variables) -> None:
     """HCOM_DIR/.agents/hook is there and runs this interpreter and this package.
     `session_variables` are those in which clients tell a hook its session."""
     create(home)
-    package = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+    python, *_, package = itself()
     text = (SCRIPT.replace("@SESSIONS@", " ".join(f'"${{{v}-}}"' for v in session_variables))
-            .replace("@PYTHON@", shlex.quote(os.path.realpath(sys.executable)))
+            .replace("@PYTHON@", shlex.quote(python))
             .replace("@MAIN@", shlex.quote(os.path.join(package, "__main__.py"))))
-    path = home.path(FOLDER, "hook")
-    os.makedirs(home.path(FOLDER), mode=0o700, exist_ok=True)
+    _say(home.kept("hook"), text, 0o600)
+
+
+def shim(home) -> str:
+    """A folder in which `hcom` runs this interpreter and this package."""
+    _say(home.kept("bin", "hcom"), f'#!/bin/sh\nexec {shlex.join(itself())} "$@"\n', 0o700)
+    return home.kept("bin")
+
+
+def itself() -> "list[str]":
+    """The words that run this package, wherever it lies."""
+    return [os.path.realpath(sys.executable), "-I", "-S",
+            os.path.dirname(os.path.dirname(os.path.abspath(__file__)))]
+
+
+def _say(path: str, text: str, mode: int) -> None:
+    os.makedirs(os.path.dirname(path), mode=0o700, exist_ok=True)
     try:
         with open(path, encoding="utf-8") as stream:
             if stream.read() == text:
                 return
-    except OSError:
+    except (OSError, UnicodeDecodeError):
         pass
-    write_private(path, text)
+    write_private(path, text, mode)

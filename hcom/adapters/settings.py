@@ -81,7 +81,7 @@ def at(document, place) -> list:
 
 def _record(home, path: str) -> str:
     name = hashlib.sha256(os.path.realpath(path).encode()).hexdigest()[:16]
-    return home.path("run", f"before-{name}.json")
+    return home.kept(f"before-{name}.json")
 
 
 def replace(home, path: str, before: str, after: str, clean: "str | None" = None) -> None:
@@ -103,6 +103,7 @@ def replace(home, path: str, before: str, after: str, clean: "str | None" = None
         original = remembered["original"] if known \
             else before if clean is None else clean
         os.makedirs(os.path.dirname(target), exist_ok=True)
+        os.makedirs(home.kept(), mode=0o700, exist_ok=True)
         write_private(record, json.dumps({"original": original, "written": after,
                                           "existed": remembered["existed"] if known
                                           else os.path.exists(target)}))

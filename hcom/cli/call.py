@@ -21,19 +21,24 @@ LEAVE_MS = 100  # what has read the last byte and wants no more closes the pipe 
 READ_S = 1.0    # a reader may take this long until it reads at all
 
 
+def surroundings(env) -> "tuple[people.Caller, dict]":
+    """Who runs this process, by its environment, and what the adapter wants to be kept of it."""
+    tool, facts = adapters.surrounding(env)
+    pid = facts.get("pid", 0)
+    caller = people.Caller(facts.get("session", ""),
+                           facts.get("launch", env.get("HCOM_PROCESS_ID", "")), pid,
+                           start_of(pid) if pid else "", tool, facts.get("shared", False))
+    return caller, facts.get("client", {})
+
+
 class Call:
     """The values of one call; `words` are the free arguments, `tail` those behind -- or None."""
 
     def __init__(self, home: Home, env, values, words, tail, now: float):
         self.home, self.env, self.values = home, env, values
         self.words, self.tail, self.now = words, tail, now
-        self.tool, facts = adapters.surrounding(env)
-        pid = facts.get("pid", 0)
-        self.client = facts.get("client", {})
-        self.caller = people.Caller(facts.get("session", ""),
-                                    facts.get("launch", env.get("HCOM_PROCESS_ID", "")), pid,
-                                    start_of(pid) if pid else "", self.tool,
-                                    facts.get("shared", False))
+        self.caller, self.client = surroundings(env)
+        self.tool = self.caller.tool
         self.agent = None
 
     def identify(self, db):

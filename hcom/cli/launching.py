@@ -5,9 +5,13 @@ import shlex
 import sys
 
 from .. import adapters, launch
+from ..bus.agent import BIGBOSS
 from ..bus.render import clean
 from ..errors import UsageError
+from ..hub import people
+from ..store.connect import open_db
 from . import tools
+from .call import surroundings
 
 HEADLESS = "--headless"
 
@@ -30,16 +34,16 @@ def run(home, env, argv) -> int:
 def start(home, env, tool: str, args, count: int, in_place: bool, headless: bool,
           cwd: str = "") -> int:
     """One or more clients run; `in_place` where this terminal may be used for it."""
-    inside, _ = adapters.surrounding(env)
-    spec = launch.LaunchSpec(tool, args, cwd or os.getcwd(), dict(env), by=_by(home, env),
+    caller, _ = surroundings(env)
+    spec = launch.LaunchSpec(tool, args, cwd or os.getcwd(), dict(env), by=_by(home, caller),
                              headless=headless, count=count)
     if not 1 <= count <= launch.MOST:
         raise UsageError(f"cannot launch {count}", f"use a number from 1 to {launch.MOST}")
-    if (inside or env.get("HCOM_PROCESS_ID")) and env.get("HCOM_GO") != "1":
+    if (caller.tool or env.get("HCOM_PROCESS_ID")) and env.get("HCOM_GO") != "1":
         return _preview(spec)
     for line in tools.add_for_launch(home, env, tool):
         sys.stderr.write(f"hcom: {line}\n")
-    on_terminal = sys.stdin.isatty() and sys.stdout.isatty() and not inside
+    on_terminal = sys.stdin.isatty() and sys.stdout.isatty() and not caller.tool
     if in_place and on_terminal and not headless and not env.get("HCOM_PROCESS_ID"):
         launch.here(home, spec)
     batch = launch.elsewhere(home, spec)
@@ -52,19 +56,13 @@ def start(home, env, tool: str, args, count: int, in_place: bool, headless: bool
     return 1 if batch.errors else 0
 
 
-def _by(home, env) -> str:
+def _by(home, caller) -> str:
     """The agent that asks for the launch; the person when it is none."""
-    from types import SimpleNamespace
-
-    from ..store.connect import open_db
-    from .call import Call
-
-    call = Call(home, env, SimpleNamespace(name=""), [], None, 0.0)
-    if not (call.caller.session or call.caller.launch):
-        return "bigboss"
+    if not (caller.session or caller.launch):
+        return BIGBOSS
     with open_db(home) as db:
-        agent = call.identify(db)
-    return agent.name if agent else "bigboss"
+        agent = people.speaker(db, caller, "")
+    return agent.name if agent else BIGBOSS
 
 
 def _preview(spec) -> int:

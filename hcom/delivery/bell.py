@@ -82,7 +82,7 @@ def ring(home, names, token: bytes = RING) -> None:
 
 def _ring_one(path: str, token: bytes) -> None:
     try:
-        descriptor = os.open(path, os.O_WRONLY | os.O_NONBLOCK)
+        descriptor = os.open(path, os.O_WRONLY | os.O_NONBLOCK | os.O_NOFOLLOW)
     except OSError as error:
         if error.errno == errno.ENXIO:
             try:

@@ -13,8 +13,8 @@ QUIET_S = 2.0
 # A screen that changed within this long may still be on its way to something else. Clients draw a
 # frame in well under this; a spinner (5 to 10 frames a second) keeps it from ever settling.
 SETTLED_S = 0.3
-# Enter this long after the paste. Claude needs 0.1-0.15 s, Codex 0.1 s, Gemini takes Enter within
-# 30 ms for a newline and wants 0.2-0.3 s when it is behind.
+# Enter this long after the paste, and after the screen last changed, where the adapter knows no
+# better of its client.
 ENTER_AFTER_S = 0.3
 # A client answers Enter with its prompt hook within 0.5 s, on a loaded machine within a few.
 CONFIRM_S = 3.0
@@ -58,6 +58,7 @@ class Seen(NamedTuple):
     typed_at: float = NEVER  # by a person
     changed_at: float = NEVER  # the screen
     confirmed_at: float = NEVER  # the prompt hook reported the wake text
+    enter_after_s: float = ENTER_AFTER_S
 
 
 class Why(Enum):
@@ -154,7 +155,7 @@ def obstacle(seen: Seen, box: Box) -> Why:
         return Why.UNREADABLE if seen.box is Box.UNKNOWN else Why.TEXT
     if seen.now - seen.typed_at < QUIET_S:
         return Why.TYPING
-    if seen.now - seen.changed_at < SETTLED_S:
+    if seen.now - seen.changed_at < (seen.enter_after_s if box is Box.OURS else SETTLED_S):
         return Why.MOVING
     return Why.NOTHING
 
@@ -170,11 +171,12 @@ def deadline(state: State, seen: Seen) -> Optional[float]:
     """When `step` may answer differently though nothing else happens; None for never."""
     if isinstance(state, Failed) or (not seen.mail and isinstance(state, (Idle, Waiting))):
         return None
-    times = [seen.typed_at + QUIET_S, seen.changed_at + SETTLED_S]
+    times = [seen.typed_at + QUIET_S, seen.changed_at + SETTLED_S,
+             seen.changed_at + seen.enter_after_s]
     if isinstance(state, Waiting):
         times.append(state.after)
     elif isinstance(state, Pasted):
-        times += [state.at + ENTER_AFTER_S, state.at + SHOWN_S]
+        times += [state.at + seen.enter_after_s, state.at + SHOWN_S]
     elif isinstance(state, Submitted):
         times += [state.at + CONFIRM_S, state.at + CONFIRM_S + SHOWN_S]
     elif isinstance(state, Confirmed):
@@ -202,7 +204,7 @@ def _pasted(state: Pasted, seen: Seen) -> Step:
     age = seen.now - state.at
     if seen.confirmed_at >= state.at:  # the person pressed Enter on it
         return _confirmed(Confirmed(seen.now, state.tries, seen.mail), seen)
-    if age < ENTER_AFTER_S:
+    if age < seen.enter_after_s:
         return state, Action.NOTHING
     if not obstacle(seen, Box.OURS).value:
         if not seen.mail:  # another channel was quicker

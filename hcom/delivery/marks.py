@@ -17,7 +17,8 @@ def _path(home, part: str, key: str) -> str:
 
 def _touch(path: str, text: str) -> None:
     try:
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW,
+                             0o600)
     except OSError:
         return  # the launcher then starts no hook; commands and turn ends work without it
     with os.fdopen(descriptor, "w", encoding="ascii") as stream:

@@ -5,7 +5,6 @@ time is the event's. A recorder takes them all and stays a moment, so that a bur
 starts one process; turn ends take their own agent's first, so the order in a session holds.
 """
 
-import fcntl
 import os
 import time
 
@@ -55,8 +54,8 @@ def drain(home, db, agent: str = "") -> int:
     if not _waiting(home, prefix):
         return 0
     count = 0
-    with open(home.path("run", "spool.lock"), "w", encoding="ascii") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+    with homes.Lock(home, "spool") as lock:
+        lock.take(wait=True)
         for path in _waiting(home, prefix):
             count += _take(home, db, path)
     return count
@@ -103,7 +102,7 @@ def record() -> int:
     """The recorder: takes what is spooled, waits a moment for more, and ends. Always 0."""
     home = homes.locate(os.environ)
     log.to(home.root)
-    with open(home.path("run", "recorder.lock"), "w", encoding="ascii") as lock:
+    with homes.Lock(home, "recorder") as lock:
         if not _alone(home, lock):
             return 0
         try:
@@ -138,12 +137,9 @@ def _bury(home) -> None:
     path = home.path("run", "recorder")
     if not os.path.lexists(path):
         return
-    with open(home.path("run", "recorder.lock"), "w", encoding="ascii") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            return  # it lives
-        _withdraw(path)
+    with homes.Lock(home, "recorder") as lock:
+        if lock.take():  # else it lives
+            _withdraw(path)
 
 
 def _alone(home, lock) -> bool:
@@ -151,14 +147,12 @@ def _alone(home, lock) -> bool:
     is about to end is waited for."""
     end = time.monotonic() + 2.0
     while time.monotonic() < end:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        if lock.take():
             return True
-        except OSError:
-            if os.path.exists(home.path("run", "recorder")):
-                bell.ring(home, [RECORDER])
-                return False
-            time.sleep(0.02)
+        if os.path.exists(home.path("run", "recorder")):
+            bell.ring(home, [RECORDER])
+            return False
+        time.sleep(0.02)
     return False
 
 

@@ -5,7 +5,6 @@ this name, and then gives the folder its own. Whenever it dies, everything is in
 the folder, and `mended` finishes or forgets it.
 """
 
-import fcntl
 import json
 import os
 import shutil
@@ -14,7 +13,7 @@ from collections import namedtuple
 
 from ..bus.agent import BIGBOSS, Agent
 from ..errors import HcomError, StoreError
-from ..home import create, write_private
+from ..home import Lock, create, write_private
 from ..process import alive
 from ..store import agents, events
 from ..store import archive as stored
@@ -47,22 +46,16 @@ def _folder(home) -> str:
     return home.path("archive")
 
 
-class _Lock:
+class _Resetting(Lock):
     """One reset at a time."""
 
     def __init__(self, home):
-        self.path = home.path("run", "reset.lock")
+        super().__init__(home, "reset")
 
     def __enter__(self):
-        self.stream = open(self.path, "w", encoding="ascii")
-        try:
-            fcntl.flock(self.stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            self.stream.close()
-            raise HcomError("another reset is at work", "wait for it, then: hcom archive") from None
-
-    def __exit__(self, *_error):
-        self.stream.close()
+        if not self.take():
+            raise HcomError("another reset is at work", "wait for it, then: hcom archive")
+        return self
 
 
 def goes_on(agent: Agent, now: float) -> bool:
@@ -78,7 +71,7 @@ def reset(home, now: float) -> Done:
     """Everything is in a new archive; the database holds only who goes on and what they have not
     seen. HcomError when it cannot be done: then nothing has changed."""
     _prepared(home)
-    with _Lock(home):
+    with _Resetting(home):
         _mend(home)
         return _reset(home, now)
 
@@ -153,14 +146,15 @@ def _synced(path: str) -> None:
 def set_aside(home, now: float) -> str:
     """A database that cannot be read is in an archive of its own, as it was; its name."""
     _prepared(home)
-    with _Lock(home):
+    with _Resetting(home):
         name = _fresh_name(home, now) + "-corrupt"
         folder = os.path.join(_folder(home), name)
         os.mkdir(folder, 0o700)
+        path = os.path.realpath(home.db)
         # The log first: beside a new database it would be taken for that one's.
         for suffix in ("-wal", "-shm", ""):
-            if os.path.exists(home.db + suffix):
-                os.rename(home.db + suffix, os.path.join(folder, "hcom.db" + suffix))
+            if os.path.exists(path + suffix):
+                os.rename(path + suffix, os.path.join(folder, "hcom.db" + suffix))
         return name
 
 
@@ -183,7 +177,7 @@ def every(home) -> "list[Archive]":
     if not os.path.isdir(_folder(home)):
         return []
     try:
-        with _Lock(home):
+        with _Resetting(home):
             _mend(home)
     except (HcomError, OSError):
         pass  # a reset is at work, or we may only read: what is complete is shown

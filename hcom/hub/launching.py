@@ -58,11 +58,6 @@ def over(db, launch: str, name: str, why: str, screen: str, now: float) -> list[
         return [launch, f"pid-{agent.pid}"]
 
 
-def failed(db, launch: str, name: str, why: str, now: float) -> None:
-    """The client could not be started at all."""
-    over(db, launch, name, why, "", now)
-
-
 def runs(launch: "launches.Launch | None") -> bool:
     """Whether the launch's wrapper is alive."""
     return launch is not None and alive(launch.wrapper, launch.wrapper_start)

@@ -4,13 +4,12 @@ The first open, the switch to WAL and a migration happen under a file lock, sinc
 otherwise fail now and then. sqlite's errors become StoreError here, in the user's words.
 """
 
-import fcntl
 import os
 import sqlite3
 import time
 
 from ..errors import HcomError, LockedError, StoreError
-from ..home import Home, create
+from ..home import Home, Lock, create
 from .schema import MIGRATIONS, VERSION
 
 BUSY_S = 5.0       # a command gives up on a locked database after this
@@ -78,8 +77,9 @@ class transaction:  # noqa: N801 - reads as a statement: with transaction(db)
                 self.db.execute("ROLLBACK")
 
 
-def _connected(home: Home, busy_s: float) -> sqlite3.Connection:
-    connection = sqlite3.connect(home.db, timeout=busy_s, isolation_level=None)
+def _connected(home: Home, busy_s: float, mode: str = "rw") -> sqlite3.Connection:
+    connection = sqlite3.connect(f"file:{quoted(home.db)}?mode={mode}", uri=True, timeout=busy_s,
+                                 isolation_level=None)
     connection.row_factory = sqlite3.Row
     return connection
 
@@ -90,16 +90,17 @@ def _version(connection: sqlite3.Connection) -> int:
 
 def _migrate(home: Home, connection: sqlite3.Connection) -> None:
     """The schema is the newest; held by a file lock, each step one transaction."""
-    with open(home.path("run", "migrate.lock"), "w", encoding="ascii") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+    with Lock(home, "migrate") as lock:
+        lock.take(wait=True)
         connection.execute("PRAGMA journal_mode = WAL")
         for version in range(_version(connection), VERSION):
             connection.executescript(
                 f"BEGIN IMMEDIATE; {MIGRATIONS[version]} "
                 f"PRAGMA user_version = {version + 1}; COMMIT;")
+    path = os.path.realpath(home.db)
     for suffix in ("", "-wal", "-shm"):
-        if os.path.exists(home.db + suffix):
-            os.chmod(home.db + suffix, 0o600)
+        if os.path.exists(path + suffix):
+            os.chmod(path + suffix, 0o600)
 
 
 def open_db(home: Home, busy_s: float = BUSY_S) -> Database:
@@ -114,7 +115,7 @@ def open_db(home: Home, busy_s: float = BUSY_S) -> Database:
             if connection is not None:
                 connection.close()
             create(home)
-            connection = _connected(home, busy_s)
+            connection = _connected(home, busy_s, "rwc")
             version = _version(connection)
         if version > VERSION:
             connection.close()

@@ -8,23 +8,23 @@ from .hook import WAKE_SIGN, config_dir
 SESSION_VARIABLE = "CLAUDE_CODE_SESSION_ID"
 PROGRAM = "claude"
 
-# Event, matcher, mode of the launcher. As few as the job needs: any hook costs this client 11 ms.
+# Event, mode of the launcher. As few as the job needs: any hook costs this client 11 ms.
 EVENTS = (
-    ("SessionStart", "", "now"),
-    ("UserPromptSubmit", "", "now"),
-    ("PostToolUse", "", "later"),
-    ("PostToolUseFailure", "", "later"),
-    ("PermissionRequest", "", "now"),
-    ("Stop", "", "now"),
-    ("StopFailure", "", "now"),
-    ("SubagentStart", "", "now"),
-    ("SubagentStop", "", "now"),
-    ("SessionEnd", "", "now"),
+    ("SessionStart", "now"),
+    ("UserPromptSubmit", "now"),
+    ("PostToolUse", "later"),
+    ("PostToolUseFailure", "later"),
+    ("PermissionRequest", "now"),
+    ("Stop", "now"),
+    ("StopFailure", "now"),
+    ("SubagentStart", "now"),
+    ("SubagentStop", "now"),
+    ("SessionEnd", "now"),
 )
-# Where the waiter begins, for clients without a messaging socket. A day: the client would end it
-# after 600 s; over 2,147,483 s it is ended at once.
 # A subagent's commands run in its parent's environment: only this event tells them apart.
 ASKS = ("PreToolUse", "Bash", "Bash(hcom *)")
+# Where the waiter begins, for clients without a messaging socket. A day: the client would end it
+# after 600 s; over 2,147,483 s it is ended at once.
 WAITS = ("SessionStart", "Stop")
 WAIT_S = 86_400
 NO_SOCKET = '[ "$CLAUDE_CODE_MESSAGING_SOCKET" ] && exit 0; '
@@ -43,7 +43,7 @@ def path(home, env) -> str:
 def entries(home, allowed) -> list:
     """What belongs in the file, as (place, element); `allowed` are the safe commands."""
     found = []
-    for event, matcher, mode in EVENTS:
+    for event, mode in EVENTS:
         hooks = [{"type": "command", "command": launcher.command(home, "claude", event, mode),
                   "timeout": LAST_S if event == "SubagentStop" else HOOK_S}]
         if event in WAITS:
@@ -52,8 +52,7 @@ def entries(home, allowed) -> list:
                 "command": NO_SOCKET + launcher.command(home, "claude", event, "wait"),
                 "rewakeMessage": "The messages are in the hook context of this prompt.",
                 "rewakeSummary": WAKE_SIGN})
-        group = {"matcher": matcher, "hooks": hooks} if matcher else {"hooks": hooks}
-        found.append((["hooks", event], group))
+        found.append((["hooks", event], {"hooks": hooks}))
     event, matcher, condition = ASKS
     found.append((["hooks", event], {"matcher": matcher, "hooks": [
         {"type": "command", "command": launcher.command(home, "claude", event, "sub"),
@@ -74,7 +73,7 @@ def _ours(allowed) -> list:
             launcher.is_ours(h) for h in group["hooks"])
 
     known = set(rules(allowed))
-    places = [(["hooks", event], is_group) for event, _, _ in (*EVENTS, ASKS)]
+    places = [(["hooks", event], is_group) for event, *_ in (*EVENTS, ASKS)]
     return [*places, (["permissions", "allow"],
                       lambda rule: isinstance(rule, str) and rule in known)]
 

@@ -1,13 +1,15 @@
 """How a Codex of ours is started: its arguments, and an environment free of another's.
 
 All of ours stands in front of the person's arguments, which follow as they are: hooks with the
-hashes that make them trusted, HCOM_DIR as a writable root, and what its shell needs to find hcom.
+hashes that make them trusted, the writable roots that hcom needs in the sandbox, and what its shell
+needs to find hcom.
 """
 
 import os
 import pwd
 import shutil
 
+from .. import launcher
 from ..base import Plan
 from ..flags import Table, groups
 from . import program, setup, toml
@@ -77,7 +79,7 @@ def plan(args, home, env) -> Plan:
     able = program.abilities(env)
     # Codex refuses a flag that is given twice.
     ours = ["--no-daemon"] if "--no-daemon" in able and "--no-daemon" not in flags else []
-    settings = _settings(home, env, "hooks" in able) + _roots(args, home, env)
+    settings = _settings(home, env, "hooks" in able) + _sandbox(args, home, env)
     ours += [word for key, value in settings for word in ("-c", f"{key}={value}")]
     return Plan([*ours, *args], resumes, verbs[:1] == ["fork"], {"home": setup.config_dir(env)})
 
@@ -96,9 +98,6 @@ def _settings(home, env, hooks: bool) -> "list[tuple[str, str]]":
     if told:
         found.append(("developer_instructions", toml.quoted(told)))
     found.append(("shell_environment_policy.set.HCOM_DIR", toml.quoted(home.root)))
-    path = _shell_path(home, env)
-    if path:
-        found.append(("shell_environment_policy.set.PATH", toml.quoted(path)))
     return found
 
 
@@ -109,20 +108,38 @@ first and do as it says. This program is too old to bring you messages by itself
 do."""
 
 
-def _roots(args, home, env) -> "list[tuple[str, str]]":
-    """HCOM_DIR as one more writable root, where the person's own are known and can be kept.
+def _sandbox(args, home, env) -> "list[tuple[str, str]]":
+    """What hcom writes to as more writable roots, where the person's own are known and can be kept;
+    and the PATH in which Codex's shell finds hcom, and no other program of that name.
 
+    Not all of HCOM_DIR, if it can be had: what its config.env, scripts and terminals say is run
+    outside the sandbox. Where it is writable already, as its own root at least KEPT in it is not.
     Not by --add-dir: with a read-only sandbox, however that came about, Codex would not start.
     """
-    found = {flag: words[-1] for flag, words in groups(args, FLAGS) if flag}
-    cwd = os.path.abspath(found.get("--cd", os.getcwd()).rpartition("=")[2])
-    profile = found.get("--profile", "").rpartition("=")[2]
+    said = {flag: words[-1] for flag, words in groups(args, FLAGS) if flag}
+    cwd = os.path.abspath(said.get("--cd", os.getcwd()).rpartition("=")[2])
+    profile = said.get("--profile", "").rpartition("=")[2]
+    open_to_all = [os.path.realpath(p) for p in (cwd, "/tmp", env.get("TMPDIR") or "/tmp")]
+    found = []
     try:
         roots = toml.all_roots(os.path.join(setup.config_dir(env), "config.toml"), profile, cwd)
     except ValueError:
-        return []
-    said = ",".join(map(toml.quoted, dict.fromkeys([*roots, home.root])))
-    return [("sandbox_workspace_write.writable_roots", f"[{said}]")]
+        roots = []
+    else:
+        inside = _within(home.root, [*open_to_all, *roots])
+        ours = [home.root] if inside else home.shared
+        listed = ",".join(map(toml.quoted, dict.fromkeys([*roots, *ours])))
+        found.append(("sandbox_workspace_write.writable_roots", f"[{listed}]"))
+    path = _shell_path(home, env, [*open_to_all, *roots])
+    if path:
+        found.append(("shell_environment_policy.set.PATH", toml.quoted(path)))
+    return found
+
+
+def _within(path: str, folders) -> bool:
+    real = os.path.realpath(path)
+    return any(os.path.commonpath([real, os.path.realpath(f)]) == os.path.realpath(f)
+               for f in folders if os.path.isabs(f))
 
 
 def _table(said: dict) -> str:
@@ -136,18 +153,26 @@ def _states(states: "dict[str, str]") -> str:
                           for key, value in states.items()) + "}"
 
 
-def _shell_path(home, env) -> str:
+def _shell_path(home, env, writable) -> str:
     """The PATH that Codex's shell needs so as to find hcom; "" where it finds it by itself.
 
     Its shell is a login shell, whose profile may make the PATH anew and lose what a virtual
-    environment or the like put there. The person's own is kept, with hcom's folder last.
+    environment or the like put there. The person's own is kept, with hcom's folder last; or first,
+    with a program of ours, if its agent could put another `hcom` in front of the person's: rules
+    let that run outside the sandbox.
     """
-    found = shutil.which("hcom", path=env.get("PATH", os.defpath))
-    folder = os.path.dirname(found) if found else home.path("bin")
     shell = pwd.getpwuid(os.getuid()).pw_shell or "/bin/sh"
     # The mark: a profile may print.
     said = program.output([shell, "-lc", 'printf "\\nhcom-path:%s" "$PATH"'], scrubbed(env))
     login = said.rpartition("\nhcom-path:")[2].split("\n")[0]
-    if not login or shutil.which("hcom", path=login):
+    if not login:
         return ""
-    return f"{login}{os.pathsep}{folder}"
+    found = shutil.which("hcom", path=login)
+    folders = login.split(os.pathsep)
+    before = folders[:folders.index(os.path.dirname(found)) + 1] if found else folders
+    if any(not os.path.isabs(f) or _within(f, writable) for f in before):
+        return os.pathsep.join([launcher.shim(home), login])
+    if found:
+        return ""
+    found = shutil.which("hcom", path=env.get("PATH", os.defpath))
+    return os.pathsep.join([login, os.path.dirname(found) if found else launcher.shim(home)])

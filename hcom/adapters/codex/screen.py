@@ -12,6 +12,8 @@ STATE = re.compile(r"(?:^|:)state=(\w+)")
 IDLE = ("idle", "done")
 BUSY = re.compile(r"\S .*\besc to interrupt\)")
 COMPOSER = "›"
+# It takes Enter right behind a bracketed paste (0.169.0); this long for what it draws meanwhile.
+ENTER_AFTER_S = 0.1
 # Words of every dialog that takes keys, each of them a screen's own (0.169.0).
 DIALOG = re.compile(
     r"Press enter to (?:confirm|continue)|Would you like to (?:run|make|grant)|Trust this folder\?"

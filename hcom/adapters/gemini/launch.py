@@ -82,7 +82,7 @@ def plan(args, home, env) -> Plan:
 def _prompt_file(home, text: str) -> str:
     """A private file with `text`; it stays, for a client that restarts reads it again."""
     name = hashlib.sha256(text.encode()).hexdigest()[:16]
-    folder = home.path("run", "prompts")
+    folder = home.kept("prompts")
     os.makedirs(folder, mode=0o700, exist_ok=True)
     path = os.path.join(folder, f"{name}.md")
     if not os.path.exists(path):

@@ -12,6 +12,8 @@ TITLES = {"◇  Ready (": "idle", "✦  ": "busy", "⏲  ": "busy"}
 ASKS = "✋  "  # also for a shell command that printed something and is silent
 # What an empty box shows, without its blanks; the second with general.vimMode, ready for text.
 PLACEHOLDERS = ("Typeyourmessageor@path/to/file", "Press'Esc'forNORMALmode.")
+# Enter within 30 ms of what it last read is a newline (0.61.0); its screen shows what it has read.
+ENTER_AFTER_S = 0.15
 TOP, BOTTOM, RULE = "▄", "▀", "─"
 PROMPTS = (" > ", " * ")  # the latter with --yolo; ` ! ` runs what is typed in a shell
 # What only a dialog or a panel shows, each in place of the box.

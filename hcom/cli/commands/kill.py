@@ -5,15 +5,13 @@ import signal
 import time
 
 from ... import launch, notices, wake
-from ...bus.agent import BIGBOSS
-from ...delivery import marks
 from ...errors import HcomError
-from ...hub import launching, people
+from ...hub import launching
 from ...process import alive
-from ...store import events, launches
+from ...store import launches
 from ...store.connect import open_db
 from ..model import Command
-from .stop import chosen
+from .stop import chosen, leave
 
 # The wrapper gives its client 5 s between the first signal and SIGKILL, then it is our turn.
 PATIENCE_S = 8.0
@@ -31,14 +29,11 @@ def run(call) -> int:
         end = time.monotonic() + PATIENCE_S
         for agent, found in targets:
             _gone(agent, found, end)
-            keys = people.leave(db, agent, own.name if own else BIGBOSS, "killed", call.now)
-            marks.unmark(call.home, [*keys, f"pid-{agent.pid}"])
+            leave(call, db, agent, own, "killed")
             launch.close(call.home, found, call.env)
-        watched = events.is_watched(db)
     call.agent = None
     wake.announce(call.home, [])
-    if watched:
-        notices.leave_behind(call.home)
+    notices.follow_up(call.home)
     call.say("killed " + ", ".join(a.display for a in ended) if ended else "nothing to kill")
     return 0 if ended or everyone else 1
 

@@ -2,13 +2,13 @@
 
 import os
 
+from ... import adapters
 from ...errors import HcomError, UsageError
 from ...hub import people
 from ...process import alive
 from ...store import agents
 from ...store.connect import open_db
 from ..model import Command, Option
-from ... import adapters
 
 
 def run(call) -> int:
@@ -34,7 +34,8 @@ def again(call, fork: bool) -> int:
     from .. import launching
 
     extra = [*call.words[1:], *(call.tail or ())]
-    os.chdir(agent.directory) if os.path.isdir(agent.directory) else None
+    if os.path.isdir(agent.directory):  # where not, `start` says so
+        os.chdir(agent.directory)
     return launching.start(call.home, call.env, agent.tool, [*arguments, *extra], 1,
                            not call.values.headless, bool(call.values.headless), agent.directory)
 

@@ -23,7 +23,6 @@ def run(call) -> int:
         if parent:
             agent = people.join_subagent(db, people.known(db, parent), call.values.name, call.now)
             call.say(bootstrap.text(agent))
-            call.say(f"\n[hcom] You are a subagent: put --name {agent.name} on every hcom command.")
             return 0
         own = call.identify(db) if call.values.name or call.caller.session or call.caller.launch \
             else None

@@ -7,7 +7,6 @@ from ...bus.agent import BIGBOSS
 from ...delivery import bell, marks
 from ...errors import HcomError
 from ...hub import people
-from ...store import events
 from ...store.connect import open_db
 from ..model import Command
 
@@ -29,6 +28,12 @@ def chosen(call, db, words) -> list:
     return list({a.name: a for a in found}.values())
 
 
+def leave(call, db, agent, own, reason: str) -> None:
+    """`agent` has left at the wish of `own` (None: the person), and its hooks know it."""
+    keys = people.leave(db, agent, own.name if own else BIGBOSS, reason, call.now)
+    marks.unmark(call.home, [*keys, f"pid-{agent.pid}"])
+
+
 def run(call) -> int:
     with open_db(call.home) as db:
         own = call.identify(db)
@@ -36,15 +41,12 @@ def run(call) -> int:
             raise HcomError("stop whom? This session is no agent of hcom", "hcom stop NAME")
         targets = chosen(call, db, call.words) if call.words else [own]
         for agent in targets:
-            keys = people.leave(db, agent, own.name if own else BIGBOSS, "stopped", call.now)
-            marks.unmark(call.home, [*keys, f"pid-{agent.pid}"])
+            leave(call, db, agent, own, "stopped")
             marks.lower_flag(call.home, agent.name)
             bell.ring(call.home, [agent.name], bell.QUIT)
-        watched = events.is_watched(db)
     call.agent = None
     wake.announce(call.home, [])
-    if watched:
-        notices.leave_behind(call.home)
+    notices.follow_up(call.home)
     call.say("stopped " + ", ".join(a.display for a in targets) if targets else "no agents")
     return 0
 
