@@ -62,7 +62,7 @@ class Wrap:
         self.wake = None
         self.gate = gate.Idle()
         self.failure = ""
-        self.confirmed_at = gate.NEVER
+        self.confirmed_at = self.stepped_at = gate.NEVER
         self.ready = False
         self.looked_at = gate.NEVER
         self.began = self.refreshed_at = time.monotonic()
@@ -102,8 +102,9 @@ class Wrap:
             times.append(self.mirror.changed_at + STILL_S)
         if (self.mail or not isinstance(self.gate, gate.Idle)) and not self.passive:
             times.append(self.refreshed_at + (0 if self.news else LOOK_S))
-            if self.look:
-                due = gate.deadline(self.gate, self.seen(time.monotonic()))
+            if self.look and self.lock >= 0:
+                # As of the last step: what has come due since then is due.
+                due = gate.deadline(self.gate, self.seen(self.stepped_at))
                 times += [due] if due is not None else []
         return min(times)
 
@@ -176,6 +177,7 @@ class Wrap:
         if self.lock < 0 and self.mail:
             return None
         seen = self.seen(now)
+        self.stepped_at = now
         self.gate, action = gate.step(self.gate, seen)
         if isinstance(self.gate, gate.Failed):
             self.note(self.gate.why.value)
