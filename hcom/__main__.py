@@ -18,8 +18,13 @@ if not __package__:
 if __name__ == "__main__":
     # Hooks are many and wrappers stay: neither loads anything of the command line.
     if sys.argv[1:2] == ["hook"]:
+        import os
+
         from hcom.hooks.main import main
-    elif sys.argv[1:2] == ["wrapped"]:
+
+        # Taking the interpreter down in order takes as long as the hook's own work.
+        os._exit(main(sys.argv[1:]))
+    if sys.argv[1:2] == ["wrapped"]:
         from hcom.wrap import main
     else:
         from hcom.cli import main

@@ -3,7 +3,6 @@
 The directory is 0700 and every file in it 0600: it holds what agents say to each other.
 """
 
-import fcntl
 import os
 from collections import namedtuple
 
@@ -83,6 +82,8 @@ class Lock:
     def take(self, wait: bool = False) -> bool:
         """Whether this process holds it now; `wait` for as long as another does. OSError when there
         cannot be such a file."""
+        import fcntl  # few hooks hold one
+
         fd = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
         try:
             fcntl.flock(fd, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -13,8 +13,9 @@ from unittest import mock
 
 from hcom import home as homes
 from hcom.adapters import base
-from hcom.adapters.base import Look, Reply
+from hcom.adapters.base import Reply
 from hcom.adapters.codex import hook, host, launch, screen, setup, toml, transcript, wake
+from hcom.adapters.front import Look
 from hcom.cli import tools
 from hcom.errors import HcomError
 from hcom.home import Home

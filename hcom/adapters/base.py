@@ -45,17 +45,3 @@ class Reply(namedtuple("Reply", "kind text drop", defaults=("", "", False))):
     asks the client to forget the prompt that this hook belongs to, or not to run the tool."""
 
     __slots__ = ()
-
-
-class Plan(namedtuple("Plan", "args resumes forks client env", defaults=("", False, None, None))):
-    """How a client is started: `args` as it gets them; `resumes` the session id it will resume,
-    `forks` whether as a copy; `client` facts for the adapter; `env` variables it needs."""
-
-    __slots__ = ()
-
-
-class Look(namedtuple("Look", "client box typed", defaults=("",))):
-    """What a client's screen says: `client` is idle, busy, blocked (a dialog is up) or unknown;
-    `box`, where a prompt is typed, is empty, text or unknown; `typed` is the text in it."""
-
-    __slots__ = ()

@@ -11,8 +11,8 @@ INSTANCE, EXTERNAL, SYSTEM = SENDER_KINDS = ("instance", "external", "system")
 LIMIT_BYTES = 1024 * 1024
 # C0 and C1 controls but tab and newline, DEL, and the characters that turn text around.
 FORBIDDEN = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
-THREAD = re.compile(r"[\w.:/#-]{1,64}\Z")
-REFERENCE = re.compile(r"(\d{1,18})(?::([A-Za-z0-9]{4}))?\Z")
+THREAD = r"[\w.:/#-]{1,64}"
+REFERENCE = r"(\d{1,18})(?::([A-Za-z0-9]{4}))?"
 
 
 class Sender(namedtuple("Sender", "name kind tag", defaults=("",))):
@@ -62,9 +62,9 @@ def envelope(intent: str, reply_to: str, thread: str) -> Envelope:
     if intent == ACK and not reply_to:
         raise HcomError("an ack needs --reply-to",
                         "hcom send @name --intent ack --reply-to 42 -- ok")
-    if reply_to and not REFERENCE.match(reply_to):
+    if reply_to and not re.fullmatch(REFERENCE, reply_to):
         raise HcomError(f"not a message id: {reply_to!r}", "use 42, or 42:BOXE for another device")
-    if thread and not THREAD.match(thread):
+    if thread and not re.fullmatch(THREAD, thread):
         raise HcomError(f"not a thread name: {thread!r}",
                         "use up to 64 letters, digits, . _ - : / #")
     return Envelope(intent, reply_to, thread)

@@ -10,8 +10,8 @@ FIRST = ("luna", "nova", "kira", "milo", "zara", "remy", "tavi", "juno", "hugo",
 ONSETS = "bdfghjklmnprstvwz"
 VOWELS = "aeiou"
 # Lower case only: addresses ignore case, so two names must never differ by it alone.
-VALID = re.compile(r"[a-z][a-z0-9_]{1,30}\Z")
-TAG = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]{0,30}\Z")
+VALID = r"[a-z][a-z0-9_]{1,30}"
+TAG = r"[A-Za-z0-9][A-Za-z0-9-]{0,30}"
 RESERVED = {BIGBOSS, "hcom", "all", "self", "system", "user"}
 # Letters that people and models mix up when they read or type a name.
 ALIKE = str.maketrans("cqyvwz015", "kkiuusols")
@@ -70,7 +70,7 @@ def fresh(taken, pick) -> str:
 def check(name: str) -> str:
     """`name` as an agent's name. HcomError when it is malformed or reserved."""
     lowered = name.lower()
-    if not VALID.match(lowered):
+    if not re.fullmatch(VALID, lowered):
         raise HcomError(f"not a name: {name!r}", "use 2 to 31 letters, digits or _, a letter first")
     if lowered in RESERVED:
         raise HcomError(f"the name {name!r} is reserved", "choose another name")
@@ -79,7 +79,7 @@ def check(name: str) -> str:
 
 def check_tag(tag: str) -> str:
     """`tag` as a group tag, "" for none. HcomError when it is malformed."""
-    if tag and not TAG.match(tag):
+    if tag and not re.fullmatch(TAG, tag):
         raise HcomError(f"not a tag: {tag!r}", "use letters, digits and hyphens")
     return tag
 

@@ -6,7 +6,6 @@ hint: a lost one costs the time until the waiter's next safety check, never a me
 
 import errno
 import os
-import select
 import time
 
 RING = b"."
@@ -63,6 +62,8 @@ class Bell:
         if not watched:
             time.sleep(min(seconds, 1.0))
             return b""
+        import select  # no hook waits
+
         select.select(watched, (), (), seconds)
         return self.rung()
 

@@ -8,7 +8,7 @@ lowers the flag first and looks then.
 import os
 import re
 
-KEY = re.compile(r"[\w.-]{1,128}\Z")
+KEY = r"[\w.-]{1,128}"
 
 
 def _path(home, part: str, key: str) -> str:
@@ -35,13 +35,13 @@ def _drop(path: str) -> None:
 def mark(home, keys, agent: str) -> None:
     """Hooks of sessions and launches with these keys reach `agent`; "" and odd keys are skipped."""
     for key in keys:
-        if KEY.match(key):
+        if re.fullmatch(KEY, key):
             _touch(_path(home, "marks", key), agent + "\n")
 
 
 def marked(home, key: str) -> str:
     """The agent that `key` reaches; "" for none."""
-    if not KEY.match(key):
+    if not re.fullmatch(KEY, key):
         return ""
     try:
         with open(_path(home, "marks", key), encoding="ascii") as stream:
@@ -53,7 +53,7 @@ def marked(home, key: str) -> str:
 def unmark(home, keys) -> None:
     """Hooks with these keys leave at once."""
     for key in keys:
-        if KEY.match(key):
+        if re.fullmatch(KEY, key):
             _drop(_path(home, "marks", key))
 
 

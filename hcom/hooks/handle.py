@@ -15,9 +15,9 @@ from ..bus.agent import ACTIVE, INACTIVE, LISTENING
 from ..bus.agent import BLOCKED as WAITING
 from ..delivery import bell, marks
 from ..errors import StoreError
-from ..hub import bootstrap, mail, people
+from ..hub import mail, people
 from ..process import start_of
-from ..store import agents, deliveries, events, launches
+from ..store import agents, deliveries, events
 from ..store.connect import HOOK_BUSY_S, open_db, transaction
 from . import spool
 
@@ -67,6 +67,8 @@ class Context:
         introduced = getattr(self.adapter, "introduced", None)
         if introduced is None or introduced(self.signal, self.agent):
             return ""
+        from ..hub import bootstrap  # once in a session
+
         with transaction(self.db):
             agents.met(self.db, self.agent.name, "", "", 0, "", {"told": self.signal.session})
         return bootstrap.text(self.agent) + "\n\n"
@@ -112,6 +114,7 @@ def recognise(home, db, adapter, tool: str, env, signal: Signal) -> "Context | N
                            signal.shared)
     with transaction(db):
         agent = people.whose(db, caller, signal.forked_from)
+        _met(db, agent, caller, signal)
     if agent is None and signal.forked_from:
         parent = agents.bound(db, "session", signal.forked_from)
         if parent is not None and parent.stopped_at is None:
@@ -120,16 +123,21 @@ def recognise(home, db, adapter, tool: str, env, signal: Signal) -> "Context | N
             agent = people.join(db, tool, signal.at, parent.name, tag=parent.tag,
                                 session=signal.session, hints=parent.hints,
                                 subscriptions=config.read(home, env).default_subscriptions)
+            with transaction(db):
+                _met(db, agent, caller, signal)
     if agent is None or agent.tool != tool:
         marks.unmark(home, [signal.session, *_process(signal)])
         return None
-    if signal.kind != END:
-        with transaction(db):
-            agents.met(db, agent.name, signal.cwd, "" if signal.subagent else signal.transcript,
-                       signal.pid, caller.pid_start, signal.client or {})
     if signal.kind == START or (signal.kind != END and agent.session != signal.session):
         marks.mark(home, [signal.session, signal.launch, f"pid-{signal.pid}"], agent.name)
     return Context(home, db, adapter, env, agents.find(db, agent.name), signal)
+
+
+def _met(db, agent, caller, signal: Signal) -> None:
+    """The agent's session lives, if it is one of this tool's: where, and in which process."""
+    if agent is not None and agent.tool == caller.tool and signal.kind != END:
+        agents.met(db, agent.name, signal.cwd, "" if signal.subagent else signal.transcript,
+                   signal.pid, caller.pid_start, signal.client or {})
 
 
 def _process(signal: Signal) -> list[str]:
@@ -190,6 +198,9 @@ def settle(context: Context) -> None:
 
 
 def _started(context: Context) -> Reply:
+    from ..hub import bootstrap  # once in a session
+    from ..store import launches
+
     signal, agent = context.signal, context.agent
     if signal.source != "compact":
         mail.offer_again(context.db, agent.name, lambda ids: evidence(context, ids))

@@ -5,6 +5,7 @@ spooled; `hook wait TOOL PID` is the waiter of a client that can be woken in no 
 Whatever goes wrong, the client sees an empty output and exit 0.
 """
 
+import gc
 import os
 import sys
 import time
@@ -47,6 +48,7 @@ def _note(error: BaseException) -> None:
 
 
 def _handle(tool: str, event: str, pid: int, began: float) -> int:
+    gc.disable()  # this process is over before it is worth it
     raw = sys.stdin.buffer.read(LIMIT_BYTES)
     from .. import adapters
     from ..adapters.base import parsed

@@ -2,7 +2,7 @@
 
 from collections import namedtuple
 
-from ..bus import address, render
+from ..bus import render
 from ..bus.agent import BIGBOSS, Agent, is_listed
 from ..bus.message import ACK, INSTANCE, REQUEST, SYSTEM, Envelope, Message, Sender
 from ..errors import HcomError
@@ -33,6 +33,8 @@ def send(db, sender: Sender, text: str, addresses: list[str], envelope: Envelope
 
     Without addresses it goes to everyone, a reply to whom it answers. UnknownAgent, HcomError.
     """
+    from ..bus import address  # no hook sends
+
     with transaction(db):
         everyone = agents.every(db)
         envelope, answered = _threaded(db, envelope)
@@ -56,7 +58,7 @@ def send(db, sender: Sender, text: str, addresses: list[str], envelope: Envelope
 
 def _note_answers(db, sender: Sender, event: int, intent: str, to: "list[str]") -> None:
     """Whoever the sender speaks to has an answer from it; a request waits for one."""
-    from ..store import requests  # no hook sends
+    from ..store import requests
 
     requests.answer(db, sender.name, to)
     if intent == REQUEST and (sender.kind == INSTANCE or sender.name == BIGBOSS):

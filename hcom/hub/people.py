@@ -2,7 +2,6 @@
 
 from collections import namedtuple
 
-from ..bus import names
 from ..bus.agent import INACTIVE, Agent, is_listed
 from ..bus.message import EXTERNAL, INSTANCE, Sender
 from ..errors import HcomError, UnknownAgent
@@ -23,8 +22,12 @@ def join(db, tool: str, now: float, by: str = "", name: str = "", batch: str = "
          subscriptions: str = "", **facts) -> Agent:
     """A new agent takes part; its value. `name` is drawn when not given; it is told of what
     `subscriptions` (HCOM_DEFAULT_SUBSCRIPTIONS) lists."""
+    import random
+
+    from ..bus import names  # hooks and commands of those who are known have no use for it
+
     with transaction(db):
-        chosen = names.check(name) if name else _drawn(db)
+        chosen = names.check(name) if name else names.fresh(agents.names(db), random.choice)
         if agents.find(db, chosen):
             raise HcomError(f"the name {chosen!r} is taken", f"hcom start --as {chosen}")
         agent = agents.blank(chosen, tool, now, batch=batch, **facts)
@@ -38,12 +41,6 @@ def join(db, tool: str, now: float, by: str = "", name: str = "", batch: str = "
 
             watch.subscribe_defaults(db, chosen, subscriptions, now)
         return agent
-
-
-def _drawn(db) -> str:
-    import random  # only who joins needs it
-
-    return names.fresh(agents.names(db), random.choice)
 
 
 def join_subagent(db, parent: Agent, key: str, now: float) -> Agent:
@@ -161,6 +158,8 @@ def known(db, name: str) -> Agent:
     if agent is None:
         agent = next((a for a in everyone if a.display.lower() == wanted), None)
     if agent is None:
+        from ..bus import names
+
         close = names.near(wanted, [a.display for a in everyone])
         raise UnknownAgent(f"no agent {name!r}",
                            f"did you mean {close[0]}?" if close else "hcom list")

@@ -40,9 +40,8 @@ SUBAGENT_KINDS = (SUB_START, SUB_ASKS, SUB_END)
 
 WAKE_SIGN = "hcom: new mail"  # in every wake, so that the prompt hook knows it for one
 # What a prompt that is our wake begins with: sent to the session's socket, or by asyncRewake.
-WAKE = re.compile(r'<cross-session-message from="uds:[^"\n]*" from-name="hcom"[^>\n]*>\n'
-                  + WAKE_SIGN
-                  + r"|(\[SYSTEM NOTIFICATION[^\n]*\n*)?<task-notification>\n<summary>" + WAKE_SIGN)
+WAKE = (r'<cross-session-message from="uds:[^"\n]*" from-name="hcom"[^>\n]*>\n' + WAKE_SIGN
+        + r"|(\[SYSTEM NOTIFICATION[^\n]*\n*)?<task-notification>\n<summary>" + WAKE_SIGN)
 
 
 def stop_cap(env) -> int:
@@ -126,7 +125,7 @@ def read(event: str, payload: dict, env, pid: int, at: float) -> Signal:
         kind, session, env.get("HCOM_PROCESS_ID", ""), pid, _text(payload, "cwd"),
         _text(payload, "transcript_path"),
         _text(payload, "source") or _text(payload, "reason") or _text(payload, "error"),
-        tool, detail, one_line(prompt), subagent, forked, bool(WAKE.match(prompt)), at,
+        tool, detail, one_line(prompt), subagent, forked, bool(re.match(WAKE, prompt)), at,
         _client(payload, directory, env),
         (detail,) if tool in EDITS and detail and event == "PostToolUse" else (),
         detail if tool in SHELLS else "")

@@ -1,8 +1,9 @@
 """How a Claude Code of ours is started: its arguments, and an environment free of another's."""
 
 import re
-from ..base import Plan
+
 from ..flags import Table, groups
+from ..front import Plan
 
 # What one Claude Code tells its children; another would take itself for a part of the first, and
 # keep neither session file nor transcript.

@@ -10,8 +10,8 @@ import pwd
 import shutil
 
 from .. import launcher
-from ..base import Plan
 from ..flags import Table, groups
+from ..front import Plan
 from . import program, setup, toml
 from .environment import scrubbed
 

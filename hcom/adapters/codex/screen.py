@@ -5,7 +5,7 @@ Pure; for the wrapper, which types only where this says idle and empty. Unknown 
 
 import re
 
-from ..base import Look
+from ..front import Look
 
 # Codex tells its terminal its state by OSC 7501: `state=idle:app=codex`.
 STATE = re.compile(r"(?:^|:)state=(\w+)")

@@ -10,8 +10,8 @@ import re
 
 from ...home import write_private
 from .. import TOOLS, load
-from ..base import Plan
 from ..flags import Table, groups
+from ..front import Plan
 
 # What one Gemini CLI tells its hooks and its shell. Not the person's settings: GEMINI_CLI_HOME,
 # GEMINI_CLI_TRUST_WORKSPACE, GEMINI_API_KEY and their like.

@@ -6,7 +6,7 @@ says Ready under some dialogs too, so the box has to be there.
 
 import re
 
-from ..base import Look
+from ..front import Look
 
 TITLES = {"◇  Ready (": "idle", "✦  ": "busy", "⏲  ": "busy"}
 ASKS = "✋  "  # also for a shell command that printed something and is silent

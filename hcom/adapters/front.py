@@ -1,0 +1,18 @@
+"""What the parts of an adapter that stand before a person answer: how its client is started, and
+what the client's screen says."""
+
+from collections import namedtuple
+
+
+class Plan(namedtuple("Plan", "args resumes forks client env", defaults=("", False, None, None))):
+    """How a client is started: `args` as it gets them; `resumes` the session id it will resume,
+    `forks` whether as a copy; `client` facts for the adapter; `env` variables it needs."""
+
+    __slots__ = ()
+
+
+class Look(namedtuple("Look", "client box typed", defaults=("",))):
+    """What a client's screen says: `client` is idle, busy, blocked (a dialog is up) or unknown;
+    `box`, where a prompt is typed, is empty, text or unknown; `typed` is the text in it."""
+
+    __slots__ = ()
