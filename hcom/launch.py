@@ -106,9 +106,8 @@ def _agent(db, spec: LaunchSpec, plan, tag: str, settings, key: str, batch: str)
 
 def _environment(home, spec: LaunchSpec, plan, agent, key: str, settings) -> "dict[str, str]":
     """The client's environment: the launcher's, without what is another agent's."""
-    launch = adapters.load(spec.tool, "launch")
     env = {**settings.passed, **spec.env}
-    env = {k: v for k, v in launch.scrubbed(env).items() if k not in ONCE}
+    env = {k: v for k, v in adapters.scrubbed(env).items() if k not in ONCE}
     env.update(plan.env or {}, HCOM_PROCESS_ID=key, HCOM_DIR=home.root)
     if settings.name_export:
         env[settings.name_export] = agent.display

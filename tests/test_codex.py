@@ -12,7 +12,7 @@ from pathlib import Path
 from unittest import mock
 
 from hcom import home as homes
-from hcom.adapters import base
+from hcom.adapters import base, flags
 from hcom.adapters.base import Reply
 from hcom.adapters.codex import hook, host, launch, screen, setup, toml, transcript, wake
 from hcom.adapters.front import Look
@@ -496,6 +496,11 @@ class Launch(Place):
         self.assertEqual(launch.scrubbed(env),
                          {"CODEX_HOME": "/c", "CODEX_API_KEY": "k", "PATH": "/bin"})
         self.assertEqual(launch.scrubbed({"NO_COLOR": "1"}), {"NO_COLOR": "1"})
+
+    def test_settings_add_up_and_the_rest_is_overridden(self):
+        merged = flags.merged(["-c", "a=1", "-m", "x", "--search"], ["--config", "b=2", "-m", "y"],
+                              launch.FLAGS)
+        self.assertEqual(merged, ["-c", "a=1", "--search", "--config", "b=2", "-m", "y"])
 
     def test_exec_prints(self):
         self.assertTrue(launch.is_printing(["-m", "x", "exec", "hi"]))

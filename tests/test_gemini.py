@@ -375,8 +375,7 @@ class Launching(unittest.TestCase):
         env = {"GEMINI_CLI": "1", "GEMINI_SESSION_ID": "x", "GEMINI_PROJECT_DIR": "/",
                "GEMINI_CWD": "/", "GEMINI_PLANS_DIR": "/", "HCOM_PROCESS_ID": "y",
                "GEMINI_CLI_NO_RELAUNCH": "true", "GIT_CONFIG_GLOBAL": "/dev/null",
-               "GIT_CONFIG_KEY_0": "core.pager", "PAGER": "cat", "DISPLAY": "", "CLAUDECODE": "1",
-               "CLAUDE_PROJECT_DIR": "/"}
+               "GIT_CONFIG_KEY_0": "core.pager", "PAGER": "cat", "DISPLAY": ""}
         kept = {"GEMINI_API_KEY": "k", "GEMINI_CLI_HOME": "/h", "GEMINI_CLI_TRUST_WORKSPACE": "1",
                 "GEMINI_SYSTEM_MD": "/m", "PATH": "/bin", "HCOM_DIR": "/d"}
         self.assertEqual(launch.scrubbed({**env, **kept}), kept)

@@ -72,6 +72,7 @@ class Identity(Hub):
         self.whose(self.caller("s1", "l1", own))
         agents.met(self.db, "luna", "", "", own, start_of(own), {})
         self.assertEqual(self.whose(self.caller("s-inner", "l1", inner)), "")
+        self.assertEqual(self.whose(self.caller("", "l1")._replace(tool="gemini")), "")
         self.assertEqual(self.whose(self.caller("s1", "l1", own)), "luna")
 
     def test_clear_keeps_the_agent(self):

@@ -26,8 +26,16 @@ def surrounding(env) -> "tuple[str, dict]":
     """The tool that runs this process as a command, and what it says of its session:
     ("", {}) when it is none. The facts are those of hub.people.Caller, and `client`. One that hooks
     do not reach (a subagent) is of another `tool`, and its `launch` is not what it inherited."""
-    for tool, sign in SIGNS.items():
-        facts = load(tool, "hook").surroundings(env) if env.get(sign) else None
-        if facts is not None:
-            return facts.get("tool", tool), facts
-    return "", {}
+    found = [(tool, facts) for tool, sign in SIGNS.items() if env.get(sign)
+             and (facts := load(tool, "hook").surroundings(env)) is not None]
+    if len(found) > 1:
+        # One client runs inside another, and nothing says which: neither is spoken for.
+        return ADHOC, {"launch": ""}
+    return next(((facts.get("tool", tool), facts) for tool, facts in found), ("", {}))
+
+
+def scrubbed(env) -> dict:
+    """`env` without what any client put there for its own children."""
+    for tool in TOOLS:
+        env = load(tool, "launch").scrubbed(env)
+    return env

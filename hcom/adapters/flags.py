@@ -3,9 +3,11 @@
 from collections import namedtuple
 
 
-class Table(namedtuple("Table", "value optional variadic boolean alias", defaults=({},))):
+class Table(namedtuple("Table", "value optional variadic boolean alias repeated",
+                       defaults=({}, frozenset()))):
     """Which flags take one value, may take one, take several, take none (sets of flags as typed);
-    `alias` leads a short form to its long one. Unknown flags are passed on as they are."""
+    `alias` leads a short form to its long one; `repeated` are the long ones that add up. Unknown
+    flags are passed on as they are."""
 
     __slots__ = ()
 
@@ -37,7 +39,8 @@ def groups(args, table: Table) -> "list[tuple[str, list[str]]]":
 
 
 def merged(defaults, given, table: Table) -> "list[str]":
-    """`given` with those `defaults` in front that it does not say itself; what is given wins.
+    """`given` with those `defaults` in front that it does not say itself; what is given wins, but
+    for flags that add up.
 
     A variadic default is put last of the defaults and closed by a flag of `given`, if there is one,
     so that it does not eat a prompt: where there is none, it goes behind the prompt.
@@ -46,7 +49,7 @@ def merged(defaults, given, table: Table) -> "list[str]":
         return list(given)
     said = {flag for flag, _ in groups(given, table) if flag}
     kept = [(flag, words) for flag, words in groups(defaults, table)
-            if flag not in said or not flag]
+            if not flag or flag not in said or flag in table.repeated]
     plain = [w for flag, words in kept if not flag or flag not in table.variadic for w in words]
     greedy = [w for flag, words in kept if flag in table.variadic for w in words]
     return plain + list(given) + greedy if "--" not in given else greedy + plain + list(given)

@@ -123,6 +123,8 @@ def whose(db, caller: Caller, forked_from: str = "") -> "Agent | None":
 
 def _fits(agent: Agent, caller: Caller) -> bool:
     """Whether the caller can be the client that was launched as `agent`."""
+    if caller.tool and caller.tool != agent.tool:
+        return False
     if not agent.session or not caller.session or not agent.pid or not caller.pid:
         return True
     return agent.pid == caller.pid or not alive(agent.pid, agent.pid_start)

@@ -35,7 +35,8 @@ FLAGS = Table(
     boolean=frozenset(),
     alias={"-n": "--name", "-d": "--debug", "-r": "--resume", "-w": "--worktree", "-p": "--print",
            "-c": "--continue", "--allowed-tools": "--allowedTools",
-           "--disallowed-tools": "--disallowedTools"})
+           "--disallowed-tools": "--disallowedTools"},
+    repeated=frozenset(("--add-dir", "--mcp-config", "--plugin-dir", "--plugin-url")))
 
 
 def is_printing(args) -> bool:

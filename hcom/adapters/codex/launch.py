@@ -31,8 +31,9 @@ BOOLEAN = frozenset((
     "--skip-git-repo-check", "--trust", "--ephemeral", "--ignore-user-config", "--ignore-rules",
     "--json", "--uncommitted"))
 FLAGS = Table(VALUE, OPTIONAL, VARIADIC, BOOLEAN, {
-    "-i": "--image", "-m": "--model", "-p": "--profile", "-s": "--sandbox", "-C": "--cd",
-    "-a": "--ask-for-approval", "-o": "--output-last-message"})
+    "-c": "--config", "-i": "--image", "-m": "--model", "-p": "--profile", "-s": "--sandbox",
+    "-C": "--cd", "-a": "--ask-for-approval", "-o": "--output-last-message"},
+    frozenset(("--config", "--enable", "--disable", "--add-dir")))
 
 # Subcommands that open a session; any other word that stands first is a prompt or, if in OTHERS, a
 # command in which nothing of ours belongs.

@@ -9,7 +9,6 @@ import os
 import re
 
 from ...home import write_private
-from .. import TOOLS, load
 from ..flags import Table, groups
 from ..front import Plan
 
@@ -38,25 +37,16 @@ FLAGS = Table(
     alias={"-m": "--model", "-p": "--prompt", "-i": "--prompt-interactive",
            "-o": "--output-format", "-e": "--extensions", "-r": "--resume", "-w": "--worktree",
            "-d": "--debug", "-s": "--sandbox", "-y": "--yolo", "-l": "--list-extensions",
-           "-v": "--version", "-h": "--help"})
+           "-v": "--version", "-h": "--help"},
+    repeated=frozenset(("--include-directories", "--policy")))
 SESSION = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\Z", re.IGNORECASE)
 
 
-def own(env) -> "set[str]":
-    """The names of the variables in `env` that a Gemini CLI put there."""
-    inside = env.get("GEMINI_CLI") == "1"
-    return {key for key, value in env.items() if _FOREIGN.match(key)
-            or inside and (_IN_SHELL.match(key) or _IN_SHELL.match(f"{key}={value}"))}
-
-
 def scrubbed(env) -> dict:
-    """`env` without what another agent's session put there, of whatever tool."""
-    rest = {key: value for key, value in env.items() if key not in own(env)}
-    for tool in TOOLS:
-        other = load(tool, "launch")
-        if other.__name__ != __name__:
-            rest = {key: value for key, value in rest.items() if key in other.scrubbed(env)}
-    return rest
+    """`env` without what another agent's session put there."""
+    inside = env.get("GEMINI_CLI") == "1"
+    return {key: value for key, value in env.items() if not _FOREIGN.match(key) and not (
+        inside and (_IN_SHELL.match(key) or _IN_SHELL.match(f"{key}={value}")))}
 
 
 def is_printing(args) -> bool:
