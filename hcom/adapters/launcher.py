@@ -2,7 +2,7 @@
 
 The installed command is one line that sources HCOM_DIR/.agents/hook and does nothing when that is
 gone. The launcher leaves, with shell built-ins only, unless an hcom agent is concerned; a tool
-event of an agent without mail goes to the spool. POSIX sh: dash, bash and macOS's sh run it.
+event of an agent without mail goes to the spool. POSIX sh: dash, bash, zsh and macOS's sh run it.
 """
 
 import os
@@ -13,7 +13,8 @@ import sys
 from ..home import KEPT, create, write_private
 
 # How a hook command of ours is known among others, wherever HCOM_DIR and the package are.
-OURS = re.compile(r"hcom_dir=.*; hcom_on='[\w -]+'; \[ -r \"\$hcom_dir/(?:\.agents/)?hook\" \]")
+OURS = re.compile(r"hcom_dir=.*; hcom_on='[\w -]+'; (?:.*; )?"
+                  r'\[ -r "\$hcom_dir/(?:\.agents/)?hook" \]')
 
 SCRIPT = r"""# hcom's hook launcher: sourced by the hook commands in the settings of AI clients.
 # Written by hcom; `hcom hooks remove` takes the commands out, this file may then be deleted.
@@ -90,6 +91,8 @@ def command(home, tool: str, event: str, mode: str = "now") -> str:
     when it only matters for subagents; find, when the payload (one line) tells the session and
     nothing else may; wait, for the waiter."""
     return (f"hcom_dir={shlex.quote(home.root)}; hcom_on='{tool} {event} {mode}'; "
+            # Some clients ask the person's own shell.
+            '[ "$ZSH_VERSION" ] && emulate sh; '
             f'[ -r "$hcom_dir/{KEPT}/hook" ] && command . "$hcom_dir/{KEPT}/hook"; exit 0')
 
 
