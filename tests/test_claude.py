@@ -5,18 +5,16 @@ import time
 import unittest
 
 from tests.rig.clients import requires
-from tests.rig.room import ANSWER, Room, besides_wrappers, cpu, descendants, is_ours, ours
+from tests.rig.room import ANSWER, Room, besides_wrappers, cpu, descendants, entered, is_ours, ours
 from tests.rig.settings import Permissions
+
 
 @requires("claude")
 class Talk(unittest.TestCase):
     client = "claude"
 
     def room(self, permissions: Permissions = Permissions.FREE) -> Room:
-        room = Room(permissions, self.client)
-        room.__enter__()
-        self.addCleanup(room.__exit__, None, None, None)
-        return room
+        return entered(self, Room(permissions, self.client))
 
     def test_a_request_wakes_the_idle_and_the_answer_comes_mid_turn(self):
         room = self.room()

@@ -5,7 +5,6 @@ import shutil
 import signal
 import sqlite3
 import subprocess
-import tempfile
 import unittest
 
 from tests.sealed import ROOT, Home

@@ -1,66 +1,25 @@
 """Real Codex sessions in hcom, against a model server on loopback."""
 import json
 import os
-import re
 import time
 import unittest
 
 from tests.rig.clients import requires
+from tests.rig.room import MESSAGE, Room, entered
 from tests.rig.settings import Permissions
-from tests.rig.world import World
 
-MESSAGE = re.compile(r"\[hcom message #(\d+) from ci ")  # the bootstrap's example is another's
 DONE = r"^• all-ok$"  # as the model says it, not as it stands in the prompt
 BOOTSTRAP = "a message bus between AI coding agents"
 
 
-class Room:
-    """A world with Codex sessions in it, and hcom as a person at another terminal uses it."""
+class Codex(Room):
+    """Its agents are known by their sessions."""
 
-    def __init__(self, permissions: Permissions = Permissions.FREE):
-        self.world = World({"codex": "codex"}, permissions)
-        self.hcom_dir = self.world.hcom_dir
+    tool = "codex"
+    patience = 30
 
-    def agent(self, pane: str, *args: str, **more):
-        """`hcom codex` in a pane and a folder of its own."""
-        more.setdefault("cwd", self.world.project(f"p-{pane}"))
-        return self.world.codex(pane, ["hcom", "codex", *args], **more)
-
-    def hcom(self, *args: str, stdin: str = "", **more) -> str:
-        done = self.world.run(["hcom", *args], stdin=stdin, **more)
-        if done.returncode:
-            raise AssertionError(f"hcom {args}: {done.returncode} {done.stdout}{done.stderr}")
-        return done.stdout
-
-    def send(self, text: str, *flags: str) -> int:
-        """A message from outside; its id."""
-        return int(re.search(r"sent #(\d+)", self.hcom("send", "--from", "ci", *flags, "--stdin",
-                                                       stdin=text))[1])
-
-    def agents(self) -> "list[dict]":
-        return [json.loads(line) for line in self.hcom("list", "--json").splitlines()]
-
-    def agent_of(self, session: str) -> dict:
-        return next((a for a in self.agents() if a["session_id"] == session), {})
-
-    def until(self, wanted, timeout: float = 30):
-        """What `wanted()` says, once it says something."""
-        end = time.monotonic() + timeout
-        while not (found := wanted()):
-            if time.monotonic() > end:
-                raise AssertionError(f"never: {wanted}\n{self.hcom('list', '-v')}"
-                                     f"{self.hcom('events', '--last', '30')}")
-            time.sleep(0.1)
-        return found
-
-    def until_status(self, session: str, status: str) -> dict:
-        return self.until(lambda: (a := self.agent_of(session)).get("status") == status and a)
-
-    def told(self, session: str) -> "list[int]":
-        """The ids of the messages that the model of a session has been shown, each as often."""
-        requests = self.world.model.requests(session=session)
-        shown = requests[-1].text if requests else ""
-        return [int(i) for i in MESSAGE.findall(shown)]
+    def agent_of(self, key: str) -> dict:
+        return next((a for a in self.agents() if a["session_id"] == key), {})
 
     def until_told(self, session: str, messages: "list[int]", timeout: float = 40) -> None:
         """Each of the messages has reached the model, once."""
@@ -74,11 +33,8 @@ class Room:
 class Live(unittest.TestCase):
     """A mixin would be collected too: this has no tests of its own."""
 
-    def room(self, permissions: Permissions = Permissions.FREE) -> Room:
-        room = Room(permissions)
-        room.world.__enter__()
-        self.addCleanup(room.world.__exit__, None, None, None)
-        return room
+    def room(self, permissions: Permissions = Permissions.FREE) -> Codex:
+        return entered(self, Codex(permissions))
 
 
 @requires("codex")

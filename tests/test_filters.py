@@ -1,6 +1,5 @@
 """Presets and filter flags: what they admit, on a log with one event of each kind."""
 import json
-import os
 import signal
 import subprocess
 import time

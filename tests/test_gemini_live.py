@@ -3,11 +3,11 @@ import json
 import re
 import time
 import unittest
-from pathlib import Path
 
 from tests.rig.clients import requires
+from tests.rig.room import Room, entered
 from tests.rig.settings import Permissions
-from tests.rig.world import READY, World
+from tests.rig.world import READY
 
 # Not the example in what every agent is told.
 MESSAGE = re.compile(r"^(?:<hook_context>)?\[hcom message #(\d+) from (?!nova)", re.MULTILINE)
@@ -47,47 +47,14 @@ def said(text: str) -> str:
     return rf"^ *✦ *{text}"
 
 
-class Room:
-    """A world with Gemini sessions in it, and hcom as a person at another terminal uses it."""
+class Gemini(Room):
+    """Its agents and their requests are known by the folders of their panes."""
 
-    def __init__(self, permissions: Permissions = Permissions.FREE):
-        self.world = World({"gemini": "gemini"}, permissions)
+    tool = "gemini"
+    patience = LONG_S
 
-    def folder(self, pane: str) -> Path:
-        return self.world.project(f"p-{pane}")
-
-    def agent(self, pane: str, *args: str, **more):
-        """`hcom gemini` in a pane and a folder of its own, by which its requests are known."""
-        return self.world.gemini(pane, ["hcom", "gemini", *args], cwd=self.folder(pane), **more)
-
-    def hcom(self, *args: str, stdin: str = "", **more) -> str:
-        done = self.world.run(["hcom", *args], stdin=stdin, **more)
-        if done.returncode:
-            raise AssertionError(f"hcom {args}: {done.returncode} {done.stdout}{done.stderr}")
-        return done.stdout
-
-    def send(self, text: str, *flags: str) -> int:
-        """A message from outside; its id."""
-        return int(re.search(r"sent #(\d+)", self.hcom("send", "--from", "ci", *flags, "--",
-                                                       text))[1])
-
-    def of(self, pane: str) -> dict:
-        """What hcom says of the agent in that pane's folder."""
-        agents = [json.loads(line) for line in self.hcom("list", "--json").splitlines()]
-        return next((a for a in agents if a["directory"] == str(self.folder(pane))), {})
-
-    def until(self, wanted, timeout: float = LONG_S):
-        """What `wanted()` says, once it says something."""
-        end = time.monotonic() + timeout
-        while not (found := wanted()):
-            if time.monotonic() > end:
-                raise AssertionError(f"never: {wanted}\n{self.hcom('list', '-v')}"
-                                     f"{self.hcom('events', '--last', '30')}")
-            time.sleep(0.1)
-        return found
-
-    def until_status(self, pane: str, status: str) -> dict:
-        return self.until(lambda: (a := self.of(pane)).get("status") == status and a)
+    def agent_of(self, key: str) -> dict:
+        return next((a for a in self.agents() if a["directory"] == str(self.folder(key))), {})
 
     def receipt(self, message: int) -> str:
         """How far the message has come: queued, offered or seen."""
@@ -109,11 +76,8 @@ class Room:
 class Live(unittest.TestCase):
     """A mixin would be collected too: this has no tests of its own."""
 
-    def room(self, permissions: Permissions = Permissions.FREE) -> Room:
-        room = Room(permissions)
-        room.world.__enter__()
-        self.addCleanup(room.world.__exit__, None, None, None)
-        return room
+    def room(self, permissions: Permissions = Permissions.FREE) -> Gemini:
+        return entered(self, Gemini(permissions))
 
 
 @requires("gemini")
@@ -129,7 +93,7 @@ class Launched(Live):
         self.assertEqual(room.requests("luna")[-1].text.count(BOOTSTRAP), 1)
         events = [json.loads(e) for e in room.hcom("events", "--last", "30").splitlines()]
         sent = [e for e in events if e["type"] == "message"]
-        self.assertEqual([e["instance"] for e in sent], [room.of("luna")["base_name"]])
+        self.assertEqual([e["instance"] for e in sent], [room.agent_of("luna")["base_name"]])
 
     def test_mid_turn_by_the_result_of_a_tool(self):
         room = self.room()
@@ -184,7 +148,7 @@ class Launched(Live):
         submit(luna, round_ * 30 + "SAY: all-over")
         room.until_status("luna", "active")
         sent = []
-        while room.of("luna")["status"] == "active":
+        while room.agent_of("luna")["status"] == "active":
             sent.append(room.send(f"message {len(sent)}"))
             time.sleep(0.3)
         room.until(lambda: set(sent) <= set(room.shown("luna")))
@@ -341,7 +305,7 @@ class Dialogs(Live):
         room = self.room(Permissions.ASK)
         luna = room.agent("luna")
         nova = room.agent("nova")
-        name = room.of("nova")["name"]
+        name = room.agent_of("nova")["name"]
         ask(luna, f"RUN: hcom list 2>&1\nRUN: hcom send @{name} -- 'it'\\''s `x`; $y > z'\n"
                  f"RUN: hcom send @{name} -- \"two words\"\n"
                  # command substitution even in a quoted heredoc is refused by the client itself
@@ -394,11 +358,11 @@ class Sessions(Live):
         see(luna, said("first-ok"))
         before = room.until_status("luna", "listening")
         slash(luna, "/clear")
-        room.until(lambda: room.of("luna")["session_id"] not in ("", before["session_id"]))
+        room.until(lambda: room.agent_of("luna")["session_id"] not in ("", before["session_id"]))
         sent = room.send("still there?")
         got = room.until_shown("luna", sent)
         self.assertEqual(got.text.count(BOOTSTRAP), 1)
-        self.assertEqual(room.of("luna")["base_name"], before["base_name"])
+        self.assertEqual(room.agent_of("luna")["base_name"], before["base_name"])
         room.until_status("luna", "listening")
 
     def test_the_end_and_resume(self):
@@ -418,7 +382,7 @@ class Sessions(Live):
         got = room.until_shown("luna", sent)
         self.assertEqual(got.text.count(BOOTSTRAP), 1)
         room.until_status("luna", "listening")
-        now = room.of("luna")
+        now = room.agent_of("luna")
         self.assertEqual((now["base_name"], now["session_id"]),
                          (before["base_name"], before["session_id"]))
         self.assertEqual(room.shown("luna"), [sent])

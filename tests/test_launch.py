@@ -8,8 +8,8 @@ from pathlib import Path
 
 from tests.rig.clients import requires
 from tests.rig.pane import IN_TMUX
+from tests.rig.room import Room, descendants, entered, ours
 from tests.rig.world import READY
-from tests.rig.room import Room, descendants, ours
 
 HOSTILE = "SAY: $(touch pwned) `touch pwned` \"q\" 'q' \\ \n  ; touch pwned # é🙂 %s {script} !x"
 
@@ -17,10 +17,7 @@ HOSTILE = "SAY: $(touch pwned) `touch pwned` \"q\" 'q' \\ \n  ; touch pwned # é
 @requires("claude")
 class Launch(unittest.TestCase):
     def room(self) -> Room:
-        room = Room()
-        room.__enter__()
-        self.addCleanup(room.__exit__, None, None, None)
-        return room
+        return entered(self, Room())
 
     def shell(self, room: Room, **env):
         """A person's shell in a pane of the private tmux."""

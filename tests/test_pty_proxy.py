@@ -20,7 +20,7 @@ import unittest
 from pathlib import Path
 
 from hcom.pty.screen import Screen
-from tests.test_pty_spawn import PATIENCE_S, SEALED, alive, until
+from tests.test_pty_spawn import PATIENCE_S, SEALED, until
 
 ROOT = str(Path(__file__).resolve().parent.parent)
 FRONT = """

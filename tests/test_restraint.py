@@ -35,7 +35,8 @@ class Restraint(Sealed):
         self.home.until(lambda: self.home.notices(luna), "luna is told")
 
     def test_greedy_and_slow_ones_together(self):
-        luna, nova = self.home.start(), self.claude("s1")
+        luna = self.home.start()
+        self.claude("s1")
         slow = ("(WITH RECURSIVE c(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM c) "
                 "SELECT max(x) FROM c) > id")
         self.home.said("events", "sub", "id > 0", "--name", luna)

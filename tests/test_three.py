@@ -4,9 +4,9 @@ import time
 import unittest
 
 from tests.rig.clients import requires
+from tests.rig.room import Room, entered
 from tests.rig.settings import Permissions
 from tests.rig.world import World
-from tests.rig.room import Room
 
 TOOLS = ("claude", "gemini", "codex")
 DIALOGS = {"claude": "Do you want to proceed", "gemini": "Allow execution|Allow once",
@@ -23,13 +23,9 @@ class Three(Room):
     def __init__(self, permissions: Permissions = Permissions.FREE):
         self.world = World({t: t for t in TOOLS}, permissions)
 
-    def start(self, tool: str, name: str, *args: str):
-        return getattr(self.world, tool)(name, ["hcom", tool, *args],
-                                         cwd=self.world.project(f"p-{name}"))
-
     def all(self, *args: str) -> dict:
         """The three panes by tool."""
-        return {tool: self.start(tool, name, *args)
+        return {tool: self.agent(name, *args, tool=tool)
                 for tool, name in zip(TOOLS, ("luna", "nova", "kira"))}
 
     def count(self, tool: str, name: str, message: int) -> int:
@@ -45,10 +41,7 @@ class Three(Room):
 @requires(*TOOLS)
 class OneRoom(unittest.TestCase):
     def room(self, permissions: Permissions = Permissions.FREE) -> Three:
-        room = Three(permissions)
-        room.__enter__()
-        self.addCleanup(room.__exit__, None, None, None)
-        return room
+        return entered(self, Three(permissions))
 
     def test_claude_asks_codex_answers_mid_turn_gemini_is_woken(self):
         room = self.room()
@@ -93,8 +86,8 @@ class OneRoom(unittest.TestCase):
         # a model that has apply_patch as a tool: the shell's tells no hook that it is done
         with open(room.world.home / ".codex/config.toml", "a", encoding="utf-8") as config:
             config.write('[notice.model_migrations]\n"gpt-5.5" = "gpt-6-sol"\n')
-        panes = {"claude": room.start("claude", "luna"),
-                 "codex": room.start("codex", "kira", "-m", "gpt-5.5")}
+        panes = {"claude": room.agent("luna"),
+                 "codex": room.agent("kira", "-m", "gpt-5.5", tool="codex")}
         path = room.world.project("shared") / "a.txt"
         panes["codex"].submit(f"WRITE: {path} one\nRUN: sleep 15\nSAY: over")
         room.until(path.exists)

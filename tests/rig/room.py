@@ -2,6 +2,7 @@
 import json
 import re
 import time
+import unittest
 from pathlib import Path
 
 from tests.rig.settings import Permissions
@@ -12,31 +13,45 @@ ANSWER = (r"\[hcom message #(\d+) from (\w+) · request",
 MESSAGE = re.compile(r"\[hcom message #(\d+) ")
 
 
+def entered(test: unittest.TestCase, room: "Room"):
+    """The room, open until the test is over."""
+    room.__enter__()
+    test.addCleanup(room.__exit__, None, None, None)
+    return room
+
+
 class Room:
-    """A world with Claude sessions in it, and hcom as a person at another terminal uses it."""
+    """A world with sessions of one client in it; subclasses say which, and what is their own."""
 
-    client = "claude"
+    tool = "claude"
+    patience = 20  # seconds
 
-    def __init__(self, permissions: Permissions = Permissions.FREE, client: str = "claude"):
-        self.world = World({"claude": client}, permissions)
+    def __init__(self, permissions: Permissions = Permissions.FREE, client: str = ""):
+        self.world = World({self.tool: client or self.tool}, permissions)
+        self.hcom_dir = self.world.hcom_dir
 
     def __enter__(self) -> "Room":
         self.world.__enter__()
-        # before any client runs: it writes the file that holds the trust, too
-        for name in ("luna", "nova", "kira", "shell", "a1", "a9", "a15"):
-            self.world.project(f"p-{name}")
+        if "claude" in self.world.tools:
+            # before any client runs: it writes the file that holds the trust, too
+            for name in ("luna", "nova", "kira", "shell", "a1", "a9", "a15"):
+                self.folder(name)
         return self
 
     def __exit__(self, *error) -> None:
         self.world.__exit__(*error)
 
-    def agent(self, name: str, *args: str, **more):
-        """`hcom claude` in a pane and a folder of its own; its agent gets the name `name`."""
-        return self.world.claude(name, ["hcom", "claude", *args],
-                                 cwd=self.world.project(f"p-{name}"), **more)
+    def folder(self, pane: str) -> Path:
+        return self.world.project(f"p-{pane}")
 
-    def hcom(self, *args: str, stdin: str = "") -> str:
-        done = self.world.run(["hcom", *args], stdin=stdin)
+    def agent(self, pane: str, *args: str, tool: str = "", **more):
+        """`hcom TOOL` in a pane and a folder of its own; of Claude, the agent gets that name."""
+        tool = tool or self.tool
+        more.setdefault("cwd", self.folder(pane))
+        return getattr(self.world, tool)(pane, ["hcom", tool, *args], **more)
+
+    def hcom(self, *args: str, stdin: str = "", **more) -> str:
+        done = self.world.run(["hcom", *args], stdin=stdin, **more)
         if done.returncode:
             raise AssertionError(f"hcom {args}: {done.returncode} {done.stdout}{done.stderr}")
         return done.stdout
@@ -46,16 +61,22 @@ class Room:
         return int(re.search(r"sent #(\d+)", self.hcom("send", "--from", "ci", *flags, "--stdin",
                                                        stdin=text))[1])
 
+    def agents(self) -> list[dict]:
+        return [json.loads(line) for line in self.hcom("list", "--json").splitlines()]
+
     def listed(self) -> dict[str, dict]:
-        lines = self.hcom("list", "--json").splitlines()
-        return {agent["base_name"]: agent for agent in map(json.loads, lines)}
+        return {agent["base_name"]: agent for agent in self.agents()}
 
     def session(self, name: str) -> str:
         return self.listed()[name]["session_id"]
 
-    def until(self, wanted, timeout: float = 20):
+    def agent_of(self, key: str) -> dict:
+        """The agent, by what this room's tests know it by; {} when there is none yet."""
+        return self.listed().get(key, {})
+
+    def until(self, wanted, timeout: float = 0):
         """What `wanted()` says, once it says something."""
-        end = time.monotonic() + timeout
+        end = time.monotonic() + (timeout or self.patience)
         while not (found := wanted()):
             if time.monotonic() > end:
                 raise AssertionError(f"never: {wanted}\n{self.hcom('list', '-v')}"
@@ -63,8 +84,8 @@ class Room:
             time.sleep(0.1)
         return found
 
-    def until_status(self, name: str, status: str) -> dict:
-        return self.until(lambda: (a := self.listed().get(name)) and a["status"] == status and a)
+    def until_status(self, key: str, status: str) -> dict:
+        return self.until(lambda: (a := self.agent_of(key)).get("status") == status and a)
 
     def told(self, session: str) -> list[int]:
         """The ids of the messages that the model of a session has been shown, each as often."""
