@@ -22,11 +22,16 @@ class Home:
         folder = os.path.join(self.root, "bin")
         for path in (self.work, folder):
             os.mkdir(path)
-        with open(os.path.join(folder, "hcom"), "w", encoding="utf-8") as stream:
-            stream.write(f'#!/bin/sh\nexec "{sys.executable}" "{ROOT}/hcom" "$@"\n')
-        os.chmod(stream.name, 0o755)
+        self.program("hcom", f'exec "{sys.executable}" "{ROOT}/hcom" "$@"')
         self.env = {"HOME": self.root, "HCOM_DIR": self.hcom_dir, "PATH": f"{folder}:/usr/bin:/bin",
                     "LANG": "C.UTF-8", "TZ": "UTC", "PWD": self.work, "TMPDIR": self.root}
+
+    def program(self, name: str, code: str) -> None:
+        """A shell script of that name is on the PATH."""
+        path = os.path.join(self.root, "bin", name)
+        with open(path, "w", encoding="utf-8") as stream:
+            stream.write(f"#!/bin/sh\n{code}\n")
+        os.chmod(path, 0o755)
 
     def remove(self) -> None:
         """The directory is gone, once those who were left behind have let go of it."""

@@ -56,6 +56,10 @@ class Gemini(Room):
     def agent_of(self, key: str) -> dict:
         return next((a for a in self.agents() if a["directory"] == str(self.folder(key))), {})
 
+    def send(self, text: str, *flags: str) -> int:
+        return int(re.search(r"sent #(\d+)", self.hcom("send", "--from", "ci", *flags, "--",
+                                                       text))[1])
+
     def receipt(self, message: int) -> str:
         """How far the message has come: queued, offered or seen."""
         return self.hcom("events", "--message", str(message))

@@ -11,4 +11,5 @@ def run(call) -> int:
 COMMAND = Command(
     "fork", "Start a copy of an agent under a new name",
     (("hcom fork NAME|SESSION [-- args]", "In this terminal; args go to the client"),),
-    (Option("--headless", "Without a window"),), run, "name args", ())
+    (Option("--headless", "Without a window"),), run, "name args",
+    ("hcom fork kira --headless",))

@@ -49,7 +49,8 @@ def _found(db, word: str):
 COMMAND = Command(
     "resume", "Start an agent again that has ended, under its name",
     (("hcom resume NAME|SESSION [-- args]", "In this terminal; args go to the client"),),
-    (Option("--headless", "Without a window"),), run, "name args", (),
+    (Option("--headless", "Without a window"),), run, "name args",
+    ("hcom resume kira --headless",),
     """
 Also long after it ended. Its mail of the meantime arrives.
 """)

@@ -67,7 +67,8 @@ COMMAND = Command(
     "term", "Show what an agent's terminal shows",
     (("hcom term NAME", "Its screen, as text"),),
     (Option("--json", "Lines, cursor and title as JSON"),
-     Option("--follow -f", "Again whenever it changes")), run, "name", (),
+     Option("--follow -f", "Again whenever it changes")), run, "name",
+    ("hcom term kira",),
     """
 For agents that hcom launched, in a window or headless.
 """)
