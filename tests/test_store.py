@@ -173,8 +173,8 @@ while not os.path.exists(ended):
             print(name, one.text)
         if got.messages:
             mail.handed(db, name, got.messages, time.time())
-        elif total == db.execute("SELECT count(*) FROM deliveries WHERE agent = ?",
-                                 (name,)).fetchone()[0]:
+        elif total == db.execute("SELECT count(*) FROM deliveries WHERE agent = ? "
+                                 "AND state <> 'queued'", (name,)).fetchone()[0]:
             open(ended, "w").close()
 """
 
