@@ -164,7 +164,6 @@ class Launch(unittest.TestCase):
                                            b"Z" != _state(p) for p in below))
                 room.until(lambda: {a["status"] for a in room.listed().values()} == {"inactive"})
 
-
     def test_random_kills_leave_nothing_behind(self):
         """A stand-in for the client, so that a hundred take a minute; the real one above."""
         room = self.room()
@@ -198,9 +197,7 @@ class Launch(unittest.TestCase):
         shell.until(r"Killed(.|\n)*\$")
         room.until(lambda: room.world.run(
             ["stty", "-a", "-F", shell.fact("#{pane_tty}")]).stdout == before)
-        # typed: whoever kills the wrapper with SIGKILL may find the terminal still marking pastes
-        shell.text("echo still-$((40+2))")
-        shell.keys("Enter")
+        shell.submit("echo still-$((40+2))")  # pasted: the terminal no longer marks pastes
         shell.until("still-42")
 
 

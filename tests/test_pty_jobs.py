@@ -1,6 +1,7 @@
 """Signals and job control through the wrapper, from a terminal and a shell as a person has them."""
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -10,6 +11,9 @@ from pathlib import Path
 
 from tests.test_pty_proxy import FRONT, Terminal
 from tests.test_pty_spawn import alive, until
+
+MODES = r"\033[?1049h\033[?1000h\033[?1006h\033[?2004h\033[?25l\033[>1u"
+UNDONE = (b"[?1049l", b"[?1000l", b"[?1006l", b"[?2004l", b"[?25h", b"[<u")
 
 
 class Signals(Terminal):
@@ -36,19 +40,21 @@ class Signals(Terminal):
 
     def test_the_wrapper_is_killed(self):
         """Nothing of it is left, and where no shell does it, the keeper mends the terminal."""
-        done = self.front("sh", "-c", "trap '' HUP TERM; echo $$; while :; do sleep 1; done")
+        done = self.front("sh", "-c", f"trap '' HUP TERM; printf '{MODES}'; echo $$; "
+                          "while :; do sleep 1; done")
         pid = int(self.until(rb"(\d+)\r\n")[1])
         self.assertNotEqual(termios.tcgetattr(self.slave), self.sane)
         done.kill()
         done.wait()
         until(lambda: not alive(pid), "the program is gone")
         until(lambda: termios.tcgetattr(self.slave) == self.sane, "the terminal is sane")
+        for undone in UNDONE:
+            self.until(re.escape(b"\x1b" + undone))
 
     def test_the_program_is_killed_in_full_screen(self):
-        modes = r"\033[?1049h\033[?1000h\033[?1006h\033[?2004h\033[?25l\033[>1u"
-        done = self.front("sh", "-c", f"printf '{modes}'; kill -KILL $$")
+        done = self.front("sh", "-c", f"printf '{MODES}'; kill -KILL $$")
         self.assertEqual(self.code(done), -9)
-        for undone in (b"[?1049l", b"[?1000l", b"[?1006l", b"[?2004l", b"[?25h", b"[<u"):
+        for undone in UNDONE:
             self.assertIn(b"\x1b" + undone, self.got)
         self.assert_sane()
 

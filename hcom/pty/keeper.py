@@ -8,6 +8,7 @@ which stays unreaped, so its number cannot have gone to anyone else.
 
 import os
 import resource
+import select
 import signal
 import termios
 import time
@@ -126,10 +127,16 @@ class _Keeper:
         """The person's terminal is usable again, if no one else has seen to it yet."""
         if self.tty is None:
             return
+        undo = self.tty.undo[:].partition(b"\0")[0]
+        self.tty.undo[0] = 0
         try:
             if termios.tcgetattr(self.tty.fd) == self.tty.raw:
                 termios.tcsetattr(self.tty.fd, termios.TCSANOW, self.tty.sane)
-        except termios.error:
+            else:  # a shell has drawn its prompt, and marks pastes for itself
+                undo = undo.replace(b"\x1b[?2004l", b"").removesuffix(b"\r\n")
+            if select.select((), (self.tty.fd,), (), 0)[1]:
+                os.write(self.tty.fd, undo)
+        except (termios.error, OSError):
             pass  # closed with its window
 
     def leave(self, killed: bool, number: int) -> NoReturn:

@@ -27,8 +27,8 @@ class Modes:
         self._kitty = 0
         self._rest = b""
 
-    def feed(self, data: bytes) -> None:
-        """The program has written `data`."""
+    def feed(self, data: bytes) -> bool:
+        """The program has written `data`; whether it switched anything."""
         if self._rest:
             data = self._rest + data
         end = 0
@@ -38,6 +38,7 @@ class Modes:
                 end = found.end()
         cut = data.rfind(b"\x1b", max(end, len(data) - _TAIL))
         self._rest = data[cut:] if cut >= 0 else b""
+        return end > 0
 
     def _switch(self, found: "re.Match[bytes]") -> None:
         numbers, switch, kitty, count, keys, keypad, top, bottom = found.groups()

@@ -196,7 +196,8 @@ class _Proxy:
         if self.how:
             self.left -= len(data)
         self.settled_at = max(self.settled_at, now + SETTLE_S)
-        self.modes.feed(data)
+        if self.modes.feed(data) and self.terminal:
+            tty.remember(self.terminal, self.modes.undo())
         self.guard.call("on_output", data, now)
         if self.person:
             self.person.put(data)

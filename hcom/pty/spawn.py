@@ -7,6 +7,7 @@ Ctrl-Z (Gemini then waits for ever for a SIGCONT), and nobody would end it if we
 
 import errno
 import fcntl
+import mmap
 import os
 import signal
 import struct
@@ -49,6 +50,7 @@ class Tty(NamedTuple):
     fd: int
     sane: list[Any]  # as termios.tcgetattr gives it
     raw: list[Any]
+    undo: mmap.mmap  # what to send to it so that it is as before, up to a NUL; the keeper sees it
 
 
 class Child(NamedTuple):

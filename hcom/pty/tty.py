@@ -1,6 +1,7 @@
 """The person's terminal: raw while the program has it, as it was at every way out."""
 
 import fcntl
+import mmap
 import os
 import select
 import struct
@@ -36,7 +37,7 @@ def opened(fd: Optional[int]) -> Optional[Tty]:
         sane = termios.tcgetattr(fd)
     except termios.error:
         return None
-    return Tty(fd, sane, _raw(sane))
+    return Tty(fd, sane, _raw(sane), mmap.mmap(-1, mmap.PAGESIZE))
 
 
 def _raw(sane: list) -> list:
@@ -51,6 +52,11 @@ def _raw(sane: list) -> list:
     cc = list(cc)
     cc[termios.VMIN], cc[termios.VTIME] = 1, 0  # as integers they read back the same
     return [iflag, oflag & ~termios.OPOST, cflag, lflag, ispeed, ospeed, cc]
+
+
+def remember(terminal: Tty, undo: bytes) -> None:
+    """Whoever finds us killed can still put the terminal back, by sending it `undo`."""
+    terminal.undo[:len(undo) + 1] = undo + b"\0"
 
 
 def set_modes(fd: int, modes: list) -> None:
