@@ -6,9 +6,11 @@ The directory is 0700 and every file in it 0600: it holds what agents say to eac
 import os
 from collections import namedtuple
 
-# The parts of HCOM_DIR/run: who is an agent here, who has mail, what waits to be recorded,
-# the doorbells, who owns an agent's wake.
-RUN_PARTS = ("marks", "mail", "spool", "bells", "wake")
+# The parts of HCOM_DIR/run that commands write to, also inside a sandbox: who is an agent here, who
+# has mail, the doorbells, who owns an agent's wake, other locks. What is in them is a hint.
+SHARED = ("marks", "mail", "bells", "wake", "locks")
+# And what only processes outside do: what waits to be recorded.
+RUN_PARTS = (*SHARED, "spool")
 # What clients and launches run or trust lies here and not in run/: an agent in a sandbox may write
 # there. Codex keeps a folder of this name read-only wherever it lets its agent write (0.169.0).
 KEPT = ".agents"
@@ -35,9 +37,15 @@ class Home(namedtuple("Home", "root tools")):
         return self.root + "/hcom.db"
 
     @property
+    def db_file(self) -> str:
+        """The database itself; no link in its folder is followed, others may have put it there."""
+        return self.path(DB) if os.path.islink(self.db) else self.db
+
+    @property
     def shared(self) -> "list[str]":
-        """The folders that hcom writes to when it runs inside a client's sandbox."""
-        return [os.path.dirname(os.path.realpath(self.db)), self.path("run")]
+        """The folders that hcom writes to when it runs inside a client's sandbox: each its own,
+        for none of them may be exchanged for a link to another."""
+        return [os.path.dirname(self.db_file), *(self.path("run", part) for part in SHARED)]
 
     @property
     def is_default(self) -> bool:
@@ -57,14 +65,15 @@ def locate(env) -> Home:
 
 
 def create(home: Home) -> None:
-    """HCOM_DIR and its run/ parts exist and are private. OSError when that cannot be."""
+    """HCOM_DIR, its run/ parts and the database's folder exist and are private. OSError when that
+    cannot be."""
     os.makedirs(home.root, mode=0o700, exist_ok=True)
     if os.stat(home.root).st_mode & 0o077:
         os.chmod(home.root, 0o700)
     for part in RUN_PARTS:
         os.makedirs(home.path("run", part), mode=0o700, exist_ok=True)
+    os.makedirs(os.path.dirname(home.path(DB)), mode=0o700, exist_ok=True)
     if not os.path.lexists(home.db):
-        os.makedirs(os.path.dirname(home.path(DB)), mode=0o700, exist_ok=True)
         try:
             os.symlink(DB, home.db)
         except OSError:
@@ -87,9 +96,12 @@ class Lock:
         fd = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
         try:
             fcntl.flock(fd, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
+        except BlockingIOError:
             os.close(fd)
             return False
+        except OSError:
+            os.close(fd)
+            raise
         self.fd = fd
         return True
 

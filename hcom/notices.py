@@ -51,7 +51,7 @@ def run(home) -> None:
     from .store import subscriptions
 
     for _ in range(PASSES):
-        with Lock(home, "watch") as lock:
+        with Lock(home, os.path.join("locks", "watch")) as lock:
             if not lock.take():
                 return
             with open_db(home) as db:

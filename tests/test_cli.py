@@ -275,6 +275,11 @@ class Identity(Commands):
                 "CLAUDE_PID": str(os.getpid()),
                 "CLAUDE_CONFIG_DIR": os.path.join(self.home.root, ".claude"), **more}
 
+    def test_a_session_that_reads_as_an_option_is_not_resumed(self):
+        for session in ("--settings=x", "-cnotify=[]", "a b"):
+            self.home.run("start", env=self.claude(session))
+            self.refused("fork", self.home.names()[-1], "--headless", said="no session to go on")
+
     def test_a_session_speaks_for_itself_only(self):
         one, two = self.claude("s-1"), self.claude("s-2", CLAUDE_PID="1")
         none = self.claude("s-3", CLAUDE_PID="0")
@@ -393,7 +398,3 @@ class Trouble(Commands):
         self.assertRegex(done.stderr, r"\Ahcom: the disk [^\n]+\n\Z")
         sent, got = done.stdout.split("\n")[:2]
         self.assertEqual(sent, f"sent {got.strip()}")
-
-
-if __name__ == "__main__":
-    unittest.main()

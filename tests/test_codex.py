@@ -445,6 +445,7 @@ class Launch(Place):
         table = {  # the login shell's PATH, this shell's -> what is set
             (f"/usr/bin:{ours}", ""): "",
             (f"{ours}:{work}", ""): "",
+            (f"/usr/bin/:{ours}/", ""): "",
             (f"{work}:{ours}", ""): f"{shim}:{work}:{ours}",
             (f".:{ours}", ""): f"{shim}:.:{ours}",
             ("/tmp/x:/usr/bin", str(ours)): f"{shim}:/tmp/x:/usr/bin",

@@ -362,8 +362,13 @@ class Sandboxed(Live):
             "mkdir scripts; echo HCOM_TERMINAL=probe >> $f; done; ln -sf x hcom.db; true",
             r"printf '#!/bin/sh\nprobe\n' > hcom; chmod +x hcom; mkdir -p $HCOM_DIR/.agents/bin; "
             "cp hcom $HCOM_DIR/.agents/bin/; true",
-            "hcom list"])
+            "hcom list",
+            # Nor another folder in the place of one that hcom writes to.
+            "cd $HCOM_DIR/run; for d in *; do mv $d $d-x; ln -sn $HOME $d; done; "
+            "cd ..; mv db db-x; ln -sn $HOME db; true"])
         self.assertFalse(outside.exists())
+        for folder in (*(room.hcom_dir / "run").iterdir(), room.hcom_dir / "db"):
+            self.assertFalse(folder.is_symlink(), folder)
         self.assertEqual(launcher.read_bytes(), before)
         self.assertEqual(files(), others)
         self.assertEqual(os.readlink(room.hcom_dir / "hcom.db"), "db/hcom.db")

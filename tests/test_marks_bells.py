@@ -64,6 +64,19 @@ class Marks(Run):
         marks.lower_flag(self.home, "luna")
         self.assertFalse(os.path.exists(flag))
 
+    def test_what_others_put_there_leads_nowhere(self):
+        outside = os.path.join(os.path.dirname(self.home.root), "outside")
+        with open(outside, "w", encoding="ascii") as stream:
+            stream.write("mine")
+        for part in ("marks", "mail"):
+            os.symlink(outside, self.home.path("run", part, "luna"))
+        os.mkfifo(self.home.path("run", "mail", "nova"))  # without a reader
+        marks.mark(self.home, ["luna", "../../../outside", outside], "luna")
+        marks.raise_flag(self.home, ["luna", "nova", outside])
+        marks.lower_flag(self.home, outside)
+        with open(outside, encoding="ascii") as stream:
+            self.assertEqual(stream.read(), "mine")
+
     def test_nothing_fails_where_nothing_can_be_written(self):
         shutil.rmtree(self.home.path("run"))
         marks.mark(self.home, ["s1"], "luna")

@@ -143,6 +143,31 @@ class Opening(Stored):
             self.assertEqual(len(people.listed(db, 1.0)), 0)
             people.join(db, "claude", 1.0)
 
+    def test_the_folder_of_the_database_may_be_in_anybodys_hands(self):
+        open_db(self.home).connection.close()
+        self.assertEqual(os.readlink(self.home.db), "db/hcom.db")
+        outside = os.path.join(self.place, "outside.db")
+        shutil.rmtree(os.path.join(self.home.root, "db"))
+        open_db(self.home).connection.close()  # made again
+        os.unlink(self.home.db_file)
+        os.symlink(outside, self.home.db_file)
+        with self.assertRaisesRegex(StoreError, "a link"):
+            open_db(self.home)
+        self.assertFalse(os.path.exists(outside))
+        self.assertEqual(self.home.shared[0], os.path.join(self.home.root, "db"))
+        os.unlink(self.home.db_file)
+        db = self.db()
+        people.join(db, "claude", 1.0, name="luna")
+        for name in ("/tmp/x", "../x", ".bashrc"):
+            db.execute("UPDATE agents SET name = ?", (name,))
+            with self.assertRaises(StoreError), open_db(self.home) as other:
+                people.listed(other, 1.0)
+
+    def test_a_home_in_the_root_directory(self):
+        home = Home("/" + self.home.root, self.place)  # as HCOM_DIR=$PWD/.hcom says in /
+        open_db(home).connection.close()
+        self.assertTrue(os.path.exists(self.home.db))
+
     def test_a_transaction_is_all_or_nothing(self):
         db = self.db()
         for error in (ValueError, KeyboardInterrupt):

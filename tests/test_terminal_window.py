@@ -313,6 +313,15 @@ class Returning(Place):
         with self.assertRaisesRegex(HcomError, "did not close: remote control is off"):
             close_window(opened, self.env)
 
+    def test_what_is_remembered_of_a_window_names_a_window_and_nothing_else(self):
+        self.stand_in("tmux", 'printf "%s|" "$@" >> "$HOME/log"; echo >> "$HOME/log"')
+        for change in ({"PATH": "/evil"}, {"pane": "%1 ; run-shell x"}, {"server": "#(x)"},
+                       {"pane": "%1\nrun-shell x"}):
+            parts = {"server": "1", "pane": "%1", "socket": "/s", **change}
+            said = shlex.join(f"{k}={v}" for k, v in parts.items())
+            close_window(Opened("tmux-split", said), self.env)
+            self.assertEqual(1, len(self.log()), change)  # the first, as if PATH were not said
+
     def test_half_an_address_closes_nothing(self):
         self.stand_in("kitten", self.KITTEN)
         opened = self.open(PRESETS["kitty-tab"])

@@ -20,7 +20,7 @@ SCRIPT = r"""# hcom's hook launcher: sourced by the hook commands in the setting
 # Written by hcom; `hcom hooks remove` takes the commands out, this file may then be deleted.
 hcom_agent=
 for hcom_key in "${HCOM_PROCESS_ID-}" @SESSIONS@ "pid-$PPID"; do
-  if [ -n "$hcom_key" ] && [ -r "$hcom_dir/run/marks/$hcom_key" ]; then
+  if [ -n "$hcom_key" ] && [ -f "$hcom_dir/run/marks/$hcom_key" ]; then
     read -r hcom_agent <"$hcom_dir/run/marks/$hcom_key"
     break
   fi
@@ -33,7 +33,7 @@ if [ -z "$hcom_agent" ]; then
   hcom_key=${hcom_key#*'"'}
   hcom_key=${hcom_key%%'"'*}
   case $hcom_key in ''|*[!A-Za-z0-9._-]*) exit 0 ;; esac
-  [ -r "$hcom_dir/run/marks/$hcom_key" ] || exit 0
+  [ -f "$hcom_dir/run/marks/$hcom_key" ] || exit 0
   read -r hcom_agent <"$hcom_dir/run/marks/$hcom_key"
 fi
 case $hcom_agent in *[!A-Za-z0-9_-]*) exit 0 ;; esac

@@ -12,13 +12,13 @@ KEY = r"[\w.-]{1,128}"
 
 
 def _path(home, part: str, key: str) -> str:
-    return os.path.join(home.root, "run", part, key)
+    return os.path.join(home.root, "run", part, key) if re.fullmatch(KEY, key) else ""
 
 
 def _touch(path: str, text: str) -> None:
+    how = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_NONBLOCK
     try:
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW,
-                             0o600)
+        descriptor = os.open(path, how, 0o600)
     except OSError:
         return  # the launcher then starts no hook; commands and turn ends work without it
     with os.fdopen(descriptor, "w", encoding="ascii") as stream:
@@ -35,14 +35,11 @@ def _drop(path: str) -> None:
 def mark(home, keys, agent: str) -> None:
     """Hooks of sessions and launches with these keys reach `agent`; "" and odd keys are skipped."""
     for key in keys:
-        if re.fullmatch(KEY, key):
-            _touch(_path(home, "marks", key), agent + "\n")
+        _touch(_path(home, "marks", key), agent + "\n")
 
 
 def marked(home, key: str) -> str:
     """The agent that `key` reaches; "" for none."""
-    if not re.fullmatch(KEY, key):
-        return ""
     try:
         with open(_path(home, "marks", key), encoding="ascii") as stream:
             return stream.readline().strip()
@@ -53,8 +50,7 @@ def marked(home, key: str) -> str:
 def unmark(home, keys) -> None:
     """Hooks with these keys leave at once."""
     for key in keys:
-        if re.fullmatch(KEY, key):
-            _drop(_path(home, "marks", key))
+        _drop(_path(home, "marks", key))
 
 
 def raise_flag(home, agents) -> None:

@@ -150,7 +150,7 @@ def set_aside(home, now: float) -> str:
         name = _fresh_name(home, now) + "-corrupt"
         folder = os.path.join(_folder(home), name)
         os.mkdir(folder, 0o700)
-        path = os.path.realpath(home.db)
+        path = home.db_file
         # The log first: beside a new database it would be taken for that one's.
         for suffix in ("-wal", "-shm", ""):
             if os.path.exists(path + suffix):

@@ -13,6 +13,8 @@ def _agent(row: sqlite3.Row) -> Agent:
     values = dict(row)
     values["client"] = json.loads(values["client"])
     values["headless"] = bool(values["headless"])
+    if "/" in values["name"] or values["name"].startswith("."):
+        raise sqlite3.DatabaseError("malformed: a name that would be a path")
     return Agent(**values)
 
 

@@ -8,7 +8,7 @@ import os
 import sqlite3
 
 from ..bus.agent import BIGBOSS
-from .connect import Database, quoted, restrict, translated
+from .connect import Database, restrict, translated, uri
 
 # What of a table stays for those who go on; a table not named here is emptied.
 _KEPT = "SELECT name FROM temp.kept"
@@ -30,7 +30,7 @@ _STAYS = {
 def copy(source: str, into: str) -> None:
     """`into` is a database of its own with everything that is committed in `source`, on the disk.
     Raises sqlite3.Error, OSError when it cannot be; then `into` may be there in part."""
-    old = sqlite3.connect(f"file:{quoted(source)}?mode=ro", uri=True, timeout=5.0)
+    old = sqlite3.connect(f"{uri(source)}?mode=ro", uri=True, timeout=5.0)
     try:
         os.close(os.open(into, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
         new = sqlite3.connect(into, isolation_level=None)
@@ -97,7 +97,7 @@ def facts(db) -> dict:
 def open_archive(home, path: str, budget_s: float) -> Database:
     """An archived database, for reading only, also by SQL that a user wrote."""
     try:
-        connection = sqlite3.connect(f"file:{quoted(path)}?mode=ro&immutable=1", uri=True,
+        connection = sqlite3.connect(f"{uri(path)}?mode=ro&immutable=1", uri=True,
                                      isolation_level=None)
         connection.row_factory = sqlite3.Row
         restrict(connection, budget_s)

@@ -78,7 +78,7 @@ class transaction:  # noqa: N801 - reads as a statement: with transaction(db)
 
 
 def _connected(home: Home, busy_s: float, mode: str = "rw") -> sqlite3.Connection:
-    connection = sqlite3.connect(f"file:{quoted(home.db)}?mode={mode}", uri=True, timeout=busy_s,
+    connection = sqlite3.connect(f"{uri(home.db)}?mode={mode}", uri=True, timeout=busy_s,
                                  isolation_level=None)
     connection.row_factory = sqlite3.Row
     return connection
@@ -97,7 +97,7 @@ def _migrate(home: Home, connection: sqlite3.Connection) -> None:
             connection.executescript(
                 f"BEGIN IMMEDIATE; {MIGRATIONS[version]} "
                 f"PRAGMA user_version = {version + 1}; COMMIT;")
-    path = os.path.realpath(home.db)
+    path = home.db_file
     for suffix in ("", "-wal", "-shm"):
         if os.path.exists(path + suffix):
             os.chmod(path + suffix, 0o600)
@@ -108,6 +108,8 @@ def open_db(home: Home, busy_s: float = BUSY_S) -> Database:
     old_mask = os.umask(0o077)
     try:
         connection = None
+        if os.path.islink(home.db_file):  # who may write the folder could make us write elsewhere
+            raise StoreError(f"not a database but a link: {home.db_file}", f"rm {home.db_file}")
         try:
             connection = _connected(home, busy_s)
             version = _version(connection)
@@ -152,7 +154,7 @@ def open_sandboxed(home: Home, budget_s: float = SQL_S) -> Database:
     """A connection for SQL that a user wrote: it can only read, and ends after `budget_s`."""
     open_db(home).connection.close()
     try:
-        connection = sqlite3.connect(f"file:{quoted(home.db)}?mode=ro", uri=True, timeout=BUSY_S,
+        connection = sqlite3.connect(f"{uri(home.db)}?mode=ro", uri=True, timeout=BUSY_S,
                                      isolation_level=None)
     except sqlite3.Error as error:
         raise translated(error, home) from error
@@ -192,6 +194,6 @@ def renew_budget(connection: sqlite3.Connection, budget_s: float) -> None:
     connection.set_progress_handler(lambda: time.monotonic() > end, 2000)
 
 
-def quoted(path: str) -> str:
-    """`path` for a file: URI."""
-    return path.replace("%", "%25").replace("?", "%3f").replace("#", "%23")
+def uri(path: str) -> str:
+    """The file: URI of an absolute path."""
+    return "file://" + path.replace("%", "%25").replace("?", "%3f").replace("#", "%23")

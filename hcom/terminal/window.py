@@ -23,6 +23,8 @@ SETTLE_S = 0.4  # "cannot open display" and a wrong option come well within this
 CLOSE_S = 5.0
 GRACE_S = 2.0  # from asking a terminal to end to ending it
 _POLL_S = 0.02  # only while a terminal ends, at most GRACE_S long
+# A part of a window's id, in every preset of ours: words, a number or a path.
+PLAIN = r"[\w %@+,.:/=-]*"
 _ERROR_CHARS = 500  # a screenful at most of what a failing command said
 
 # Terminals this process started. Held so that they are reaped when they end, not left as zombies.
@@ -101,6 +103,9 @@ def close_window(
     if preset.opener is Opener.WINDOW and opened.pid:
         _end(opened.pid, parts.get("born", ""))
         return
+    # An agent in a sandbox can write what we remember; some terminals read commands in it.
+    parts = {name: parts[name] for name in id_parts(preset) & parts.keys()
+             if re.fullmatch(PLAIN, parts[name])}
     # Half an id could name another window: pane 5 of whichever terminal answers us now.
     if not preset.close or not id_parts(preset) <= parts.keys():
         return

@@ -120,7 +120,10 @@ def _sandbox(args, home, env) -> "list[tuple[str, str]]":
     said = {flag: words[-1] for flag, words in groups(args, FLAGS) if flag}
     cwd = os.path.abspath(said.get("--cd", os.getcwd()).rpartition("=")[2])
     profile = said.get("--profile", "").rpartition("=")[2]
-    open_to_all = [os.path.realpath(p) for p in (cwd, "/tmp", env.get("TMPDIR") or "/tmp")]
+    added = [words[-1].rpartition("=")[2] for flag, words in groups(args, FLAGS)
+             if flag == "--add-dir"]
+    open_to_all = [os.path.realpath(os.path.join(cwd, p))
+                   for p in (cwd, "/tmp", env.get("TMPDIR") or "/tmp", *added)]
     found = []
     try:
         roots = toml.all_roots(os.path.join(setup.config_dir(env), "config.toml"), profile, cwd)
@@ -168,12 +171,12 @@ def _shell_path(home, env, writable) -> str:
     login = said.rpartition("\nhcom-path:")[2].split("\n")[0]
     if not login:
         return ""
-    found = shutil.which("hcom", path=login)
     folders = login.split(os.pathsep)
-    before = folders[:folders.index(os.path.dirname(found)) + 1] if found else folders
+    last = next((n for n, f in enumerate(folders) if shutil.which("hcom", path=f)), None)
+    before = folders if last is None else folders[:last + 1]
     if any(not os.path.isabs(f) or _within(f, writable) for f in before):
         return os.pathsep.join([launcher.shim(home), login])
-    if found:
+    if last is not None:
         return ""
     found = shutil.which("hcom", path=env.get("PATH", os.defpath))
     return os.pathsep.join([login, os.path.dirname(found) if found else launcher.shim(home)])

@@ -37,7 +37,7 @@ def ring(agent: Agent, tries: int, _rung_at: float) -> None:
     """The wake is being put into the session's queue. OSError when there is no program to do so."""
     if tries == 1:
         return  # the first may lie there unread for 10 s yet, and twice would be two turns
-    program = _program(agent.pid)
+    program = _program()
     env = {**scrubbed(os.environ), "CODEX_HOME": _home(agent)}
     null = [(os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),
             *((os.POSIX_SPAWN_OPEN, fd, os.devnull, os.O_WRONLY, 0) for fd in (1, 2))]
@@ -46,16 +46,10 @@ def ring(agent: Agent, tries: int, _rung_at: float) -> None:
                    env, file_actions=null)
 
 
-def _program(pid: int) -> str:
-    """The client's own executable, so that the versions agree; else the one on PATH."""
-    try:
-        running = os.readlink(f"/proc/{pid}/exe")
-        if os.path.basename(running) == "codex" and os.access(running, os.X_OK):
-            return running
-    except OSError:
-        pass
+def _program() -> str:
+    """The Codex on the PATH: the process that the database names need not be one."""
     # Not shutil.which: a hook process may come here, and is not to load all that.
     for folder in os.get_exec_path():
-        if os.access(os.path.join(folder, "codex"), os.X_OK):
+        if os.path.isabs(folder) and os.access(os.path.join(folder, "codex"), os.X_OK):
             return os.path.join(folder, "codex")
     raise FileNotFoundError(2, "codex is not on the PATH")

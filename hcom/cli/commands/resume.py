@@ -1,6 +1,7 @@
 """hcom resume: an agent whose program has ended is started again, as the same agent."""
 
 import os
+import re
 
 from ... import adapters
 from ...errors import HcomError, UsageError
@@ -9,6 +10,9 @@ from ...process import alive
 from ...store import agents
 from ...store.connect import open_db
 from ..model import Command, Option
+
+
+SESSION = r"\w[\w.-]*"  # it becomes an argument of the client
 
 
 def run(call) -> int:
@@ -21,7 +25,7 @@ def again(call, fork: bool) -> int:
         raise UsageError("which agent?", "hcom resume NAME")
     with open_db(call.home) as db:
         agent = _found(db, call.words[0])
-        if not agent.session:
+        if not re.fullmatch(SESSION, agent.session):
             raise HcomError(f"{agent.display} has no session to go on with", "hcom list -v")
         launch = adapters.load(agent.tool, "launch")
         if launch is None:
