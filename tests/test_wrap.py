@@ -59,6 +59,15 @@ class Typing(unittest.TestCase):
             self.assertLess(self.now, end)
         return typed
 
+    def assert_it_rests(self) -> None:
+        """With mail waiting nothing is typed, at five deadlines that are not next to each other."""
+        self.now += 60
+        self.send()
+        began = self.now
+        for _ in range(5):
+            self.assertIsNone(self.until_due())
+        self.assertGreater(self.now, began + 1)
+
     def test_enter_follows_the_paste_as_soon_as_this_client_takes_it(self):
         self.now += 60
         self.send()
@@ -82,18 +91,8 @@ class Typing(unittest.TestCase):
         self.wrap.lock = -1
         other = wrap.owner.take(self.home, "luna")
         self.addCleanup(wrap.owner.give_up, other)
-        self.now += 60
-        self.send()
-        began = self.now
-        for _ in range(5):
-            self.assertIsNone(self.until_due())
-        self.assertGreater(self.now, began + 1)
+        self.assert_it_rests()
 
     def test_a_busy_client_is_looked_at_no_more_often_than_it_draws(self):
         self.draw("\x1b[2mAsk Codex\x1b[22m", "working")
-        self.now += 60
-        self.send()
-        began = self.now
-        for _ in range(5):
-            self.assertIsNone(self.until_due())
-        self.assertGreater(self.now, began + 1)
+        self.assert_it_rests()

@@ -117,13 +117,12 @@ def _sandbox(args, home, env) -> "list[tuple[str, str]]":
     outside the sandbox. Where it is writable already, as its own root at least KEPT in it is not.
     Not by --add-dir: with a read-only sandbox, however that came about, Codex would not start.
     """
-    said = {flag: words[-1] for flag, words in groups(args, FLAGS) if flag}
-    cwd = os.path.abspath(said.get("--cd", os.getcwd()).rpartition("=")[2])
-    profile = said.get("--profile", "").rpartition("=")[2]
-    added = [words[-1].rpartition("=")[2] for flag, words in groups(args, FLAGS)
-             if flag == "--add-dir"]
-    open_to_all = [os.path.realpath(os.path.join(cwd, p))
-                   for p in (cwd, "/tmp", env.get("TMPDIR") or "/tmp", *added)]
+    values = [(flag, words[-1].rpartition("=")[2]) for flag, words in groups(args, FLAGS)]
+    said = dict(values)
+    cwd, profile = os.path.abspath(said.get("--cd", "")), said.get("--profile", "")
+    added = [folder for flag, folder in values if flag == "--add-dir"]
+    open_to_all = [os.path.join(cwd, folder)
+                   for folder in (cwd, "/tmp", env.get("TMPDIR") or "/tmp", *added)]
     found = []
     try:
         roots = toml.all_roots(os.path.join(setup.config_dir(env), "config.toml"), profile, cwd)
@@ -142,8 +141,8 @@ def _sandbox(args, home, env) -> "list[tuple[str, str]]":
 
 def _within(path: str, folders) -> bool:
     real = os.path.realpath(path)
-    return any(os.path.commonpath([real, os.path.realpath(f)]) == os.path.realpath(f)
-               for f in folders if os.path.isabs(f))
+    return any(os.path.commonpath([real, folder]) == folder
+               for folder in map(os.path.realpath, filter(os.path.isabs, folders)))
 
 
 def _table(said: dict) -> str:
