@@ -2,6 +2,7 @@
 
 `luna` is a Claude Code session (its hooks run as its id says), `nova` an agent without hooks.
 """
+
 import json
 import os
 import shutil
@@ -33,8 +34,13 @@ class Bus:
         self.root = Path(tempfile.mkdtemp(prefix="hcom-bench-"))
         self.events = events
         self.user = self.root / "home"
-        self.env = {"HOME": str(self.user), "HCOM_DIR": str(self.user / ".hcom"),
-                    "PATH": "/usr/local/bin:/usr/bin:/bin", "LANG": "C.UTF-8", "TZ": "UTC"}
+        self.env = {
+            "HOME": str(self.user),
+            "HCOM_DIR": str(self.user / ".hcom"),
+            "PATH": "/usr/local/bin:/usr/bin:/bin",
+            "LANG": "C.UTF-8",
+            "TZ": "UTC",
+        }
         self.home = homes.locate(self.env)
 
     def __enter__(self) -> "Bus":
@@ -42,15 +48,32 @@ class Bus:
         self.hcom("hooks", "add", "claude")
         pid = os.getpid()
         self.db = open_db(self.home)
-        people.join(self.db, "claude", time.time(), name="luna", session=SESSION, pid=pid,
-                    pid_start=start_of(pid), status="active")
+        people.join(
+            self.db,
+            "claude",
+            time.time(),
+            name="luna",
+            session=SESSION,
+            pid=pid,
+            pid_start=start_of(pid),
+            status="active",
+        )
         people.join(self.db, "adhoc", time.time(), name="nova", status="active")
         marks.mark(self.home, [SESSION], "luna")
         self.fill(self.events)
-        (self.root / "payload").write_text(json.dumps({
-            "session_id": SESSION, "hook_event_name": "PostToolUse", "cwd": str(self.user),
-            "transcript_path": str(self.root / "none"), "tool_name": "Bash",
-            "tool_input": {"command": "ls"}, "tool_response": {"stdout": "x" * 2000}}))
+        (self.root / "payload").write_text(
+            json.dumps(
+                {
+                    "session_id": SESSION,
+                    "hook_event_name": "PostToolUse",
+                    "cwd": str(self.user),
+                    "transcript_path": str(self.root / "none"),
+                    "tool_name": "Bash",
+                    "tool_input": {"command": "ls"},
+                    "tool_response": {"stdout": "x" * 2000},
+                }
+            )
+        )
         return self
 
     def __exit__(self, *_error) -> None:
@@ -59,17 +82,33 @@ class Bus:
 
     def hcom(self, *args: str) -> str:
         """What the command printed; CalledProcessError when it failed."""
-        return subprocess.run([*HCOM, *args], env=self.env, check=True, capture_output=True,
-                              text=True, stdin=subprocess.DEVNULL).stdout
+        return subprocess.run(
+            [*HCOM, *args],
+            env=self.env,
+            check=True,
+            capture_output=True,
+            text=True,
+            stdin=subprocess.DEVNULL,
+        ).stdout
 
     def fill(self, count: int) -> None:
         """`count` more events are in the log: status reports, and every tenth a message that its
         recipient has seen. Written past the code that ordinarily does it, which takes minutes."""
         status = json.dumps({"val": "active", "context": "tool:Bash", "detail": "make test"})
-        text = json.dumps({"from": "nova", "tag": "", "text": "how is the build?", "scope":
-                           "mentions", "sender_kind": "instance", "delivered_to": ["luna"],
-                           "mentions": ["luna"], "intent": "inform", "thread": None,
-                           "reply_to": None})
+        text = json.dumps(
+            {
+                "from": "nova",
+                "tag": "",
+                "text": "how is the build?",
+                "scope": "mentions",
+                "sender_kind": "instance",
+                "delivered_to": ["luna"],
+                "mentions": ["luna"],
+                "intent": "inform",
+                "thread": None,
+                "reply_to": None,
+            }
+        )
         at = "2026-01-01T00:00:00.000Z"
         db = sqlite3.connect(self.home.db, isolation_level=None)
         first = db.execute("SELECT coalesce(max(id), 0) + 1 FROM events").fetchone()[0]
@@ -78,11 +117,18 @@ class Bus:
             db.execute("BEGIN IMMEDIATE")
             db.executemany(
                 "INSERT INTO events (id, timestamp, type, instance, data) VALUES (?, ?, ?, ?, ?)",
-                ((i, at, "status", "luna", status) if i % 10 else (i, at, "message", "nova", text)
-                 for i in ids))
+                (
+                    (i, at, "status", "luna", status)
+                    if i % 10
+                    else (i, at, "message", "nova", text)
+                    for i in ids
+                ),
+            )
             db.executemany(
                 "INSERT INTO deliveries (event_id, agent, state, wakes) VALUES (?, 'luna', 'seen', "
-                "1)", ((i,) for i in ids if not i % 10))
+                "1)",
+                ((i,) for i in ids if not i % 10),
+            )
             db.execute("COMMIT")
         db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
         db.close()
@@ -93,7 +139,7 @@ class Bus:
         return settings["hooks"]["PostToolUse"][0]["hooks"][0]["command"]
 
     @property
-    def agent_env(self) -> "dict[str, str]":
+    def agent_env(self) -> dict[str, str]:
         """What luna's client gives its hooks."""
         return {**self.env, "CLAUDE_CODE_SESSION_ID": SESSION}
 

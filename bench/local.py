@@ -1,4 +1,5 @@
 """What one hook and one command cost, beside the bare interpreter; and with a long log."""
+
 import time
 from collections.abc import Callable
 from functools import partial
@@ -12,19 +13,27 @@ MILLION = 1_000_000
 PASS = [*BARE, "pass"]
 STORE = [*BARE, "import sqlite3, json"]
 COMMAND = [*BARE, "import sqlite3, json, argparse"]
-COMMANDS = {"send": ["send", "--from", "ci", "@nova the build is green"], "list": ["list"],
-            "events": ["events", "--last", "20"]}
+COMMANDS = {
+    "send": ["send", "--from", "ci", "@nova the build is green"],
+    "list": ["list"],
+    "events": ["events", "--last", "20"],
+}
 
 
-def unused() -> "list[Row]":
+def unused() -> list[Row]:
     """The installed hook where no agent is concerned, beside the shell that runs it anyway."""
     with Bus() as bus:
-        found = medians({"hook": partial(timed, ["sh", "-c", bus.hook()], bus.env),
-                         "base": partial(timed, ["sh", "-c", "true"], bus.env)}, 4 * REPEATS)
+        found = medians(
+            {
+                "hook": partial(timed, ["sh", "-c", bus.hook()], bus.env),
+                "base": partial(timed, ["sh", "-c", "true"], bus.env),
+            },
+            4 * REPEATS,
+        )
     return [at_most("hook, hcom unused", found["hook"], "sh -c true", found["base"], 1.5)]
 
 
-def nothing_waits() -> "list[Row]":
+def nothing_waits() -> list[Row]:
     """A participant's tool hook without mail: until the shell returns, while a recorder listens
     and when it has to be started."""
     with Bus() as bus:
@@ -38,12 +47,19 @@ def nothing_waits() -> "list[Row]":
 
         first = medians({"base": bare, "hook": starts}, STARTS)
         bus.until_recorded()
-    return [at_most("hook, nothing waits", found["hook"], "python pass", found["base"], 1),
-            at_most("hook, nothing waits, starts the recorder", first["hook"], "python pass",
-                    first["base"], 1)]
+    return [
+        at_most("hook, nothing waits", found["hook"], "python pass", found["base"], 1),
+        at_most(
+            "hook, nothing waits, starts the recorder",
+            first["hook"],
+            "python pass",
+            first["base"],
+            1,
+        ),
+    ]
 
 
-def delivering(bus: Bus) -> "Callable[[], float]":
+def delivering(bus: Bus) -> Callable[[], float]:
     """One hook that delivers a message, timed."""
     command, output = ["sh", "-c", bus.hook()], bus.root / "output"
 
@@ -57,24 +73,37 @@ def delivering(bus: Bus) -> "Callable[[], float]":
     return run
 
 
-def delivers() -> "list[Row]":
+def delivers() -> list[Row]:
     """A hook that hands its agent a message."""
     with Bus() as bus:
         found = medians({"hook": delivering(bus), "base": partial(timed, STORE, bus.env)}, REPEATS)
-    return [at_most("hook that delivers", found["hook"], "python sqlite3, json", found["base"],
-                    1.5)]
+    return [
+        at_most("hook that delivers", found["hook"], "python sqlite3, json", found["base"], 1.5)
+    ]
 
 
-def command(name: str) -> "list[Row]":
+def command(name: str) -> list[Row]:
     """One command of the package, run by its path, on a log of 200 events."""
     with Bus(200) as bus:
-        found = medians({"it": partial(timed, [*HCOM, *COMMANDS[name]], bus.env),
-                         "base": partial(timed, COMMAND, bus.env)}, REPEATS)
-    return [at_most("hcom " + " ".join(COMMANDS[name][:3 if name == "events" else 1]), found["it"],
-                    "python sqlite3, json, argparse", found["base"], 2)]
+        found = medians(
+            {
+                "it": partial(timed, [*HCOM, *COMMANDS[name]], bus.env),
+                "base": partial(timed, COMMAND, bus.env),
+            },
+            REPEATS,
+        )
+    return [
+        at_most(
+            "hcom " + " ".join(COMMANDS[name][: 3 if name == "events" else 1]),
+            found["it"],
+            "python sqlite3, json, argparse",
+            found["base"],
+            2,
+        )
+    ]
 
 
-def growth() -> "list[Row]":
+def growth() -> list[Row]:
     """The same with 10 and with 1,000,000 events in the log."""
     with Bus(10) as small, Bus() as large:
         began = time.perf_counter()
@@ -86,6 +115,13 @@ def growth() -> "list[Row]":
             for name, words in COMMANDS.items():
                 runs[f"{name} {size}"] = partial(timed, [*HCOM, *words], bus.env)
         found = medians(runs, REPEATS)
-    return [at_most(f"{name}, 1,000,000 events", found[f"{name} large"], "10 events",
-                    found[f"{name} small"], 1.3)
-            for name in ("hook that delivers", *COMMANDS)]
+    return [
+        at_most(
+            f"{name}, 1,000,000 events",
+            found[f"{name} large"],
+            "10 events",
+            found[f"{name} small"],
+            1.3,
+        )
+        for name in ("hook that delivers", *COMMANDS)
+    ]

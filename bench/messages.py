@@ -1,4 +1,5 @@
 """Messages between processes: how soon a blocked listener prints, and many at once."""
+
 import json
 import os
 import select
@@ -65,8 +66,12 @@ def until_said(process: subprocess.Popen, timeout: float = 10) -> float:
 def heard(bus: Bus, turn: int) -> float:
     """From the commit of one message to what a blocked listener prints of it, in ms."""
     bells = Path(bus.home.path("run", "bells"))
-    process = subprocess.Popen([*HCOM, "listen", "--name", "nova", "--timeout", "20"], env=bus.env,
-                               stdin=subprocess.DEVNULL, stdout=subprocess.PIPE)
+    process = subprocess.Popen(
+        [*HCOM, "listen", "--name", "nova", "--timeout", "20"],
+        env=bus.env,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+    )
     while not (bells / f"nova.{process.pid}").exists():
         time.sleep(0.01)
     time.sleep(0.05)  # from its bell to its sleep
@@ -84,8 +89,9 @@ def rung(bus: Bus, _turn: int) -> float:
     path = bus.root / "fifo"
     if not path.exists():
         os.mkfifo(path)
-    process = subprocess.Popen([*BARE, FIFO, str(path)], env=bus.env, stdin=subprocess.DEVNULL,
-                               stdout=subprocess.PIPE)
+    process = subprocess.Popen(
+        [*BARE, FIFO, str(path)], env=bus.env, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE
+    )
     until_said(process)
     os.read(process.stdout.fileno(), 5)
     time.sleep(0.05)
@@ -98,32 +104,47 @@ def rung(bus: Bus, _turn: int) -> float:
     return took * 1000
 
 
-def listen() -> "list[Row]":
+def listen() -> list[Row]:
     """A blocked `hcom listen`."""
     with Bus() as bus:
         found, base = [], []
         for turn in range(REPEATS):
             found.append(heard(bus, turn))
             base.append(rung(bus, turn))
-    return [below("blocked listen, commit to print", statistics.median(found), 10,
-                  "python, FIFO to print", statistics.median(base)),
-            Row(f"the same, worst of {REPEATS}", max(found), "", max(base))]
+    return [
+        below(
+            "blocked listen, commit to print",
+            statistics.median(found),
+            10,
+            "python, FIFO to print",
+            statistics.median(base),
+        ),
+        Row(f"the same, worst of {REPEATS}", max(found), "", max(base)),
+    ]
 
 
 def started(bus: Bus, program: str, *words: str) -> subprocess.Popen:
     argv = [sys.executable, "-I", "-S", "-c", program, str(REPO), *words]
-    return subprocess.Popen(argv, env=bus.env, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-                            stderr=subprocess.PIPE, text=True)
+    return subprocess.Popen(
+        argv,
+        env=bus.env,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
 
 
-def crowd() -> "list[Row]":
+def crowd() -> list[Row]:
     """20 processes send 50 messages each to 20 listeners: what is lost, what comes twice."""
     with Bus() as bus:
         listening = join(bus, "crowd")
         senders = [started(bus, SENDER, name, str(EACH)) for name in join(bus, "")]
         began = time.perf_counter()
-        listeners = [(name, started(bus, LISTENER, name, str(CROWD * EACH), str(CROWD_S)))
-                     for name in listening]
+        listeners = [
+            (name, started(bus, LISTENER, name, str(CROWD * EACH), str(CROWD_S)))
+            for name in listening
+        ]
         for sender in senders:
             sender.stdin.close()  # the start signal
         errors = lost = doubled = 0
@@ -139,16 +160,24 @@ def crowd() -> "list[Row]":
             doubled += len(ids) - len(set(ids))
         seconds = time.perf_counter() - began
     told = f"{lost} lost, {doubled} doubled, {errors} errors"
-    return [Row(f"{CROWD} x {EACH} messages to {CROWD} listeners", told, "", "", "0, 0, 0",
-                not lost and not doubled and not errors),
-            Row("the same, until sent / until received", f"{sent_s:.1f} / {seconds:.1f} s")]
+    return [
+        Row(
+            f"{CROWD} x {EACH} messages to {CROWD} listeners",
+            told,
+            "",
+            "",
+            "0, 0, 0",
+            not lost and not doubled and not errors,
+        ),
+        Row("the same, until sent / until received", f"{sent_s:.1f} / {seconds:.1f} s"),
+    ]
 
 
-def join(bus: Bus, tag: str) -> "list[str]":
+def join(bus: Bus, tag: str) -> list[str]:
     """20 new agents without hooks; their names."""
     from hcom.hub import people
 
-    return [people.join(bus.db, "adhoc", time.time(), tag=tag, status="active").name
-            for _ in range(CROWD)]
-
-
+    return [
+        people.join(bus.db, "adhoc", time.time(), tag=tag, status="active").name
+        for _ in range(CROWD)
+    ]

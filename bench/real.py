@@ -1,4 +1,5 @@
 """The real clients, each in a sealed world with a model server on loopback (tests/rig)."""
+
 import json
 import statistics
 import time
@@ -26,7 +27,7 @@ def world_of(client: str) -> World:
     return World({clients.CLIENTS[client].tool: client})
 
 
-def begun(world: World, tool: str, name: str, argv: "list[str]") -> Pane:
+def begun(world: World, tool: str, name: str, argv: list[str]) -> Pane:
     """The client at its empty prompt, in a folder of its own."""
     return getattr(world, tool)(name, argv, cwd=world.project(f"p-{name}"))
 
@@ -47,7 +48,7 @@ def until_idle(world: World) -> dict:
     return agent
 
 
-def wake(client: str) -> "list[Row]":
+def wake(client: str) -> list[Row]:
     """From the end of `hcom send` to the request of an idle client's model, 20 times."""
     tool, taken = clients.CLIENTS[client].tool, []
     with world_of(client) as world:
@@ -57,20 +58,28 @@ def wake(client: str) -> "list[Row]":
             name = until_idle(world)["base_name"]
             time.sleep(1.5)  # its screen has settled, as with any agent that has been idle a while
             # date's own start is some 2 ms of what is measured, to hcom's advantage
-            sent = world.run(["sh", "-c", f"hcom send --from ci '@{name} wake-{number}.' >&2 && "
-                                          "date +%s.%N"])
+            sent = world.run(
+                ["sh", "-c", f"hcom send --from ci '@{name} wake-{number}.' >&2 && date +%s.%N"]
+            )
             ended = float(sent.stdout)
             request = world.model.until(f"wake-{number}.", 30, since=ended - 10)
             taken.append((request.t - ended) * 1000)
     limit = CLIENTS[client]
     median = statistics.median(taken)
-    return [Row(f"{title(client)} idle, send's end to its model", median, "", "",
-                f"<= {limit} ms", median <= limit),
-            Row(f"the same, worst of {WAKES}", max(taken), "", "", "<= 1000 ms",
-                max(taken) <= 1000)]
+    return [
+        Row(
+            f"{title(client)} idle, send's end to its model",
+            median,
+            "",
+            "",
+            f"<= {limit} ms",
+            median <= limit,
+        ),
+        Row(f"the same, worst of {WAKES}", max(taken), "", "", "<= 1000 ms", max(taken) <= 1000),
+    ]
 
 
-def started(world: World, tool: str, name: str, argv: "list[str]") -> float:
+def started(world: World, tool: str, name: str, argv: list[str]) -> float:
     """How long the client took to its prompt, in ms; it has ended afterwards."""
     cwd = world.project("p-start")
     began = time.perf_counter()
@@ -84,27 +93,40 @@ def started(world: World, tool: str, name: str, argv: "list[str]") -> float:
     return took
 
 
-def ready(client: str) -> "list[Row]":
+def ready(client: str) -> list[Row]:
     """To the prompt in this terminal, with and without hcom; and `hcom 1` to reported ready."""
     tool, taken, launched = clients.CLIENTS[client].tool, [], []
     with world_of(client) as world:
         for number in range(STARTS):
-            taken.append((started(world, tool, f"with-{number}", ["hcom", tool]),
-                          started(world, tool, f"bare-{number}", BARE[tool])))
+            taken.append(
+                (
+                    started(world, tool, f"with-{number}", ["hcom", tool]),
+                    started(world, tool, f"bare-{number}", BARE[tool]),
+                )
+            )
         for number in range(STARTS):
             launched.append(windowed(world, tool, number))
     with_it, without = (statistics.median(times) for times in zip(*taken))
-    return [Row(f"hcom {tool} to its prompt", with_it, tool, without),
-            Row(f"hcom 1 {tool}, events launch says ready", statistics.median(launched), tool,
-                without)]
+    return [
+        Row(f"hcom {tool} to its prompt", with_it, tool, without),
+        Row(f"hcom 1 {tool}, events launch says ready", statistics.median(launched), tool, without),
+    ]
 
 
 def windowed(world: World, tool: str, number: int) -> float:
     """How long `hcom 1 TOOL` in tmux took until its launch was reported as ready, in ms."""
     begin = time.perf_counter()
-    pane = world.pane(f"launch-{number}", [
-        "sh", "-c", f"HCOM_TERMINAL=tmux-window hcom 1 {tool} && hcom events launch; "
-                    "echo ended-$?; exec sleep 600"], world.project("p-start"), env=IN_TMUX)
+    pane = world.pane(
+        f"launch-{number}",
+        [
+            "sh",
+            "-c",
+            f"HCOM_TERMINAL=tmux-window hcom 1 {tool} && hcom events launch; "
+            "echo ended-$?; exec sleep 600",
+        ],
+        world.project("p-start"),
+        env=IN_TMUX,
+    )
     screen = pane.until(r"^ended-\d+", START_S)
     took = (time.perf_counter() - begin) * 1000
     if "ended-0" not in screen:
@@ -114,22 +136,26 @@ def windowed(world: World, tool: str, number: int) -> float:
     return took
 
 
-def tool(client: str) -> "list[Row]":
+def tool(client: str) -> list[Row]:
     """What one tool call takes, from its request to the next, with and without hcom."""
     name = clients.CLIENTS[client].tool
-    gaps: "dict[str, list[float]]" = {"with": [], "bare": []}
+    gaps: dict[str, list[float]] = {"with": [], "bare": []}
     with world_of(client) as one, world_of(client) as other:
-        panes = {"with": (one, begun(one, name, "luna", ["hcom", name])),
-                 "bare": (other, begun(other, name, "luna", BARE[name]))}
+        panes = {
+            "with": (one, begun(one, name, "luna", ["hcom", name])),
+            "bare": (other, begun(other, name, "luna", BARE[name])),
+        }
         for number in range(ROUNDS):
             for which, (world, pane) in panes.items():
                 gaps[which] += calls(world, pane, f"over-{number}")
     found = {which: statistics.median(taken) for which, taken in gaps.items()}
-    return [Row(f"{title(client)}, a tool call in hcom", found["with"], "without", found["bare"]),
-            Row("the same, added", found["with"] - found["bare"])]
+    return [
+        Row(f"{title(client)}, a tool call in hcom", found["with"], "without", found["bare"]),
+        Row("the same, added", found["with"] - found["bare"]),
+    ]
 
 
-def calls(world: World, pane: Pane, last: str) -> "list[float]":
+def calls(world: World, pane: Pane, last: str) -> list[float]:
     """The times between the requests of one turn with many tool calls, in ms."""
     first = pane.ask("RUN: true\n" * CALLS + f"SAY: {last}")
     end = time.monotonic() + IDLE_S
@@ -141,4 +167,4 @@ def calls(world: World, pane: Pane, last: str) -> "list[float]":
             raise RuntimeError(f"{len(found)} requests of {CALLS + 1}: {pane.portrait()}")
         time.sleep(0.2)
     pane.settle()
-    return [(b - a) * 1000 for a, b in zip(found, found[1:CALLS + 1])]
+    return [(b - a) * 1000 for a, b in zip(found, found[1 : CALLS + 1])]

@@ -2,6 +2,7 @@
 
 The client is a shell script called `claude`, run by `hcom claude` in a terminal of ours.
 """
+
 import fcntl
 import os
 import pty
@@ -46,7 +47,7 @@ except OSError:
 class Terminal:
     """A program in a terminal of 80x24; a context manager that ends it by its id."""
 
-    def __init__(self, argv: "list[str]", env: "dict[str, str]"):
+    def __init__(self, argv: list[str], env: dict[str, str]):
         self.pid, self.fd = pty.fork()
         if not self.pid:
             os.execvpe(argv[0], argv, env)
@@ -79,7 +80,7 @@ class Terminal:
             count -= len(os.read(self.fd, 65536))
 
 
-def client(bus: Bus, script: str) -> "dict[str, list[str]]":
+def client(bus: Bus, script: str) -> dict[str, list[str]]:
     """The script, installed as the client: how it is run bare, by a copy loop, by hcom."""
     path = bus.root / "bin/claude"
     path.parent.mkdir(exist_ok=True)
@@ -109,18 +110,19 @@ def cpu_ms(pid: int) -> float:
     return (int(fields[11]) + int(fields[12])) * 1000 / os.sysconf("SC_CLK_TCK")
 
 
-def children(pid: int) -> "list[int]":
+def children(pid: int) -> list[int]:
     return [int(word) for word in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
 
 
-def idle() -> "list[Row]":
+def idle() -> list[Row]:
     """The wrapper of an agent that waits: what it holds, and what it uses in 20 s."""
     with Bus() as bus:
         run = client(bus, "echo go\nexec sleep 600\n")
         with Terminal(run["hcom"], bus.env) as terminal:
             terminal.until(b"go")
-            name = next(agent.name for agent in agents.every(bus.db)
-                        if agent.name not in ("luna", "nova"))
+            name = next(
+                agent.name for agent in agents.every(bus.db) if agent.name not in ("luna", "nova")
+            )
             with transaction(bus.db):
                 agents.bind(bus.db, "session", "another-session", name)
             bell.ring(bus.home, [name])  # the wrapper sees that its client is ready
@@ -130,12 +132,14 @@ def idle() -> "list[Row]":
             time.sleep(IDLE_S)
             used = sum(map(cpu_ms, group)) - before
             held, shared = rss_mb(terminal.pid), sum(map(pss_mb, group))
-    return [Row("wrapper, resident", f"{held:.1f} MB", "", "", "<= 20 MB", held <= 20),
-            Row("wrapper and keeper, their share", f"{shared:.1f} MB"),
-            Row(f"wrapper idle for {IDLE_S} s", f"{used:.0f} ms CPU", "", "", "0 ms", used == 0)]
+    return [
+        Row("wrapper, resident", f"{held:.1f} MB", "", "", "<= 20 MB", held <= 20),
+        Row("wrapper and keeper, their share", f"{shared:.1f} MB"),
+        Row(f"wrapper idle for {IDLE_S} s", f"{used:.0f} ms CPU", "", "", "0 ms", used == 0),
+    ]
 
 
-def passed(argv: "list[str]", env: "dict[str, str]") -> float:
+def passed(argv: list[str], env: dict[str, str]) -> float:
     """How long 50 MB took from the client to the person, in ms."""
     with Terminal(argv, env) as terminal:
         terminal.until(b"go\n")
@@ -145,20 +149,22 @@ def passed(argv: "list[str]", env: "dict[str, str]") -> float:
         return (time.perf_counter() - began) * 1000
 
 
-def throughput() -> "list[Row]":
+def throughput() -> list[Row]:
     """A flood through the wrapper."""
     with Bus() as bus:
         (bus.root / "flood").write_bytes((LINE * (BYTES // len(LINE) + 1))[:BYTES])
-        runs = client(bus, "stty raw -echo\necho go\nhead -c 1 >/dev/null\n"
-                           f"exec cat {bus.root}/flood\n")
-        taken: "dict[str, list[float]]" = {name: [] for name in runs}
+        runs = client(
+            bus, f"stty raw -echo\necho go\nhead -c 1 >/dev/null\nexec cat {bus.root}/flood\n"
+        )
+        taken: dict[str, list[float]] = {name: [] for name in runs}
         for _ in range(PASSES):
             for name, argv in runs.items():
                 taken[name].append(passed(argv, bus.env))
         found = {name: statistics.median(times) for name, times in taken.items()}
-    return [at_most("50 MB through the wrapper", found["hcom"], "a pty copy loop", found["copy"],
-                    2),
-            Row("the same, beside no pty between", found["hcom"], "cat", found["bare"])]
+    return [
+        at_most("50 MB through the wrapper", found["hcom"], "a pty copy loop", found["copy"], 2),
+        Row("the same, beside no pty between", found["hcom"], "cat", found["bare"]),
+    ]
 
 
 def key(terminal: Terminal) -> float:
@@ -169,7 +175,7 @@ def key(terminal: Terminal) -> float:
     return (time.perf_counter() - began) * 1000
 
 
-def echo() -> "list[Row]":
+def echo() -> list[Row]:
     """From a key to its echo, with the wrapper between and without."""
     with Bus() as bus:
         run = client(bus, "stty raw -echo\necho go\nexec cat\n")

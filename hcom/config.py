@@ -42,13 +42,17 @@ def _arguments(text: str) -> None:
     try:
         shlex.split(text)
     except ValueError as error:
-        raise HcomError(f"the arguments {text!r} do not end: {str(error).lower()}",
-                        "quote as in a shell") from None
+        raise HcomError(
+            f"the arguments {text!r} do not end: {str(error).lower()}", "quote as in a shell"
+        ) from None
 
 
 def _url(text: str) -> None:
-    if text and not re.match(r"https://[\w.-]+(:\d+)?(/\S*)?\Z"
-                             r"|http://(localhost|127\.0\.0\.1|\[::1\])(:\d+)?(/\S*)?\Z", text):
+    if text and not re.match(
+        r"https://[\w.-]+(:\d+)?(/\S*)?\Z"
+        r"|http://(localhost|127\.0\.0\.1|\[::1\])(:\d+)?(/\S*)?\Z",
+        text,
+    ):
         raise HcomError(f"not a URL of a relay: {text!r}", "https://..., or http://localhost:PORT")
 
 
@@ -71,8 +75,10 @@ def _presets(text: str) -> None:
 
 
 # What a client or a shell needs for itself; an agent's name there would break it.
-_TAKEN = re.compile(r"PATH|HOME|SHELL|USER|PWD|TERM|IFS|ENV|LD_\w*|DYLD_\w*|PYTHON\w*|NODE_\w*|"
-                    r"HCOM_(?!NAME\Z)\w*\Z")
+_TAKEN = re.compile(
+    r"PATH|HOME|SHELL|USER|PWD|TERM|IFS|ENV|LD_\w*|DYLD_\w*|PYTHON\w*|NODE_\w*|"
+    r"HCOM_(?!NAME\Z)\w*\Z"
+)
 
 
 def _variable(text: str) -> None:
@@ -84,22 +90,28 @@ def _variable(text: str) -> None:
 
 KEYS = {
     "HCOM_TAG": Key("", "Group tag of new agents (names become tag-name)", _tag),
-    "HCOM_TERMINAL": Key("default", "Where new agents open: a preset, or a command with {script}",
-                         _arguments, person=True),
+    "HCOM_TERMINAL": Key(
+        "default",
+        "Where new agents open: a preset, or a command with {script}",
+        _arguments,
+        person=True,
+    ),
     "HCOM_HINTS": Key("", "Text that follows every message an agent receives", _any_text),
-    "HCOM_SUBAGENT_TIMEOUT": Key("30", "Seconds Claude's subagents are kept for messages",
-                                 _seconds),
+    "HCOM_SUBAGENT_TIMEOUT": Key(
+        "30", "Seconds Claude's subagents are kept for messages", _seconds
+    ),
     "HCOM_CLAUDE_ARGS": Key("", "Default arguments of claude", _arguments, person=True),
     "HCOM_GEMINI_ARGS": Key("", "Default arguments of gemini", _arguments, person=True),
     "HCOM_CODEX_ARGS": Key("", "Default arguments of codex", _arguments, person=True),
     "HCOM_RELAY": Key("", "URL of the relay server", _url, person=True),
     "HCOM_RELAY_TOKEN": Key("", "Token of the relay server", _token, secret=True, person=True),
-    "HCOM_AUTO_APPROVE": Key("1", "Agents run safe hcom commands unasked (1 or 0)", _truth,
-                             person=True),
-    "HCOM_DEFAULT_SUBSCRIPTIONS": Key("collision", "Subscriptions of new agents, with commas",
-                                      _presets),
-    "HCOM_NAME_EXPORT": Key("", "Variable that carries an agent's name into its client",
-                            _variable),
+    "HCOM_AUTO_APPROVE": Key(
+        "1", "Agents run safe hcom commands unasked (1 or 0)", _truth, person=True
+    ),
+    "HCOM_DEFAULT_SUBSCRIPTIONS": Key(
+        "collision", "Subscriptions of new agents, with commas", _presets
+    ),
+    "HCOM_NAME_EXPORT": Key("", "Variable that carries an agent's name into its client", _variable),
 }
 SHORT_KEYS = tuple(key[5:].lower() for key in KEYS)
 # Read by launches from the environment; in config.env they pass through as other variables do.
@@ -124,7 +136,7 @@ class InForce(namedtuple("InForce", "value source")):
     __slots__ = ()
 
 
-def key_of(given: str) -> "str | None":
+def key_of(given: str) -> str | None:
     """The key that `given` means: tag, TAG or HCOM_TAG; None when there is none."""
     name = given.upper().replace("-", "_")
     return next((key for key in (name, f"HCOM_{name}") if key in KEYS), None)
@@ -135,8 +147,9 @@ def check(key: str, value: str) -> None:
     found = message.FORBIDDEN.search(value)
     if found or "\n" in value:
         code = ord(found.group()) if found else 10
-        raise HcomError(f"{key}: control character U+{code:04X} in the value",
-                        "a value is one line of text")
+        raise HcomError(
+            f"{key}: control character U+{code:04X} in the value", "a value is one line of text"
+        )
     try:
         KEYS[key].check(value)
     except HcomError as error:
@@ -145,14 +158,15 @@ def check(key: str, value: str) -> None:
 
 def _text(home) -> str:
     try:
-        with open(home.path("config.env"), encoding="utf-8", errors="replace",
-                  newline="") as stream:
+        with open(
+            home.path("config.env"), encoding="utf-8", errors="replace", newline=""
+        ) as stream:
             return stream.read()
     except OSError:
         return ""
 
 
-def lines(home) -> "list[Line]":
+def lines(home) -> list[Line]:
     """Every line of config.env, parsed."""
     return [_parsed(number, text) for number, text in enumerate(_text(home).split("\n"), 1)]
 
@@ -191,10 +205,13 @@ def _quoted(value: str) -> str:
     return '"' + re.sub(r"([\\\"$`])", r"\\\1", value) + '"'
 
 
-def problems(home, env) -> "list[str]":
+def problems(home, env) -> list[str]:
     """What is wrong with config.env and with the settings in the environment, a line each."""
-    found = [f"config.env line {line.number} is ignored: {line.problem}"
-             for line in lines(home) if line.problem]
+    found = [
+        f"config.env line {line.number} is ignored: {line.problem}"
+        for line in lines(home)
+        if line.problem
+    ]
     for key in KEYS:
         if key in env:
             try:
@@ -204,7 +221,7 @@ def problems(home, env) -> "list[str]":
     return found
 
 
-def in_force(home, env) -> "dict[str, InForce]":
+def in_force(home, env) -> dict[str, InForce]:
     """Each key's value as text, and where it comes from."""
     written = {line.key: line.value for line in lines(home) if line.key}
     found = {}
@@ -219,7 +236,7 @@ def in_force(home, env) -> "dict[str, InForce]":
     return found
 
 
-def passed(home) -> "dict[str, str]":
+def passed(home) -> dict[str, str]:
     """The variables of config.env that go to the clients as they are."""
     return {line.key: line.value for line in lines(home) if line.key and line.key not in KEYS}
 
@@ -239,7 +256,7 @@ def masked(key: str, value: str) -> str:
     return "****" + (value[-4:] if len(value) >= 12 else "")
 
 
-def write(home, key: str, value: "str | None") -> None:
+def write(home, key: str, value: str | None) -> None:
     """config.env says that `key` is `value`, or nothing of it (None); the other lines stay byte for
     byte. HcomError when it cannot be written."""
     from .home import Lock, create, write_private
@@ -250,11 +267,13 @@ def write(home, key: str, value: "str | None") -> None:
             lock.take(wait=True)
             write_private(home.path("config.env"), _changed(_text(home), key, value))
     except OSError as error:
-        raise HcomError(f"cannot write {home.path('config.env')}: {error.strerror}",
-                        "in a sandbox: export HCOM_DIR=$PWD/.hcom") from None
+        raise HcomError(
+            f"cannot write {home.path('config.env')}: {error.strerror}",
+            "in a sandbox: export HCOM_DIR=$PWD/.hcom",
+        ) from None
 
 
-def _changed(text: str, key: str, value: "str | None") -> str:
+def _changed(text: str, key: str, value: str | None) -> str:
     kept, place = [], None
     for line in re.findall(r"[^\n]*\n|[^\n]+", text):
         if re.match(rf"\s*(?:export\s+)?{key}\s*=", line):

@@ -17,9 +17,9 @@ from .pty.signals import Signals
 from .store import deliveries
 from .store.connect import open_db
 
-SAFETY_S = 30.0   # a ring can be lost with a crash
+SAFETY_S = 30.0  # a ring can be lost with a crash
 CONFIRM_S = 10.0  # the prompt hook takes the mail; not by then: another line
-GRACE_S = 5.0     # between SIGTERM and SIGKILL for the client's group
+GRACE_S = 5.0  # between SIGTERM and SIGKILL for the client's group
 
 
 def run(home, launch: str, told: dict) -> None:
@@ -29,11 +29,23 @@ def run(home, launch: str, told: dict) -> None:
     name, stream = told["agent"], adapters.load(told["tool"], "stream")
     lock = owner.take(home, name)
     with Signals() as signals, bell.Bell(home, name) as rings:
-        client = subprocess.Popen(told["argv"], stdin=subprocess.PIPE, env=told["env"],
-                                  cwd=told["cwd"], start_new_session=True)
+        client = subprocess.Popen(
+            told["argv"],
+            stdin=subprocess.PIPE,
+            env=told["env"],
+            cwd=told["cwd"],
+            start_new_session=True,
+        )
         with open_db(home) as db:
-            launching.started(db, launch, name, os.getpid(), start_of(os.getpid()), client.pid,
-                              start_of(client.pid))
+            launching.started(
+                db,
+                launch,
+                name,
+                os.getpid(),
+                start_of(os.getpid()),
+                client.pid,
+                start_of(client.pid),
+            )
         _write(client, told["stream"])
         _feed(home, name, stream, client, signals.fd, rings, lock)
     code = client.wait()
@@ -70,7 +82,8 @@ def _feed(home, name: str, stream, client, signalled: int, rings, lock: int) -> 
         ready, _, _ = select.select(watched, (), (), CONFIRM_S if mail else SAFETY_S)
         rings.rung()
         if signalled in ready and {signal.SIGTERM, signal.SIGHUP} & set(os.read(signalled, 512)):
-            return _ended(client)
+            _ended(client)
+            return
 
 
 def _ended(client) -> None:

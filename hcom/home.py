@@ -42,7 +42,7 @@ class Home(namedtuple("Home", "root tools")):
         return self.path(DB) if os.path.islink(self.db) else self.db
 
     @property
-    def shared(self) -> "list[str]":
+    def shared(self) -> list[str]:
         """The folders that hcom writes to when it runs inside a client's sandbox: each its own,
         for none of them may be exchanged for a link to another."""
         return [os.path.dirname(self.db_file), *(self.path("run", part) for part in SHARED)]
@@ -50,8 +50,11 @@ class Home(namedtuple("Home", "root tools")):
     @property
     def is_default(self) -> bool:
         """Whether this is the person's own ~/.hcom, whose hooks go to the clients' own homes."""
-        return os.path.dirname(self.root) == self.tools and os.path.basename(self.root) == ".hcom" \
+        return (
+            os.path.dirname(self.root) == self.tools
+            and os.path.basename(self.root) == ".hcom"
             and self.tools == os.path.expanduser("~")
+        )
 
 
 def locate(env) -> Home:

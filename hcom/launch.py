@@ -25,15 +25,20 @@ from .hub import launching, people
 from .store import agents, events, launches
 from .store.connect import open_db, transaction
 
-MOST = 50          # at once; more windows than anybody has screens for
-TAKEN_S = 20.0     # how long an opened terminal has to start its script
+MOST = 50  # at once; more windows than anybody has screens for
+TAKEN_S = 20.0  # how long an opened terminal has to start its script
 LOOK_S = 0.1
 # One-time settings of the launch itself, not of what the new agents launch in turn.
 ONCE = ("HCOM_GO", "HCOM_TAG", "HCOM_PROCESS_ID")
 
 
-class LaunchSpec(namedtuple("LaunchSpec", "tool args cwd env by tag headless count",
-                            defaults=("bigboss", None, False, 1))):
+class LaunchSpec(
+    namedtuple(
+        "LaunchSpec",
+        "tool args cwd env by tag headless count",
+        defaults=("bigboss", None, False, 1),
+    )
+):
     """What is to be launched: `args` for the client, `env` the launcher's; `by` who asks; `tag`
     None for the configured one; `headless` for no window."""
 
@@ -71,21 +76,28 @@ def prepare(home, spec: LaunchSpec, batch: str) -> Ready:
         marks.mark(home, [key], agent.name)
     stream = adapters.load(spec.tool, "stream") if spec.headless else None
     argv, lines = stream.fed(plan.args) if stream else (plan.args, None)
-    return Ready(agent, key, [program, *argv], _environment(home, spec, plan, agent, key, settings),
-                 spec.cwd, lines)
+    return Ready(
+        agent,
+        key,
+        [program, *argv],
+        _environment(home, spec, plan, agent, key, settings),
+        spec.cwd,
+        lines,
+    )
 
 
 def _log(home, name: str, launch: str) -> str:
     return home.path("logs", f"{name}-{launch[:8]}.log")
 
 
-def _arguments(spec: LaunchSpec, launch, settings) -> "list[str]":
+def _arguments(spec: LaunchSpec, launch, settings) -> list[str]:
     given = getattr(settings, f"{spec.tool}_args")
     try:
         defaults = shlex.split(given)
     except ValueError as error:
-        raise HcomError(f"HCOM_{spec.tool.upper()}_ARGS: {error}",
-                        f"hcom config {spec.tool}_args") from None
+        raise HcomError(
+            f"HCOM_{spec.tool.upper()}_ARGS: {error}", f"hcom config {spec.tool}_args"
+        ) from None
     return flags.merged(defaults, list(spec.args), launch.FLAGS)
 
 
@@ -98,13 +110,25 @@ def _agent(db, spec: LaunchSpec, plan, tag: str, settings, key: str, batch: str)
             agents.met(db, known.name, spec.cwd, "", 0, "", plan.client or {})
         return agents.find(db, known.name)
     return people.join(
-        db, spec.tool, time.time(), by=spec.by, launch=key, tag=tag, hints=settings.hints,
+        db,
+        spec.tool,
+        time.time(),
+        by=spec.by,
+        launch=key,
+        tag=tag,
+        hints=settings.hints,
         subagent_timeout=settings.subagent_timeout,
-        subscriptions=settings.default_subscriptions, directory=spec.cwd, batch=batch,
-        client=plan.client or {}, status=INACTIVE, context="new", headless=spec.headless)
+        subscriptions=settings.default_subscriptions,
+        directory=spec.cwd,
+        batch=batch,
+        client=plan.client or {},
+        status=INACTIVE,
+        context="new",
+        headless=spec.headless,
+    )
 
 
-def _environment(home, spec: LaunchSpec, plan, agent, key: str, settings) -> "dict[str, str]":
+def _environment(home, spec: LaunchSpec, plan, agent, key: str, settings) -> dict[str, str]:
     """The client's environment: the launcher's, without what is another agent's."""
     env = {**settings.passed, **spec.env}
     env = {k: v for k, v in adapters.scrubbed(env).items() if k not in ONCE}
@@ -124,8 +148,9 @@ def here(home, spec: LaunchSpec) -> None:
     sys.stderr.flush()
     _hand_over(home, ready, spec)
     python, *arguments = launcher.itself()
-    os.execve(python, [python, *arguments, "wrapped", ready.launch],
-              {**spec.env, "HCOM_DIR": home.root})
+    os.execve(
+        python, [python, *arguments, "wrapped", ready.launch], {**spec.env, "HCOM_DIR": home.root}
+    )
 
 
 def elsewhere(home, spec: LaunchSpec) -> Batch:
@@ -146,9 +171,15 @@ def elsewhere(home, spec: LaunchSpec) -> Batch:
     given_up = {name for name, _ in errors}
     alive = [r.agent for r, _ in started if r.agent.name not in given_up]
     with open_db(home) as db, transaction(db):
-        events.append_life(db, spec.by, "batch_launched", spec.by,
-                           f"{len(alive)} {spec.tool}: " + ", ".join(a.display for a in alive),
-                           batch, time.time())
+        events.append_life(
+            db,
+            spec.by,
+            "batch_launched",
+            spec.by,
+            f"{len(alive)} {spec.tool}: " + ", ".join(a.display for a in alive),
+            batch,
+            time.time(),
+        )
         logs = [x.log for x in launches.of_batch(db, batch) if x.log]
     bell.ring(home, [bell.EVERYONE])
     if not alive:
@@ -159,11 +190,17 @@ def elsewhere(home, spec: LaunchSpec) -> Batch:
 def _preset(home, env):
     platform = terminal.current_platform()
     table = terminal.known(home.root, platform)
-    return terminal.choose(config.read(home, env).terminal, env, platform, shutil.which, table,
-                           terminal.ancestors(os.getpid())), table
+    return terminal.choose(
+        config.read(home, env).terminal,
+        env,
+        platform,
+        shutil.which,
+        table,
+        terminal.ancestors(os.getpid()),
+    ), table
 
 
-def _paths(home, launch: str) -> "tuple[str, str]":
+def _paths(home, launch: str) -> tuple[str, str]:
     os.makedirs(home.kept("launch"), mode=0o700, exist_ok=True)
     return home.kept("launch", launch + ".json"), home.kept("launch", launch + ".sh")
 
@@ -172,9 +209,20 @@ def _hand_over(home, ready: Ready, spec: LaunchSpec) -> str:
     """What the wrapper needs is in a private file that it removes when it reads it; the path of
     the script that leads there."""
     handover, script = _paths(home, ready.launch)
-    write_private(handover, json.dumps({
-        "agent": ready.agent.name, "tool": spec.tool, "argv": ready.argv, "env": ready.env,
-        "cwd": ready.cwd, "headless": spec.headless, "stream": ready.stream}))
+    write_private(
+        handover,
+        json.dumps(
+            {
+                "agent": ready.agent.name,
+                "tool": spec.tool,
+                "argv": ready.argv,
+                "env": ready.env,
+                "cwd": ready.cwd,
+                "headless": spec.headless,
+                "stream": ready.stream,
+            }
+        ),
+    )
     return script
 
 
@@ -184,13 +232,18 @@ def _opened(home, ready: Ready, spec: LaunchSpec, preset):
     if spec.headless:
         _detached(home, ready)
         return None
-    write_private(script, "#!/bin/bash\nrm -f -- "
-                  f"{shlex.quote(script)}\n"
-                  f"HCOM_DIR={shlex.quote(home.root)} exec {shlex.join(launcher.itself())} "
-                  f"wrapped {ready.launch}\n", 0o700)
+    write_private(
+        script,
+        "#!/bin/bash\nrm -f -- "
+        f"{shlex.quote(script)}\n"
+        f"HCOM_DIR={shlex.quote(home.root)} exec {shlex.join(launcher.itself())} "
+        f"wrapped {ready.launch}\n",
+        0o700,
+    )
     chosen, table = preset
-    opened = terminal.open_window(chosen, script, ready.cwd, dict(spec.env),
-                                  ready.agent.display, table)
+    opened = terminal.open_window(
+        chosen, script, ready.cwd, dict(spec.env), ready.agent.display, table
+    )
     with open_db(home) as db, transaction(db):
         launches.set_window(db, ready.launch, opened)
     return opened
@@ -198,18 +251,24 @@ def _opened(home, ready: Ready, spec: LaunchSpec, preset):
 
 def _detached(home, ready: Ready) -> None:
     os.makedirs(home.path("logs"), mode=0o700, exist_ok=True)
-    descriptor = os.open(_log(home, ready.agent.name, ready.launch),
-                         os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+    descriptor = os.open(
+        _log(home, ready.agent.name, ready.launch), os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600
+    )
     try:
         subprocess.Popen(
             [*launcher.itself(), "wrapped", ready.launch],
-            stdin=subprocess.DEVNULL, stdout=descriptor, stderr=descriptor, cwd=ready.cwd,
-            env={**ready.env, "HCOM_DIR": home.root}, start_new_session=True)
+            stdin=subprocess.DEVNULL,
+            stdout=descriptor,
+            stderr=descriptor,
+            cwd=ready.cwd,
+            env={**ready.env, "HCOM_DIR": home.root},
+            start_new_session=True,
+        )
     finally:
         os.close(descriptor)
 
 
-def _not_taken(home, started) -> "list[tuple[str, str]]":
+def _not_taken(home, started) -> list[tuple[str, str]]:
     """Those whose script has not begun in time are given up: (agent, why) of each."""
     end = time.monotonic() + TAKEN_S
     waiting = list(started)
@@ -217,11 +276,13 @@ def _not_taken(home, started) -> "list[tuple[str, str]]":
         waiting = [(r, o) for r, o in waiting if os.path.exists(_paths(home, r.launch)[0])]
         if waiting:
             time.sleep(LOOK_S)
-    return [_undone(home, ready, f"the terminal did not start the script within {TAKEN_S:.0f} s")
-            for ready, _ in waiting]
+    return [
+        _undone(home, ready, f"the terminal did not start the script within {TAKEN_S:.0f} s")
+        for ready, _ in waiting
+    ]
 
 
-def _undone(home, ready: Ready, why: str) -> "tuple[str, str]":
+def _undone(home, ready: Ready, why: str) -> tuple[str, str]:
     for path in _paths(home, ready.launch):
         try:
             os.unlink(path)

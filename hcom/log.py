@@ -22,8 +22,9 @@ def log(event: str, **facts) -> None:
     """Append one line: `event` in dotted past tense, the facts as fields."""
     if not _path:
         return
-    line = json.dumps({"at": round(time.time(), 3), "event": event, "pid": os.getpid(), **facts},
-                      default=str)
+    line = json.dumps(
+        {"at": round(time.time(), 3), "event": event, "pid": os.getpid(), **facts}, default=str
+    )
     try:
         os.makedirs(os.path.dirname(_path), mode=0o700, exist_ok=True)
         if os.path.exists(_path) and os.path.getsize(_path) > LIMIT_BYTES:

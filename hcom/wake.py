@@ -45,8 +45,12 @@ def rouse(home, names) -> None:
             targets = []
             for agent in wanted:
                 # A subagent is never idle while it lives: it works, or its last hook waits.
-                if agent and not agent.parent and agent.ended_at is None \
-                        and hasattr(adapters.load(agent.tool, "wake"), "ring"):
+                if (
+                    agent
+                    and not agent.parent
+                    and agent.ended_at is None
+                    and hasattr(adapters.load(agent.tool, "wake"), "ring")
+                ):
                     targets.append(agent)
     except StoreError as error:
         log.log("wake.skipped", error=error.message)

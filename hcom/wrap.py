@@ -34,9 +34,28 @@ READY_S = 120.0
 # a moving sign while it works.
 STILL_S = 2.5
 # What tells a program which terminal it is in: a new window has its own.
-TERMINAL = ("TERM", "COLORTERM", "TMUX", "STY", "WINDOW", "ZELLIJ", "KITTY_", "WEZTERM_",
-            "ALACRITTY_", "GHOSTTY_", "WT_", "ITERM_", "LC_TERMINAL", "VTE_", "KONSOLE_",
-            "GNOME_TERMINAL_", "COLUMNS", "LINES", "XTERM_", "SHLVL")
+TERMINAL = (
+    "TERM",
+    "COLORTERM",
+    "TMUX",
+    "STY",
+    "WINDOW",
+    "ZELLIJ",
+    "KITTY_",
+    "WEZTERM_",
+    "ALACRITTY_",
+    "GHOSTTY_",
+    "WT_",
+    "ITERM_",
+    "LC_TERMINAL",
+    "VTE_",
+    "KONSOLE_",
+    "GNOME_TERMINAL_",
+    "COLUMNS",
+    "LINES",
+    "XTERM_",
+    "SHLVL",
+)
 SHOW = b"s"  # rung by who wants to see the screen
 VIEWERS = "_viewer"
 
@@ -72,8 +91,9 @@ class Wrap:
     def on_start(self, pid: int, cols: int, rows: int) -> None:
         self.mirror = Mirror(cols, rows)
         with open_db(self.home) as db:
-            launching.started(db, self.launch, self.name, os.getpid(), start_of(os.getpid()),
-                              pid, start_of(pid))
+            launching.started(
+                db, self.launch, self.name, os.getpid(), start_of(os.getpid()), pid, start_of(pid)
+            )
         self.refresh()
 
     def on_resize(self, cols: int, rows: int) -> None:
@@ -94,7 +114,7 @@ class Wrap:
             self.show()
         self.refresh()
 
-    def deadline(self) -> "float | None":
+    def deadline(self) -> float | None:
         times = [self.refreshed_at + (SAFETY_S if self.rings.fd >= 0 else NO_BELL_S)]
         if not self.ready and self.look and self.refreshed_at - self.began < READY_S:
             times.append(self.refreshed_at + LOOK_S)
@@ -108,7 +128,7 @@ class Wrap:
                 times += [due] if due is not None else []
         return min(times)
 
-    def tick(self, now: float) -> "bytes | None":
+    def tick(self, now: float) -> bytes | None:
         if now - self.refreshed_at >= LOOK_S:
             self.refresh()
         self.news = False
@@ -152,8 +172,12 @@ class Wrap:
 
     def correct(self, now: float) -> None:
         """Where a turn ended without a hook (Esc, a refused tool), the agent is idle too."""
-        if not self.look or not self.in_turn() or now - self.mirror.changed_at < STILL_S \
-                or self.mirror.changed_at <= self.looked_at:
+        if (
+            not self.look
+            or not self.in_turn()
+            or now - self.mirror.changed_at < STILL_S
+            or self.mirror.changed_at <= self.looked_at
+        ):
             return
         self.looked_at = now
         if self.look(self.mirror.screen).client == gate.Client.IDLE.value:
@@ -172,7 +196,7 @@ class Wrap:
             self.wake.failure = ""
             self.wake.due = now + SAFETY_S
 
-    def typed(self, now: float) -> "bytes | None":
+    def typed(self, now: float) -> bytes | None:
         """What the gate lets us type now."""
         if self.lock < 0 and self.mail:
             return None
@@ -195,10 +219,19 @@ class Wrap:
         look = self.look(self.mirror.screen)
         box = gate.Box(look.box)
         if box is gate.Box.TEXT and "".join(look.typed.split()) == "".join(
-                self.hook.WAKE_SIGN.split()):
+            self.hook.WAKE_SIGN.split()
+        ):
             box = gate.Box.OURS
-        return gate.Seen(now, self.mail, gate.Client(look.client), box, self.keys.typed_at,
-                         self.mirror.changed_at, self.confirmed_at, self.enter_after_s)
+        return gate.Seen(
+            now,
+            self.mail,
+            gate.Client(look.client),
+            box,
+            self.keys.typed_at,
+            self.mirror.changed_at,
+            self.confirmed_at,
+            self.enter_after_s,
+        )
 
     def note(self, reason: str) -> None:
         """People see why the agent is not woken."""
@@ -211,13 +244,21 @@ class Wrap:
         """The screen is in run/screens, and who asked for it knows."""
         screen = self.mirror.screen
         os.makedirs(self.home.path("run", "screens"), mode=0o700, exist_ok=True)
-        write_private(self.home.path("run", "screens", self.name), json.dumps({
-            "lines": screen.lines(), "cursor": screen.cursor, "title": screen.title,
-            "complete": not screen.unknown}))
+        write_private(
+            self.home.path("run", "screens", self.name),
+            json.dumps(
+                {
+                    "lines": screen.lines(),
+                    "cursor": screen.cursor,
+                    "title": screen.title,
+                    "complete": not screen.unknown,
+                }
+            ),
+        )
         bell.ring(self.home, [VIEWERS])
 
 
-def main(argv: "list[str]") -> int:
+def main(argv: list[str]) -> int:
     """`wrapped LAUNCH`: take the hand-over of a launch, and be its client's wrapper."""
     home = homes.locate(os.environ)
     try:
@@ -265,8 +306,7 @@ def _report_window(home, launch: str) -> None:
         preset = table.get(opened.preset.casefold())
         if preset:
             with transaction(db):
-                launches.set_window(db, launch,
-                                    terminal.with_reported(opened, preset, os.environ))
+                launches.set_window(db, launch, terminal.with_reported(opened, preset, os.environ))
 
 
 def run(home, launch: str, told: dict) -> None:
@@ -277,8 +317,15 @@ def run(home, launch: str, told: dict) -> None:
         policy = Wrap(home, told["agent"], told["tool"], launch, rings)
         ends = proxy.Ends(None, None) if told["headless"] else proxy.Ends()
         try:
-            how = proxy.run(told["argv"], told["env"], policy=policy, on_fault=_fault, ends=ends,
-                            cwd=told["cwd"], doorbells=[rings.fd] if rings.fd >= 0 else [])
+            how = proxy.run(
+                told["argv"],
+                told["env"],
+                policy=policy,
+                on_fault=_fault,
+                ends=ends,
+                cwd=told["cwd"],
+                doorbells=[rings.fd] if rings.fd >= 0 else [],
+            )
         except spawn.SpawnError as error:
             _over(home, policy, error.message)
             raise
@@ -301,8 +348,9 @@ def _over(home, policy: Wrap, why: str) -> None:
     screen = [line for line in policy.mirror.screen.lines() if line.strip()][-12:]
     try:
         with open_db(home) as db:
-            keys = launching.over(db, policy.launch, policy.name, why, "\n".join(screen),
-                                  time.time())
+            keys = launching.over(
+                db, policy.launch, policy.name, why, "\n".join(screen), time.time()
+            )
         marks.unmark(home, keys)
         bell.ring(home, [bell.EVERYONE])
         notices.follow_up(home)

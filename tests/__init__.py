@@ -1,4 +1,5 @@
 """The tests. What a runner ignores, its children would: the programs under test hear of Ctrl-C."""
+
 import signal
 
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:

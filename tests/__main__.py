@@ -3,6 +3,7 @@
 Each test module runs in a process of its own, two at a time, and prints its output whole when it
 ends. The last line is always `N passed, N failed, N skipped`; a test with subtests is one test.
 """
+
 import argparse
 import json
 import os
@@ -76,6 +77,7 @@ class Tally(unittest.TextTestResult):
 
 class Job(NamedTuple):
     """One module, begun; `report` is written by it at its end, `output` all along."""
+
     title: str
     process: subprocess.Popen
     began: float
@@ -84,15 +86,28 @@ class Job(NamedTuple):
 
 
 def arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="python3 -m tests", description=__doc__,
-                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        prog="python3 -m tests",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
     parser.add_argument("names", nargs="*", help="modules, classes or tests (default: all)")
-    parser.add_argument("-k", action="append", default=[], metavar="PATTERN",
-                        help="only tests whose name matches, as in unittest")
+    parser.add_argument(
+        "-k",
+        action="append",
+        default=[],
+        metavar="PATTERN",
+        help="only tests whose name matches, as in unittest",
+    )
     parser.add_argument("-j", type=int, default=2, metavar="N", help="modules at once (default 2)")
     parser.add_argument("--repeat", type=int, default=1, metavar="N", help="run everything N times")
-    parser.add_argument("--timeout", type=float, default=MODULE_S, metavar="SECONDS",
-                        help=f"for each module (default {MODULE_S})")
+    parser.add_argument(
+        "--timeout",
+        type=float,
+        default=MODULE_S,
+        metavar="SECONDS",
+        help=f"for each module (default {MODULE_S})",
+    )
     parser.add_argument("--quick", action="store_true", help="skip what needs the clients")
     parser.add_argument("--report", type=Path, help=argparse.SUPPRESS)  # a module's own process
     return parser.parse_args()
@@ -118,7 +133,7 @@ def main() -> int:
     return 1 if counts[FAILED] or not counts[PASSED] + counts[SKIPPED] else 0
 
 
-def surroundings(asked: argparse.Namespace, place: Path) -> "tuple[dict[str, str], int]":
+def surroundings(asked: argparse.Namespace, place: Path) -> tuple[dict[str, str], int]:
     """The environment of the modules' processes, and how much is missing that may not be."""
     env = {**os.environ, "HCOM_TEST_FETCH": "0"}
     if asked.quick:
@@ -143,7 +158,7 @@ def fetched(name: str) -> bool:
     return True
 
 
-def chosen(names: "list[str]") -> "list[list[str]]":
+def chosen(names: list[str]) -> list[list[str]]:
     """The tests to run, in groups of one module each; first those with clients, the long ones."""
     if not names:
         files = sorted(HERE.glob("test_*.py"), key=lambda path: (not needs_clients(path), path))
@@ -178,14 +193,21 @@ def together(groups, asked, env, place: Path):
             end(job)
 
 
-def begun(number: int, names: "list[str]", asked, env, place: Path) -> Job:
+def begun(number: int, names: list[str], asked, env, place: Path) -> Job:
     output, report = place / f"{number}.out", place / f"{number}.json"
     argv = [sys.executable, "-m", "tests", "--report", str(report), *names]
     for pattern in asked.k:
         argv += ["-k", pattern]
     with open(output, "wb") as stream:
-        process = subprocess.Popen(argv, env=env, cwd=HERE.parent, stdin=subprocess.DEVNULL,
-                                   stdout=stream, stderr=stream, start_new_session=True)
+        process = subprocess.Popen(
+            argv,
+            env=env,
+            cwd=HERE.parent,
+            stdin=subprocess.DEVNULL,
+            stdout=stream,
+            stderr=stream,
+            start_new_session=True,
+        )
     return Job(" ".join(names), process, time.monotonic(), output, report)
 
 
@@ -210,7 +232,7 @@ def end(job: Job) -> None:
     job.process.wait()
 
 
-def counted(job: Job) -> "dict[str, int]":
+def counted(job: Job) -> dict[str, int]:
     """What the module reported, its output printed; one failure where it reports none."""
     print(f"=== {job.title} ({time.monotonic() - job.began:.0f} s)")
     print(job.output.read_text(encoding="utf-8", errors="backslashreplace"), end="", flush=True)

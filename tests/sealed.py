@@ -1,4 +1,5 @@
 """A sealed home for tests: hcom as people and agents run it, nothing of the tester's own."""
+
 import json
 import os
 import shutil
@@ -23,8 +24,15 @@ class Home:
         for path in (self.work, folder):
             os.mkdir(path)
         self.program("hcom", f'exec "{sys.executable}" "{ROOT}/hcom" "$@"')
-        self.env = {"HOME": self.root, "HCOM_DIR": self.hcom_dir, "PATH": f"{folder}:/usr/bin:/bin",
-                    "LANG": "C.UTF-8", "TZ": "UTC", "PWD": self.work, "TMPDIR": self.root}
+        self.env = {
+            "HOME": self.root,
+            "HCOM_DIR": self.hcom_dir,
+            "PATH": f"{folder}:/usr/bin:/bin",
+            "LANG": "C.UTF-8",
+            "TZ": "UTC",
+            "PWD": self.work,
+            "TMPDIR": self.root,
+        }
 
     def program(self, name: str, code: str) -> None:
         """A shell script of that name is on the PATH."""
@@ -41,11 +49,19 @@ class Home:
                 return
             time.sleep(0.1)
 
-    def run(self, *args, stdin: "str | None" = None, env=None, timeout: float = 60.0):
+    def run(self, *args, stdin: str | None = None, env=None, timeout: float = 60.0):
         """One hcom command, to its end."""
-        return subprocess.run(["hcom", *args], env={**self.env, **(env or {})}, cwd=self.work,
-                              input=stdin, stdin=None if stdin is not None else subprocess.DEVNULL,
-                              capture_output=True, text=True, timeout=timeout, check=False)
+        return subprocess.run(
+            ["hcom", *args],
+            env={**self.env, **(env or {})},
+            cwd=self.work,
+            input=stdin,
+            stdin=None if stdin is not None else subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=timeout,
+            check=False,
+        )
 
     def said(self, *args, **kwargs) -> str:
         """The output of a command that must succeed."""
@@ -60,17 +76,31 @@ class Home:
         self.said("start")
         return (set(self.names()) - before).pop()
 
-    def names(self) -> "list[str]":
+    def names(self) -> list[str]:
         """The agents, as `list` shows them."""
         return [json.loads(line)["name"] for line in self.said("list", "--json").splitlines()]
 
     def hook(self, tool: str, event: str, payload: dict, pid: int = 0, env=None) -> str:
         """What one hook call of a client prints."""
         done = subprocess.run(
-            [sys.executable, "-I", "-S", f"{ROOT}/hcom", "hook", tool, event,
-             str(pid or os.getpid())],
-            env={**self.env, **(env or {})}, cwd=self.work, input=json.dumps(payload),
-            capture_output=True, text=True, timeout=30, check=True)
+            [
+                sys.executable,
+                "-I",
+                "-S",
+                f"{ROOT}/hcom",
+                "hook",
+                tool,
+                event,
+                str(pid or os.getpid()),
+            ],
+            env={**self.env, **(env or {})},
+            cwd=self.work,
+            input=json.dumps(payload),
+            capture_output=True,
+            text=True,
+            timeout=30,
+            check=True,
+        )
         return done.stdout
 
     def sql(self, statement: str, *params) -> list:
@@ -93,18 +123,31 @@ class Home:
 
     def settled(self) -> None:
         """Whatever was recorded has been matched; also what nobody waits for."""
-        code = (f"import sys; sys.path.insert(0, {ROOT!r}); from hcom import notices, home; "
-                "import os; notices.run(home.locate(os.environ))")
+        code = (
+            f"import sys; sys.path.insert(0, {ROOT!r}); from hcom import notices, home; "
+            "import os; notices.run(home.locate(os.environ))"
+        )
         subprocess.run([sys.executable, "-c", code], env=self.env, check=True, timeout=60)
-        self.until(lambda: not self.sql(
-            "SELECT 1 FROM events WHERE id > (SELECT up_to FROM watch) AND instance <> 'hcom'"),
-            "everything matched")
+        self.until(
+            lambda: (
+                not self.sql(
+                    "SELECT 1 FROM events WHERE instance <> 'hcom' "
+                    "AND id > (SELECT up_to FROM watch)"
+                )
+            ),
+            "everything matched",
+        )
 
-    def notices(self, owner: str) -> "list[str]":
+    def notices(self, owner: str) -> list[str]:
         """The text of each notice that went to `owner`, oldest first."""
-        return [json.loads(data)["text"] for (data,) in self.sql(
-            "SELECT e.data FROM deliveries d JOIN events e ON e.id = d.event_id "
-            "WHERE d.agent = ? AND e.instance = 'hcom' ORDER BY e.id", owner)]
+        return [
+            json.loads(data)["text"]
+            for (data,) in self.sql(
+                "SELECT e.data FROM deliveries d JOIN events e ON e.id = d.event_id "
+                "WHERE d.agent = ? AND e.instance = 'hcom' ORDER BY e.id",
+                owner,
+            )
+        ]
 
 
 class Sealed(unittest.TestCase):
@@ -125,9 +168,12 @@ class Sealed(unittest.TestCase):
         return (set(self.home.names()) - before).pop()
 
     def hook(self, session: str, event: str, **payload) -> str:
-        return self.home.hook("claude", event, {"session_id": session, "cwd": self.home.work,
-                                                "hook_event_name": event, **payload},
-                              pid=self.clients[session].pid)
+        return self.home.hook(
+            "claude",
+            event,
+            {"session_id": session, "cwd": self.home.work, "hook_event_name": event, **payload},
+            pid=self.clients[session].pid,
+        )
 
     def edit(self, session: str, path: str, tool: str = "Edit") -> str:
         return self.hook(session, "PostToolUse", tool_name=tool, tool_input={"file_path": path})

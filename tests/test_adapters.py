@@ -1,4 +1,5 @@
 """What is true of the adapters together: environments in which clients run inside each other."""
+
 import unittest
 
 from hcom import adapters
@@ -25,7 +26,8 @@ class Nested(unittest.TestCase):
                 if inner != outer:
                     with self.subTest(outer=outer, inner=inner):
                         said, facts = adapters.surrounding(
-                            {**OWN, **around, **variables, "HCOM_PROCESS_ID": "p"})
+                            {**OWN, **around, **variables, "HCOM_PROCESS_ID": "p"}
+                        )
                         self.assertEqual((said, facts), (adapters.ADHOC, {"launch": ""}))
 
     def test_a_launch_is_inside_none(self):

@@ -1,6 +1,7 @@
 """The architecture, read from the source: who may import whom, where SQL and broad excepts stand,
 how large a file and a function get. Each rule is shown to fail on a violation planted in a copy.
 """
+
 import ast
 import json
 import os
@@ -46,13 +47,15 @@ LAYERS = {
     "scripts": {"api", "__init__"},
     "cli": None,  # sees all
 }
-FILE_LINES, FUNCTION_LINES, COLUMNS = 400, 50, 100
+COLUMNS = 100
+# A file and a function of the package; those of tests hold tables, a row a line.
+FILE_LINES, FUNCTION_LINES = 400, 50
+TEST_FILE_LINES, TEST_FUNCTION_LINES = 550, 70
 # path -> why it is longer; to be kept short
 LONGER: dict[str, str] = {
     "tests/test_codex.py": "tables of payloads beside the tests that read them",
-    "tests/test_codex_live.py": "one client's behaviours, each a short test",
     "tests/test_gemini.py": "tables of payloads beside the tests that read them",
-    "tests/test_gemini_live.py": "one client's behaviours, each a short test",
+    "hcom/cli/commands/start.py:run": "one list of what joining is",
 }
 SQL_CALLS = {"execute", "executemany", "executescript"}
 BROAD = {"Exception", "BaseException"}
@@ -62,12 +65,21 @@ TOOLS = re.compile("claude|gemini|codex", re.IGNORECASE)
 # The settings are named after the tools, in the config table and where their help is kept.
 CONFIG_KEY = re.compile(r"(hcom_)?(claude|gemini|codex)_(args|system_prompt)", re.IGNORECASE)
 # What a hook must not load: each costs milliseconds that an agent waits for.
-SLOW = {"dataclasses", "logging", "subprocess", "pathlib", "urllib", "argparse", "tempfile",
-        "typing"}
+SLOW = {
+    "dataclasses",
+    "logging",
+    "subprocess",
+    "pathlib",
+    "urllib",
+    "argparse",
+    "tempfile",
+    "typing",
+}
 
 
 class Source(NamedTuple):
     """One file of the package; `path` begins with hcom/."""
+
     path: str
     text: str
     tree: ast.Module
@@ -78,15 +90,14 @@ class Source(NamedTuple):
 
     @property
     def package(self) -> str:
-        return self.module if self.path.endswith("/__init__.py") else \
-            self.module.rpartition(".")[0]
+        return self.module if self.path.endswith("/__init__.py") else self.module.rpartition(".")[0]
 
     @property
     def layer(self) -> str:
         return self.path.split("/")[1].removesuffix(".py")
 
 
-def sources(root: Path, folder: str = "hcom") -> "list[Source]":
+def sources(root: Path, folder: str = "hcom") -> list[Source]:
     """Every Python file below a folder of the checkout `root`."""
     found = []
     for path in sorted((root / folder).rglob("*.py")):
@@ -96,14 +107,14 @@ def sources(root: Path, folder: str = "hcom") -> "list[Source]":
     return found
 
 
-def imported(source: Source) -> "Iterator[tuple[int, str]]":
+def imported(source: Source) -> Iterator[tuple[int, str]]:
     """The line and the full name of all that is imported from our package, anywhere in the file."""
     for node in ast.walk(source.tree):
         if isinstance(node, ast.Import):
             yield from ((node.lineno, alias.name) for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
             parts = source.package.split(".") if node.level else []
-            parts = parts[:len(parts) - node.level + 1] if node.level else parts
+            parts = parts[: len(parts) - node.level + 1] if node.level else parts
             base = ".".join([*parts, *([node.module] if node.module else [])])
             yield from ((node.lineno, f"{base}.{alias.name}") for alias in node.names)
 
@@ -118,8 +129,13 @@ def bad_imports(source: Source) -> Iterator[str]:
         if target != source.layer and target not in allowed:
             yield f"{source.path}:{line}: {source.layer} imports {target}"
         mine, theirs = source.path.split("/")[2:3], rest[1:2]
-        if source.layer == target == "adapters" and len(source.path.split("/")) > 3 \
-                and theirs and TOOLS.fullmatch(theirs[0]) and theirs != mine:
+        if (
+            source.layer == target == "adapters"
+            and len(source.path.split("/")) > 3
+            and theirs
+            and TOOLS.fullmatch(theirs[0])
+            and theirs != mine
+        ):
             yield f"{source.path}:{line}: one tool's adapter imports another's"
 
 
@@ -151,29 +167,36 @@ def broad_excepts(source: Source) -> Iterator[str]:
             yield f"{source.path}:{node.lineno}: a broad except that is no boundary"
 
 
-def is_broad(caught: "ast.expr | None") -> bool:
-    return caught is None or any(isinstance(n, ast.Name) and n.id in BROAD
-                                 for n in ast.walk(caught))
+def is_broad(caught: ast.expr | None) -> bool:
+    return caught is None or any(
+        isinstance(n, ast.Name) and n.id in BROAD for n in ast.walk(caught)
+    )
 
 
 def too_large(source: Source) -> Iterator[str]:
     lines = source.text.split("\n")
-    if len(lines) - 1 > FILE_LINES and source.path not in LONGER:
+    inside = source.path.startswith("hcom/")
+    file_lines = FILE_LINES if inside else TEST_FILE_LINES
+    function_lines = FUNCTION_LINES if inside else TEST_FUNCTION_LINES
+    if len(lines) - 1 > file_lines and source.path not in LONGER:
         yield f"{source.path}: {len(lines) - 1} lines"
     for node in ast.walk(source.tree):
         if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
             length = node.end_lineno - node.lineno + 1
-            if length > FUNCTION_LINES and f"{source.path}:{node.name}" not in LONGER:
+            if length > function_lines and f"{source.path}:{node.name}" not in LONGER:
                 yield f"{source.path}:{node.lineno}: {node.name} has {length} lines"
     for number, line in enumerate(lines, 1):
         if len(line) > COLUMNS:
             yield f"{source.path}:{number}: {len(line)} columns"
 
 
-def strings(source: Source) -> "Iterator[tuple[int, str]]":
+def strings(source: Source) -> Iterator[tuple[int, str]]:
     """The string literals that are no docstrings."""
-    bodies = [node.body for node in ast.walk(source.tree) if hasattr(node, "body")
-              and isinstance(node.body, list)]
+    bodies = [
+        node.body
+        for node in ast.walk(source.tree)
+        if hasattr(node, "body") and isinstance(node.body, list)
+    ]
     texts = {id(body[0].value) for body in bodies if body and isinstance(body[0], ast.Expr)}
     for node in ast.walk(source.tree):
         if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in texts:
@@ -189,8 +212,12 @@ def tool_names(source: Source) -> Iterator[str]:
         if TOOLS.search(text) and not re.search(r"\s", text) and not CONFIG_KEY.fullmatch(text):
             yield f"{source.path}:{line}: the tool name {text!r}"
     for node in ast.walk(source.tree):
-        name = getattr(node, "id", "") or getattr(node, "attr", "") or getattr(node, "arg", "") \
+        name = (
+            getattr(node, "id", "")
+            or getattr(node, "attr", "")
+            or getattr(node, "arg", "")
             or (node.name if isinstance(node, (ast.FunctionDef, ast.ClassDef)) else "")
+        )
         if name and TOOLS.search(name) and not CONFIG_KEY.fullmatch(name):
             yield f"{source.path}:{node.lineno}: the tool name in {name}"
 
@@ -202,8 +229,11 @@ def dangerous(source: Source) -> Iterator[str]:
     for node in ast.walk(source.tree):
         if isinstance(node, ast.Attribute) and ast.unparse(node) in ("os.system", "os.popen"):
             yield f"{source.path}:{node.lineno}: {ast.unparse(node)}"
-        if isinstance(node, ast.keyword) and node.arg == "shell" \
-                and not (isinstance(node.value, ast.Constant) and node.value.value is False):
+        if (
+            isinstance(node, ast.keyword)
+            and node.arg == "shell"
+            and not (isinstance(node.value, ast.Constant) and node.value.value is False)
+        ):
             yield f"{source.path}:{node.value.lineno}: shell="
 
 
@@ -219,8 +249,16 @@ def undocumented(source: Source) -> Iterator[str]:
         yield f"{source.path}: no header"
 
 
-PACKAGE_RULES = (bad_imports, unknown_layers, stray_sql, broad_excepts, too_large, tool_names,
-                 dangerous, undocumented)
+PACKAGE_RULES = (
+    bad_imports,
+    unknown_layers,
+    stray_sql,
+    broad_excepts,
+    too_large,
+    tool_names,
+    dangerous,
+    undocumented,
+)
 
 # A hook of every event of a tool, for an agent with mail, in one process: what it has loaded.
 HOOK = """
@@ -256,24 +294,34 @@ json.dump([event[0] for event in setup.EVENTS], open(tmp + "/events", "w"))
 """
 
 
-def hook_loads(root: Path, tool: str) -> "tuple[set[str], str, str]":
+def hook_loads(root: Path, tool: str) -> tuple[set[str], str, str]:
     """The modules a hook process of the tool has loaded, what it printed, and its log."""
     with tempfile.TemporaryDirectory() as tmp:
         env = {"PATH": os.environ["PATH"], "HOME": tmp, "HCOM_DIR": tmp + "/.hcom"}
         for program in (PREPARE, HOOK):
-            done = subprocess.run([sys.executable, "-I", "-S", "-c", program, str(root), tool, tmp],
-                                  env=env, capture_output=True, text=True, timeout=60)
+            done = subprocess.run(
+                [sys.executable, "-I", "-S", "-c", program, str(root), tool, tmp],
+                env=env,
+                capture_output=True,
+                text=True,
+                timeout=60,
+            )
             if done.returncode:
                 raise AssertionError(done.stderr)
         told = json.loads(done.stderr)
         return set(told["modules"]), done.stdout, told["log"]
 
 
-def known_tools() -> "list[str]":
+def known_tools() -> list[str]:
     """The tools in the adapters' list."""
     tree = ast.parse((ROOT / "hcom/adapters/__init__.py").read_text(encoding="utf-8"))
-    found = [node.value for node in tree.body if isinstance(node, ast.Assign)
-             and isinstance(node.targets[0], ast.Name) and node.targets[0].id == "SIGNS"]
+    found = [
+        node.value
+        for node in tree.body
+        if isinstance(node, ast.Assign)
+        and isinstance(node.targets[0], ast.Name)
+        and node.targets[0].id == "SIGNS"
+    ]
     return list(ast.literal_eval(found[0]))
 
 
@@ -343,16 +391,21 @@ class Planted(unittest.TestCase):
         place = tempfile.TemporaryDirectory()
         self.addCleanup(place.cleanup)
         self.root = Path(place.name)
-        shutil.copytree(ROOT / "hcom", self.root / "hcom",
-                        ignore=shutil.ignore_patterns("__pycache__"))
+        shutil.copytree(
+            ROOT / "hcom", self.root / "hcom", ignore=shutil.ignore_patterns("__pycache__")
+        )
 
-    def found(self, rule, path: str, text: str) -> "list[str]":
+    def found(self, rule, path: str, text: str) -> list[str]:
         planted = self.root / path
         before = planted.read_text(encoding="utf-8") if planted.exists() else None
         planted.write_text((before or "") + text, encoding="utf-8")
         try:
-            return [line for source in sources(self.root) if source.path == path
-                    for line in rule(source)]
+            return [
+                line
+                for source in sources(self.root)
+                if source.path == path
+                for line in rule(source)
+            ]
         finally:
             planted.unlink() if before is None else planted.write_text(before, encoding="utf-8")
 

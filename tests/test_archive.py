@@ -1,4 +1,5 @@
 """Reset and archive: nothing is lost, whatever happens, and nothing unseen without a word."""
+
 import json
 import os
 import random
@@ -17,7 +18,7 @@ class Sealed(unittest.TestCase):
         self.home = Home()
         self.addCleanup(self.home.remove)
 
-    def archives(self) -> "list[dict]":
+    def archives(self) -> list[dict]:
         return [json.loads(line) for line in self.home.said("archive", "--json").splitlines()]
 
     def fill(self, count: int, text: str = "x" * 500) -> None:
@@ -26,8 +27,21 @@ class Sealed(unittest.TestCase):
         db.executemany(
             "INSERT INTO events (timestamp, type, instance, data) VALUES "
             "('2026-01-01T00:00:00.000Z', 'message', 'ci', ?)",
-            ((json.dumps({"from": "ci", "text": f"{i} {text}", "delivered_to": [], "scope":
-                          "broadcast", "sender_kind": "external"}),) for i in range(count)))
+            (
+                (
+                    json.dumps(
+                        {
+                            "from": "ci",
+                            "text": f"{i} {text}",
+                            "delivered_to": [],
+                            "scope": "broadcast",
+                            "sender_kind": "external",
+                        }
+                    ),
+                )
+                for i in range(count)
+            ),
+        )
         db.commit()
         db.close()
 
@@ -47,29 +61,54 @@ class Archives(Sealed):
         for given in ("2", older["name"]):
             text = self.home.said("archive", given)
             self.assertIn(f"{luna} to {nova}: @{nova} first", text)
-            rows = [json.loads(line) for line in self.home.said(
-                "archive", given, "--json", "--sql", "type = 'message'").splitlines()]
+            rows = [
+                json.loads(line)
+                for line in self.home.said(
+                    "archive", given, "--json", "--sql", "type = 'message'"
+                ).splitlines()
+            ]
             self.assertEqual([r["data"]["text"] for r in rows], [f"@{nova} first"])
-            agents = [json.loads(line) for line in
-                      self.home.said("archive", given, "agents", "--json").splitlines()]
+            agents = [
+                json.loads(line)
+                for line in self.home.said("archive", given, "agents", "--json").splitlines()
+            ]
             self.assertEqual({a["name"] for a in agents}, {luna, nova})
         self.assertEqual(len(self.home.said("archive", "2", "--last", "1").splitlines()), 1)
         self.assertIn(luna, self.home.said("archive", "2", "agents", "--sql", f"name = '{luna}'"))
         self.assertIn(f"{luna} joined", self.home.said("archive", "2", "--sql", f"created:{luna}"))
         self.assertIn("1 ", self.home.said("archive", "--here"))
-        elsewhere = subprocess.run(["hcom", "archive", "--here"], cwd=self.home.root,
-                                   env=self.home.env, capture_output=True, text=True, check=True)
+        elsewhere = subprocess.run(
+            ["hcom", "archive", "--here"],
+            cwd=self.home.root,
+            env=self.home.env,
+            capture_output=True,
+            text=True,
+            check=True,
+        )
         self.assertEqual(elsewhere.stdout, "")
 
     def test_bad_input(self):
         self.assertEqual(self.home.run("archive", "1").returncode, 1)
         self.home.start()
         self.home.said("reset", "all")
-        for code, *args in ((1, "2"), (1, "0"), (1, "-1"), (1, "9" * 30), (1, "zz"), (1, ""),
-                            (2, "1", "events"), (2, "1", "agents", "x"), (1, "1", "--sql", "1;"),
-                            (1, "1", "--sql", "nope = 1"), (1, "1", "agents", "--sql", "1) OR (1"),
-                            (1, "1", "agents", "--sql", "nope = 1"), (2, "--sql", "1"),
-                            (2, "1", "--last", "x"), (1, "../../etc"), (1, "1\x1b[2J")):
+        for code, *args in (
+            (1, "2"),
+            (1, "0"),
+            (1, "-1"),
+            (1, "9" * 30),
+            (1, "zz"),
+            (1, ""),
+            (2, "1", "events"),
+            (2, "1", "agents", "x"),
+            (1, "1", "--sql", "1;"),
+            (1, "1", "--sql", "nope = 1"),
+            (1, "1", "agents", "--sql", "1) OR (1"),
+            (1, "1", "agents", "--sql", "nope = 1"),
+            (2, "--sql", "1"),
+            (2, "1", "--last", "x"),
+            (1, "../../etc"),
+            (1, "1\x1b[2J"),
+        ):
             with self.subTest(args=args):
                 done = self.home.run("archive", *args)
                 if args == ["-1"]:
@@ -127,8 +166,14 @@ class Resets(Sealed):
         clients = [subprocess.Popen(["sleep", "600"]) for _ in range(2)]
         self.addCleanup(lambda: [(c.kill(), c.wait()) for c in clients])
         for i, client in enumerate(clients):
-            self.home.said("start", env={"CLAUDECODE": "1", "CLAUDE_CODE_SESSION_ID": f"s{i}",
-                                         "CLAUDE_PID": str(client.pid)})
+            self.home.said(
+                "start",
+                env={
+                    "CLAUDECODE": "1",
+                    "CLAUDE_CODE_SESSION_ID": f"s{i}",
+                    "CLAUDE_PID": str(client.pid),
+                },
+            )
         first, second = self.home.names()
         clients[1].kill()
         clients[1].wait()
@@ -137,9 +182,12 @@ class Resets(Sealed):
         self.assertEqual(self.home.names(), [first])
         self.assertIn(second, self.home.said("archive", "1", "agents"))
         self.home.said("send", f"@{first} still there?", "--from", "ci")
-        handed = self.home.hook("claude", "UserPromptSubmit",
-                                {"session_id": "s0", "cwd": self.home.work, "prompt": "hi"},
-                                pid=clients[0].pid)
+        handed = self.home.hook(
+            "claude",
+            "UserPromptSubmit",
+            {"session_id": "s0", "cwd": self.home.work, "prompt": "hi"},
+            pid=clients[0].pid,
+        )
         self.assertIn("still there?", handed)
 
     def test_reset_all_takes_hooks_and_settings_too(self):
@@ -176,8 +224,13 @@ class Resets(Sealed):
         before = self.home.sql("SELECT count(*), max(id) FROM events")
         # No file may grow beyond 1 MB: what a full disk is to the copy.
         done = subprocess.run(
-            ["hcom", "reset"], env=self.home.env, capture_output=True, text=True, check=False,
-            preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (1_000_000, 1_000_000)))
+            ["hcom", "reset"],
+            env=self.home.env,
+            capture_output=True,
+            text=True,
+            check=False,
+            preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (1_000_000, 1_000_000)),
+        )
         self.assertEqual(done.returncode, 1, done.stdout)
         self.assertIn("nothing was changed", done.stderr)
         self.assertEqual(done.stderr.count("\n"), 1)
@@ -197,9 +250,13 @@ class Resets(Sealed):
         for _ in range(20):
             self.fill(300)
             sent += 300
-            process = subprocess.Popen(["hcom", "reset"], env=self.home.env,
-                                       stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-                                       start_new_session=True)
+            process = subprocess.Popen(
+                ["hcom", "reset"],
+                env=self.home.env,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+                start_new_session=True,
+            )
             time.sleep(rng.uniform(0.05, whole * 1.1))
             os.killpg(process.pid, signal.SIGKILL)
             process.wait()
@@ -211,16 +268,36 @@ class Resets(Sealed):
                 self.assertEqual(db.execute("PRAGMA integrity_check").fetchone()[0], "ok")
                 db.close()
             self.assertEqual(len(found), sent + 1, "each message is somewhere")
-            self.assertEqual([e for e in os.listdir(os.path.join(self.home.hcom_dir, "archive"))
-                              if e.startswith(".part-")], [])
+            self.assertEqual(
+                [
+                    e
+                    for e in os.listdir(os.path.join(self.home.hcom_dir, "archive"))
+                    if e.startswith(".part-")
+                ],
+                [],
+            )
         self.assertIn("do not lose me", self.home.said("listen", "--name", luna, "1"))
 
     def test_resets_and_writers_at_once(self):
         luna = self.home.start()
-        writers = [subprocess.Popen(["hcom", "send", f"@{luna} {i}", "--from", "ci"],
-                                    env=self.home.env, stdout=subprocess.DEVNULL) for i in range(8)]
-        resets = [subprocess.Popen(["hcom", "reset"], env=self.home.env, stderr=subprocess.PIPE,
-                                   stdout=subprocess.DEVNULL, text=True) for _ in range(3)]
+        writers = [
+            subprocess.Popen(
+                ["hcom", "send", f"@{luna} {i}", "--from", "ci"],
+                env=self.home.env,
+                stdout=subprocess.DEVNULL,
+            )
+            for i in range(8)
+        ]
+        resets = [
+            subprocess.Popen(
+                ["hcom", "reset"],
+                env=self.home.env,
+                stderr=subprocess.PIPE,
+                stdout=subprocess.DEVNULL,
+                text=True,
+            )
+            for _ in range(3)
+        ]
         self.assertEqual([w.wait(60) for w in writers], [0] * 8)
         for process in resets:
             _, said = process.communicate(timeout=60)

@@ -1,4 +1,5 @@
 """Two real Claude Code sessions that talk through hcom, against a model server on loopback."""
+
 import json
 import signal
 import time
@@ -21,8 +22,9 @@ class Talk(unittest.TestCase):
         luna, nova = room.agent("luna"), room.agent("nova")
         room.world.model.rule(*ANSWER)
         asked = luna.ask("RUN: hcom send @nova --intent request -- ping\nRUN: sleep 5\nSAY: all-ok")
-        got = room.world.model.until("from luna · request", 15, since=asked.t,
-                                     session=room.session("nova"))
+        got = room.world.model.until(
+            "from luna · request", 15, since=asked.t, session=room.session("nova")
+        )
         self.assertIn("ping", got.fresh)
         answer = room.world.model.until("pong-", 20, since=asked.t, session=room.session("luna"))
         self.assertIn("in reply to #", answer.fresh)
@@ -121,8 +123,9 @@ class Talk(unittest.TestCase):
                 luna.until_ended()
                 self.assertEqual(room.listed()["luna"]["status"], "inactive")
                 sent = room.send("@luna while you were away")
-                room.world.pane("again", [*command, "--resume", session],
-                                cwd=room.world.project("p-luna"))
+                room.world.pane(
+                    "again", [*command, "--resume", session], cwd=room.world.project("p-luna")
+                )
                 room.received(session, sent)
                 room.until_status("luna", "listening")
                 self.assertEqual(list(room.listed()), ["luna"])
@@ -134,8 +137,11 @@ class Talk(unittest.TestCase):
         luna.ask("SAY: first answer")
         room.until_status("luna", "listening")
         session = room.session("luna")
-        room.world.claude("fork", ["hcom", "claude", "--resume", session, "--fork-session"],
-                          cwd=room.world.project("p-luna"))
+        room.world.claude(
+            "fork",
+            ["hcom", "claude", "--resume", session, "--fork-session"],
+            cwd=room.world.project("p-luna"),
+        )
         room.until(lambda: len(room.listed()) == 2)
         fork = next(n for n in room.listed() if n != "luna")
         mine = room.send("@luna for the parent")
@@ -161,10 +167,15 @@ class Talk(unittest.TestCase):
         self.assertLess(time.monotonic() - killed, 5)
         room.until(lambda: not ours(room.world))
         before = len(room.world.model.requests(session=session))
-        room.world.pane("again", ["hcom", "claude", "--resume", session],
-                        cwd=room.world.project("p-luna"))
-        room.until(lambda: any(f"[hcom message #{sent} " in r.fresh for r in
-                               room.world.model.requests(session=session)[before:]))
+        room.world.pane(
+            "again", ["hcom", "claude", "--resume", session], cwd=room.world.project("p-luna")
+        )
+        room.until(
+            lambda: any(
+                f"[hcom message #{sent} " in r.fresh
+                for r in room.world.model.requests(session=session)[before:]
+            )
+        )
         self.assertEqual(list(room.listed()), ["luna"])
 
     def test_an_idle_agent_costs_nothing(self):
@@ -240,10 +251,15 @@ class Talk(unittest.TestCase):
         luna = room.agent("luna")
         luna.ask("WRITE: a.txt hello\nRUN: false\nSAY: all-over")
         luna.until("● all-over")
-        events = room.until(lambda: (e := room.hcom("events", "--sql", "type = 'status'"))
-                            and "tool:Bash" in e and e)
-        found = [(e["data"]["context"], e["data"]["detail"]) for e in
-                 map(json.loads, events.splitlines())]
+        events = room.until(
+            lambda: (
+                (e := room.hcom("events", "--sql", "type = 'status'")) and "tool:Bash" in e and e
+            )
+        )
+        found = [
+            (e["data"]["context"], e["data"]["detail"])
+            for e in map(json.loads, events.splitlines())
+        ]
         self.assertIn(("tool:Write", str(room.world.project("p-luna") / "a.txt")), found)
         self.assertIn(("tool:Bash", "false"), found)
         self.assertTrue(any(c == "prompt" and d.startswith("WRITE: a.txt") for c, d in found))
@@ -261,10 +277,12 @@ class Subagents(unittest.TestCase):
         room = self.room()
         luna = room.agent("luna")
         nova = room.agent("nova")
-        luna.submit("AGENT: WHEN run: hcom start --name (\\w+) RUN: hcom start --name \\1\n"
-                    "  RUN: hcom send @nova -- as the parent\n"
-                    "  RUN: hcom send @nova --name luna_1 --intent request -- as the child\n"
-                    "  RUN: sleep 6\n  SAY: child-over\nSAY: parent-over")
+        luna.submit(
+            "AGENT: WHEN run: hcom start --name (\\w+) RUN: hcom start --name \\1\n"
+            "  RUN: hcom send @nova -- as the parent\n"
+            "  RUN: hcom send @nova --name luna_1 --intent request -- as the child\n"
+            "  RUN: sleep 6\n  SAY: child-over\nSAY: parent-over"
+        )
         refused = room.world.model.until("put --name luna_1 behind")
         self.assertTrue(refused.agent)
         asked = room.world.model.until("from luna_1 · request", session=room.session("nova"))

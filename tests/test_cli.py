@@ -1,4 +1,5 @@
 """Each command as a real process, as people and agents run it: results, errors, exit codes."""
+
 import json
 import os
 import shutil
@@ -36,13 +37,24 @@ class Commands(unittest.TestCase):
         return done.stderr
 
     def shell(self, line: str) -> subprocess.CompletedProcess:
-        return subprocess.run(["/bin/sh", "-c", line], env=self.home.env, cwd=self.home.work,
-                              stdin=subprocess.DEVNULL, capture_output=True, text=True,
-                              errors="replace", timeout=60)
+        return subprocess.run(
+            ["/bin/sh", "-c", line],
+            env=self.home.env,
+            cwd=self.home.work,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            errors="replace",
+            timeout=60,
+        )
 
-    def states(self, agent: str) -> "list[str]":
-        return [s for (s,) in self.home.sql(
-            "SELECT state FROM deliveries WHERE agent = ? ORDER BY event_id", agent)]
+    def states(self, agent: str) -> list[str]:
+        return [
+            s
+            for (s,) in self.home.sql(
+                "SELECT state FROM deliveries WHERE agent = ? ORDER BY event_id", agent
+            )
+        ]
 
     def events(self) -> int:
         return self.home.sql("SELECT count(*) FROM events WHERE type = 'message'")[0][0]
@@ -61,36 +73,50 @@ class Sending(Commands):
         second = str(int(number) + 1)
         big = "x" * (1024 * 1024 + 1)
         for args, stdin, said in (
-                (("@nobody hi",), None, "no agent @nobody"),
-                ((f"@{self.luna[:3]} hi",), None, f"did you mean @{self.luna}?"),
-                (("",), None, "empty"), ((), None, "empty"), (("--",), None, "empty"),
-                (("--stdin",), "", "empty"), (("--stdin",), big, "1048577 bytes"),
-                (("--stdin",), "ä" * 600_000, "the limit"),
-                (("--stdin",), "é" + big * 3, "the limit"),
-                (("a\x1b[2J",), None, "U+001B"), (("--stdin",), "a\0b", "U+0000"),
-                (("a\u202eb",), None, "U+202E"), (("a\rb",), None, "U+000D"),
-                (("--reply-to", "1", "x"), None, "#1 is not a message"),
-                (("--reply-to", "999999", "x"), None, "not a message"),
-                (("--reply-to", f"{number}:BOXE", "x"), None, "not a message"),
-                (("--reply-to", "x", "x"), None, "not a message id"),
-                (("--intent", "ack", "x"), None, "needs --reply-to"),
-                (("--intent", "ack", "--reply-to", second, "x"), None, "ack of an ack"),
-                (("--intent", "shout", "x"), None, "not an intent"),
-                (("--thread", "a b", "x"), None, "not a thread name")):
+            (("@nobody hi",), None, "no agent @nobody"),
+            ((f"@{self.luna[:3]} hi",), None, f"did you mean @{self.luna}?"),
+            (("",), None, "empty"),
+            ((), None, "empty"),
+            (("--",), None, "empty"),
+            (("--stdin",), "", "empty"),
+            (("--stdin",), big, "1048577 bytes"),
+            (("--stdin",), "ä" * 600_000, "the limit"),
+            (("--stdin",), "é" + big * 3, "the limit"),
+            (("a\x1b[2J",), None, "U+001B"),
+            (("--stdin",), "a\0b", "U+0000"),
+            (("a\u202eb",), None, "U+202E"),
+            (("a\rb",), None, "U+000D"),
+            (("--reply-to", "1", "x"), None, "#1 is not a message"),
+            (("--reply-to", "999999", "x"), None, "not a message"),
+            (("--reply-to", f"{number}:BOXE", "x"), None, "not a message"),
+            (("--reply-to", "x", "x"), None, "not a message id"),
+            (("--intent", "ack", "x"), None, "needs --reply-to"),
+            (("--intent", "ack", "--reply-to", second, "x"), None, "ack of an ack"),
+            (("--intent", "shout", "x"), None, "not an intent"),
+            (("--thread", "a b", "x"), None, "not a thread name"),
+        ):
             with self.subTest(args=[a[:20] for a in args], stdin=(stdin or "")[:5]):
                 self.refused("send", "--from", "ci", *args, stdin=stdin, said=said)
         self.assertEqual(self.events(), before)
 
     def test_binary_and_bytes_that_are_no_text(self):
-        done = subprocess.run(["hcom", "send", "--from", "ci", "--stdin"], env=self.home.env,
-                              input=b"\xff\xfe\x00", capture_output=True, timeout=60)
+        done = subprocess.run(
+            ["hcom", "send", "--from", "ci", "--stdin"],
+            env=self.home.env,
+            input=b"\xff\xfe\x00",
+            capture_output=True,
+            timeout=60,
+        )
         self.assertEqual((done.returncode, done.stdout), (1, b""))
         self.assertIn(b"not UTF-8", done.stderr)
-        for line in ("hcom send --from ci \"$(printf 'a\\377')\"",
-                     "hcom list \"$(printf 'a\\377')\"",
-                     "hcom events --sql \"$(printf '\\377')\"",
-                     "hcom send --name \"$(printf '\\377')\" x",
-                     "hcom \"$(printf '\\377')\"", "HCOM_PROCESS_ID=$(printf '\\377') hcom list"):
+        for line in (
+            "hcom send --from ci \"$(printf 'a\\377')\"",
+            "hcom list \"$(printf 'a\\377')\"",
+            "hcom events --sql \"$(printf '\\377')\"",
+            "hcom send --name \"$(printf '\\377')\" x",
+            "hcom \"$(printf '\\377')\"",
+            "HCOM_PROCESS_ID=$(printf '\\377') hcom list",
+        ):
             with self.subTest(line):
                 done = self.shell(line)
                 self.assertIn(done.returncode, (1, 2))
@@ -100,10 +126,13 @@ class Sending(Commands):
 
     def test_closed_standard_streams(self):
         self.home.said("send", "--from", "ci", f"@{self.luna} hi")
-        for line in (f"hcom list --name {self.luna} >&-",
-                     f"hcom list --name {self.luna} >/dev/full",
-                     f"hcom listen --name {self.luna} 1 >&-", "hcom --help >&-",
-                     "hcom send --from ci --stdin <&-"):
+        for line in (
+            f"hcom list --name {self.luna} >&-",
+            f"hcom list --name {self.luna} >/dev/full",
+            f"hcom listen --name {self.luna} 1 >&-",
+            "hcom --help >&-",
+            "hcom send --from ci --stdin <&-",
+        ):
             with self.subTest(line):
                 done = self.shell(line)
                 self.assertEqual(done.returncode, 1, done)
@@ -136,8 +165,10 @@ class Sending(Commands):
     def test_a_reply_goes_to_the_author_and_stays_in_its_thread(self):
         sent = self.home.said("send", "--name", self.luna, "--thread", "t1", f"@{self.nova} q?")
         number = sent.split("#")[1].split()[0]
-        self.assertIn(f"to {self.luna}",
-                      self.home.said("send", "--name", self.nova, "--reply-to", number, "yes"))
+        self.assertIn(
+            f"to {self.luna}",
+            self.home.said("send", "--name", self.nova, "--reply-to", number, "yes"),
+        )
         newest = "SELECT data FROM events WHERE type = 'message' ORDER BY id DESC LIMIT 1"
         reply = json.loads(self.home.sql(newest)[0][0])
         self.assertEqual((reply["thread"], reply["delivered_to"]), ("t1", [self.luna]))
@@ -158,8 +189,14 @@ class Reading(Commands):
         first = self.home.said("list", *name)
         self.assertTrue(first.index("[hcom message") > first.index(self.luna))
         self.assertEqual(first.count("[hcom message #"), 2)
-        for command in (("list",), ("events", "--last", "1"), ("status",), ("list", "self"),
-                        ("send", "@bigboss hi"), ("hooks",)):
+        for command in (
+            ("list",),
+            ("events", "--last", "1"),
+            ("status",),
+            ("list", "self"),
+            ("send", "@bigboss hi"),
+            ("hooks",),
+        ):
             self.assertNotIn("[hcom message #", self.home.said(*command, *name))
         self.send("three")
         shown = self.home.said("events", "--last", "1", *name)
@@ -171,10 +208,15 @@ class Reading(Commands):
     def test_a_reader_that_leaves_early_has_seen_nothing(self):
         self.send("one", "two")
         name = f"--name {self.luna}"
-        for line in (f"hcom list {name} | head -1", f"hcom list {name} | head -c1",
-                     f"hcom events {name} | head -1", f"hcom listen {name} | head -1",
-                     f"hcom listen --json {name} 5 | head -1", f"hcom list {name} | true",
-                     f"hcom list {name} | (sleep 0.3; head -1)"):
+        for line in (
+            f"hcom list {name} | head -1",
+            f"hcom list {name} | head -c1",
+            f"hcom events {name} | head -1",
+            f"hcom listen {name} | head -1",
+            f"hcom listen --json {name} 5 | head -1",
+            f"hcom list {name} | true",
+            f"hcom list {name} | (sleep 0.3; head -1)",
+        ):
             with self.subTest(line):
                 done = self.shell(line)
                 self.assertEqual(done.stderr, "")
@@ -188,8 +230,12 @@ class Reading(Commands):
         self.refused("listen", "--name", self.luna, "nan", code=2)
         self.refused("listen", "--name", self.luna, "1", "2", code=2)
         self.assertEqual(self.home.run("listen", "--name", self.luna, "0").returncode, 1)
-        waiting = subprocess.Popen(["hcom", "listen", "--json", "--name", self.luna, "30"],
-                                   env=self.home.env, stdout=subprocess.PIPE, text=True)
+        waiting = subprocess.Popen(
+            ["hcom", "listen", "--json", "--name", self.luna, "30"],
+            env=self.home.env,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
         bells = os.path.join(self.home.hcom_dir, "run", "bells")
         self.home.until(lambda: any(b.startswith(self.luna) for b in os.listdir(bells)), "a bell")
         self.send("hello")
@@ -198,8 +244,13 @@ class Reading(Commands):
         self.assertEqual(os.listdir(bells), [])
 
     def test_interrupted(self):
-        waiting = subprocess.Popen(["hcom", "listen", "--name", self.luna, "30"], env=self.home.env,
-                                   stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        waiting = subprocess.Popen(
+            ["hcom", "listen", "--name", self.luna, "30"],
+            env=self.home.env,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
         bells = os.path.join(self.home.hcom_dir, "run", "bells")
         self.home.until(lambda: any(b.startswith(self.luna) for b in os.listdir(bells)), "a bell")
         waiting.send_signal(signal.SIGINT)
@@ -209,40 +260,69 @@ class Reading(Commands):
     def test_nothing_in_a_name_or_a_status_reaches_the_terminal_raw(self):
         self.home.hook("claude", "UserPromptSubmit", {"session_id": "x", "prompt": "hi"})
         db = sqlite3.connect(os.path.join(self.home.hcom_dir, "hcom.db"))
-        db.execute("UPDATE agents SET context = ?, detail = ?, directory = ?, wake_failure = ?",
-                   ("a\x1b]0;x\a", "b\nc\x9b2J\u202e", "/d\x1b[31m\ne", "f\r\x1b"))
+        db.execute(
+            "UPDATE agents SET context = ?, detail = ?, directory = ?, wake_failure = ?",
+            ("a\x1b]0;x\a", "b\nc\x9b2J\u202e", "/d\x1b[31m\ne", "f\r\x1b"),
+        )
         db.commit()
         db.close()
-        for args in (("list",), ("list", "-v"), ("list", self.luna), ("list", self.luna, "--sh"),
-                     ("list", self.luna, "directory")):
+        for args in (
+            ("list",),
+            ("list", "-v"),
+            ("list", self.luna),
+            ("list", self.luna, "--sh"),
+            ("list", self.luna, "directory"),
+        ):
             out = self.home.said(*args)
             self.assertNotRegex(out, "[\x00-\x08\x0b-\x1f\x7f-\x9f\u202e]", args)
         self.assertEqual(len(self.home.said("list").splitlines()), 1)
 
     def test_sql(self):
-        for sql in ("nosuch = 1", "1; DROP TABLE events", "1 -- x", "1) OR (1",
-                    "DELETE FROM events", "id IN (DELETE FROM events RETURNING id)",
-                    "ATTACH 'x' AS y", "PRAGMA user_version", "load_extension('x')", "", "(",
-                    "id = ?"):
+        for sql in (
+            "nosuch = 1",
+            "1; DROP TABLE events",
+            "1 -- x",
+            "1) OR (1",
+            "DELETE FROM events",
+            "id IN (DELETE FROM events RETURNING id)",
+            "ATTACH 'x' AS y",
+            "PRAGMA user_version",
+            "load_extension('x')",
+            "",
+            "(",
+            "id = ?",
+        ):
             with self.subTest(sql):
                 self.refused("events", "--sql", sql)
                 self.refused("listen", "--name", self.luna, "--sql", sql, "1")
-        self.refused("events", "--sql", "id IN (WITH RECURSIVE c(x) AS (SELECT 1 UNION ALL SELECT "
-                     "x + 1 FROM c) SELECT x FROM c)", said="took longer")
+        self.refused(
+            "events",
+            "--sql",
+            "id IN (WITH RECURSIVE c(x) AS (SELECT 1 UNION ALL SELECT "
+            "x + 1 FROM c) SELECT x FROM c)",
+            said="took longer",
+        )
         self.assertEqual(len(self.home.said("events", "--sql", "type = 'life'").splitlines()), 1)
 
 
 class Usage(Commands):
     def test_wrong_usage_is_2(self):
-        for args, said in ((("nosuch",), "no command"), (("sned", "x"), "did you mean send?"),
-                           (("list", "--nosuch"), "hcom list --help"),
-                           (("list", "a", "b", "c"), "unexpected"),
-                           (("hooks", "frob"), "unexpected"), (("events", "--last"), "--help"),
-                           (("events", "--last", "0"), "not a count"),
-                           (("hooks", "add", "vim"), "no tool"), (("start", "x"), "unexpected"),
-                           (("\u00b2", "claude"), "no command"), (("--",), "no command"),
-                           (("0", "claude"), "cannot launch"), (("3", "vim"), "no tool"),
-                           (("9999999", "claude"), "cannot launch")):
+        for args, said in (
+            (("nosuch",), "no command"),
+            (("sned", "x"), "did you mean send?"),
+            (("list", "--nosuch"), "hcom list --help"),
+            (("list", "a", "b", "c"), "unexpected"),
+            (("hooks", "frob"), "unexpected"),
+            (("events", "--last"), "--help"),
+            (("events", "--last", "0"), "not a count"),
+            (("hooks", "add", "vim"), "no tool"),
+            (("start", "x"), "unexpected"),
+            (("\u00b2", "claude"), "no command"),
+            (("--",), "no command"),
+            (("0", "claude"), "cannot launch"),
+            (("3", "vim"), "no tool"),
+            (("9999999", "claude"), "cannot launch"),
+        ):
             with self.subTest(args):
                 self.refused(*args, code=2, said=said)
 
@@ -253,8 +333,15 @@ class Usage(Commands):
         self.refused("start", "--as", "luna", said="no agent")
 
     def test_help_needs_no_home(self):
-        for args in ((), ("--help",), ("-h",), ("help",), ("--version",), ("send", "--help"),
-                     ("list", "-h")):
+        for args in (
+            (),
+            ("--help",),
+            ("-h",),
+            ("help",),
+            ("--version",),
+            ("send", "--help"),
+            ("list", "-h"),
+        ):
             done = self.home.run(*args, env={"HCOM_DIR": "/proc/nowhere"})
             self.assertEqual((done.returncode, done.stderr), (0, ""), args)
             self.assertIn("hcom", done.stdout)
@@ -270,10 +357,14 @@ class Usage(Commands):
 class Identity(Commands):
     """A command in a Claude Code session is that session's agent, and no other."""
 
-    def claude(self, session: str, **more) -> "dict[str, str]":
-        return {"CLAUDECODE": "1", "CLAUDE_CODE_SESSION_ID": session,
-                "CLAUDE_PID": str(os.getpid()),
-                "CLAUDE_CONFIG_DIR": os.path.join(self.home.root, ".claude"), **more}
+    def claude(self, session: str, **more) -> dict[str, str]:
+        return {
+            "CLAUDECODE": "1",
+            "CLAUDE_CODE_SESSION_ID": session,
+            "CLAUDE_PID": str(os.getpid()),
+            "CLAUDE_CONFIG_DIR": os.path.join(self.home.root, ".claude"),
+            **more,
+        }
 
     def test_a_session_that_reads_as_an_option_is_not_resumed(self):
         for session in ("--settings=x", "-cnotify=[]", "a b"):
@@ -312,11 +403,23 @@ class Trouble(Commands):
         holder = sqlite3.connect(os.path.join(self.home.hcom_dir, "hcom.db"), isolation_level=None)
         self.addCleanup(holder.close)
         holder.execute("BEGIN IMMEDIATE")
-        commands = (("send", "--from", "ci", "x"), ("start",), ("stop", luna),
-                    ("listen", "--name", luna, "0"))
-        started = [subprocess.Popen(["hcom", *c], env=self.home.env, stdin=subprocess.DEVNULL,
-                                    stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-                   for c in commands]
+        commands = (
+            ("send", "--from", "ci", "x"),
+            ("start",),
+            ("stop", luna),
+            ("listen", "--name", luna, "0"),
+        )
+        started = [
+            subprocess.Popen(
+                ["hcom", *c],
+                env=self.home.env,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                text=True,
+            )
+            for c in commands
+        ]
         for command, process in zip(commands, started):
             out, err = process.communicate(timeout=60)
             self.assertEqual((process.returncode, out), (1, ""), command)
@@ -345,7 +448,7 @@ class Trouble(Commands):
         self.assertEqual(self.home.run("status").stderr, "")
         self.assertEqual(self.home.hook("claude", "Stop", {"session_id": "x"}), "")
 
-    def as_nobody(self, place: str) -> "list[str]":
+    def as_nobody(self, place: str) -> list[str]:
         """How nobody runs hcom from a copy in `place`, which only has to be readable."""
         if os.geteuid() or not allowed(*NOBODY):
             self.skipTest("needs root and setpriv: to root nothing is read-only")
@@ -354,8 +457,9 @@ class Trouble(Commands):
         if python is None or subprocess.run([*NOBODY, python, "-c", check], check=False).returncode:
             self.skipTest("no Python 3.10 that another user may run")
         package = os.path.join(place, "hcom")
-        shutil.copytree(os.path.join(ROOT, "hcom"), package,
-                        ignore=shutil.ignore_patterns("__pycache__"))
+        shutil.copytree(
+            os.path.join(ROOT, "hcom"), package, ignore=shutil.ignore_patterns("__pycache__")
+        )
         return [*NOBODY, python, "-I", "-B", package]
 
     def test_a_home_that_is_read_only(self):
@@ -368,18 +472,31 @@ class Trouble(Commands):
             os.chmod(folder, 0o555)
             for name in files:
                 os.chmod(os.path.join(folder, name), 0o444)
-        for home, args in ((".hcom", ("send", "--from", "ci", "x")), (".hcom", ("start",)),
-                           (".hcom", ("stop", luna)), (".hcom", ("listen", "--name", luna, "0")),
-                           ("none", ("list",)), ("none", ("send", "--from", "ci", "x"))):
+        for home, args in (
+            (".hcom", ("send", "--from", "ci", "x")),
+            (".hcom", ("start",)),
+            (".hcom", ("stop", luna)),
+            (".hcom", ("listen", "--name", luna, "0")),
+            ("none", ("list",)),
+            ("none", ("send", "--from", "ci", "x")),
+        ):
             with self.subTest(args):
                 env = {**self.home.env, "HOME": place, "HCOM_DIR": f"{place}/{home}"}
-                done = subprocess.run([*run, *args], env=env, cwd="/", stdin=subprocess.DEVNULL,
-                                      capture_output=True, text=True, timeout=60)
+                done = subprocess.run(
+                    [*run, *args],
+                    env=env,
+                    cwd="/",
+                    stdin=subprocess.DEVNULL,
+                    capture_output=True,
+                    text=True,
+                    timeout=60,
+                )
                 self.assertEqual((done.returncode, done.stdout), (1, ""), done)
                 self.assertRegex(done.stderr, r"\Ahcom: cannot [^\n]+HCOM_DIR=\$PWD/.hcom\)\n\Z")
 
-    @unittest.skipUnless(os.geteuid() == 0 and allowed("unshare", "--mount"),
-                         "may not mount a small disk")
+    @unittest.skipUnless(
+        os.geteuid() == 0 and allowed("unshare", "--mount"), "may not mount a small disk"
+    )
     def test_a_full_disk(self):
         program = """
         set -e; mkdir -p "$HCOM_DIR"; mount -t tmpfs -o size=600k,mode=700 hcom-test "$HCOM_DIR"
@@ -392,8 +509,14 @@ class Trouble(Commands):
         hcom send --from ci "@$name after" >/dev/null
         echo "sent $((i+2))"; hcom listen --name "$name" --json 0 | wc -l
         """
-        done = subprocess.run(["unshare", "--mount", "/bin/sh", "-c", program], env=self.home.env,
-                              cwd=self.home.work, capture_output=True, text=True, timeout=300)
+        done = subprocess.run(
+            ["unshare", "--mount", "/bin/sh", "-c", program],
+            env=self.home.env,
+            cwd=self.home.work,
+            capture_output=True,
+            text=True,
+            timeout=300,
+        )
         self.assertEqual(done.returncode, 0, done)
         self.assertRegex(done.stderr, r"\Ahcom: the disk [^\n]+\n\Z")
         sent, got = done.stdout.split("\n")[:2]

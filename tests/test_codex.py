@@ -1,4 +1,5 @@
 """The Codex adapter without Codex: payloads, settings, arguments, screens."""
+
 import fcntl
 import gzip
 import json
@@ -42,13 +43,23 @@ class Payloads(unittest.TestCase):
         "SessionStart.resume": (base.START, {"source": "resume"}),
         "SessionStart.fork": (base.START, {"source": "fork", "forked_from": ""}),
         "UserPromptSubmit": (base.PROMPT, {"prompt": "SAY: queued while closed", "woken": False}),
-        "PostToolUse.Bash": (base.TOOL, {"tool": "Bash", "detail": "echo zz",
-                                         "command": "echo zz", "edited": ()}),
-        "PostToolUse.apply_patch": (base.TOOL, {
-            "tool": "apply_patch", "detail": "/home/dev/proj/g-gpt-6-sol.txt", "command": "",
-            "edited": ("/home/dev/proj/g-gpt-6-sol.txt",)}),
-        "PostToolUse.Bash.subagent": (base.SUB_TOOL, {
-            "subagent": "01a202fa-42c7-75c1-80ad-2ce50a9d0a4a"}),
+        "PostToolUse.Bash": (
+            base.TOOL,
+            {"tool": "Bash", "detail": "echo zz", "command": "echo zz", "edited": ()},
+        ),
+        "PostToolUse.apply_patch": (
+            base.TOOL,
+            {
+                "tool": "apply_patch",
+                "detail": "/home/dev/proj/g-gpt-6-sol.txt",
+                "command": "",
+                "edited": ("/home/dev/proj/g-gpt-6-sol.txt",),
+            },
+        ),
+        "PostToolUse.Bash.subagent": (
+            base.SUB_TOOL,
+            {"subagent": "01a202fa-42c7-75c1-80ad-2ce50a9d0a4a"},
+        ),
         "PostToolUse.collaborationspawn_agent": (base.TOOL, {}),
         "PermissionRequest": (base.BLOCKED, {"tool": "Bash", "detail": "echo zz"}),
         "Stop": (base.TURN_END, {}),
@@ -65,8 +76,10 @@ class Payloads(unittest.TestCase):
                 given = payload(name)
                 got = hook.read(given["hook_event_name"], given, ENV, 7, 1.5)
                 self.assertEqual(got.kind, kind)
-                self.assertEqual((got.session, got.launch, got.pid, got.at),
-                                 (given["session_id"], "launch1", 7, 1.5))
+                self.assertEqual(
+                    (got.session, got.launch, got.pid, got.at),
+                    (given["session_id"], "launch1", 7, 1.5),
+                )
                 self.assertEqual(got.client, {"home": "/home/dev/.codex"})
                 self.assertEqual({k: getattr(got, k) for k in facts}, facts)
 
@@ -86,19 +99,32 @@ class Payloads(unittest.TestCase):
             hook.read(event, odd, ENV, 7, 1.5)
 
     def test_a_patch_names_all_its_files_as_absolute_paths(self):
-        patch = ("*** Begin Patch\n*** Add File: new dir/a.txt\n+*** Add File: not this\n"
-                 "*** Update File: ../other/b.py\n*** Move to: c.py\n@@\n-x\n+y\n"
-                 "*** Delete File: /abs/d\n*** Update File: new dir/a.txt\n*** End Patch\n")
+        patch = (
+            "*** Begin Patch\n*** Add File: new dir/a.txt\n+*** Add File: not this\n"
+            "*** Update File: ../other/b.py\n*** Move to: c.py\n@@\n-x\n+y\n"
+            "*** Delete File: /abs/d\n*** Update File: new dir/a.txt\n*** End Patch\n"
+        )
         given = {**payload("PostToolUse.apply_patch"), "tool_input": {"command": patch}}
         got = hook.read("PostToolUse", given, ENV, 7, 1.5)
-        self.assertEqual(got.edited, ("/home/dev/proj/new dir/a.txt", "/home/dev/other/b.py",
-                                      "/home/dev/proj/c.py", "/abs/d"))
+        self.assertEqual(
+            got.edited,
+            (
+                "/home/dev/proj/new dir/a.txt",
+                "/home/dev/other/b.py",
+                "/home/dev/proj/c.py",
+                "/abs/d",
+            ),
+        )
         self.assertEqual(got.detail, "/home/dev/proj/new dir/a.txt (+3)")
         self.assertEqual(hook.read("PermissionRequest", given, ENV, 7, 1.5).edited, ())
 
     def test_only_the_very_wake_is_a_wake(self):
-        for prompt, woken in ((hook.WAKE_SIGN, True), (hook.WAKE_SIGN + "\n", True),
-                              (hook.WAKE_SIGN + " and", False), ("x " + hook.WAKE_SIGN, False)):
+        for prompt, woken in (
+            (hook.WAKE_SIGN, True),
+            (hook.WAKE_SIGN + "\n", True),
+            (hook.WAKE_SIGN + " and", False),
+            ("x " + hook.WAKE_SIGN, False),
+        ):
             given = {**payload("UserPromptSubmit"), "prompt": prompt}
             self.assertEqual(hook.read("UserPromptSubmit", given, ENV, 7, 1.5).woken, woken)
 
@@ -116,22 +142,28 @@ class Payloads(unittest.TestCase):
 class Surroundings(unittest.TestCase):
     def test_a_command_knows_its_session(self):
         self.assertIsNone(hook.surroundings({"HOME": "/home/dev"}))
-        facts = hook.surroundings({"CODEX_THREAD_ID": "t", "CODEX_SESSION_ID": "t",
-                                   "CODEX_HOME": "/c"})
-        self.assertEqual(facts, {"session": "t", "pid": 0, "shared": False,
-                                 "client": {"home": "/c"}})
+        facts = hook.surroundings(
+            {"CODEX_THREAD_ID": "t", "CODEX_SESSION_ID": "t", "CODEX_HOME": "/c"}
+        )
+        self.assertEqual(
+            facts, {"session": "t", "pid": 0, "shared": False, "client": {"home": "/c"}}
+        )
 
     def test_a_server_hosts_the_sessions_of_others_too(self):
         self.assertFalse(host.is_shared(os.getpid()))
-        with subprocess.Popen([sys.executable, "-c", "print(flush=True); input()", "app-server"],
-                              stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-                              stderr=subprocess.DEVNULL) as server:
+        with subprocess.Popen(
+            [sys.executable, "-c", "print(flush=True); input()", "app-server"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+        ) as server:
             server.stdout.readline()  # before its exec it is still this process
             self.assertEqual(host.is_shared(server.pid), os.path.exists("/proc"))
         with tempfile.TemporaryDirectory() as folder:
             rollout = Path(folder) / "rollout.jsonl"
             for source, shared in (("vscode", True), ("cli", False)):
-                rollout.write_text('{"payload":{"source":"%s","x":"' % source + "y" * 20_000)
+                head = json.dumps({"payload": {"source": source, "x": "y" * 20_000}})
+                rollout.write_text(head.replace(" ", "")[:-3])
                 self.assertEqual(host.is_shared(0, str(rollout)), shared)
 
     def test_a_subagent_is_not_its_parent(self):
@@ -160,21 +192,41 @@ class Surroundings(unittest.TestCase):
 class Replies(unittest.TestCase):
     def test_each_channel_has_its_form(self):
         table = [
-            ("PostToolUse", Reply(base.TOOL, "a\n🎉"), {"hookSpecificOutput": {
-                "hookEventName": "PostToolUse", "additionalContext": "a\n🎉"}}),
-            ("SessionStart", Reply(base.START, "b"), {"hookSpecificOutput": {
-                "hookEventName": "SessionStart", "additionalContext": "b"}}),
+            (
+                "PostToolUse",
+                Reply(base.TOOL, "a\n🎉"),
+                {
+                    "hookSpecificOutput": {
+                        "hookEventName": "PostToolUse",
+                        "additionalContext": "a\n🎉",
+                    }
+                },
+            ),
+            (
+                "SessionStart",
+                Reply(base.START, "b"),
+                {"hookSpecificOutput": {"hookEventName": "SessionStart", "additionalContext": "b"}},
+            ),
             ("Stop", Reply(base.TURN_END, "c"), {"decision": "block", "reason": "c"}),
-            ("UserPromptSubmit", Reply(base.PROMPT, drop=True),
-             {"decision": "block", "reason": "hcom: the mail is already delivered"}),
+            (
+                "UserPromptSubmit",
+                Reply(base.PROMPT, drop=True),
+                {"decision": "block", "reason": "hcom: the mail is already delivered"},
+            ),
         ]
         for event, reply, said in table:
             self.assertEqual(json.loads(hook.write(event, reply)), said)
         self.assertEqual(hook.write("Stop", Reply()), "")
 
     def test_a_turn_end_carries_only_what_comes_whole_and_as_it_is(self):
-        for text, carried in (("plain 🎉 ?!@file\n", True), ("a < b", False), ("a & b", False),
-                              ("x" * 9_800, True), ("x" * 9_801, False), ("🎉" * 2_500, False)):
+        for text, carried in (
+            ("plain 🎉 ?!@file\n", True),
+            ("a < b", False),
+            ("a & b", False),
+            ("x" * 9_800, True),
+            ("x" * 9_801, False),
+            ("🎉" * 2_500, False),
+        ):
             with self.subTest(text=text[:10]):
                 self.assertEqual(hook.carries(base.TURN_END, text), carried)
                 self.assertTrue(hook.carries(base.PROMPT, text))
@@ -226,8 +278,10 @@ class Setup(Place):
                 self.assertTrue(setup.installed(self.home, self.env))
                 self.assertFalse(self.add())
                 self.assertTrue(self.remove())
-                self.assertEqual(self.hooks.read_bytes() if text is not None else
-                                 self.hooks.exists(), text.encode() if text is not None else False)
+                self.assertEqual(
+                    self.hooks.read_bytes() if text is not None else self.hooks.exists(),
+                    text.encode() if text is not None else False,
+                )
                 self.assertFalse(self.rules.parent.exists())
                 self.assertFalse(self.remove())
 
@@ -238,8 +292,9 @@ class Setup(Place):
         told["hooks"]["Stop"].append(FOREIGN)
         self.hooks.write_text(json.dumps(told))
         self.remove()
-        self.assertEqual(json.loads(self.hooks.read_text()),
-                         {"hooks": {"Stop": [FOREIGN, FOREIGN]}})
+        self.assertEqual(
+            json.loads(self.hooks.read_text()), {"hooks": {"Stop": [FOREIGN, FOREIGN]}}
+        )
 
     def test_an_older_version_of_ours_is_replaced(self):
         self.add()
@@ -325,7 +380,7 @@ class Setup(Place):
                 self.assertEqual(setup.advice(self.home, self.env) == "", trusted)
 
 
-def verdicts(rules: str, commands) -> "dict[str, str]":
+def verdicts(rules: str, commands) -> dict[str, str]:
     """What the real `codex execpolicy check` decides on each command: "" for no rule."""
     import shlex
 
@@ -336,9 +391,14 @@ def verdicts(rules: str, commands) -> "dict[str, str]":
         env = {"PATH": os.environ["PATH"], "HOME": folder, "CODEX_HOME": folder}
         found = {}
         for command in commands:
-            done = subprocess.run([program, "execpolicy", "check", "--rules", str(path), "--",
-                                   *shlex.split(command)], env=env, capture_output=True, text=True,
-                                  stdin=subprocess.DEVNULL, timeout=30)
+            done = subprocess.run(
+                [program, "execpolicy", "check", "--rules", str(path), "--", *shlex.split(command)],
+                env=env,
+                capture_output=True,
+                text=True,
+                stdin=subprocess.DEVNULL,
+                timeout=30,
+            )
             if done.returncode:
                 raise AssertionError(done.stderr)
             found[command] = json.loads(done.stdout).get("decision", "")
@@ -352,13 +412,36 @@ class Rules(unittest.TestCase):
         self.assertEqual(set(told.values()), {"allow"})
 
     def test_nothing_else_is(self):
-        commands = ("hcom", "hcom run x", "hcom 1 codex", "hcom claude", "hcom codex",
-                    "hcom config terminal 'x {script}'", "hcom config tag x", "hcom config",
-                    "hcom stop", "hcom stop all", "hcom kill", "hcom kill x", "hcom reset",
-                    "hcom reset all", "hcom relay hf", "hcom relay on", "hcom relay serve",
-                    "hcom relay", "hcom hooks remove", "hcom term inject x y", "hcom resume x",
-                    "hcom fork x", "hcom --name x run y", "hcom -- run", "sh -c 'hcom send'",
-                    "env hcom send x", "./hcom send x", "/tmp/hcom send x")
+        commands = (
+            "hcom",
+            "hcom run x",
+            "hcom 1 codex",
+            "hcom claude",
+            "hcom codex",
+            "hcom config terminal 'x {script}'",
+            "hcom config tag x",
+            "hcom config",
+            "hcom stop",
+            "hcom stop all",
+            "hcom kill",
+            "hcom kill x",
+            "hcom reset",
+            "hcom reset all",
+            "hcom relay hf",
+            "hcom relay on",
+            "hcom relay serve",
+            "hcom relay",
+            "hcom hooks remove",
+            "hcom term inject x y",
+            "hcom resume x",
+            "hcom fork x",
+            "hcom --name x run y",
+            "hcom -- run",
+            "sh -c 'hcom send'",
+            "env hcom send x",
+            "./hcom send x",
+            "/tmp/hcom send x",
+        )
         told = verdicts(setup.rules(tools.SAFE), commands)
         self.assertEqual({c: d for c, d in told.items() if d}, {})
 
@@ -387,14 +470,20 @@ class Launch(Place):
         for args, (resumes, forks) in table.items():
             with self.subTest(args=args):
                 plan = self.plan(*args)
-                self.assertEqual(tuple(plan.args[len(plan.args) - len(args):]), args)
+                self.assertEqual(tuple(plan.args[len(plan.args) - len(args) :]), args)
                 self.assertEqual((plan.resumes, plan.forks), (resumes, forks))
                 self.assertEqual(plan.args[0], "--no-daemon")
                 self.assertTrue(any(a.startswith("hooks.state=") for a in plan.args))
 
     def test_other_subcommands_get_nothing_of_ours(self):
-        for args in (("login",), ("mcp", "list"), ("--help",), ("resume", "-h"), ("queue", "x"),
-                     ("--remote", "ws://x", "hi")):
+        for args in (
+            ("login",),
+            ("mcp", "list"),
+            ("--help",),
+            ("resume", "-h"),
+            ("queue", "x"),
+            ("--remote", "ws://x", "hi"),
+        ):
             self.assertEqual(self.plan(*args).args, list(args))
 
     def test_a_flag_of_ours_that_is_given_is_not_given_twice(self):
@@ -410,28 +499,40 @@ class Launch(Place):
     def test_the_persons_writable_roots_are_kept(self):
         table = {
             "": [],
-            '[sandbox_workspace_write]\nwritable_roots = ["/a", \'/b#c\'] # x\n': ["/a", "/b#c"],
+            "[sandbox_workspace_write]\nwritable_roots = [\"/a\", '/b#c'] # x\n": ["/a", "/b#c"],
             'sandbox_workspace_write.writable_roots=["/a"]\n[x]\n': ["/a"],
-            '[sandbox_workspace_write]\nx=1\nwritable_roots = [\n  "/a", # one\n\n "/b",]\n':
-                ["/a", "/b"],
+            '[sandbox_workspace_write]\nx=1\nwritable_roots = [\n  "/a", # one\n\n "/b",]\n': [
+                "/a",
+                "/b",
+            ],
             "writable_roots = {": None,
         }
         for reader in dict.fromkeys((toml.tomllib, None)):
             for text, roots in table.items():
-                with self.subTest(text=text, reader=reader), \
-                        mock.patch.object(toml, "tomllib", reader):
+                with (
+                    self.subTest(text=text, reader=reader),
+                    mock.patch.object(toml, "tomllib", reader),
+                ):
                     self.config.write_text(text)
                     said = [a for a in self.plan().args if "writable_roots" in a]
-                    wanted = [] if roots is None else [
-                        "sandbox_workspace_write.writable_roots="
-                        + json.dumps([*roots, *self.home.shared]).replace(", ", ",")]
+                    wanted = (
+                        []
+                        if roots is None
+                        else [
+                            "sandbox_workspace_write.writable_roots="
+                            + json.dumps([*roots, *self.home.shared]).replace(", ", ",")
+                        ]
+                    )
                     self.assertEqual(said, wanted)
 
     def test_what_is_run_outside_the_sandbox_is_kept_out_of_it(self):
         homes.create(self.home)
         self.assertNotIn(self.home.root, self.home.shared)
-        for cwd, roots in ((self.root / "work", self.home.shared), (self.root, [self.home.root]),
-                           (self.root / ".hcom", [self.home.root])):
+        for cwd, roots in (
+            (self.root / "work", self.home.shared),
+            (self.root, [self.home.root]),
+            (self.root / ".hcom", [self.home.root]),
+        ):
             with self.subTest(cwd=cwd):
                 listed = next(a for a in self.plan("-C", str(cwd)).args if "writable_roots" in a)
                 self.assertEqual(json.loads(listed.partition("=")[2]), roots)
@@ -453,20 +554,30 @@ class Launch(Place):
             ("/usr/bin", "/nowhere"): f"/usr/bin:{shim}",
         }
         for (login, here), wanted in table.items():
-            with self.subTest(login=login, here=here), \
-                    mock.patch.object(launch.program, "output", lambda argv, env, login=login:
-                                      f"\nhcom-path:{login}" if "-lc" in argv else "--no-daemon"):
+            with (
+                self.subTest(login=login, here=here),
+                mock.patch.object(
+                    launch.program,
+                    "output",
+                    lambda argv, env, login=login: (
+                        f"\nhcom-path:{login}" if "-lc" in argv else "--no-daemon"
+                    ),
+                ),
+            ):
                 self.env["PATH"] = here
                 said = [a for a in self.plan("-C", str(work)).args if "set.PATH" in a]
-                self.assertEqual([json.loads(a.partition("=")[2]) for a in said],
-                                 [wanted] if wanted else [])
+                self.assertEqual(
+                    [json.loads(a.partition("=")[2]) for a in said], [wanted] if wanted else []
+                )
 
     def test_the_system_prompt_is_toml(self):
         self.env["HCOM_CODEX_SYSTEM_PROMPT"] = 'say "hi"\n\\ \x7f 🎉'
         said = next(a for a in self.plan().args if a.startswith("developer_instructions="))
         if toml.tomllib:
-            self.assertEqual(toml.tomllib.loads(said)["developer_instructions"],
-                             self.env["HCOM_CODEX_SYSTEM_PROMPT"])
+            self.assertEqual(
+                toml.tomllib.loads(said)["developer_instructions"],
+                self.env["HCOM_CODEX_SYSTEM_PROMPT"],
+            )
 
     def test_every_setting_is_toml(self):
         if not toml.tomllib:
@@ -491,16 +602,27 @@ class Launch(Place):
         self.assertTrue(any("hcom listen" in a for a in args))
 
     def test_the_environment_of_another_session_is_gone(self):
-        env = {"CODEX_THREAD_ID": "t", "CODEX_SESSION_ID": "t", "CODEX_CI": "1", "NO_COLOR": "1",
-               "PAGER": "cat", "CODEX_SANDBOX_NETWORK_DISABLED": "1", "HCOM_PROCESS_ID": "p",
-               "CODEX_HOME": "/c", "CODEX_API_KEY": "k", "PATH": "/bin"}
-        self.assertEqual(launch.scrubbed(env),
-                         {"CODEX_HOME": "/c", "CODEX_API_KEY": "k", "PATH": "/bin"})
+        env = {
+            "CODEX_THREAD_ID": "t",
+            "CODEX_SESSION_ID": "t",
+            "CODEX_CI": "1",
+            "NO_COLOR": "1",
+            "PAGER": "cat",
+            "CODEX_SANDBOX_NETWORK_DISABLED": "1",
+            "HCOM_PROCESS_ID": "p",
+            "CODEX_HOME": "/c",
+            "CODEX_API_KEY": "k",
+            "PATH": "/bin",
+        }
+        self.assertEqual(
+            launch.scrubbed(env), {"CODEX_HOME": "/c", "CODEX_API_KEY": "k", "PATH": "/bin"}
+        )
         self.assertEqual(launch.scrubbed({"NO_COLOR": "1"}), {"NO_COLOR": "1"})
 
     def test_settings_add_up_and_the_rest_is_overridden(self):
-        merged = flags.merged(["-c", "a=1", "-m", "x", "--search"], ["--config", "b=2", "-m", "y"],
-                              launch.FLAGS)
+        merged = flags.merged(
+            ["-c", "a=1", "-m", "x", "--search"], ["--config", "b=2", "-m", "y"], launch.FLAGS
+        )
         self.assertEqual(merged, ["-c", "a=1", "--search", "--config", "b=2", "-m", "y"])
 
     def test_exec_prints(self):
@@ -516,7 +638,7 @@ def recorded(name: str) -> Screen:
     return shown
 
 
-def drawn(*lines: str, state: str = "idle", cursor: "tuple[int, int]" = (2, 2)) -> Screen:
+def drawn(*lines: str, state: str = "idle", cursor: tuple[int, int] = (2, 2)) -> Screen:
     """Lines on a screen; `_x_` is dim."""
     shown = Screen(60, 10)
     text = "\r\n".join(lines)
@@ -533,9 +655,13 @@ FOOT = ("", "  model · /folder")
 
 class Screens(unittest.TestCase):
     def test_recorded(self):
-        table = {"idle": Look("idle", "empty"), "busy": Look("busy", "empty"),
-                 "typed": Look("idle", "text", "half a thought"),
-                 "approval": Look("blocked", "unknown"), "trust": Look("blocked", "unknown")}
+        table = {
+            "idle": Look("idle", "empty"),
+            "busy": Look("busy", "empty"),
+            "typed": Look("idle", "text", "half a thought"),
+            "approval": Look("blocked", "unknown"),
+            "trust": Look("blocked", "unknown"),
+        }
         for name, look in table.items():
             with self.subTest(name=name):
                 self.assertEqual(screen.look(recorded(name)), look)
@@ -548,18 +674,33 @@ class Screens(unittest.TestCase):
             ("working", drawn(*empty, state="working"), Look("busy", "empty")),
             ("blocked", drawn(*empty, state="blocked:kind=x"), Look("blocked", "unknown")),
             ("no word", drawn(*empty, state=""), Look("unknown", "empty")),
-            ("busy line", drawn("• Working (3s • esc to interrupt)", *empty[1:]),
-             Look("busy", "empty")),
+            (
+                "busy line",
+                drawn("• Working (3s • esc to interrupt)", *empty[1:]),
+                Look("busy", "empty"),
+            ),
             ("bare", drawn(*HEAD, "›", *FOOT), Look("idle", "empty")),
-            ("draft", drawn(*HEAD, "› a b", "  c", *FOOT, cursor=(3, 3)),
-             Look("idle", "text", "a b\nc")),
-            ("a list as draft", drawn(*HEAD, "› 1. a", *FOOT, cursor=(6, 2)),
-             Look("idle", "text", "1. a")),
-            ("placeholder left", drawn("", "", "› _Ask Codex_", *FOOT, cursor=(5, 2)),
-             Look("idle", "unknown")),
+            (
+                "draft",
+                drawn(*HEAD, "› a b", "  c", *FOOT, cursor=(3, 3)),
+                Look("idle", "text", "a b\nc"),
+            ),
+            (
+                "a list as draft",
+                drawn(*HEAD, "› 1. a", *FOOT, cursor=(6, 2)),
+                Look("idle", "text", "1. a"),
+            ),
+            (
+                "placeholder left",
+                drawn("", "", "› _Ask Codex_", *FOOT, cursor=(5, 2)),
+                Look("idle", "unknown"),
+            ),
             ("half dim", drawn(*HEAD, "› a _b_", *FOOT), Look("idle", "text", "a b")),
-            ("cursor elsewhere", drawn("", "", "› _Ask_", *FOOT, cursor=(0, 6)),
-             Look("idle", "unknown")),
+            (
+                "cursor elsewhere",
+                drawn("", "", "› _Ask_", *FOOT, cursor=(0, 6)),
+                Look("idle", "unknown"),
+            ),
         ]
         for name, shown, look in table:
             with self.subTest(name=name):
@@ -577,15 +718,23 @@ class Screens(unittest.TestCase):
 
 
 class Rollouts(unittest.TestCase):
-    MODEL = {"type": "response_item", "payload": {"type": "message", "role": "assistant",
-                                                  "content": [{"text": "ok"}]}}
+    MODEL = {
+        "type": "response_item",
+        "payload": {"type": "message", "role": "assistant", "content": [{"text": "ok"}]},
+    }
     CALL = {"type": "response_item", "payload": {"type": "function_call", "name": "exec_command"}}
     ENDED = {"type": "token_usage_record", "payload": {}}
 
     @staticmethod
     def told(role: str, text: str) -> dict:
-        return {"type": "response_item", "payload": {
-            "type": "message", "role": role, "content": [{"type": "input_text", "text": text}]}}
+        return {
+            "type": "response_item",
+            "payload": {
+                "type": "message",
+                "role": role,
+                "content": [{"type": "input_text", "text": text}],
+            },
+        }
 
     def test_only_a_later_response_proves_that_it_was_seen(self):
         context = self.told("developer", "[hcom message #5 from ci]\nx\n[/hcom #5]")

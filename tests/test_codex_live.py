@@ -1,4 +1,5 @@
 """Real Codex sessions in hcom, against a model server on loopback."""
+
 import json
 import os
 import time
@@ -21,7 +22,7 @@ class Codex(Room):
     def agent_of(self, key: str) -> dict:
         return next((a for a in self.agents() if a["session_id"] == key), {})
 
-    def until_told(self, session: str, messages: "list[int]", timeout: float = 40) -> None:
+    def until_told(self, session: str, messages: list[int], timeout: float = 40) -> None:
         """Each of the messages has reached the model, once."""
         self.until(lambda: set(messages) <= set(self.told(session)), timeout)
         # Sorted: of tools that ran side by side, the client orders the contexts by itself.
@@ -41,8 +42,11 @@ class Live(unittest.TestCase):
 class Launched(Live):
     def test_it_is_told_of_hcom_and_no_dialog_asks_about_hooks(self):
         room = self.room()
-        before = {p.relative_to(room.world.home): p.read_bytes()
-                  for p in (room.world.home / ".codex").rglob("*") if p.is_file()}
+        before = {
+            p.relative_to(room.world.home): p.read_bytes()
+            for p in (room.world.home / ".codex").rglob("*")
+            if p.is_file()
+        }
         luna = room.agent("luna")
         self.assertNotIn("review", luna.screen())
         asked = luna.ask("RUN: hcom list self name\nSAY: all-ok")
@@ -234,10 +238,14 @@ class Launched(Live):
         luna.until(DONE)
         path = str((room.world.project("p-luna") / "a.txt").resolve())
         self.assertTrue(os.path.exists(path))
-        room.until(lambda: any(
-            e["type"] == "status" and e["data"]["context"] == "tool:apply_patch"
-            and e["data"]["detail"] == path
-            for e in map(json.loads, room.hcom("events", "--last", "20").splitlines())))
+        room.until(
+            lambda: any(
+                e["type"] == "status"
+                and e["data"]["context"] == "tool:apply_patch"
+                and e["data"]["detail"] == path
+                for e in map(json.loads, room.hcom("events", "--last", "20").splitlines())
+            )
+        )
 
     def test_its_shell_finds_hcom_where_the_profile_loses_it(self):
         room = self.room()
@@ -270,22 +278,41 @@ class Launched(Live):
         name = room.until(lambda: room.agent_of(asked.session)).get("name")
         room.until(lambda: f"{name}_1" in [a["name"] for a in room.agents()])
         sent = room.send("for you alone", f"@{name}_1")
-        room.until(lambda: any(f"message #{sent} from" in r.text for r in
-                               room.world.model.requests(session=asked.session) if r.agent))
+        room.until(
+            lambda: any(
+                f"message #{sent} from" in r.text
+                for r in room.world.model.requests(session=asked.session)
+                if r.agent
+            )
+        )
         luna.until(DONE)
-        self.assertNotIn(sent, [int(i) for r in room.world.model.requests(
-            session=asked.session, agent="") for i in MESSAGE.findall(r.text)])
+        self.assertNotIn(
+            sent,
+            [
+                int(i)
+                for r in room.world.model.requests(session=asked.session, agent="")
+                for i in MESSAGE.findall(r.text)
+            ],
+        )
 
     def test_a_subagent_never_reads_or_speaks_for_its_parent(self):
         room = self.room()
         luna = room.agent("luna")
-        asked = luna.ask("AGENT: RUN: sleep 2; hcom send -- I am the parent > out.txt 2>&1\n"
-                         "RUN: sleep 1\nSTALL: 8\nSAY: all-ok")
+        asked = luna.ask(
+            "AGENT: RUN: sleep 2; hcom send -- I am the parent > out.txt 2>&1\n"
+            "RUN: sleep 1\nSTALL: 8\nSAY: all-ok"
+        )
         child = room.world.model.until(lambda r: r.agent, session=asked.session)
         sent = room.send("for the parent")
-        room.until(lambda: sent in room.told(asked.session) or
-                   any(sent in map(int, MESSAGE.findall(r.text))
-                       for r in room.world.model.requests(session=asked.session)))
+        room.until(
+            lambda: (
+                sent in room.told(asked.session)
+                or any(
+                    sent in map(int, MESSAGE.findall(r.text))
+                    for r in room.world.model.requests(session=asked.session)
+                )
+            )
+        )
         luna.until(DONE)
         out = room.world.projects[-1] / "out.txt"
         room.until(lambda: out.exists() and out.read_text())
@@ -296,25 +323,33 @@ class Launched(Live):
 
 @requires("codex")
 class Sandboxed(Live):
-    COMMANDS = ("hcom send -- hello there", "hcom list", "hcom events --last 2", "hcom status",
-                "hcom send --stdin <<E\n  from $HOME\n  E", "hcom --help")
+    COMMANDS = (
+        "hcom send -- hello there",
+        "hcom list",
+        "hcom events --last 2",
+        "hcom status",
+        "hcom send --stdin <<E\n  from $HOME\n  E",
+        "hcom --help",
+    )
 
-    def outputs(self, room: Room, luna, commands) -> "dict[str, str]":
+    def outputs(self, room: Room, luna, commands) -> dict[str, str]:
         """What each command printed, run by the agent; no dialog may come up."""
         said = {}
         for number, command in enumerate(commands):
             asked = luna.ask(f"RUN: {command}\nSAY: done-{number}")
             luna.until(rf"^• done-{number}$")
             heard = room.world.model.until(
-                lambda r: "Output:" in r.fresh and r.t > asked.t, session=asked.session)
+                lambda r: "Output:" in r.fresh and r.t > asked.t, session=asked.session
+            )
             said[command] = heard.fresh
         return said
 
     def test_commands_work_in_the_default_sandbox_without_a_prompt(self):
         room = self.room(Permissions.STOCK)
         luna = room.agent("luna")
-        for command, said in self.outputs(room, luna, [
-                *self.COMMANDS, "hcom listen 1", "cd /tmp && hcom listen 1"]).items():
+        for command, said in self.outputs(
+            room, luna, [*self.COMMANDS, "hcom listen 1", "cd /tmp && hcom listen 1"]
+        ).items():
             with self.subTest(command=command):
                 self.assertRegex(said, "exited with code [01]\n")
                 self.assertNotIn("cannot", said)
@@ -347,25 +382,33 @@ class Sandboxed(Live):
         before = launcher.read_bytes()
 
         def files():
-            return {p.name: p.is_symlink() or p.read_bytes() for p in room.hcom_dir.iterdir()
-                    if p.is_file()}
+            return {
+                p.name: p.is_symlink() or p.read_bytes()
+                for p in room.hcom_dir.iterdir()
+                if p.is_file()
+            }
 
         others = files()
-        self.outputs(room, luna, [
-            "hcom config terminal 'probe {script}'; probe; true",
-            "hcom run probe; hcom 1 codex; hcom reset; hcom kill all; probe; true",
-            # A hook runs outside, so what it runs must be out of reach.
-            "for f in $HCOM_DIR/hook $HCOM_DIR/.agents/hook; do echo probe >> $f; done; true",
-            "mv $HCOM_DIR/.agents $HCOM_DIR/x; mkdir $HCOM_DIR/.agents; true",
-            # Nor may it be the person's next launch that runs its words, or a program of its own.
-            "cd $HCOM_DIR; for f in config.env terminals.json scripts/x.py logs/hcom.log x; do "
-            "mkdir scripts; echo HCOM_TERMINAL=probe >> $f; done; ln -sf x hcom.db; true",
-            r"printf '#!/bin/sh\nprobe\n' > hcom; chmod +x hcom; mkdir -p $HCOM_DIR/.agents/bin; "
-            "cp hcom $HCOM_DIR/.agents/bin/; true",
-            "hcom list",
-            # Nor another folder in the place of one that hcom writes to.
-            "cd $HCOM_DIR/run; for d in *; do mv $d $d-x; ln -sn $HOME $d; done; "
-            "cd ..; mv db db-x; ln -sn $HOME db; true"])
+        self.outputs(
+            room,
+            luna,
+            [
+                "hcom config terminal 'probe {script}'; probe; true",
+                "hcom run probe; hcom 1 codex; hcom reset; hcom kill all; probe; true",
+                # A hook runs outside, so what it runs must be out of reach.
+                "for f in $HCOM_DIR/hook $HCOM_DIR/.agents/hook; do echo probe >> $f; done; true",
+                "mv $HCOM_DIR/.agents $HCOM_DIR/x; mkdir $HCOM_DIR/.agents; true",
+                # Nor may the person's next launch run its words, or a program of its own.
+                "cd $HCOM_DIR; for f in config.env terminals.json scripts/x.py logs/hcom.log x; do "
+                "mkdir scripts; echo HCOM_TERMINAL=probe >> $f; done; ln -sf x hcom.db; true",
+                r"printf '#!/bin/sh\nprobe\n' > hcom; chmod +x hcom; "
+                "mkdir -p $HCOM_DIR/.agents/bin; cp hcom $HCOM_DIR/.agents/bin/; true",
+                "hcom list",
+                # Nor another folder in the place of one that hcom writes to.
+                "cd $HCOM_DIR/run; for d in *; do mv $d $d-x; ln -sn $HOME $d; done; "
+                "cd ..; mv db db-x; ln -sn $HOME db; true",
+            ],
+        )
         self.assertFalse(outside.exists())
         for folder in (*(room.hcom_dir / "run").iterdir(), room.hcom_dir / "db"):
             self.assertFalse(folder.is_symlink(), folder)

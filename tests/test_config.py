@@ -1,4 +1,5 @@
 """Settings: their sources, what they may be, who may change them."""
+
 import json
 import os
 import pty
@@ -19,13 +20,15 @@ class Sealed(unittest.TestCase):
 
     def write(self, text: str) -> None:
         os.makedirs(self.home.hcom_dir, exist_ok=True)
-        with open(os.path.join(self.home.hcom_dir, "config.env"), "w", encoding="utf-8",
-                  newline="") as stream:
+        with open(
+            os.path.join(self.home.hcom_dir, "config.env"), "w", encoding="utf-8", newline=""
+        ) as stream:
             stream.write(text)
 
     def text(self) -> str:
-        with open(os.path.join(self.home.hcom_dir, "config.env"), encoding="utf-8",
-                  newline="") as stream:
+        with open(
+            os.path.join(self.home.hcom_dir, "config.env"), encoding="utf-8", newline=""
+        ) as stream:
             return stream.read()
 
 
@@ -49,16 +52,37 @@ class Values(Sealed):
             self.assertEqual(self.home.said("config", form, env=env), "shell\n")
 
     def test_a_value_comes_back_as_it_was_given(self):
-        for value in ('"', "'", "\\", '\\"', "$HOME `id` $(id)", "a b", " lead", "#x", "é→",
-                      "a\\nb",
-                      "'a' \"b\"", "x=y", "tab\there", "--json-like"):
+        for value in (
+            '"',
+            "'",
+            "\\",
+            '\\"',
+            "$HOME `id` $(id)",
+            "a b",
+            " lead",
+            "#x",
+            "é→",
+            "a\\nb",
+            "'a' \"b\"",
+            "x=y",
+            "tab\there",
+            "--json-like",
+        ):
             with self.subTest(value=value):
                 self.home.said("config", "hints", "--", value)
                 self.assertEqual(self.home.said("config", "hints"), value + "\n")
                 shell = subprocess.run(
-                    ["sh", "-c", '. "$1"; printf "%s\n" "$HCOM_HINTS"', "sh",
-                     os.path.join(self.home.hcom_dir, "config.env")],
-                    capture_output=True, text=True, check=True)
+                    [
+                        "sh",
+                        "-c",
+                        '. "$1"; printf "%s\n" "$HCOM_HINTS"',
+                        "sh",
+                        os.path.join(self.home.hcom_dir, "config.env"),
+                    ],
+                    capture_output=True,
+                    text=True,
+                    check=True,
+                )
                 self.assertEqual(shell.stdout, value + "\n", "a shell reads the same")
 
     def test_what_looks_like_a_flag_is_a_value(self):
@@ -77,8 +101,10 @@ class Values(Sealed):
         self.assertEqual(os.stat(path).st_mode & 0o777, 0o600)
 
     def test_a_broken_line_is_named_and_the_rest_works(self):
-        self.write("HCOM_TAG=ok\nnonsense\nHCOM_HINTS=\"open\nHCOM_NOPE=1\n"
-                   "HCOM_SUBAGENT_TIMEOUT=soon\nHCOM_CLAUDE_ARGS=\x1b[2J\nMY_VAR=7\n")
+        self.write(
+            'HCOM_TAG=ok\nnonsense\nHCOM_HINTS="open\nHCOM_NOPE=1\n'
+            "HCOM_SUBAGENT_TIMEOUT=soon\nHCOM_CLAUDE_ARGS=\x1b[2J\nMY_VAR=7\n"
+        )
         done = self.home.run("config")
         self.assertEqual(done.returncode, 0)
         for number in (2, 3, 4, 5, 6):
@@ -86,8 +112,10 @@ class Values(Sealed):
         self.assertEqual(done.stderr.count("\n"), 5)
         self.assertNotIn("\x1b", done.stderr + done.stdout)
         said = json.loads(self.home.said("config", "--json"))
-        self.assertEqual((said["HCOM_TAG"]["value"], said["HCOM_SUBAGENT_TIMEOUT"]["value"],
-                          said["passed"]), ("ok", "30", ["MY_VAR"]))
+        self.assertEqual(
+            (said["HCOM_TAG"]["value"], said["HCOM_SUBAGENT_TIMEOUT"]["value"], said["passed"]),
+            ("ok", "30", ["MY_VAR"]),
+        )
         self.assertIn("line 2", self.home.said("status"))
 
     def test_bad_values_in_the_environment_count_as_not_given(self):
@@ -97,30 +125,59 @@ class Values(Sealed):
 
     def test_secrets_are_masked_everywhere(self):
         self.home.said("config", "relay_token", "hf_abcdefghijklmnop1234")
-        outputs = [self.home.run(*args) for args in (
-            ("config",), ("config", "--json"), ("config", "relay_token"), ("status", "--json"),
-            ("config", "relay_token", "hf_abcdefghijklmnop1234"),
-            ("config", "relay_token", "--json"))]
+        outputs = [
+            self.home.run(*args)
+            for args in (
+                ("config",),
+                ("config", "--json"),
+                ("config", "relay_token"),
+                ("status", "--json"),
+                ("config", "relay_token", "hf_abcdefghijklmnop1234"),
+                ("config", "relay_token", "--json"),
+            )
+        ]
         for done in outputs:
             self.assertNotIn("abcdef", done.stdout + done.stderr)
         self.assertIn("****1234", outputs[0].stdout)
 
     def test_bad_input_is_one_line_and_changes_nothing(self):
         table = [
-            (2, "nope"), (2, "tga", "x"), (2, "tag", "a", "b"), (1, "tag", "a b"), (1, "tag", "-a"),
-            (1, "tag", "é"), (1, "hints", "a\nb"), (1, "hints", "\x1b[31m"),
+            (2, "nope"),
+            (2, "tga", "x"),
+            (2, "tag", "a", "b"),
+            (1, "tag", "a b"),
+            (1, "tag", "-a"),
+            (1, "tag", "é"),
+            (1, "hints", "a\nb"),
+            (1, "hints", "\x1b[31m"),
             (1, "hints", "x" * 2001),
-            (1, "subagent_timeout", "0"), (1, "subagent_timeout", "-5"),
-            (1, "subagent_timeout", "1e3"), (1, "subagent_timeout", "9" * 30),
-            (1, "subagent_timeout", "٣"), (1, "claude_args", "'open"), (1, "terminal", "xterminal"),
-            (1, "terminal", "sh -c"), (1, "terminal", "nosuchprogram {script}"),
-            (1, "terminal", "sh {other} {script}"), (1, "terminal", "custom"),
-            (1, "relay", "ftp://x"), (1, "relay", "http://example.com"), (1, "relay", "x"),
-            (1, "relay_token", "a b"), (1, "auto_approve", "maybe"),
-            (1, "default_subscriptions", "collision,idle:luna"), (1, "name_export", "A-B"),
-            (1, "name_export", "PATH"), (1, "name_export", "HCOM_DIR"), (2, "--info"),
-            (2, "tag", "x", "--edit"), (2, "tag", "--info", "--reset"), (2, "-i"),
-            (1, "-i", "nobody"), (1, "-i", "self"), (2, "--edit", "--reset"),
+            (1, "subagent_timeout", "0"),
+            (1, "subagent_timeout", "-5"),
+            (1, "subagent_timeout", "1e3"),
+            (1, "subagent_timeout", "9" * 30),
+            (1, "subagent_timeout", "٣"),
+            (1, "claude_args", "'open"),
+            (1, "terminal", "xterminal"),
+            (1, "terminal", "sh -c"),
+            (1, "terminal", "nosuchprogram {script}"),
+            (1, "terminal", "sh {other} {script}"),
+            (1, "terminal", "custom"),
+            (1, "relay", "ftp://x"),
+            (1, "relay", "http://example.com"),
+            (1, "relay", "x"),
+            (1, "relay_token", "a b"),
+            (1, "auto_approve", "maybe"),
+            (1, "default_subscriptions", "collision,idle:luna"),
+            (1, "name_export", "A-B"),
+            (1, "name_export", "PATH"),
+            (1, "name_export", "HCOM_DIR"),
+            (2, "--info"),
+            (2, "tag", "x", "--edit"),
+            (2, "tag", "--info", "--reset"),
+            (2, "-i"),
+            (1, "-i", "nobody"),
+            (1, "-i", "self"),
+            (2, "--edit", "--reset"),
         ]
         self.write("HCOM_TAG=before\n")
         for code, *args in table:
@@ -133,12 +190,21 @@ class Values(Sealed):
         self.assertEqual(self.text(), "HCOM_TAG=before\n")
 
     def test_good_values(self):
-        for key, value in (("tag", "dev-1"), ("tag", ""), ("terminal", "sh -c {script}"),
-                           ("terminal", "TMUX-SPLIT"), ("terminal", "default"), ("terminal", ""),
-                           ("relay", "https://a.b/c"), ("relay", "http://127.0.0.1:8000"),
-                           ("auto_approve", "off"), ("default_subscriptions", ""),
-                           ("default_subscriptions", "collision, blocked"),
-                           ("name_export", "HCOM_NAME"), ("subagent_timeout", "86400")):
+        for key, value in (
+            ("tag", "dev-1"),
+            ("tag", ""),
+            ("terminal", "sh -c {script}"),
+            ("terminal", "TMUX-SPLIT"),
+            ("terminal", "default"),
+            ("terminal", ""),
+            ("relay", "https://a.b/c"),
+            ("relay", "http://127.0.0.1:8000"),
+            ("auto_approve", "off"),
+            ("default_subscriptions", ""),
+            ("default_subscriptions", "collision, blocked"),
+            ("name_export", "HCOM_NAME"),
+            ("subagent_timeout", "86400"),
+        ):
             with self.subTest(key=key, value=value):
                 self.home.said("config", key, value)
 
@@ -152,7 +218,7 @@ class Values(Sealed):
     def test_edit_opens_the_editor_and_names_what_is_wrong(self):
         editor = os.path.join(self.home.root, "my editor")
         with open(editor, "w", encoding="utf-8") as stream:
-            stream.write("#!/bin/sh\necho HCOM_TAG=edited >>\"$1\"\necho broken >>\"$1\"\n")
+            stream.write('#!/bin/sh\necho HCOM_TAG=edited >>"$1"\necho broken >>"$1"\n')
         os.chmod(editor, 0o755)
         done = self.home.run("config", "--edit", env={"EDITOR": f"'{editor}'"})
         self.assertEqual(done.returncode, 0, done.stderr)
@@ -164,20 +230,47 @@ class Values(Sealed):
 
     def test_many_writers_lose_no_setting(self):
         keys = ("tag", "hints", "subagent_timeout", "claude_args", "codex_args", "name_export")
-        writers = [subprocess.Popen(["hcom", "config", key, "77"
-                                     if key == "subagent_timeout" else "v" + key.replace("_", "")],
-                                    env=self.home.env, stdout=subprocess.DEVNULL) for key in keys]
+        writers = [
+            subprocess.Popen(
+                [
+                    "hcom",
+                    "config",
+                    key,
+                    "77" if key == "subagent_timeout" else "v" + key.replace("_", ""),
+                ],
+                env=self.home.env,
+                stdout=subprocess.DEVNULL,
+            )
+            for key in keys
+        ]
         self.assertEqual({w.wait(30) for w in writers}, {0})
         self.assertEqual(len(self.text().splitlines()), len(keys))
 
 
 class People(Sealed):
     def test_an_agent_may_not_change_what_runs_code(self):
-        for args in (("terminal", "sh {script}"), ("claude_args", "--x"), ("gemini_args", "x"),
-                     ("codex_args", "x"), ("relay", "https://x.y"), ("relay_token", "x"),
-                     ("auto_approve", "1"), ("--edit",), ("--reset",), ("terminal", "--reset")):
-            inside = [AGENT] if args[0] != "terminal" else [
-                AGENT, {"HCOM_PROCESS_ID": "p1"}, {"CODEX_THREAD_ID": "t"}, {"GEMINI_CLI": "1"}]
+        for args in (
+            ("terminal", "sh {script}"),
+            ("claude_args", "--x"),
+            ("gemini_args", "x"),
+            ("codex_args", "x"),
+            ("relay", "https://x.y"),
+            ("relay_token", "x"),
+            ("auto_approve", "1"),
+            ("--edit",),
+            ("--reset",),
+            ("terminal", "--reset"),
+        ):
+            inside = (
+                [AGENT]
+                if args[0] != "terminal"
+                else [
+                    AGENT,
+                    {"HCOM_PROCESS_ID": "p1"},
+                    {"CODEX_THREAD_ID": "t"},
+                    {"GEMINI_CLI": "1"},
+                ]
+            )
             for env in inside:
                 with self.subTest(args=args, env=env):
                     done = self.home.run("config", *args, env=env)
@@ -197,11 +290,19 @@ class People(Sealed):
         self.home.said("config", "-i", luna, "timeout", "120")
         self.home.said("config", "-i", luna, "subagent_timeout", "60")
         said = json.loads(self.home.said("config", "-i", f"team-{luna}", "--json"))
-        self.assertEqual(said, {"tag": "team", "timeout": 120, "hints": "Answer in one word",
-                                "subagent_timeout": 60})
+        self.assertEqual(
+            said,
+            {"tag": "team", "timeout": 120, "hints": "Answer in one word", "subagent_timeout": 60},
+        )
         self.assertEqual(self.home.said("config", "-i", "self", "tag", "--name", luna), "team\n")
-        for args in (("tag", "a b"), ("tag", nova), ("timeout", "x"), ("timeout", "-1"),
-                     ("hints", "a\nb"), ("subagent_timeout", "")):
+        for args in (
+            ("tag", "a b"),
+            ("tag", nova),
+            ("timeout", "x"),
+            ("timeout", "-1"),
+            ("hints", "a\nb"),
+            ("subagent_timeout", ""),
+        ):
             with self.subTest(args=args):
                 self.assertEqual(self.home.run("config", "-i", luna, *args).returncode, 1)
         self.assertEqual(self.home.run("config", "-i", luna, "terminal").returncode, 2)
@@ -209,8 +310,14 @@ class People(Sealed):
     def test_a_person_at_a_terminal_is_no_agent(self):
         main, side = pty.openpty()
         try:
-            done = subprocess.run(["hcom", "config", "claude_args", "--model opus"], stdin=side,
-                                  env=self.home.env, capture_output=True, check=False, timeout=20)
+            done = subprocess.run(
+                ["hcom", "config", "claude_args", "--model opus"],
+                stdin=side,
+                env=self.home.env,
+                capture_output=True,
+                check=False,
+                timeout=20,
+            )
         finally:
             os.close(main)
             os.close(side)

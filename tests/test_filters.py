@@ -1,4 +1,5 @@
 """Presets and filter flags: what they admit, on a log with one event of each kind."""
+
 import json
 import signal
 import subprocess
@@ -21,8 +22,10 @@ def name_of(given: str) -> str:
 class Presets(unittest.TestCase):
     def test_what_is_a_preset(self):
         table = {
-            "idle:luna": ("idle:luna", ["luna"]), " idle : dev-luna ": ("idle:luna", ["luna"]),
-            "stopped:my_agent": ("stopped:my_agent", ["my_agent"]), "stopped": ("stopped", []),
+            "idle:luna": ("idle:luna", ["luna"]),
+            " idle : dev-luna ": ("idle:luna", ["luna"]),
+            "stopped:my_agent": ("stopped:my_agent", ["my_agent"]),
+            "stopped": ("stopped", []),
             "user_input:nova": ("user_input:nova", ["nova", "nova"]),
             "cmd:git commit": ('cmd:"git commit"', ["git commit"]),
             'cmd:"git commit"': ('cmd:"git commit"', ["git commit"]),
@@ -42,25 +45,39 @@ class Presets(unittest.TestCase):
                 self.assertEqual(found.sql.count("?"), len(params))
 
     def test_sql_is_no_preset(self):
-        for text in ("type = 'message'", "msg_text LIKE 'idle:luna'", "id > 5", "1", "idle = 1",
-                     "'idle:x' = msg_text"):
+        for text in (
+            "type = 'message'",
+            "msg_text LIKE 'idle:luna'",
+            "id > 5",
+            "1",
+            "idle = 1",
+            "'idle:x' = msg_text",
+        ):
             with self.subTest(text=text):
                 self.assertIsNone(filters.preset(text, name_of))
 
     def test_wrong_presets_say_what_they_lack(self):
-        for text, piece in (("idle:", "needs a name"), ("idle", "needs a name"),
-                            ("idel:luna", "no preset"), ("cmd:", "needs a pattern"),
-                            ('cmd:nobody:"x"', "no agent"), ("collision:luna", "takes no name"),
-                            ("idle:nobody", "no agent")):
+        for text, piece in (
+            ("idle:", "needs a name"),
+            ("idle", "needs a name"),
+            ("idel:luna", "no preset"),
+            ("cmd:", "needs a pattern"),
+            ('cmd:nobody:"x"', "no agent"),
+            ("collision:luna", "takes no name"),
+            ("idle:nobody", "no agent"),
+        ):
             with self.subTest(text=text), self.assertRaises(HcomError) as caught:
                 filters.preset(text, name_of)
             self.assertIn(piece, caught.exception.message)
 
     def test_times(self):
         now = 1_767_225_600.0  # 2026-01-01T00:00:00Z
-        for text, said in (("10m", "2025-12-31T23:50:00.000Z"), ("2h", "2025-12-31T22:00:00.000Z"),
-                           ("2026-01-31T09:30:00Z", "2026-01-31T09:30:00.000Z"),
-                           ("2026-01-31T09:30+02:00", "2026-01-31T07:30:00.000Z")):
+        for text, said in (
+            ("10m", "2025-12-31T23:50:00.000Z"),
+            ("2h", "2025-12-31T22:00:00.000Z"),
+            ("2026-01-31T09:30:00Z", "2026-01-31T09:30:00.000Z"),
+            ("2026-01-31T09:30+02:00", "2026-01-31T07:30:00.000Z"),
+        ):
             self.assertEqual(filters.moment(text, now), said)
         for text in ("yesterday", "", "2026-13-01", "-5m", "10 m", "999999d"):
             with self.subTest(text=text), self.assertRaises(UsageError):
@@ -76,12 +93,21 @@ class Echoes(unittest.TestCase):
         stop = Event("stop", "listening")
         hcom, nova, woken = Event("deliver:hcom"), Event("deliver:nova"), Event("woken")
         table = [
-            ([woken, hcom], stop, True), ([hcom, woken], stop, True), ([woken], stop, True),
-            ([woken, nova], stop, False), ([nova, woken], stop, False),
-            ([woken, nova, hcom], stop, False), ([Event("tool:Bash"), woken, hcom], stop, False),
-            ([Event("prompt")], stop, False), ([hcom, Event("prompt")], stop, False),
-            ([], stop, False), ([], woken, True), ([], hcom, True), ([], nova, False),
-            ([woken, hcom, stop, nova], stop, True), ([woken], Event("", kind="life"), False),
+            ([woken, hcom], stop, True),
+            ([hcom, woken], stop, True),
+            ([woken], stop, True),
+            ([woken, nova], stop, False),
+            ([nova, woken], stop, False),
+            ([woken, nova, hcom], stop, False),
+            ([Event("tool:Bash"), woken, hcom], stop, False),
+            ([Event("prompt")], stop, False),
+            ([hcom, Event("prompt")], stop, False),
+            ([], stop, False),
+            ([], woken, True),
+            ([], hcom, True),
+            ([], nova, False),
+            ([woken, hcom, stop, nova], stop, True),
+            ([woken], Event("", kind="life"), False),
         ]
         for earlier, event, echo in table:
             with self.subTest(earlier=[e.data["context"] for e in earlier], event=event.data):
@@ -98,16 +124,28 @@ class Flags(unittest.TestCase):
         home.said("start", env=env)
         cls.kira = [n for n in home.names() if n not in (cls.luna, cls.nova)][0]
         for event, payload in (
-                ("UserPromptSubmit", {"prompt": "go"}),
-                ("PostToolUse", {"tool_name": "Bash",
-                                 "tool_input": {"command": "git commit -m x"}}),
-                ("PostToolUse", {"tool_name": "Write", "tool_input": {"file_path": "src/a.py"}}),
-                ("PermissionRequest", {"tool_name": "Bash", "tool_input": {"command": "rm"}}),
-                ("Stop", {})):
-            home.hook("claude", event, {"session_id": "s1", "cwd": home.work, **payload},
-                      pid=cls.client.pid)
-        home.said("send", f"@{cls.nova} hello", "--name", cls.luna, "--intent", "request",
-                  "--thread", "t1")
+            ("UserPromptSubmit", {"prompt": "go"}),
+            ("PostToolUse", {"tool_name": "Bash", "tool_input": {"command": "git commit -m x"}}),
+            ("PostToolUse", {"tool_name": "Write", "tool_input": {"file_path": "src/a.py"}}),
+            ("PermissionRequest", {"tool_name": "Bash", "tool_input": {"command": "rm"}}),
+            ("Stop", {}),
+        ):
+            home.hook(
+                "claude",
+                event,
+                {"session_id": "s1", "cwd": home.work, **payload},
+                pid=cls.client.pid,
+            )
+        home.said(
+            "send",
+            f"@{cls.nova} hello",
+            "--name",
+            cls.luna,
+            "--intent",
+            "request",
+            "--thread",
+            "t1",
+        )
         home.said("send", f"@{cls.luna} hi", "--from", "ci")
 
     @classmethod
@@ -116,7 +154,7 @@ class Flags(unittest.TestCase):
         cls.client.wait()
         cls.home.remove()
 
-    def found(self, *args) -> "list[dict]":
+    def found(self, *args) -> list[dict]:
         return [json.loads(line) for line in self.home.said("events", *args).splitlines()]
 
     def test_each_flag_admits_its_events_and_no_others(self):
@@ -130,22 +168,37 @@ class Flags(unittest.TestCase):
             (("--tool", "bash"), lambda e: is_status(e, context="tool:Bash")),
             (("--file", "a.py"), lambda e: is_status(e, context="tool:Write")),
             (("--file", "src/a.py"), lambda e: is_status(e, context="tool:Write")),
-            (("--file", f"{self.home.work}/src/../src/a.py"),
-             lambda e: is_status(e, context="tool:Write")),
+            (
+                ("--file", f"{self.home.work}/src/../src/a.py"),
+                lambda e: is_status(e, context="tool:Write"),
+            ),
             (("--cmd", "git commit"), lambda e: is_status(e, context="tool:Bash")),
             (("--from", "ci"), lambda e: e["data"].get("from") == "ci"),
             (("--from", self.luna), lambda e: e["data"].get("from") == self.luna),
             (("--to", self.nova), lambda e: self.nova in e["data"].get("delivered_to", ())),
             (("--intent", "request"), lambda e: e["data"].get("intent") == "request"),
             (("--thread", "t1"), lambda e: e["data"].get("thread") == "t1"),
-            (("--after", "#3"), lambda e: e["id"] > 3), (("--before", "3"), lambda e: e["id"] < 3),
-            (("--after", "1h"), lambda e: True), (("--sql", f"idle:{self.kira}"),
-                                                  lambda e: is_status(e, context="stop")),
-            (("--type", "message", "--from", "ci", "--to", self.luna),
-             lambda e: e["data"].get("from") == "ci"),
-            (("--agent", self.kira, "--sql", "status_val = 'blocked' OR status_val = 'listening'"),
-             lambda e: e["instance"] == self.kira and e["type"] == "status"
-             and e["data"]["val"] in ("blocked", "listening")),
+            (("--after", "#3"), lambda e: e["id"] > 3),
+            (("--before", "3"), lambda e: e["id"] < 3),
+            (("--after", "1h"), lambda e: True),
+            (("--sql", f"idle:{self.kira}"), lambda e: is_status(e, context="stop")),
+            (
+                ("--type", "message", "--from", "ci", "--to", self.luna),
+                lambda e: e["data"].get("from") == "ci",
+            ),
+            (
+                (
+                    "--agent",
+                    self.kira,
+                    "--sql",
+                    "status_val = 'blocked' OR status_val = 'listening'",
+                ),
+                lambda e: (
+                    e["instance"] == self.kira
+                    and e["type"] == "status"
+                    and e["data"]["val"] in ("blocked", "listening")
+                ),
+            ),
         ]
         everything = self.found("--last", "100")
         for args, wanted in table:
@@ -153,13 +206,23 @@ class Flags(unittest.TestCase):
                 expected = [e for e in everything if wanted(e)]
                 self.assertTrue(expected)
                 self.assertEqual(self.found(*args, "--last", "100"), expected)
-        for args in (("--before", "1h"), ("--file", "b.py"), ("--cmd", "commit git"),
-                     ("--file", "y"), ("--thread", "t2")):
+        for args in (
+            ("--before", "1h"),
+            ("--file", "b.py"),
+            ("--cmd", "commit git"),
+            ("--file", "y"),
+            ("--thread", "t2"),
+        ):
             self.assertEqual(self.found(*args), [], args)
 
     def test_listen_takes_the_flags_too(self):
-        waiting = subprocess.Popen(["hcom", "listen", "--from", "bot7", "10"], env=self.home.env,
-                                   stdout=subprocess.PIPE, text=True, stdin=subprocess.DEVNULL)
+        waiting = subprocess.Popen(
+            ["hcom", "listen", "--from", "bot7", "10"],
+            env=self.home.env,
+            stdout=subprocess.PIPE,
+            text=True,
+            stdin=subprocess.DEVNULL,
+        )
         time.sleep(0.5)
         self.home.said("send", f"@{self.luna} no", "--from", "bot6")
         self.home.said("send", f"@{self.luna} yes", "--from", "bot7")
@@ -168,8 +231,12 @@ class Flags(unittest.TestCase):
 
     def test_follow_prints_what_comes_until_it_is_interrupted(self):
         following = subprocess.Popen(
-            ["hcom", "events", "--follow", "--last", "1", "--type", "message"], env=self.home.env,
-            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+            ["hcom", "events", "--follow", "--last", "1", "--type", "message"],
+            env=self.home.env,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
         first = json.loads(following.stdout.readline())
         self.assertEqual(first["type"], "message")
         for i in range(3):
@@ -181,15 +248,20 @@ class Flags(unittest.TestCase):
         self.assertEqual((following.returncode, errors), (130, ""))
 
     def test_a_full_scan_is_bounded_and_says_so(self):
-        endless = ("(WITH RECURSIVE c(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM c) "
-                   "SELECT max(x) FROM c) > id")
+        endless = (
+            "(WITH RECURSIVE c(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM c) "
+            "SELECT max(x) FROM c) > id"
+        )
         done = self.home.run("events", "--sql", endless, timeout=40)
         self.assertEqual(done.returncode, 1)
         self.assertIn("took longer than 5 s", done.stderr)
 
     def test_sql_that_wants_too_much(self):
-        for sql in ("length(hex(randomblob(900000000))) > 0", "length(zeroblob(2000000000)) > 0",
-                    "printf('%.*c', 900000000, 'x') <> ''"):
+        for sql in (
+            "length(hex(randomblob(900000000))) > 0",
+            "length(zeroblob(2000000000)) > 0",
+            "printf('%.*c', 900000000, 'x') <> ''",
+        ):
             with self.subTest(sql=sql):
                 done = self.home.run("events", "--sql", sql)
                 self.assertEqual(done.returncode, 1)

@@ -5,7 +5,17 @@ import unittest
 
 from hcom.delivery import gate
 from hcom.delivery.gate import (
-    Action, Box, Client, Confirmed, Failed, Idle, Pasted, Seen, Submitted, Waiting, Why,
+    Action,
+    Box,
+    Client,
+    Confirmed,
+    Failed,
+    Idle,
+    Pasted,
+    Seen,
+    Submitted,
+    Waiting,
+    Why,
 )  # fmt: skip
 
 NOW = 1000.0
@@ -19,8 +29,11 @@ STATES = [
     Waiting(2, NOW - 1),
     Waiting(1, NOW + 1),
     *(Pasted(at, tries) for at in (NOW, NOW - 0.2, NOW - 1, LONG_AGO) for tries in (1, gate.TRIES)),
-    *(Submitted(at, tries)
-      for at in (NOW, NOW - 0.2, NOW - 1, LONG_AGO) for tries in (1, gate.TRIES)),
+    *(
+        Submitted(at, tries)
+        for at in (NOW, NOW - 0.2, NOW - 1, LONG_AGO)
+        for tries in (1, gate.TRIES)
+    ),
     *(Confirmed(at, tries, 7) for at in (NOW, LONG_AGO) for tries in (1, gate.TRIES)),
     *(Failed(why, 7, Client.IDLE, box) for why in (Why.LOST, Why.UNTAKEN) for box in Box),
 ]

@@ -1,4 +1,5 @@
 """The Gemini CLI adapter by itself: recorded payloads, transcripts and screens in, values out."""
+
 import gzip
 import json
 import os
@@ -9,8 +10,17 @@ import unittest
 from pathlib import Path
 
 from hcom.adapters import flags
-from hcom.adapters.base import (BLOCKED, END, NOTHING, PROMPT, START, TOOL, TURN_END, TURN_FAILED,
-                                Reply)
+from hcom.adapters.base import (
+    BLOCKED,
+    END,
+    NOTHING,
+    PROMPT,
+    START,
+    TOOL,
+    TURN_END,
+    TURN_FAILED,
+    Reply,
+)
 from hcom.adapters.gemini import hook, launch, policy, setup, transcript
 from hcom.adapters.gemini.screen import look
 from hcom.cli.tools import SAFE
@@ -49,11 +59,19 @@ class Reading(unittest.TestCase):
             ("BeforeAgent", {"prompt": FRAME}, NOTHING, ""),  # our own turn end comes back
             ("BeforeTool", {"tool_name": "invoke_agent"}, NOTHING, ""),
             ("AfterTool", {}, TOOL, ""),
-            ("AfterTool", {"tool_response": {"llmContent": "x", "error": {"message": "y"}}}, TOOL,
-             "error"),
+            (
+                "AfterTool",
+                {"tool_response": {"llmContent": "x", "error": {"message": "y"}}},
+                TOOL,
+                "error",
+            ),
             ("AfterTool", {"tool_response": cancelled}, TURN_FAILED, "cancelled"),
-            ("AfterTool", {"tool_response": {"llmContent": "said: Command was cancelled by user"}},
-             TOOL, ""),
+            (
+                "AfterTool",
+                {"tool_response": {"llmContent": "said: Command was cancelled by user"}},
+                TOOL,
+                "",
+            ),
             ("AfterTool", {"tool_response": None}, TOOL, ""),
             ("AfterAgent", {}, TURN_END, ""),
             ("Notification", {}, BLOCKED, ""),
@@ -65,11 +83,15 @@ class Reading(unittest.TestCase):
 
     def test_facts(self):
         found = signal("AfterTool", {"HCOM_PROCESS_ID": "l1", "CLAUDE_PROJECT_DIR": "/x"})
-        self.assertEqual((found.session[:8], found.launch, found.pid, found.cwd),
-                         ("765bf60e", "l1", 99, "/home/dev/proj"))
+        self.assertEqual(
+            (found.session[:8], found.launch, found.pid, found.cwd),
+            ("765bf60e", "l1", 99, "/home/dev/proj"),
+        )
         self.assertEqual((found.tool, found.edited), ("write_file", ("/home/dev/proj/w.txt",)))
-        self.assertEqual(signal("AfterTool", tool_response={"error": {}, "llmContent": ""}).edited,
-                         ("/home/dev/proj/w.txt",))
+        self.assertEqual(
+            signal("AfterTool", tool_response={"error": {}, "llmContent": ""}).edited,
+            ("/home/dev/proj/w.txt",),
+        )
         failed = signal("AfterTool", tool_response={"error": {"message": "no"}})
         self.assertEqual((failed.edited, failed.command), ((), ""))
         shell = signal("AfterTool", tool_name="run_shell_command", tool_input={"command": "ls"})
@@ -93,7 +115,7 @@ class Channels(unittest.TestCase):
     def test_a_subagent_is_bracketed_by_its_call(self):
         call = {"tool_name": "invoke_agent", "tool_input": {"prompt": "x", "agent_name": "g"}}
         begun, ended = signal("BeforeTool", **call), signal("AfterTool", **call)
-        (key, since), = begun.client["inside"].items()
+        ((key, since),) = begun.client["inside"].items()
         self.assertTrue(since)
         self.assertEqual(ended.client, {"inside": {key: None}})
         self.assertEqual(signal("BeforeAgent").client, {"inside": None})
@@ -104,18 +126,25 @@ class Channels(unittest.TestCase):
         self.assertTrue(hook.reaches(inner, Agent()))
 
     def test_a_failed_tool_carries_nothing(self):
-        self.assertFalse(hook.reaches(signal("AfterTool", tool_response={"error": {"a": 1}}),
-                                      Agent()))
+        self.assertFalse(
+            hook.reaches(signal("AfterTool", tool_response={"error": {"a": 1}}), Agent())
+        )
 
     def test_output(self):
         table = [
             ("BeforeAgent", Reply(PROMPT), ""),
             ("SessionStart", Reply(START, "text"), ""),  # would be lost on --resume
             ("BeforeAgent", Reply(PROMPT, "", True), {"decision": "block"}),
-            ("AfterAgent", Reply(TURN_END, FRAME + " <b>"),
-             {"decision": "block", "reason": FRAME + " <b>", "systemMessage": hook.SHOWN}),
-            ("AfterTool", Reply(TOOL, FRAME), {"hookSpecificOutput": {
-                "hookEventName": "AfterTool", "additionalContext": FRAME}}),
+            (
+                "AfterAgent",
+                Reply(TURN_END, FRAME + " <b>"),
+                {"decision": "block", "reason": FRAME + " <b>", "systemMessage": hook.SHOWN},
+            ),
+            (
+                "AfterTool",
+                Reply(TOOL, FRAME),
+                {"hookSpecificOutput": {"hookEventName": "AfterTool", "additionalContext": FRAME}},
+            ),
         ]
         for event, reply, expected in table:
             with self.subTest(event=event, reply=reply):
@@ -143,8 +172,13 @@ def answer(key: str, text: str = "ok") -> dict:
 HEAD = {"sessionId": "s", "kind": "main"}
 TICK = {"$set": {"lastUpdated": "2026-11-22T14:00:00Z"}}
 CONTEXT = {"text": f"<hook_context>[hcom] You are 'luna'\n\n{FRAME}</hook_context>"}
-RESULT = {"functionResponse": {"response": {
-    "output": f"<untrusted_context>\nOutput: x\n\n<hook_context>{FRAME}</hook_context>"}}}
+RESULT = {
+    "functionResponse": {
+        "response": {
+            "output": f"<untrusted_context>\nOutput: x\n\n<hook_context>{FRAME}</hook_context>"
+        }
+    }
+}
 CANCELLED = {"id": "i", "type": "info", "content": "Request cancelled."}
 RESET = {"$set": {"messages": [user("0", {"text": "<session_context>"})], "lastUpdated": "x"}}
 
@@ -157,21 +191,59 @@ class Transcript(unittest.TestCase):
         "with a tool's result": ([user("1", RESULT), TICK, answer("2")], 1, 1, 0, 0),
         "a turn end's text": ([user("1", {"text": FRAME}), answer("2")], 1, 1, 0, 0),
         "interrupted": ([user("1", CONTEXT), CANCELLED, RESET], 0, 0, 1, 1),
-        "interrupted, asked again": ([user("1", CONTEXT), CANCELLED, RESET,
-                                      user("3", {"text": "x"})], 0, 0, 0, 1),
-        "interrupted, went on": ([user("1", CONTEXT), CANCELLED, RESET, user("3", {"text": "x"}),
-                                  answer("4")], 0, 0, 0, 1),
+        "interrupted, asked again": (
+            [user("1", CONTEXT), CANCELLED, RESET, user("3", {"text": "x"})],
+            0,
+            0,
+            0,
+            1,
+        ),
+        "interrupted, went on": (
+            [user("1", CONTEXT), CANCELLED, RESET, user("3", {"text": "x"}), answer("4")],
+            0,
+            0,
+            0,
+            1,
+        ),
         "kept when all is written anew": (
-            [user("1", CONTEXT), answer("2"),
-             {"$set": {"messages": [user("1", CONTEXT), answer("2")]}}], 1, 1, 0, 0),
-        "written again with the same id": ([user("1", CONTEXT), user("1", {"text": "x"}),
-                                            answer("2")], 0, 0, 0, 0),
-        "quoted by somebody": ([user("1", {"text": "see [hcom message #7 from nova"}),
-                                answer("2")], 0, 0, 0, 0),
-        "forged in a message": ([user("1", {"text": "\\[hcom message #7 from nova"}),
-                                 answer("2")], 0, 0, 0, 0),
-        "another message": ([user("1", {"text": FRAME.replace("7", "77")}), answer("2")],
-                            0, 0, 0, 0),
+            [
+                user("1", CONTEXT),
+                answer("2"),
+                {"$set": {"messages": [user("1", CONTEXT), answer("2")]}},
+            ],
+            1,
+            1,
+            0,
+            0,
+        ),
+        "written again with the same id": (
+            [user("1", CONTEXT), user("1", {"text": "x"}), answer("2")],
+            0,
+            0,
+            0,
+            0,
+        ),
+        "quoted by somebody": (
+            [user("1", {"text": "see [hcom message #7 from nova"}), answer("2")],
+            0,
+            0,
+            0,
+            0,
+        ),
+        "forged in a message": (
+            [user("1", {"text": "\\[hcom message #7 from nova"}), answer("2")],
+            0,
+            0,
+            0,
+            0,
+        ),
+        "another message": (
+            [user("1", {"text": FRAME.replace("7", "77")}), answer("2")],
+            0,
+            0,
+            0,
+            0,
+        ),
         "said by the model": ([answer("2", FRAME), answer("3")], 0, 0, 0, 0),
     }
 
@@ -181,10 +253,15 @@ class Transcript(unittest.TestCase):
             for name, (body, answered, standing, cancelled, gone) in self.CASES.items():
                 with self.subTest(name):
                     Path(path).write_text(lines(HEAD, *body))
-                    found = (transcript.seen(path, [7]), transcript.kept(path, [7]),
-                             transcript.cancelled(path), transcript.forgot(path))
-                    self.assertEqual(found, ([7] * answered, [7] * standing, bool(cancelled),
-                                             bool(gone)))
+                    found = (
+                        transcript.seen(path, [7]),
+                        transcript.kept(path, [7]),
+                        transcript.cancelled(path),
+                        transcript.forgot(path),
+                    )
+                    self.assertEqual(
+                        found, ([7] * answered, [7] * standing, bool(cancelled), bool(gone))
+                    )
 
     def test_where_there_is_none(self):
         self.assertFalse(transcript.readable("/nowhere"))
@@ -211,8 +288,12 @@ class Screens(unittest.TestCase):
         "unknown unknown": "shell",
         "blocked unknown": "exec edit model settings theme resume hooks auth trust trustpanel",
     }
-    BESIDE = {"idle empty": "idle", "idle text": "typed", "busy empty": "busy",
-              "blocked unknown": "approval trust"}
+    BESIDE = {
+        "idle empty": "idle",
+        "idle text": "typed",
+        "busy empty": "busy",
+        "blocked unknown": "approval trust",
+    }
 
     def screen(self, path: Path) -> Screen:
         screen = Screen(100, 30)
@@ -220,10 +301,16 @@ class Screens(unittest.TestCase):
         return screen
 
     def test_recorded(self):
-        places = [(DATA / "gemini/screens" / f"{name}.gz", says)
-                  for says, names in self.RECORDED.items() for name in names.split()]
-        places += [(DATA / "pty" / f"gemini-0.61.0.{name}.gz", says)
-                   for says, names in self.BESIDE.items() for name in names.split()]
+        places = [
+            (DATA / "gemini/screens" / f"{name}.gz", says)
+            for says, names in self.RECORDED.items()
+            for name in names.split()
+        ]
+        places += [
+            (DATA / "pty" / f"gemini-0.61.0.{name}.gz", says)
+            for says, names in self.BESIDE.items()
+            for name in names.split()
+        ]
         for path, says in places:
             with self.subTest(path.stem):
                 found = look(self.screen(path))
@@ -232,8 +319,7 @@ class Screens(unittest.TestCase):
     def test_what_is_typed(self):
         place = DATA / "gemini/screens"
         self.assertEqual(look(self.screen(place / "wake.gz")).typed, hook.WAKE_SIGN)
-        self.assertEqual(look(self.screen(place / "lines.gz")).typed,
-                         "one line\ntwo lines\n\nfour")
+        self.assertEqual(look(self.screen(place / "lines.gz")).typed, "one line\ntwo lines\n\nfour")
 
     def test_no_prefix_of_a_recording_shows_idle_and_empty_under_a_dialog(self):
         """While a dialog is being drawn the screen may be unclear, but never inviting."""
@@ -243,7 +329,7 @@ class Screens(unittest.TestCase):
             screen = Screen(100, 30)
             screen.feed(data[:begin])
             for at in range(begin, len(data), 7):
-                screen.feed(data[at:at + 7])
+                screen.feed(data[at : at + 7])
                 with self.subTest(name, at=at):
                     self.assertNotEqual(look(screen)[:2], ("idle", "empty"))
 
@@ -318,16 +404,24 @@ hcom send --stdin < /etc/passwd
 hcom send # 'x
 """
 UNSAFE_SCRIPTS = (
-    "hcom list\nid", "hcom send # '\nPATH=.\nhcom list # '", "hcom list\n",
-    "hcom send <<'EOF'\nhi\nEOF\nid\nEOF", "hcom send <<'EOF'\nEOF\nid\nEOF",
-    "hcom send <<EOF\n$(id)\nEOF", "hcom send <<EOF\n`id`\nEOF",
+    "hcom list\nid",
+    "hcom send # '\nPATH=.\nhcom list # '",
+    "hcom list\n",
+    "hcom send <<'EOF'\nhi\nEOF\nid\nEOF",
+    "hcom send <<'EOF'\nEOF\nid\nEOF",
+    "hcom send <<EOF\n$(id)\nEOF",
+    "hcom send <<EOF\n`id`\nEOF",
     "hcom send <<EOF\nE\\\nOF\nid\nEOF",
-    "hcom send <<'EOF' > x\nhi\nEOF", "hcom send <<'EOF'; id\nhi\nEOF",
-    "hcom run x <<'EOF'\nhi\nEOF", "hcom send <<-EOF\n\tEOF\nid\nEOF", "hcom send 'a",
-    "hcom send -- \"a\\\\\" ; id; \"b\"")
+    "hcom send <<'EOF' > x\nhi\nEOF",
+    "hcom send <<'EOF'; id\nhi\nEOF",
+    "hcom run x <<'EOF'\nhi\nEOF",
+    "hcom send <<-EOF\n\tEOF\nid\nEOF",
+    "hcom send 'a",
+    'hcom send -- "a\\\\" ; id; "b"',
+)
 
 
-def commands(text: str) -> "list[str]":
+def commands(text: str) -> list[str]:
     """The lines of a table; one that a quote or a heredoc leaves open goes on to where it ends."""
     return re.findall(r"^.+<<'?EOF'?\n(?:.*\n)*?EOF$|^.*-- \"two\n.*$|^.+$", text, re.MULTILINE)
 
@@ -336,12 +430,24 @@ class Policy(unittest.TestCase):
     def allows(self, command: str, **more) -> bool:
         """What Gemini's engine says: its stable JSON, each member of the call between NULs."""
         given = {"command": command, "description": 'as "command":"hcom list"', **more}
-        text = "{" + ",".join(
-            f"\0{json.dumps(k)}:{json.dumps(given[k], ensure_ascii=False, separators=(',', ':'))}\0"
-            for k in sorted(given)) + "}"
-        return any(re.search(p.replace("(?<d>", "(?P<d>").replace("(?<q>", "(?P<q>")
-                             .replace(r"\k<d>", "(?P=d)").replace(r"\k<q>", "(?P=q)"), text)
-                   for p in policy.patterns(SAFE))
+        text = (
+            "{"
+            + ",".join(
+                f"\0{json.dumps(k)}:{json.dumps(given[k], ensure_ascii=False)}\0"
+                for k in sorted(given)
+            )
+            + "}"
+        )
+        return any(
+            re.search(
+                p.replace("(?<d>", "(?P<d>")
+                .replace("(?<q>", "(?P<q>")
+                .replace(r"\k<d>", "(?P=d)")
+                .replace(r"\k<q>", "(?P=q)"),
+                text,
+            )
+            for p in policy.patterns(SAFE)
+        )
 
     def test_safe_commands(self):
         for command in commands(SAFE_COMMANDS):
@@ -371,29 +477,55 @@ class Policy(unittest.TestCase):
 
 class Launching(unittest.TestCase):
     def test_the_environment_of_another_session_goes(self):
-        env = {"GEMINI_CLI": "1", "GEMINI_SESSION_ID": "x", "GEMINI_PROJECT_DIR": "/",
-               "GEMINI_CWD": "/", "GEMINI_PLANS_DIR": "/", "HCOM_PROCESS_ID": "y",
-               "GEMINI_CLI_NO_RELAUNCH": "true", "GIT_CONFIG_GLOBAL": "/dev/null",
-               "GIT_CONFIG_KEY_0": "core.pager", "PAGER": "cat", "DISPLAY": ""}
-        kept = {"GEMINI_API_KEY": "k", "GEMINI_CLI_HOME": "/h", "GEMINI_CLI_TRUST_WORKSPACE": "1",
-                "GEMINI_SYSTEM_MD": "/m", "PATH": "/bin", "HCOM_DIR": "/d"}
+        env = {
+            "GEMINI_CLI": "1",
+            "GEMINI_SESSION_ID": "x",
+            "GEMINI_PROJECT_DIR": "/",
+            "GEMINI_CWD": "/",
+            "GEMINI_PLANS_DIR": "/",
+            "HCOM_PROCESS_ID": "y",
+            "GEMINI_CLI_NO_RELAUNCH": "true",
+            "GIT_CONFIG_GLOBAL": "/dev/null",
+            "GIT_CONFIG_KEY_0": "core.pager",
+            "PAGER": "cat",
+            "DISPLAY": "",
+        }
+        kept = {
+            "GEMINI_API_KEY": "k",
+            "GEMINI_CLI_HOME": "/h",
+            "GEMINI_CLI_TRUST_WORKSPACE": "1",
+            "GEMINI_SYSTEM_MD": "/m",
+            "PATH": "/bin",
+            "HCOM_DIR": "/d",
+        }
         self.assertEqual(launch.scrubbed({**env, **kept}), kept)
-        own = {"PAGER": "less", "GIT_CONFIG_GLOBAL": "/etc/g", "GEMINI_CLI_NO_RELAUNCH": "true",
-               "DISPLAY": ":0"}
+        own = {
+            "PAGER": "less",
+            "GIT_CONFIG_GLOBAL": "/etc/g",
+            "GEMINI_CLI_NO_RELAUNCH": "true",
+            "DISPLAY": ":0",
+        }
         self.assertEqual(launch.scrubbed(own), own)
         self.assertEqual(launch.scrubbed({"GEMINI_CLI": "1", "DISPLAY": ":0"}), {"DISPLAY": ":0"})
 
     def test_plan(self):
         session = "f746866b-06be-4034-af1c-88f079a95f01"
         for args, resumes in (
-                ([], ""), (["--resume", session], session), (["-r", session], session),
-                ([f"--resume={session}", "hi"], session), (["-r"], ""),
-                (["--resume", "latest"], ""), (["-r", "3"], ""), (["-p", session], ""),
-                (["-i", "--resume"], "")):
+            ([], ""),
+            (["--resume", session], session),
+            (["-r", session], session),
+            ([f"--resume={session}", "hi"], session),
+            (["-r"], ""),
+            (["--resume", "latest"], ""),
+            (["-r", "3"], ""),
+            (["-p", session], ""),
+            (["-i", "--resume"], ""),
+        ):
             with self.subTest(args):
                 plan = launch.plan(args, None, {})
-                self.assertEqual((plan.args, plan.resumes, plan.forks, plan.env),
-                                 (args, resumes, False, None))
+                self.assertEqual(
+                    (plan.args, plan.resumes, plan.forks, plan.env), (args, resumes, False, None)
+                )
 
     def test_system_prompt(self):
         with tempfile.TemporaryDirectory() as folder:
@@ -433,7 +565,8 @@ class Setup(unittest.TestCase):
         package = Path(self.root, "lib", "gemini-cli")
         (package / "bundle").mkdir(parents=True, exist_ok=True)
         (package / "package.json").write_text(
-            json.dumps({"name": "@google/gemini-cli", "version": version}))
+            json.dumps({"name": "@google/gemini-cli", "version": version})
+        )
         program = package / "bundle" / "gemini.js"
         program.write_text("#!/bin/sh\nexit 9\n")
         program.chmod(0o755)
@@ -450,12 +583,20 @@ class Setup(unittest.TestCase):
     def remove(self) -> bool:
         return setup.remove(self.home, self.env, SAFE)
 
-    FOREIGN = ('{\r\n\t"theme": "x",\r\n\t"hooks": {\r\n\t\t"AfterTool": [{"hooks": [{"command": '
-               '"hcom hook mine", "type": "command"}]}]\r\n\t},\r\n\t"last": [ ]\r\n}\r\n')
+    FOREIGN = (
+        '{\r\n\t"theme": "x",\r\n\t"hooks": {\r\n\t\t"AfterTool": [{"hooks": [{"command": '
+        '"hcom hook mine", "type": "command"}]}]\r\n\t},\r\n\t"last": [ ]\r\n}\r\n'
+    )
 
     def test_there_and_back_byte_for_byte(self):
-        for text in ("{}", "{\n}\n", '{"a": 1, "hooks": {}}', self.FOREIGN, "",
-                     '{"hooks": {"AfterTool": [{"matcher": "x", "hooks": []}]}, "ü": "\\u00fc"}'):
+        for text in (
+            "{}",
+            "{\n}\n",
+            '{"a": 1, "hooks": {}}',
+            self.FOREIGN,
+            "",
+            '{"hooks": {"AfterTool": [{"matcher": "x", "hooks": []}]}, "ü": "\\u00fc"}',
+        ):
             with self.subTest(text):
                 self.write(text)
                 self.assertTrue(self.add())
@@ -480,20 +621,35 @@ class Setup(unittest.TestCase):
         text = self.settings.read_bytes().replace(b'"theme": "x"', b'"theme": "y"')
         self.settings.write_bytes(text)
         self.remove()
-        self.assertEqual(self.settings.read_bytes(),
-                         self.FOREIGN.encode().replace(b'"theme": "x"', b'"theme": "y"'))
+        self.assertEqual(
+            self.settings.read_bytes(),
+            self.FOREIGN.encode().replace(b'"theme": "x"', b'"theme": "y"'),
+        )
 
     def test_an_older_entry_of_ours_is_replaced(self):
-        old = {"hooks": [{"type": "command", "command": "hcom_dir=/old; hcom_on='gemini AfterTool "
-                          "now'; [ -r \"$hcom_dir/hook\" ] && . \"$hcom_dir/hook\""}]}
+        old = {
+            "hooks": [
+                {
+                    "type": "command",
+                    "command": "hcom_dir=/old; hcom_on='gemini AfterTool "
+                    'now\'; [ -r "$hcom_dir/hook" ] && . "$hcom_dir/hook"',
+                }
+            ]
+        }
         self.write(json.dumps({"hooks": {"AfterTool": [old]}}, indent=2))
         self.assertTrue(self.add())
         self.assertNotIn("/old", self.settings.read_text())
         self.assertTrue(setup.installed(self.home, self.env))
 
     def test_what_cannot_be_changed_is_left_alone(self):
-        for text in ('{"a": 1, // why\n}', "{'a': 1}", "{", '["x"]', '{"hooks": []}',
-                     '{"hooks": {"AfterTool": {}}}'):
+        for text in (
+            '{"a": 1, // why\n}',
+            "{'a': 1}",
+            "{",
+            '["x"]',
+            '{"hooks": []}',
+            '{"hooks": {"AfterTool": {}}}',
+        ):
             with self.subTest(text):
                 self.write(text)
                 with self.assertRaises(HcomError) as caught:

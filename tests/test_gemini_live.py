@@ -1,4 +1,5 @@
 """Real Gemini CLI sessions in hcom, against a model server on loopback."""
+
 import json
 import re
 import time
@@ -57,8 +58,9 @@ class Gemini(Room):
         return next((a for a in self.agents() if a["directory"] == str(self.folder(key))), {})
 
     def send(self, text: str, *flags: str) -> int:
-        return int(re.search(r"sent #(\d+)", self.hcom("send", "--from", "ci", *flags, "--",
-                                                       text))[1])
+        return int(
+            re.search(r"sent #(\d+)", self.hcom("send", "--from", "ci", *flags, "--", text))[1]
+        )
 
     def receipt(self, message: int) -> str:
         """How far the message has come: queued, offered or seen."""
@@ -67,14 +69,15 @@ class Gemini(Room):
     def requests(self, pane: str, agent: str = "") -> list:
         return self.world.model.requests(cwd=self.folder(pane), agent=agent)
 
-    def shown(self, pane: str) -> "list[int]":
+    def shown(self, pane: str) -> list[int]:
         """The ids of the messages that the model was ever shown, each as often as it was new."""
         return [int(i) for r in self.requests(pane) for i in MESSAGE.findall(r.fresh)]
 
     def until_shown(self, pane: str, message: int, timeout: float = LONG_S):
         """The request that first carried the message to the model."""
-        return self.world.model.until(f"[hcom message #{message} from", timeout,
-                                      cwd=self.folder(pane), agent="")
+        return self.world.model.until(
+            f"[hcom message #{message} from", timeout, cwd=self.folder(pane), agent=""
+        )
 
 
 class Live(unittest.TestCase):
@@ -163,8 +166,9 @@ class Launched(Live):
         room = self.room()
         luna = room.agent("luna")
         ask(luna, "RUN: sleep 3\n" + "READ: nofile\n" * 3 + "RUN: true\nSAY: all-ok")
-        room.until(lambda: "nofile" in room.hcom("events", "--last", "5")
-                   or len(room.requests("luna")) > 1)
+        room.until(
+            lambda: "nofile" in room.hcom("events", "--last", "5") or len(room.requests("luna")) > 1
+        )
         sent = room.send("in between")
         room.until_shown("luna", sent)
         see(luna, said("all-ok"))
@@ -257,8 +261,16 @@ class Interrupted(Live):
         see(luna, "sleep 60")
         room.until_status("luna", "active")
         sent = room.send("with the first")
-        room.until(lambda: f"#{sent}" in "".join(
-            line for line in room.hcom("events", "--last", "9").splitlines() if "deliver:" in line))
+        room.until(
+            lambda: (
+                f"#{sent}"
+                in "".join(
+                    line
+                    for line in room.hcom("events", "--last", "9").splitlines()
+                    if "deliver:" in line
+                )
+            )
+        )
         time.sleep(1)
         luna.keys("Escape")
         room.until_status("luna", "listening")
@@ -310,15 +322,21 @@ class Dialogs(Live):
         luna = room.agent("luna")
         nova = room.agent("nova")
         name = room.agent_of("nova")["name"]
-        ask(luna, f"RUN: hcom list 2>&1\nRUN: hcom send @{name} -- 'it'\\''s `x`; $y > z'\n"
-                 f"RUN: hcom send @{name} -- \"two words\"\n"
-                 # command substitution even in a quoted heredoc is refused by the client itself
-                 f"RUN: hcom send @{name} --stdin <<'EOF'\n  a 'b' $c; \"d\" > e\n  EOF\n"
-                 "RUN: hcom config\nRUN: hcom config tag\nRUN: hcom events --last 2\nSAY: all-ok")
+        ask(
+            luna,
+            f"RUN: hcom list 2>&1\nRUN: hcom send @{name} -- 'it'\\''s `x`; $y > z'\n"
+            f'RUN: hcom send @{name} -- "two words"\n'
+            # command substitution even in a quoted heredoc is refused by the client itself
+            f"RUN: hcom send @{name} --stdin <<'EOF'\n  a 'b' $c; \"d\" > e\n  EOF\n"
+            "RUN: hcom config\nRUN: hcom config tag\nRUN: hcom events --last 2\nSAY: all-ok",
+        )
         see(luna, said("all-ok"))
         self.assertNotIn("Allow execution", luna.history())
-        texts = [json.loads(e)["data"]["text"] for e in room.hcom("events", "--last", "60")
-                 .splitlines() if '"type": "message"' in e]
+        texts = [
+            json.loads(e)["data"]["text"]
+            for e in room.hcom("events", "--last", "60").splitlines()
+            if '"type": "message"' in e
+        ]
         self.assertEqual(texts, ["it's `x`; $y > z", "two words", "a 'b' $c; \"d\" > e"])
         room.until_status("nova", "listening")
         del nova
@@ -326,10 +344,17 @@ class Dialogs(Live):
     def test_all_else_asks(self):
         room = self.room(Permissions.ASK)
         luna = room.agent("luna")
-        for command in ("hcom run x", "hcom 1 claude", "hcom config tag x", "hcom stop",
-                        "hcom list; PATH=.; hcom list", "hcom list > out.txt",
-                        "hcom send -- \"$(touch out.txt)\"", "hcom send -- $((x[0]))",
-                        "hcom list && touch out.txt"):
+        for command in (
+            "hcom run x",
+            "hcom 1 claude",
+            "hcom config tag x",
+            "hcom stop",
+            "hcom list; PATH=.; hcom list",
+            "hcom list > out.txt",
+            'hcom send -- "$(touch out.txt)"',
+            "hcom send -- $((x[0]))",
+            "hcom list && touch out.txt",
+        ):
             with self.subTest(command):
                 submit(luna, f"RUN: {command}\nSAY: over")
                 see(luna, "Allow execution of")
@@ -381,22 +406,25 @@ class Sessions(Live):
         ends = [e for e in room.hcom("events", "--last", "30").splitlines() if '"exit:' in e]
         self.assertEqual(len(ends), 1)
         sent = room.send("while you were away", f"@{before['base_name']}")
-        again = room.world.gemini("again", ["hcom", "gemini", "--resume", before["session_id"]],
-                                  cwd=room.folder("luna"))
+        again = room.world.gemini(
+            "again", ["hcom", "gemini", "--resume", before["session_id"]], cwd=room.folder("luna")
+        )
         got = room.until_shown("luna", sent)
         self.assertEqual(got.text.count(BOOTSTRAP), 1)
         room.until_status("luna", "listening")
         now = room.agent_of("luna")
-        self.assertEqual((now["base_name"], now["session_id"]),
-                         (before["base_name"], before["session_id"]))
+        self.assertEqual(
+            (now["base_name"], now["session_id"]), (before["base_name"], before["session_id"])
+        )
         self.assertEqual(room.shown("luna"), [sent])
         del again
 
     def test_headless(self):
         room = self.room()
         here = room.folder("luna")
-        done = room.world.run(["hcom", "gemini", "-p", "RUN: true\nSAY: all-ok"], cwd=here,
-                              timeout=LONG_S)
+        done = room.world.run(
+            ["hcom", "gemini", "-p", "RUN: true\nSAY: all-ok"], cwd=here, timeout=LONG_S
+        )
         self.assertEqual(done.returncode, 0, done.stderr)
         room.until(lambda: len(room.requests("luna")) == 2)
         self.assertEqual(room.requests("luna")[-1].text.count(BOOTSTRAP), 1)
@@ -461,8 +489,9 @@ def slash(pane, command: str) -> None:
         pane.settle()
         pane.keys("Enter")
         try:
-            pane.until(lambda screen: re.search(READY["gemini"], screen, re.MULTILINE)
-                       or not pane.alive, 4)
+            pane.until(
+                lambda screen: re.search(READY["gemini"], screen, re.MULTILINE) or not pane.alive, 4
+            )
             return
         except AssertionError:
             continue

@@ -1,4 +1,5 @@
 """Help, docs and completion come from the declarations; and what spec/ lists is all there."""
+
 import os
 import re
 import subprocess
@@ -13,13 +14,37 @@ from tests.sealed import Home
 
 # Written out from spec/: each command's flags and the forms of its use.
 SPEC = {
-    "events": ("--last --sql --wait --once --for --name", [
-        "sub", "unsub ID", "collision ", "created[:NAME]", "stopped[:NAME]", "blocked[:NAME]",
-        "idle:", "file_edits:", "user_input:", "created", "stopped", "blocked", "cmd:",
-        "cmd-starts:", "cmd-exact:", "msg_from", "msg_delivered_to", "msg_mentions",
-        "msg_sender_kind",
-        "status_val", "status_context", "status_detail", "life_action", "life_batch_id",
-        "life_reason", "batch_launched"]),
+    "events": (
+        "--last --sql --wait --once --for --name",
+        [
+            "sub",
+            "unsub ID",
+            "collision ",
+            "created[:NAME]",
+            "stopped[:NAME]",
+            "blocked[:NAME]",
+            "idle:",
+            "file_edits:",
+            "user_input:",
+            "created",
+            "stopped",
+            "blocked",
+            "cmd:",
+            "cmd-starts:",
+            "cmd-exact:",
+            "msg_from",
+            "msg_delivered_to",
+            "msg_mentions",
+            "msg_sender_kind",
+            "status_val",
+            "status_context",
+            "status_detail",
+            "life_action",
+            "life_batch_id",
+            "life_reason",
+            "batch_launched",
+        ],
+    ),
     "list": ("-v --json --sh", ["self", "FIELD"]),
     "send": ("--stdin --name --from -b --intent --reply-to --thread", ["42:BOXE", "@name"]),
     "stop": ("--name", ["tag:NAME", "all"]),
@@ -27,8 +52,10 @@ SPEC = {
     "kill": ("", ["all"]),
     "listen": ("--timeout --json --sql --name", ["timeout", "86400"]),
     "reset": ("", ["reset all", "HCOM_DIR"]),
-    "config": ("--json --edit --reset --info -i", [
-        "tag, timeout, hints, subagent_timeout", "self", *KEYS]),
+    "config": (
+        "--json --edit --reset --info -i",
+        ["tag, timeout, hints, subagent_timeout", "self", *KEYS],
+    ),
     "relay": ("--update", ["on", "off", "pull", "hf"]),
     "transcript": ("--last --full --detailed --json", ["timeline", "N-M"]),
     "archive": ("--here --sql --last --json", ["N agents", "NAME"]),
@@ -36,8 +63,10 @@ SPEC = {
     "status": ("--logs --json", []),
     "hooks": ("", ["status", "add", "remove"]),
 }
-SPEC_KEYS = ("TAG TERMINAL HINTS SUBAGENT_TIMEOUT CLAUDE_ARGS GEMINI_ARGS CODEX_ARGS RELAY "
-             "RELAY_TOKEN AUTO_APPROVE DEFAULT_SUBSCRIPTIONS NAME_EXPORT")
+SPEC_KEYS = (
+    "TAG TERMINAL HINTS SUBAGENT_TIMEOUT CLAUDE_ARGS GEMINI_ARGS CODEX_ARGS RELAY "
+    "RELAY_TOKEN AUTO_APPROVE DEFAULT_SUBSCRIPTIONS NAME_EXPORT"
+)
 
 
 class Declarations(unittest.TestCase):
@@ -94,9 +123,16 @@ class Examples(unittest.TestCase):
                     self.world()
                     if "kira" in example:
                         self.client(name == "term")
-                    done = subprocess.run(["sh", "-c", example], env=self.home.env,
-                                          cwd=self.home.work, capture_output=True, text=True,
-                                          stdin=subprocess.DEVNULL, timeout=60, check=False)
+                    done = subprocess.run(
+                        ["sh", "-c", example],
+                        env=self.home.env,
+                        cwd=self.home.work,
+                        capture_output=True,
+                        text=True,
+                        stdin=subprocess.DEVNULL,
+                        timeout=60,
+                        check=False,
+                    )
                     waited = example.split()[1] == "listen" or "--wait" in example
                     if not (waited and done.returncode == 1 and not done.stderr):
                         self.assertEqual(done.returncode, 0, done.stderr)
@@ -152,8 +188,9 @@ class Outputs(unittest.TestCase):
         with open(os.path.join(folder, "echo.sh"), "w", encoding="utf-8") as stream:
             stream.write('#!/bin/sh\n# Says what it was given.\nprintf "<%s>" "$@"; exit 3\n')
         with open(os.path.join(folder, "look.py"), "w", encoding="utf-8") as stream:
-            stream.write('#!/usr/bin/env python3\n"""Looks."""\n'
-                         "import hcom; print(hcom.__version__)")
+            stream.write(
+                '#!/usr/bin/env python3\n"""Looks."""\nimport hcom; print(hcom.__version__)'
+            )
         self.assertIn("echo             Says what it was given.", self.home.said("run"))
         self.assertIn("look             Looks.", self.home.said("run"))
         done = self.home.run("run", "echo", "--help", "-x", "a b", "--", "--name", "y")
@@ -168,12 +205,15 @@ class Outputs(unittest.TestCase):
         self.home.start()
         script = self.home.said("completion", "bash")
 
-        def completed(*words) -> "list[str]":
+        def completed(*words) -> list[str]:
             quoted = " ".join(f"'{w}'" for w in words)
-            code = (f"{script}\nCOMP_WORDS=({quoted}); COMP_CWORD={len(words) - 1}; _hcom; "
-                    'printf "%s\\n" "${COMPREPLY[@]}"')
-            done = subprocess.run(["bash", "-c", code], env=self.home.env, capture_output=True,
-                                  text=True, check=True)
+            code = (
+                f"{script}\nCOMP_WORDS=({quoted}); COMP_CWORD={len(words) - 1}; _hcom; "
+                'printf "%s\\n" "${COMPREPLY[@]}"'
+            )
+            done = subprocess.run(
+                ["bash", "-c", code], env=self.home.env, capture_output=True, text=True, check=True
+            )
             return done.stdout.split()
 
         self.assertEqual(completed("hcom", "ar"), ["archive"])
@@ -191,16 +231,25 @@ class Outputs(unittest.TestCase):
                 self.assertIn(name, script)
                 for option in find(name).options:
                     for flag in option.flags.split():
-                        wanted = flag if shell != "fish" else \
-                            (f"-l {flag[2:]}" if flag.startswith("--") else f"-s {flag[1:]}")
+                        wanted = (
+                            flag
+                            if shell != "fish"
+                            else (f"-l {flag[2:]}" if flag.startswith("--") else f"-s {flag[1:]}")
+                        )
                         self.assertIn(wanted, script, f"{shell}: {name} {flag}")
         self.assertEqual(self.home.run("completion").returncode, 2)
         self.assertEqual(self.home.run("completion", "tcsh").returncode, 2)
 
     def test_status_says_what_to_do(self):
         said = self.home.said("status")
-        for piece in ("hcom ", "directory", "database   ok", "claude", "terminal",
-                      "relay      off"):
+        for piece in (
+            "hcom ",
+            "directory",
+            "database   ok",
+            "claude",
+            "terminal",
+            "relay      off",
+        ):
             self.assertIn(piece, said)
         os.chmod(self.home.hcom_dir, 0o755)
         self.assertTrue(re.search(r"to do +chmod 700 ", self.home.said("status")))

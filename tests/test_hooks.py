@@ -1,4 +1,5 @@
 """A hook call from payload to reply, with recorded payloads of Claude Code and a real database."""
+
 import json
 import os
 import sqlite3
@@ -7,8 +8,21 @@ import sys
 import time
 import unittest
 
-from hcom.adapters.base import (BLOCKED, END, NOTHING, PROMPT, START, SUB_ASKS, SUB_END, SUB_START,
-                                SUB_TOOL, TOOL, TURN_END, TURN_FAILED, parsed)
+from hcom.adapters.base import (
+    BLOCKED,
+    END,
+    NOTHING,
+    PROMPT,
+    START,
+    SUB_ASKS,
+    SUB_END,
+    SUB_START,
+    SUB_TOOL,
+    TOOL,
+    TURN_END,
+    TURN_FAILED,
+    parsed,
+)
 from hcom.adapters.claude import hook
 from hcom.adapters.claude.hook import STOP_CAP, WAKE_SIGN
 from hcom.bus.message import EXTERNAL, Envelope, Sender
@@ -49,8 +63,10 @@ class Payloads(unittest.TestCase):
             with self.subTest(name):
                 payload = sample(name)
                 signal = hook.read(name.partition(".")[0], payload, {"HOME": "/work"}, 7, 5.0)
-                self.assertEqual((signal.kind, signal.session, signal.pid, signal.at, signal.tool),
-                                 (kind, payload["session_id"], 7, 5.0, tool))
+                self.assertEqual(
+                    (signal.kind, signal.session, signal.pid, signal.at, signal.tool),
+                    (kind, payload["session_id"], 7, 5.0, tool),
+                )
                 if source is not None:
                     self.assertEqual(signal.source, source)
                 if detail is not None:
@@ -71,9 +87,13 @@ class Payloads(unittest.TestCase):
         self.assertEqual(hook.read("Nonsense", sample("Stop"), {}, 7, 5.0).kind, NOTHING)
 
     def test_wakes(self):
-        for prompt, woken in ((WAKE, True), ("hi " + WAKE, False), (WAKE_SIGN, False), (
-                f"<task-notification>\n<summary>{WAKE_SIGN}</summary>", True), (
-                "[SYSTEM NOTIFICATION - x] y\n\n<task-notification>\n<summary>" + WAKE_SIGN, True)):
+        for prompt, woken in (
+            (WAKE, True),
+            ("hi " + WAKE, False),
+            (WAKE_SIGN, False),
+            (f"<task-notification>\n<summary>{WAKE_SIGN}</summary>", True),
+            ("[SYSTEM NOTIFICATION - x] y\n\n<task-notification>\n<summary>" + WAKE_SIGN, True),
+        ):
             payload = sample("UserPromptSubmit", prompt=prompt)
             signal = hook.read("UserPromptSubmit", payload, {}, 7, 5.0)
             self.assertEqual(signal.woken, woken, prompt)
@@ -84,8 +104,9 @@ class Payloads(unittest.TestCase):
                 hook.read("Stop", value, {}, 7, 5.0)
 
     def test_half_an_emoji(self):
-        self.assertEqual(parsed(rb'{"a": "x\ud83d", "\uDE00": ["\ud83d\ude00"]}'),
-                         {"a": "x?", "?": ["😀"]})
+        self.assertEqual(
+            parsed(rb'{"a": "x\ud83d", "\uDE00": ["\ud83d\ude00"]}'), {"a": "x?", "?": ["😀"]}
+        )
         self.assertEqual(parsed(b'{"a": "\\\\ud83d"}'), {"a": "\\ud83d"})
 
 
@@ -119,8 +140,9 @@ class Session(unittest.TestCase):
         return mail.send(self.db, Sender("ci", EXTERNAL), text, [to], Envelope(intent), 1.0).id
 
     def state(self, number: int) -> str:
-        return self.db.execute("SELECT state FROM deliveries WHERE event_id = ?",
-                               (number,)).fetchone()[0]
+        return self.db.execute(
+            "SELECT state FROM deliveries WHERE event_id = ?", (number,)
+        ).fetchone()[0]
 
     def locked(self) -> sqlite3.Connection:
         holder = sqlite3.connect(self.home.db, isolation_level=None)
@@ -131,8 +153,12 @@ class Session(unittest.TestCase):
 
 class Driven(Session):
     def test_bootstrap(self):
-        for name, has in (("SessionStart", "Commands"), ("SessionStart.clear", "Commands"),
-                          ("SessionStart.compact", "Commands"), ("SessionStart.resume", "still")):
+        for name, has in (
+            ("SessionStart", "Commands"),
+            ("SessionStart.clear", "Commands"),
+            ("SessionStart.compact", "Commands"),
+            ("SessionStart.resume", "still"),
+        ):
             text = self.told(name)
             self.assertIn("'luna'", text)
             self.assertIn(has, text)
@@ -170,8 +196,12 @@ class Driven(Session):
 
     def test_subagents_never_take_their_parents_mail(self):
         number = self.send()
-        for name in ("PostToolUse.subagent", "SubagentStart", "SubagentStop",
-                     "PreToolUse.subagent"):
+        for name in (
+            "PostToolUse.subagent",
+            "SubagentStart",
+            "SubagentStop",
+            "PreToolUse.subagent",
+        ):
             with self.subTest(name):
                 self.assertNotIn("hello", json.dumps(self.hook(name)))
         for name in ("Stop", "UserPromptSubmit", "PermissionRequest"):
@@ -201,18 +231,22 @@ class Driven(Session):
 
     def test_an_ack_wakes_nobody_and_comes_with_the_next_turn(self):
         number = self.send()
-        ack = mail.send(self.db, Sender("nova", "instance"), "ok", ["luna"],
-                        Envelope("ack", str(number)), 2.0)
+        ack = mail.send(
+            self.db, Sender("nova", "instance"), "ok", ["luna"], Envelope("ack", str(number)), 2.0
+        )
         self.assertIn(f"#{ack.id}", self.told("UserPromptSubmit"))
 
     def test_statuses(self):
         for name, status, context in (
-                ("UserPromptSubmit", "active", "prompt"), ("PostToolUse", "active", "tool:Bash"),
-                ("PermissionRequest", "blocked", "approval"),
-                ("PostToolUse", "active", "tool:Bash"),
-                ("Stop", "listening", "stop"), ("StopFailure", "listening", "error"),
-                ("SessionEnd", "inactive", "exit:other"),
-                ("SessionStart.resume", "listening", "start")):
+            ("UserPromptSubmit", "active", "prompt"),
+            ("PostToolUse", "active", "tool:Bash"),
+            ("PermissionRequest", "blocked", "approval"),
+            ("PostToolUse", "active", "tool:Bash"),
+            ("Stop", "listening", "stop"),
+            ("StopFailure", "listening", "error"),
+            ("SessionEnd", "inactive", "exit:other"),
+            ("SessionStart.resume", "listening", "start"),
+        ):
             with self.subTest(name):
                 self.hook(name)
                 luna = agents.find(self.db, "luna")
@@ -238,8 +272,10 @@ class Driven(Session):
         text = self.told("PostToolUse")
         path = os.path.join(self.world.root, "t.jsonl")
         with open(path, "w", encoding="utf-8") as stream:
-            for line in ({"type": "attachment", "attachment": {"content": [text]}},
-                         {"type": "assistant", "message": {}}):
+            for line in (
+                {"type": "attachment", "attachment": {"content": [text]}},
+                {"type": "assistant", "message": {}},
+            ):
                 stream.write(json.dumps(line, separators=(",", ":")) + "\n")
         self.hook("SessionStart.resume", transcript_path=path)
         self.assertEqual(self.state(number), "seen")
@@ -273,7 +309,7 @@ class Driven(Session):
 class Spooled(Session):
     """What the recorder makes of the launcher's files."""
 
-    def put(self, body: bytes, name: str = "luna.1", last: "bytes | None" = None) -> str:
+    def put(self, body: bytes, name: str = "luna.1", last: bytes | None = None) -> str:
         path = self.home.path("run", "spool", name)
         if last is None:
             last = f"\n#hcom claude PostToolUse - {os.getpid()}\n".encode()
@@ -283,8 +319,12 @@ class Spooled(Session):
 
     def test_in_the_order_of_their_events(self):
         for n in range(9):
-            path = self.put(json.dumps(sample("PostToolUse", session_id="s1", tool_input={
-                "command": f"echo {n}"})).encode(), f"luna.{100 - n}")
+            path = self.put(
+                json.dumps(
+                    sample("PostToolUse", session_id="s1", tool_input={"command": f"echo {n}"})
+                ).encode(),
+                f"luna.{100 - n}",
+            )
             os.utime(path, (2e9 + n, 2e9 + n))
         self.assertEqual(spool.drain(self.home, self.db, "luna"), 9)
         details = [e.data["detail"] for e in events.latest(self.db, 9)]
@@ -292,10 +332,18 @@ class Spooled(Session):
 
     def test_what_cannot_be_read_holds_nothing_up(self):
         deep = b"[" * 200_000 + b"]" * 200_000
-        for n, body in enumerate((b"", b"junk", b"[]", b"\xff\xfe",
-                                  b'{"session_id": "s1", "x": ' + deep + b"}",
-                                  json.dumps(sample("PostToolUse", session_id="s1", tool_input={
-                                      "command": "\ud83d"})).encode())):
+        for n, body in enumerate(
+            (
+                b"",
+                b"junk",
+                b"[]",
+                b"\xff\xfe",
+                b'{"session_id": "s1", "x": ' + deep + b"}",
+                json.dumps(
+                    sample("PostToolUse", session_id="s1", tool_input={"command": "\ud83d"})
+                ).encode(),
+            )
+        ):
             self.put(body, f"luna.{n}")
         good = json.dumps(sample("PostToolUse", session_id="s1")).encode()
         self.put(good, "luna.9", b"\n#hcom x\n")
@@ -338,13 +386,28 @@ class Processes(unittest.TestCase):
         self.addCleanup(world.remove)
         world.said("list")
         last = world.sql("SELECT coalesce(max(id), 0) FROM events")
-        for junk in (b"", b"\0", b"not json", b"[]", b"3", b"{}", b'{"session_id": 3}',
-                     b"[" * 100_000, b"\xff" * 100, b'"' + b"x" * 5_000_000 + b'"',
-                     b"x" * 5_000_000):
+        for junk in (
+            b"",
+            b"\0",
+            b"not json",
+            b"[]",
+            b"3",
+            b"{}",
+            b'{"session_id": 3}',
+            b"[" * 100_000,
+            b"\xff" * 100,
+            b'"' + b"x" * 5_000_000 + b'"',
+            b"x" * 5_000_000,
+        ):
             for event in ("PostToolUse", "Stop", "SessionStart", "Nonsense"):
-                done = subprocess.run([sys.executable, "-I", "-S", f"{ROOT}/hcom", "hook", "claude",
-                                       event, "1"], env=world.env, input=junk, capture_output=True,
-                                      timeout=60, check=False)
+                done = subprocess.run(
+                    [sys.executable, "-I", "-S", f"{ROOT}/hcom", "hook", "claude", event, "1"],
+                    env=world.env,
+                    input=junk,
+                    capture_output=True,
+                    timeout=60,
+                    check=False,
+                )
                 said = done.returncode, done.stdout, done.stderr
                 self.assertEqual(said, (0, b"", b""), junk[:9])
         self.assertEqual(world.sql("SELECT coalesce(max(id), 0) FROM events"), last)

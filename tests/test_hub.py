@@ -1,4 +1,5 @@
 """The use cases on a real database: who somebody is, and what becomes of a message."""
+
 import os
 import shutil
 import subprocess
@@ -26,8 +27,16 @@ class Hub(unittest.TestCase):
         self.addCleanup(self.db.connection.close)
 
     def join(self, name: str, session: str = "", pid: int = 0, **facts):
-        return people.join(self.db, facts.pop("tool", "claude"), 1.0, name=name, session=session,
-                           pid=pid, pid_start=start_of(pid) if pid else "", **facts)
+        return people.join(
+            self.db,
+            facts.pop("tool", "claude"),
+            1.0,
+            name=name,
+            session=session,
+            pid=pid,
+            pid_start=start_of(pid) if pid else "",
+            **facts,
+        )
 
     def whose(self, caller: Caller, forked_from: str = "") -> str:
         with transaction(self.db):
@@ -37,9 +46,12 @@ class Hub(unittest.TestCase):
     def send(self, text: str = "x", to=("luna",), envelope=Envelope(), sender=CI) -> int:
         return mail.send(self.db, sender, text, list(to), envelope, 1.0).id
 
-    def states(self, agent: str = "luna") -> "dict[int, str]":
-        return dict(self.db.execute("SELECT event_id, state FROM deliveries WHERE agent = ? "
-                                    "ORDER BY event_id", (agent,)).fetchall())
+    def states(self, agent: str = "luna") -> dict[int, str]:
+        return dict(
+            self.db.execute(
+                "SELECT event_id, state FROM deliveries WHERE agent = ? ORDER BY event_id", (agent,)
+            ).fetchall()
+        )
 
 
 class Identity(Hub):
@@ -48,8 +60,9 @@ class Identity(Hub):
 
     def process(self) -> int:
         """A client's process that lives as long as the test."""
-        child = subprocess.Popen([sys.executable, "-c", "import sys; sys.stdin.read()"],
-                                 stdin=subprocess.PIPE)
+        child = subprocess.Popen(
+            [sys.executable, "-c", "import sys; sys.stdin.read()"], stdin=subprocess.PIPE
+        )
         self.addCleanup(child.communicate)
         return child.pid
 
@@ -137,9 +150,16 @@ class Identity(Hub):
         self.join("luna_1", "sub", parent="luna")
         self.join("adhoc", tool="adhoc")
         for session, name, found in (
-                ("s1", "", "luna"), ("s1", "luna", "luna"), ("s1", "luna_1", "luna_1"),
-                ("s1", "adhoc", "adhoc"), ("", "", ""), ("", "luna", "luna"), ("s9", "", ""),
-                ("s9", "adhoc", "adhoc"), ("s1", "@LUNA", "luna")):
+            ("s1", "", "luna"),
+            ("s1", "luna", "luna"),
+            ("s1", "luna_1", "luna_1"),
+            ("s1", "adhoc", "adhoc"),
+            ("", "", ""),
+            ("", "luna", "luna"),
+            ("s9", "", ""),
+            ("s9", "adhoc", "adhoc"),
+            ("s1", "@LUNA", "luna"),
+        ):
             with self.subTest(session=session, name=name):
                 agent = people.speaker(self.db, self.caller(session), name)
                 self.assertEqual(agent.name if agent else "", found)
@@ -178,7 +198,7 @@ class Mail(Hub):
         for name in ("luna", "nova", "kira"):
             self.join(name)
 
-    def claim(self, now: float, budget: int = 0) -> "list[int]":
+    def claim(self, now: float, budget: int = 0) -> list[int]:
         """What is claimed and written at `now`."""
         taken = mail.claim(self.db, "luna", budget, now).messages
         mail.handed(self.db, "luna", taken, now)
@@ -189,7 +209,7 @@ class Mail(Hub):
         self.assertEqual(self.states(), {one: "queued"})
         self.assertEqual(self.claim(10.0), [one])
         self.assertEqual(self.claim(10.1), [])
-        mail.confirm(self.db, "luna", 9.9)   # a hook that began before it was written
+        mail.confirm(self.db, "luna", 9.9)  # a hook that began before it was written
         mail.confirm(self.db, "luna", 10.0)
         self.assertEqual(self.states(), {one: "offered"})
         mail.confirm(self.db, "luna", 10.1)
@@ -216,7 +236,7 @@ class Mail(Hub):
         began_before = 9.0
         self.assertEqual(self.claim(10.0), [one])
         two = self.send()
-        self.assertEqual(self.claim(10.5), [two])   # the hook beside it gets the next one only
+        self.assertEqual(self.claim(10.5), [two])  # the hook beside it gets the next one only
         mail.confirm(self.db, "luna", began_before)  # ... and proves nothing of the first
         self.assertEqual(self.states(), {one: "offered", two: "offered"})
         mail.confirm(self.db, "luna", 10.2)
@@ -252,28 +272,33 @@ class Mail(Hub):
     def test_replies(self):
         nova = Sender("nova", INSTANCE)
         asked = self.send("?", ("luna",), Envelope("request", "", "t1"), nova)
-        reply = mail.send(self.db, Sender("luna", INSTANCE), "!", [],
-                          Envelope("", str(asked), ""), 2.0)
+        reply = mail.send(
+            self.db, Sender("luna", INSTANCE), "!", [], Envelope("", str(asked), ""), 2.0
+        )
         self.assertEqual(reply.to, ["nova"])
         self.assertEqual(events.find(self.db, reply.id).data["thread"], "t1")
-        other = mail.send(self.db, Sender("luna", INSTANCE), "!", ["kira"],
-                          Envelope("", str(asked), "t2"), 2.0)
+        other = mail.send(
+            self.db, Sender("luna", INSTANCE), "!", ["kira"], Envelope("", str(asked), "t2"), 2.0
+        )
         self.assertEqual(other.to, ["kira"])
         self.assertEqual(events.find(self.db, other.id).data["thread"], "t2")
         # the author of a program's message cannot read: the reply is kept, and goes to nobody
-        lost = mail.send(self.db, Sender("luna", INSTANCE), "!", [],
-                         Envelope("", str(self.send()), ""), 2.0)
+        lost = mail.send(
+            self.db, Sender("luna", INSTANCE), "!", [], Envelope("", str(self.send()), ""), 2.0
+        )
         self.assertEqual(lost.to, [])
 
     def test_acks(self):
         one = self.send("x", ("luna",), Envelope(), Sender("nova", INSTANCE))
-        ack = mail.send(self.db, Sender("luna", INSTANCE), "ok", [],
-                        Envelope("ack", str(one), ""), 2.0)
+        ack = mail.send(
+            self.db, Sender("luna", INSTANCE), "ok", [], Envelope("ack", str(one), ""), 2.0
+        )
         self.assertEqual((ack.to, ack.wakes), (["nova"], False))
         self.assertFalse(deliveries.wants_wake(self.db, "nova"))
         with self.assertRaises(HcomError):
-            mail.send(self.db, Sender("nova", INSTANCE), "ok", [],
-                      Envelope("ack", str(ack.id), ""), 3.0)
+            mail.send(
+                self.db, Sender("nova", INSTANCE), "ok", [], Envelope("ack", str(ack.id), ""), 3.0
+            )
         self.send("x", ("nova",))
         self.assertTrue(deliveries.wants_wake(self.db, "nova"))
 

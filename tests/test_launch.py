@@ -1,4 +1,5 @@
 """Launching real Claude Code in windows and headless, and ending it."""
+
 import json
 import os
 import random
@@ -21,8 +22,14 @@ class Launch(unittest.TestCase):
 
     def shell(self, room: Room, **env):
         """A person's shell in a pane of the private tmux."""
-        pane = room.world.pane("shell", ["sh", "-i"], cwd=room.world.project("p-shell"),
-                               env={**IN_TMUX, "PS1": "$ ", **env}, cols=160, rows=50)
+        pane = room.world.pane(
+            "shell",
+            ["sh", "-i"],
+            cwd=room.world.project("p-shell"),
+            env={**IN_TMUX, "PS1": "$ ", **env},
+            cols=160,
+            rows=50,
+        )
         pane.until(r"^\$")
         return pane
 
@@ -67,16 +74,20 @@ class Launch(unittest.TestCase):
 
     def test_arguments_and_environment_arrive_byte_for_byte(self):
         room = self.room()
-        room.world.shim("claude", "#!/bin/sh\nfor a in \"$@\"; do printf '%s\\0' \"$a\"; done"
-                                  " >args.txt\nprintf %s \"$ONLY_HERE\" >env.txt\nexec sleep 600\n")
+        room.world.shim(
+            "claude",
+            '#!/bin/sh\nfor a in "$@"; do printf \'%s\\0\' "$a"; done'
+            ' >args.txt\nprintf %s "$ONLY_HERE" >env.txt\nexec sleep 600\n',
+        )
         shell = self.shell(room, ONLY_HERE="a secret $x")
         (room.world.project("p-shell") / "prompt").write_text(HOSTILE)
         shell.submit('hcom 1 claude --model "a b" "$(cat prompt)"')
         shell.until("launched 1 claude")
         folder = room.world.project("p-shell")
         room.until(lambda: (folder / "env.txt").exists())
-        self.assertEqual((folder / "args.txt").read_text().split("\0"),
-                         ["--model", "a b", HOSTILE, ""])
+        self.assertEqual(
+            (folder / "args.txt").read_text().split("\0"), ["--model", "a b", HOSTILE, ""]
+        )
         self.assertEqual((folder / "env.txt").read_text(), "a secret $x")
         self.assertFalse((folder / "pwned").exists())
         for path in room.world.hcom_dir.rglob("*"):
@@ -111,8 +122,9 @@ class Launch(unittest.TestCase):
                 self.assertEqual(done.stderr.count("\n"), 1)
         for setting in ("nonesuch-preset", "false {script}", "true {script}"):
             with self.subTest(setting=setting):
-                done = room.world.run(["hcom", "1", "claude"], env={"HCOM_TERMINAL": setting},
-                                      timeout=60)
+                done = room.world.run(
+                    ["hcom", "1", "claude"], env={"HCOM_TERMINAL": setting}, timeout=60
+                )
                 self.assertEqual(done.returncode, 1)
                 self.assertRegex(done.stderr, "^hcom: ")
         (room.world.bin / "claude").unlink()
@@ -123,15 +135,20 @@ class Launch(unittest.TestCase):
     def test_an_agent_launches_only_when_it_asks_twice(self):
         room = self.room()
         luna = room.agent("luna")
-        asked = luna.ask("RUN: hcom 2 claude --headless\nRUN: HCOM_GO=1 hcom 2 claude --headless\n"
-                         "SAY: all-over")
+        asked = luna.ask(
+            "RUN: hcom 2 claude --headless\nRUN: HCOM_GO=1 hcom 2 claude --headless\nSAY: all-over"
+        )
         told = room.world.model.until("Nothing was launched", since=asked.t)
         self.assertIn("HCOM_GO=1", told.fresh)
         told = room.world.model.until("launched 2 claude: nova, kira", 60, since=asked.t)
         room.until_status("nova", "listening")
         room.until_status("kira", "listening")
-        log = [json.loads(x)["data"] for x in room.hcom(
-            "events", "--sql", "life_action in ('created', 'batch_launched')").splitlines()]
+        log = [
+            json.loads(x)["data"]
+            for x in room.hcom(
+                "events", "--sql", "life_action in ('created', 'batch_launched')"
+            ).splitlines()
+        ]
         self.assertEqual([x["by"] for x in log], ["bigboss", "luna", "luna", "luna"])
 
     def test_resume_and_fork_by_name(self):
@@ -160,8 +177,11 @@ class Launch(unittest.TestCase):
                 pane = room.agent(name)
                 below = descendants(pane.pid)
                 pane.kill(sig)
-                room.until(lambda: not any(os.path.exists(f"/proc/{p}") and
-                                           b"Z" != _state(p) for p in below))
+                room.until(
+                    lambda: (
+                        not any(os.path.exists(f"/proc/{p}") and _state(p) != b"Z" for p in below)
+                    )
+                )
                 room.until(lambda: {a["status"] for a in room.listed().values()} == {"inactive"})
 
     def test_random_kills_leave_nothing_behind(self):
@@ -178,8 +198,10 @@ class Launch(unittest.TestCase):
             if victim == "terminal":
                 room.world.tmux("kill-session", "-t", f"=k{count}")
             else:
-                os.kill(pane.pid if victim == "wrapper" else client,
-                        rng.choice([signal.SIGKILL, signal.SIGTERM, signal.SIGHUP]))
+                os.kill(
+                    pane.pid if victim == "wrapper" else client,
+                    rng.choice([signal.SIGKILL, signal.SIGTERM, signal.SIGHUP]),
+                )
             with self.subTest(victim=victim, count=count):
                 room.until(lambda: not [p for p in below if _state(p) != b"Z"])
         room.until(lambda: all(a["status"] == "inactive" for a in room.listed().values()), 5)
@@ -191,12 +213,16 @@ class Launch(unittest.TestCase):
         before = room.world.run(["stty", "-a", "-F", shell.fact("#{pane_tty}")]).stdout
         shell.submit("hcom claude")
         shell.until(READY["claude"], 40)
-        wrapper = next(p for p in descendants(shell.pid)
-                       if b"wrapped" in Path(f"/proc/{p}/cmdline").read_bytes())
+        wrapper = next(
+            p
+            for p in descendants(shell.pid)
+            if b"wrapped" in Path(f"/proc/{p}/cmdline").read_bytes()
+        )
         os.kill(wrapper, signal.SIGKILL)
         shell.until(r"Killed(.|\n)*\$")
-        room.until(lambda: room.world.run(
-            ["stty", "-a", "-F", shell.fact("#{pane_tty}")]).stdout == before)
+        room.until(
+            lambda: room.world.run(["stty", "-a", "-F", shell.fact("#{pane_tty}")]).stdout == before
+        )
         shell.submit("echo still-$((40+2))")  # pasted: the terminal no longer marks pastes
         shell.until("still-42")
 

@@ -1,5 +1,6 @@
 """The installed hook command under dash and bash, as a client runs it: processes counted, payloads
 whole, and silence whatever is gone."""
+
 import functools
 import json
 import os
@@ -20,10 +21,12 @@ echo $((after - before - 2)) $code
 
 
 @functools.cache
-def counting() -> "tuple[str, ...]":
+def counting() -> tuple[str, ...]:
     """The prefix that gives a process-id namespace; empty where there is none to be had."""
-    for prefix in (("unshare", "--pid", "--fork"), ("unshare", "--user", "--map-root-user", "--pid",
-                                                    "--fork")):
+    for prefix in (
+        ("unshare", "--pid", "--fork"),
+        ("unshare", "--user", "--map-root-user", "--pid", "--fork"),
+    ):
         try:
             if not subprocess.run([*prefix, "true"], capture_output=True, timeout=20).returncode:
                 return prefix
@@ -47,23 +50,34 @@ class Installed(unittest.TestCase):
 
     def setUp(self):
         self.env = {**self.home.env, "CLAUDE_CODE_SESSION_ID": "s1"}
-        claude = {"CLAUDECODE": "1", "CLAUDE_CODE_SESSION_ID": "s1", "CLAUDE_PID": "0",
-                  "CLAUDE_CONFIG_DIR": os.path.join(self.home.root, ".claude")}
+        claude = {
+            "CLAUDECODE": "1",
+            "CLAUDE_CODE_SESSION_ID": "s1",
+            "CLAUDE_PID": "0",
+            "CLAUDE_CONFIG_DIR": os.path.join(self.home.root, ".claude"),
+        }
         self.name = re.search(r"'(\w+)'", self.home.said("start", env=claude))[1]
         self.addCleanup(self.home.said, "stop", self.name)
         self.run_ = os.path.join(self.home.hcom_dir, "run")
 
     def command(self, event: str, root: str = "") -> str:
         """The command that settings.json has for an event, the first one."""
-        with open(os.path.join(root or self.home.root, ".claude", "settings.json"),
-                  encoding="utf-8") as stream:
+        with open(
+            os.path.join(root or self.home.root, ".claude", "settings.json"), encoding="utf-8"
+        ) as stream:
             return json.load(stream)["hooks"][event][0]["hooks"][0]["command"]
 
-    def hook(self, shell: str, event: str, payload: "dict | bytes", command: str = "", **env):
+    def hook(self, shell: str, event: str, payload: dict | bytes, command: str = "", **env):
         """Exit code, stdout and stderr of the hook, run as a client runs it."""
         raw = payload if isinstance(payload, bytes) else json.dumps(payload).encode()
-        done = subprocess.run([shell, "-c", command or self.command(event)], input=raw, timeout=60,
-                              env={**self.env, **env}, capture_output=True, cwd=self.home.work)
+        done = subprocess.run(
+            [shell, "-c", command or self.command(event)],
+            input=raw,
+            timeout=60,
+            env={**self.env, **env},
+            capture_output=True,
+            cwd=self.home.work,
+        )
         return done.returncode, done.stdout, done.stderr
 
     def count(self, shell: str, event: str, payload: dict, command: str = "", **env) -> int:
@@ -74,17 +88,36 @@ class Installed(unittest.TestCase):
         with open(given, "w", encoding="utf-8") as stream:
             json.dump(payload, stream)
         done = subprocess.run(
-            [*counting(), "/bin/sh", "-c", COUNT, "sh", shell, command or self.command(event),
-             given, said], env={**self.env, **env}, capture_output=True, text=True, timeout=60)
+            [
+                *counting(),
+                "/bin/sh",
+                "-c",
+                COUNT,
+                "sh",
+                shell,
+                command or self.command(event),
+                given,
+                said,
+            ],
+            env={**self.env, **env},
+            capture_output=True,
+            text=True,
+            timeout=60,
+        )
         self.assertRegex(done.stdout, r"\A\d+ 0\n\Z", done)
         self.assertEqual(os.path.getsize(said), 0)
         return int(done.stdout.split()[0])
 
-    def recorded(self) -> "list[str]":
+    def recorded(self) -> list[str]:
         """What the log says the agent did, oldest first."""
-        return [json.loads(d)["detail"] for (d,) in self.home.sql(
-            "SELECT data FROM events WHERE instance = ? AND type = 'status' AND "
-            "json_extract(data, '$.context') LIKE 'tool:%' ORDER BY id", self.name)]
+        return [
+            json.loads(d)["detail"]
+            for (d,) in self.home.sql(
+                "SELECT data FROM events WHERE instance = ? AND type = 'status' AND "
+                "json_extract(data, '$.context') LIKE 'tool:%' ORDER BY id",
+                self.name,
+            )
+        ]
 
 
 class Unused(Installed):
@@ -95,10 +128,13 @@ class Unused(Installed):
         for shell in SHELLS:
             for event in ("SessionStart", "UserPromptSubmit", "PostToolUse", "Stop", "SessionEnd"):
                 with self.subTest(shell=shell, event=event):
-                    self.assertEqual(self.count(shell, event, sample(event),
-                                                CLAUDE_CODE_SESSION_ID="s-other"), 0)
-                    self.assertEqual(self.hook(shell, event, sample(event),
-                                               CLAUDE_CODE_SESSION_ID="s-other"), (0, b"", b""))
+                    self.assertEqual(
+                        self.count(shell, event, sample(event), CLAUDE_CODE_SESSION_ID="s-other"), 0
+                    )
+                    self.assertEqual(
+                        self.hook(shell, event, sample(event), CLAUDE_CODE_SESSION_ID="s-other"),
+                        (0, b"", b""),
+                    )
 
     def test_the_count_counts(self):
         for shell in SHELLS:
@@ -138,8 +174,9 @@ class Recording(Installed):
         self.home.until(lambda: self.recorded() == wanted, "all recorded in order")
         spool = os.path.join(self.run_, "spool")
         self.home.until(lambda: not os.listdir(spool), "the spool is empty")
-        self.home.until(lambda: not os.path.lexists(os.path.join(self.run_, "recorder")),
-                        "the recorder is gone")
+        self.home.until(
+            lambda: not os.path.lexists(os.path.join(self.run_, "recorder")), "the recorder is gone"
+        )
 
     def test_a_turn_end_records_what_came_before_it(self):
         self.hook("/bin/sh", "PostToolUse", sample("PostToolUse", session_id="s1"))
@@ -169,10 +206,16 @@ class Delivering(Installed):
         for n, shell in enumerate(SHELLS):
             with self.subTest(shell):
                 self.mail(f"mail {n}")
-                self.assertIn(f"mail {n}", self.context(self.hook(
-                    shell, "PostToolUse", sample("PostToolUse", session_id="s1"))))
-                self.assertEqual(self.hook(shell, "PostToolUse", sample(
-                    "PostToolUse", session_id="s1")), (0, b"", b""))
+                self.assertIn(
+                    f"mail {n}",
+                    self.context(
+                        self.hook(shell, "PostToolUse", sample("PostToolUse", session_id="s1"))
+                    ),
+                )
+                self.assertEqual(
+                    self.hook(shell, "PostToolUse", sample("PostToolUse", session_id="s1")),
+                    (0, b"", b""),
+                )
 
     def test_by_path_when_the_interpreter_is_gone(self):
         launcher = os.path.join(self.home.hcom_dir, ".agents", "hook")
@@ -190,14 +233,17 @@ class Delivering(Installed):
         entry = os.path.join(self.home.root, "entry")
         os.makedirs(entry, exist_ok=True)
         with open(os.path.join(entry, "hcom"), "w", encoding="utf-8") as stream:  # as pip makes it
-            stream.write(f"#!{sys.executable} -I\nimport sys\nsys.path.insert(0, {ROOT!r})\n"
-                         "from hcom.cli import main\nsys.exit(main())\n")
+            stream.write(
+                f"#!{sys.executable} -I\nimport sys\nsys.path.insert(0, {ROOT!r})\n"
+                "from hcom.cli import main\nsys.exit(main())\n"
+            )
         os.chmod(stream.name, 0o755)
         payload = sample("PostToolUse", session_id="s1")
         for path in (self.env["PATH"], f"{entry}:/usr/bin:/bin"):
             self.mail("by path")
-            self.assertIn("by path", self.context(self.hook("/bin/sh", "PostToolUse", payload,
-                                                            PATH=path)))
+            self.assertIn(
+                "by path", self.context(self.hook("/bin/sh", "PostToolUse", payload, PATH=path))
+            )
         self.mail("later")
         for event in ("PostToolUse", "Stop"):
             done = self.hook("/bin/sh", event, payload, PATH="/usr/bin:/bin")
@@ -208,23 +254,32 @@ class OddHome(unittest.TestCase):
     def test_a_directory_with_every_kind_of_sign(self):
         home = Home()
         self.addCleanup(home.remove)
-        odd = os.path.join(home.root, "it's \"a\" $HOME `x` \\n é🎉;&|* dir", ".hcom")
+        odd = os.path.join(home.root, 'it\'s "a" $HOME `x` \\n é🎉;&|* dir', ".hcom")
         os.mkdir(os.path.dirname(odd))
         home.hcom_dir = home.env["HCOM_DIR"] = odd
         home.said("hooks", "add", "claude")
         settings = os.path.join(os.path.dirname(odd), ".claude", "settings.json")
         with open(settings, encoding="utf-8") as stream:
             hooks = json.load(stream)["hooks"]
-        claude = {"CLAUDECODE": "1", "CLAUDE_CODE_SESSION_ID": "s1", "CLAUDE_PID": "0",
-                  "CLAUDE_CONFIG_DIR": os.path.join(home.root, ".claude")}
+        claude = {
+            "CLAUDECODE": "1",
+            "CLAUDE_CODE_SESSION_ID": "s1",
+            "CLAUDE_PID": "0",
+            "CLAUDE_CONFIG_DIR": os.path.join(home.root, ".claude"),
+        }
         name = re.search(r"'(\w+)'", home.said("start", env=claude))[1]
         env = {**home.env, "CLAUDE_CODE_SESSION_ID": "s1", "HCOM_DIR": ""}  # the command knows it
         for shell in SHELLS:
             home.said("send", "--from", "ci", f"@{name} hello")
             payload = json.dumps(sample("PostToolUse", session_id="s1"))
-            done = subprocess.run([shell, "-c", hooks["PostToolUse"][0]["hooks"][0]["command"]],
-                                  env=env, input=payload, capture_output=True, text=True,
-                                  timeout=60)
+            done = subprocess.run(
+                [shell, "-c", hooks["PostToolUse"][0]["hooks"][0]["command"]],
+                env=env,
+                input=payload,
+                capture_output=True,
+                text=True,
+                timeout=60,
+            )
             self.assertEqual((done.returncode, done.stderr), (0, ""))
             self.assertIn("hello", done.stdout)
         self.assertFalse(os.path.exists(os.path.join(home.root, ".hcom")))

@@ -1,4 +1,5 @@
 """Marks for the launcher, doorbells, the ownership of a wake: files under run/, real processes."""
+
 import os
 import shutil
 import signal
@@ -35,7 +36,10 @@ class Run(unittest.TestCase):
         """A process that has a bell for `agent`, and says what it heard first."""
         process = subprocess.Popen(
             [sys.executable, "-I", "-c", WAITER, ROOT, self.home.root, agent],
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
         self.addCleanup(process.wait)
         self.addCleanup(process.kill)
         self.addCleanup(process.stdin.close)
@@ -43,7 +47,7 @@ class Run(unittest.TestCase):
         self.assertEqual(process.stdout.readline(), "up\n")
         return process
 
-    def bells(self) -> "list[str]":
+    def bells(self) -> list[str]:
         return os.listdir(self.home.path("run", "bells"))
 
 
@@ -143,11 +147,17 @@ class Ownership(Run):
         owner.give_up(other)
         owner.give_up(lock)
         owner.give_up(-1)
-        code = ("import sys; sys.path.insert(0, sys.argv[1])\nfrom hcom.delivery import owner\n"
-                "from hcom.home import Home\nlock = owner.take(Home(sys.argv[2], '/'), 'luna')\n"
-                "print(lock >= 0, flush=True); sys.stdin.read()")
-        held = subprocess.Popen([sys.executable, "-I", "-c", code, ROOT, self.home.root],
-                                stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        code = (
+            "import sys; sys.path.insert(0, sys.argv[1])\nfrom hcom.delivery import owner\n"
+            "from hcom.home import Home\nlock = owner.take(Home(sys.argv[2], '/'), 'luna')\n"
+            "print(lock >= 0, flush=True); sys.stdin.read()"
+        )
+        held = subprocess.Popen(
+            [sys.executable, "-I", "-c", code, ROOT, self.home.root],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
         self.assertEqual(held.stdout.readline(), "True\n")
         self.assertEqual(owner.take(self.home, "luna"), -1)
         held.kill()

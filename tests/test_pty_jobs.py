@@ -40,8 +40,9 @@ class Signals(Terminal):
 
     def test_the_wrapper_is_killed(self):
         """Nothing of it is left, and where no shell does it, the keeper mends the terminal."""
-        done = self.front("sh", "-c", f"trap '' HUP TERM; printf '{MODES}'; echo $$; "
-                          "while :; do sleep 1; done")
+        done = self.front(
+            "sh", "-c", f"trap '' HUP TERM; printf '{MODES}'; echo $$; while :; do sleep 1; done"
+        )
         pid = int(self.until(rb"(\d+)\r\n")[1])
         self.assertNotEqual(termios.tcgetattr(self.slave), self.sane)
         done.kill()

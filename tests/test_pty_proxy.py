@@ -101,7 +101,7 @@ class Terminal(unittest.TestCase):
         if select.select([self.fd], [], [], 0.05)[0]:
             self.got += os.read(self.fd, 65536)
 
-    def until(self, wanted: bytes, since: int = 0) -> "re.Match[bytes]":
+    def until(self, wanted: bytes, since: int = 0) -> re.Match[bytes]:
         """The first match of a pattern in what the terminal was sent."""
         end = time.monotonic() + PATIENCE_S
         while time.monotonic() < end:

@@ -20,7 +20,7 @@ from hcom.pty.screen import Screen
 DATA = Path(__file__).parent / "data" / "pty"
 
 
-def shown(data: "bytes | str", cols: int = 10, rows: int = 4) -> Screen:
+def shown(data: bytes | str, cols: int = 10, rows: int = 4) -> Screen:
     screen = Screen(cols, rows)
     screen.feed(data.encode() if isinstance(data, str) else data)
     return screen
@@ -132,7 +132,14 @@ class Drawing(unittest.TestCase):
         self.assertEqual(screen.notes[-1], "499")
 
     def test_width(self):
-        for char, columns in (("a", 1), ("─", 1), ("漢", 2), ("👩", 2), ("\u0301", 0), ("\u200d", 0)):
+        for char, columns in (
+            ("a", 1),
+            ("─", 1),
+            ("漢", 2),
+            ("👩", 2),
+            ("\u0301", 0),
+            ("\u200d", 0),
+        ):
             self.assertEqual(width(char), columns, char)
 
     def test_resize(self):

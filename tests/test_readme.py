@@ -1,4 +1,5 @@
 """The README says what the commands say. `python3 -m tests.test_readme` rewrites it."""
+
 import unittest
 from pathlib import Path
 
@@ -22,6 +23,7 @@ class Readme(unittest.TestCase):
 
     def test_every_command_is_in_it(self):
         from hcom.cli import COMMANDS
+
         for command in COMMANDS:
             self.assertIn(f"hcom {command}", README.read_text(encoding="utf-8"))
 

@@ -1,4 +1,5 @@
 """The rig itself: its script language, and each real client driven once through it."""
+
 import json
 import os
 import unittest
@@ -47,8 +48,11 @@ class Scripts(unittest.TestCase):
         self.assertEqual(answer(said, [], errors=1), Step(say="b"))
 
     def test_a_rule_fires_once_for_each_distinct_match_and_takes_no_step(self):
-        said = [Piece(By.USER, r"WHEN from (\w+) RUN: reply \1" + "\nRUN: a\nSAY: b"),
-                Piece(By.MODEL, "a"), Piece(By.CONTEXT, "mail from luna, mail from nova")]
+        said = [
+            Piece(By.USER, r"WHEN from (\w+) RUN: reply \1" + "\nRUN: a\nSAY: b"),
+            Piece(By.MODEL, "a"),
+            Piece(By.CONTEXT, "mail from luna, mail from nova"),
+        ]
         runs = []
         while (step := answer(said, [])).calls:
             runs.append(step.calls[0].arg)
@@ -137,6 +141,7 @@ class Sealed(unittest.TestCase):
 
 class Driven:
     """The same tests for each client; a mixin, for TestCase would run it by itself."""
+
     tool = ""
     client = ""
 
@@ -163,8 +168,9 @@ class Driven:
             asked = pane.ask(EVERYTHING)
             pane.until(ANSWERED)
             made = {name: (here / f"{name}.txt").read_text() for name in ("a", "p1", "p2", "loop")}
-            self.assertEqual(made, {"a": "two\n", "p1": "p1\n", "p2": "p2\n",
-                                    "loop": "again\nagain\n"})
+            self.assertEqual(
+                made, {"a": "two\n", "p1": "p1\n", "p2": "p2\n", "loop": "again\nagain\n"}
+            )
             # the subagent may still be at work: two of the clients do not wait for it
             world.model.until(lambda r: r.agent and (here / "sub.txt").exists(), since=asked.t)
 

@@ -1,4 +1,5 @@
 """Our entries in a client's settings: put in and taken out, everything else byte for byte."""
+
 import json
 import os
 import shutil
@@ -24,11 +25,26 @@ ODD = (
     json.dumps({"hooks": {"Stop": [FOREIGN], "PreToolUse": [FOREIGN, FOREIGN]},
                 "permissions": {"allow": ["Bash(hcom send:*)", "Bash(ls)"], "deny": []}}),
     json.dumps({"permissions": {"allow": ["Bash(ls)"]}, "model": "x"}, indent=8),
-    '{"a": %s1%s}' % ("[" * 300, "]" * 300), '{"x": NaN}', '{"hooks" :\n{"Stop"\n:[\n]\n}\n}',
+    f'{{"a": {"[" * 300}1{"]" * 300}}}', '{"x": NaN}', '{"hooks" :\n{"Stop"\n:[\n]\n}\n}',
 )  # fmt: skip
-BAD = ("{", "[1, 2", '{"a": 1} x', '{"a": 1,}', '// c\n{"a": 1}', '{"a": 1 /* c */}', "\ufeff{}",
-       "[]", "3", '"text"', "null", '{"hooks": []}', '{"hooks": {"Stop": {}}}', "{'a': 1}",
-       '{"permissions": {"allow": "x"}}', '{"a": %s}' % ("[" * 100_000 + "]" * 100_000))
+BAD = (
+    "{",
+    "[1, 2",
+    '{"a": 1} x',
+    '{"a": 1,}',
+    '// c\n{"a": 1}',
+    '{"a": 1 /* c */}',
+    "\ufeff{}",
+    "[]",
+    "3",
+    '"text"',
+    "null",
+    '{"hooks": []}',
+    '{"hooks": {"Stop": {}}}',
+    "{'a': 1}",
+    '{"permissions": {"allow": "x"}}',
+    '{"a": %s}' % ("[" * 100_000 + "]" * 100_000),
+)
 
 
 class Settings(unittest.TestCase):
@@ -86,8 +102,11 @@ class RoundTrip(Settings):
     def test_without_the_record_only_ours_are_cut_out(self):
         for text in ODD:
             # Containers that were empty before us cannot be told from those we made.
-            if any(empty in text.replace(" ", "").replace("\n", "") for empty in ("{}", "[]")) \
-                    or not text.strip() or "hcom send" in text:
+            if (
+                any(empty in text.replace(" ", "").replace("\n", "") for empty in ("{}", "[]"))
+                or not text.strip()
+                or "hcom send" in text
+            ):
                 continue
             with self.subTest(text[:60]):
                 self.write(text)
@@ -110,7 +129,7 @@ class RoundTrip(Settings):
     def test_a_file_of_one_line_is_not_indented_away(self):
         self.write('{"hooks": {"Stop": [ ]}, "permissions": {"allow":[ ]}}')
         self.add()
-        self.assertLess(max(len(l) - len(l.lstrip()) for l in self.text().split("\n")), 16)
+        self.assertLess(max(len(x) - len(x.lstrip()) for x in self.text().split("\n")), 16)
 
     def test_mode_and_symlink_are_kept(self):
         real = os.path.join(self.place, "dotfiles.json")
@@ -149,20 +168,30 @@ class ForeignEdits(Settings):
         return json.loads(self.text())
 
     def test_what_others_added_stays(self):
-        self.assertEqual(self.edited(lambda d: d.update(theme="dark")),
-                         {"model": "x", "theme": "dark"})
-        self.assertEqual(self.edited(lambda d: d["hooks"]["Stop"].insert(0, FOREIGN)),
-                         {"model": "x", "hooks": {"Stop": [FOREIGN]}})
-        self.assertEqual(self.edited(lambda d: d["hooks"].update(PreCompact=[FOREIGN])),
-                         {"model": "x", "hooks": {"PreCompact": [FOREIGN]}})
-        self.assertEqual(self.edited(lambda d: d["permissions"]["allow"].insert(3, "Bash(ls)")),
-                         {"model": "x", "permissions": {"allow": ["Bash(ls)"]}})
+        self.assertEqual(
+            self.edited(lambda d: d.update(theme="dark")), {"model": "x", "theme": "dark"}
+        )
+        self.assertEqual(
+            self.edited(lambda d: d["hooks"]["Stop"].insert(0, FOREIGN)),
+            {"model": "x", "hooks": {"Stop": [FOREIGN]}},
+        )
+        self.assertEqual(
+            self.edited(lambda d: d["hooks"].update(PreCompact=[FOREIGN])),
+            {"model": "x", "hooks": {"PreCompact": [FOREIGN]}},
+        )
+        self.assertEqual(
+            self.edited(lambda d: d["permissions"]["allow"].insert(3, "Bash(ls)")),
+            {"model": "x", "permissions": {"allow": ["Bash(ls)"]}},
+        )
 
     def test_a_handler_that_others_put_into_our_group_stays(self):
         for where in (0, 1, 99):
             with self.subTest(where):
-                left = self.edited(lambda d, where=where: d["hooks"]["Stop"][0]["hooks"].insert(
-                    where, FOREIGN["hooks"][0]))
+                left = self.edited(
+                    lambda d, where=where: d["hooks"]["Stop"][0]["hooks"].insert(
+                        where, FOREIGN["hooks"][0]
+                    )
+                )
                 self.assertEqual(left, {"model": "x", "hooks": {"Stop": [FOREIGN]}})
 
     def test_ours_in_a_group_with_others_are_told_from_them_on_adding_too(self):
@@ -194,8 +223,10 @@ class ForeignEdits(Settings):
             self.add()
             self.write(self.text() + change)
             self.remove()
-            self.assertEqual(json.loads(self.text()),
-                             {"permissions": {"allow": ["Bash(hcom send:*)", "Bash(ls)"]}})
+            self.assertEqual(
+                json.loads(self.text()),
+                {"permissions": {"allow": ["Bash(hcom send:*)", "Bash(ls)"]}},
+            )
 
     def test_without_approval_there_are_no_rules(self):
         self.write('{"permissions": {"allow": ["Bash(ls)"]}}')

@@ -1,4 +1,5 @@
 """The store on a real file: races, migrations, what verbs leave, users' SQL in its sandbox."""
+
 import os
 import shutil
 import sqlite3
@@ -33,17 +34,26 @@ class Stored(unittest.TestCase):
         self.addCleanup(db.connection.close)
         return db
 
-    def processes(self, count: int, code: str, *args: str) -> "list[tuple[int, str, str]]":
+    def processes(self, count: int, code: str, *args: str) -> list[tuple[int, str, str]]:
         """Exit code, stdout and stderr of `count` Python processes begun at once; {n} is each one's
         number, `home` the test's home."""
-        head = (f"import sys, time; sys.path.insert(0, {ROOT!r})\n"
-                "from hcom.home import Home\nfrom hcom.store.connect import open_db, transaction\n"
-                f"home = Home({self.home.root!r}, {self.home.tools!r})\n"
-                f"while time.time() < {time.time() + 0.5}: pass\n")
+        head = (
+            f"import sys, time; sys.path.insert(0, {ROOT!r})\n"
+            "from hcom.home import Home\nfrom hcom.store.connect import open_db, transaction\n"
+            f"home = Home({self.home.root!r}, {self.home.tools!r})\n"
+            f"while time.time() < {time.time() + 0.5}: pass\n"
+        )
         env = {"HOME": self.place, "PATH": "/usr/bin:/bin", "HCOM_DIR": self.home.root}
-        started = [subprocess.Popen([sys.executable, "-I", "-c", head + code, str(n), *args],
-                                    env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-                                    text=True) for n in range(count)]
+        started = [
+            subprocess.Popen(
+                [sys.executable, "-I", "-c", head + code, str(n), *args],
+                env=env,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                text=True,
+            )
+            for n in range(count)
+        ]
         said = [process.communicate(timeout=120) for process in started]
         return [(process.returncode, *out) for process, out in zip(started, said)]
 
@@ -52,8 +62,11 @@ class Opening(Stored):
     def test_eight_race_for_the_first_open(self):
         for _ in range(3):
             shutil.rmtree(self.home.root, ignore_errors=True)
-            done = self.processes(8, "with open_db(home) as db, transaction(db):\n    db.execute("
-                                     "'INSERT INTO resets VALUES (?, 1)', sys.argv[1:])")
+            done = self.processes(
+                8,
+                "with open_db(home) as db, transaction(db):\n    db.execute("
+                "'INSERT INTO resets VALUES (?, 1)', sys.argv[1:])",
+            )
             self.assertEqual(done, [(0, "", "")] * 8)
             with open_db(self.home) as db:
                 self.assertEqual(db.execute("SELECT count(*) FROM resets").fetchone()[0], 8)
@@ -87,7 +100,8 @@ class Opening(Stored):
                     "INSERT INTO agents (name, tool, status, status_at, created_at)"
                     " VALUES ('nova', 'claude', 'active', 1, 1);"
                     "INSERT INTO deliveries (event_id, agent, state, wakes, offered_at) VALUES"
-                    " (7, 'nova', 'offered', 1, 5.0), (7, 'kira', 'queued', 1, NULL);")
+                    " (7, 'nova', 'offered', 1, 5.0), (7, 'kira', 'queued', 1, NULL);"
+                )
                 raw.close()
                 db = self.db()
                 self.assertEqual(events.find(db, 7).data["text"], "hi")
@@ -120,8 +134,12 @@ class Opening(Stored):
         def folder():
             os.mkdir(self.home.db)
 
-        for spoil, said in ((newer, "newer hcom"), (junk, "corrupt"), (torn, "corrupt"),
-                            (folder, "cannot write")):
+        for spoil, said in (
+            (newer, "newer hcom"),
+            (junk, "corrupt"),
+            (torn, "corrupt"),
+            (folder, "cannot write"),
+        ):
             with self.subTest(spoil.__name__):
                 shutil.rmtree(self.home.root, ignore_errors=True)
                 os.mkdir(self.home.root)
@@ -212,13 +230,16 @@ class Racing(Stored):
             for n in range(listeners):
                 people.join(db, "claude", 1.0, name="agent" + "abcdefghijklmnopqrstuvwxyz"[n])
         total = senders * each
-        code = f"import subprocess\nif int(sys.argv[1]) >= {2 * listeners}:\n" \
-               f"    sys.argv[1:] = [str(int(sys.argv[1]) - {2 * listeners}), '{each}']\n" \
-               + "".join("    " + line + "\n" for line in SEND.strip().split("\n")) \
-               + "    sys.exit()\n" + CLAIM
+        code = (
+            f"import subprocess\nif int(sys.argv[1]) >= {2 * listeners}:\n"
+            f"    sys.argv[1:] = [str(int(sys.argv[1]) - {2 * listeners}), '{each}']\n"
+            + "".join("    " + line + "\n" for line in SEND.strip().split("\n"))
+            + "    sys.exit()\n"
+            + CLAIM
+        )
         done = self.processes(2 * listeners + senders, code, str(total))
         self.assertEqual([err for code, _, err in done if code or err], [])
-        got: "dict[str, list[str]]" = {}
+        got: dict[str, list[str]] = {}
         for _, out, _ in done:
             for line in out.splitlines():
                 name, _, text = line.partition(" ")
@@ -235,8 +256,13 @@ class Verbs(Stored):
         connection = db.connection
         with transaction(db):
             for n in range(400):
-                event = events.append(db, "message", "ci", {
-                    "from": "ci", "sender_kind": "external", "text": "x", "delivered_to": []}, 1.0)
+                event = events.append(
+                    db,
+                    "message",
+                    "ci",
+                    {"from": "ci", "sender_kind": "external", "text": "x", "delivered_to": []},
+                    1.0,
+                )
                 deliveries.queue(db, event, ["luna", "nova"], True)
             db.execute("UPDATE deliveries SET state = 'seen' WHERE event_id > 4")
         asked = []
@@ -292,31 +318,66 @@ class Sandbox(Stored):
 
     def test_reading(self):
         for expression, count in (
-                ("1", 51), ("type = 'message'", 50), ("msg_text = 'it''s 7'", 1),
-                ("msg_text LIKE '%''s 1%'", 11),
-                ("msg_text = ')'", 0), ("msg_text = ';--/*'", 0), ('"type" = \'life\'', 1),
-                ("[type] = 'life'", 1), ("`type` = 'life'", 1),
-                ("id IN (SELECT max(id) FROM events)", 1),
-                ("EXISTS (SELECT 1 FROM json_each(msg_delivered_to) WHERE value = 'luna')", 50),
-                ("msg_from = 'ci'\n  AND id < 5", 3)):
+            ("1", 51),
+            ("type = 'message'", 50),
+            ("msg_text = 'it''s 7'", 1),
+            ("msg_text LIKE '%''s 1%'", 11),
+            ("msg_text = ')'", 0),
+            ("msg_text = ';--/*'", 0),
+            ("\"type\" = 'life'", 1),
+            ("[type] = 'life'", 1),
+            ("`type` = 'life'", 1),
+            ("id IN (SELECT max(id) FROM events)", 1),
+            ("EXISTS (SELECT 1 FROM json_each(msg_delivered_to) WHERE value = 'luna')", 50),
+            ("msg_from = 'ci'\n  AND id < 5", 3),
+        ):
             with self.subTest(expression):
                 self.assertEqual(len(self.ask(expression)), count)
         self.assertEqual(len(self.ask("msg_from = ? AND id > ?", ("ci", 40))), 11)
 
     def test_refused(self):
-        endless = ("id IN (WITH RECURSIVE c(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM c) "
-                   "SELECT x FROM c)")
+        endless = (
+            "id IN (WITH RECURSIVE c(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM c) "
+            "SELECT x FROM c)"
+        )
         for expression in (
-                "", "  ", "type =", "nosuch = 1", "1; DROP TABLE events", "1; SELECT 1", "1 -- x",
-                "1 /* x", "1 /* x */", "1)", "(1", "1) OR (1", "') OR (1", "a' OR '1", '"', "[",
-                "`x", "1 ORDER BY id", "1 LIMIT 5", "id IN (DELETE FROM events RETURNING id)",
-                "id = (PRAGMA user_version)", "EXISTS (SELECT * FROM pragma_user_version)",
-                "EXISTS (SELECT * FROM pragma_table_info('events'))",
-                "load_extension('x')", "1 IN (ATTACH 'x' AS y)", "ATTACH DATABASE 'x' AS y",
-                "id = ?", "id = :x AND msg_from = :y", "id = 1\0", "writefile('/tmp/x', 'y')",
-                "id IN (VACUUM)", "1 UNION SELECT 1", "typo(id)", endless,
-                "(SELECT count(*) FROM events a, events b, events c, events d, events e) > 0",
-                "length(zeroblob(2000000000)) > 0"):
+            "",
+            "  ",
+            "type =",
+            "nosuch = 1",
+            "1; DROP TABLE events",
+            "1; SELECT 1",
+            "1 -- x",
+            "1 /* x",
+            "1 /* x */",
+            "1)",
+            "(1",
+            "1) OR (1",
+            "') OR (1",
+            "a' OR '1",
+            '"',
+            "[",
+            "`x",
+            "1 ORDER BY id",
+            "1 LIMIT 5",
+            "id IN (DELETE FROM events RETURNING id)",
+            "id = (PRAGMA user_version)",
+            "EXISTS (SELECT * FROM pragma_user_version)",
+            "EXISTS (SELECT * FROM pragma_table_info('events'))",
+            "load_extension('x')",
+            "1 IN (ATTACH 'x' AS y)",
+            "ATTACH DATABASE 'x' AS y",
+            "id = ?",
+            "id = :x AND msg_from = :y",
+            "id = 1\0",
+            "writefile('/tmp/x', 'y')",
+            "id IN (VACUUM)",
+            "1 UNION SELECT 1",
+            "typo(id)",
+            endless,
+            "(SELECT count(*) FROM events a, events b, events c, events d, events e) > 0",
+            "length(zeroblob(2000000000)) > 0",
+        ):
             with self.subTest(expression), self.assertRaises(HcomError) as caught:
                 self.ask(expression, (), 0.2)
             self.assertNotIn("\n", caught.exception.message)
@@ -325,10 +386,17 @@ class Sandbox(Stored):
 
     def test_the_connection_itself_only_reads(self):
         with open_sandboxed(self.home) as sandboxed:
-            for statement in ("DELETE FROM events", "CREATE TABLE x (y)", "PRAGMA query_only = 0",
-                              "ATTACH ':memory:' AS x", "BEGIN IMMEDIATE",
-                              "SELECT load_extension('x')", "CREATE TEMP TABLE x (y)", "REINDEX",
-                              "ANALYZE"):
+            for statement in (
+                "DELETE FROM events",
+                "CREATE TABLE x (y)",
+                "PRAGMA query_only = 0",
+                "ATTACH ':memory:' AS x",
+                "BEGIN IMMEDIATE",
+                "SELECT load_extension('x')",
+                "CREATE TEMP TABLE x (y)",
+                "REINDEX",
+                "ANALYZE",
+            ):
                 with self.subTest(statement), self.assertRaises(sqlite3.Error):
                     sandboxed.execute(statement)
 

@@ -1,4 +1,5 @@
 """Subscriptions, from the command that makes one to the notice that its owner is handed."""
+
 import json
 import os
 import sqlite3
@@ -16,8 +17,9 @@ class Presets(Sealed):
             f"idle:{nova}": lambda s: self.hook(s, "Stop"),
             f"file_edits:{nova}": lambda s: self.edit(s, "a.py"),
             f"user_input:{nova}": lambda s: self.hook(s, "UserPromptSubmit", prompt="do it"),
-            f"blocked:{nova}": lambda s: self.hook(s, "PermissionRequest", tool_name="Bash",
-                                                   tool_input={"command": "rm x"}),
+            f"blocked:{nova}": lambda s: self.hook(
+                s, "PermissionRequest", tool_name="Bash", tool_input={"command": "rm x"}
+            ),
             'cmd:"git commit"': lambda s: self.command(s, "cd x && git commit -m y"),
             f'cmd:{nova}:"make"': lambda s: self.command(s, "make all"),
             'cmd-starts:"npm"': lambda s: self.command(s, "npm test"),
@@ -33,11 +35,14 @@ class Presets(Sealed):
                 if nova in preset:
                     act("s-kira")
                     self.home.settled()
-                    self.assertFalse([n for n in self.home.notices(luna)[before:]
-                                      if made[preset] in n], f"fired for {other}")
+                    self.assertFalse(
+                        [n for n in self.home.notices(luna)[before:] if made[preset] in n],
+                        f"fired for {other}",
+                    )
                 act("s-nova")
-                self.home.until(lambda: any(made[preset] in n
-                                            for n in self.home.notices(luna)[before:]), preset)
+                self.home.until(
+                    lambda: any(made[preset] in n for n in self.home.notices(luna)[before:]), preset
+                )
                 self.home.settled()
                 fired = [n for n in self.home.notices(luna)[before:] if made[preset] in n]
                 self.assertEqual(len(fired), 1)
@@ -51,8 +56,10 @@ class Presets(Sealed):
         nova = self.claude("s1")
         self.hook("s1", "PermissionRequest", tool_name="Bash", tool_input={"command": "rm x"})
         self.home.said("stop", nova)
-        self.home.until(lambda: len(" ".join(self.home.notices(luna)).split(" event #")) == 4,
-                        "three events told")
+        self.home.until(
+            lambda: len(" ".join(self.home.notices(luna)).split(" event #")) == 4,
+            "three events told",
+        )
         text = "\n".join(self.home.notices(luna))
         for piece in (f"{nova} joined", f"{nova} is blocked", f"{nova} left"):
             self.assertIn(piece, text)
@@ -76,11 +83,23 @@ class Presets(Sealed):
         db = sqlite3.connect(os.path.join(self.home.hcom_dir, "hcom.db"))
         event = db.execute(
             "INSERT INTO events (timestamp, type, instance, data) VALUES "
-            "('2026-01-01T00:00:00.000Z', 'message', 'bigboss', ?)", (json.dumps(
-                {"from": "bigboss", "text": "go", "sender_kind": "external", "scope": "mentions",
-                 "delivered_to": [nova], "mentions": [nova]}),)).lastrowid
-        db.execute("INSERT INTO deliveries (event_id, agent, wakes) VALUES (?, ?, 1)",
-                   (event, nova))
+            "('2026-01-01T00:00:00.000Z', 'message', 'bigboss', ?)",
+            (
+                json.dumps(
+                    {
+                        "from": "bigboss",
+                        "text": "go",
+                        "sender_kind": "external",
+                        "scope": "mentions",
+                        "delivered_to": [nova],
+                        "mentions": [nova],
+                    }
+                ),
+            ),
+        ).lastrowid
+        db.execute(
+            "INSERT INTO deliveries (event_id, agent, wakes) VALUES (?, ?, 1)", (event, nova)
+        )
         db.commit()
         db.close()
         self.home.said("send", "--from", "ci", "--", "any writer has the log matched")
@@ -143,12 +162,20 @@ class Subscribing(Sealed):
         luna = self.home.start()
         nova = self.claude("s1")
         self.home.said("events", "sub", "--agent", nova, "--tool", "bash", "--name", luna)
-        self.home.said("events", "sub", f"instance = '{nova}' AND status_detail LIKE '%x.py'",
-                       "--file", "x.py", "--name", luna)
+        self.home.said(
+            "events",
+            "sub",
+            f"instance = '{nova}' AND status_detail LIKE '%x.py'",
+            "--file",
+            "x.py",
+            "--name",
+            luna,
+        )
         self.command("s1", "true")
         self.edit("s1", "sub/x.py")
-        self.home.until(lambda: len("".join(self.home.notices(luna)).split("event #")) == 3,
-                        "one line each")
+        self.home.until(
+            lambda: len("".join(self.home.notices(luna)).split("event #")) == 3, "one line each"
+        )
 
     def test_default_subscriptions_come_with_joining(self):
         name = self.home.start()
@@ -171,24 +198,58 @@ class Subscribing(Sealed):
     def test_bad_input_is_one_line_and_an_exit_code(self):
         luna = self.home.start()
         table = [
-            (2, "sub", "idle:luna", "idle:nova"), (1, "sub", "idle:nobody"), (1, "sub", "idle:"),
-            (1, "sub", "idel:luna"), (1, "sub", ""), (1, "sub", "cmd:"), (1, "sub", 'cmd:""'),
-            (1, "sub", "cmd-exact:"), (1, "sub", "collision:luna"), (2, "sub", "--once"),
-            (2, "sub", "--for", luna), (1, "sub", "created", "--for", "nobody"), (2, "unsub"),
-            (2, "unsub", "a", "b"), (1, "unsub", "sub-ffff"), (1, "unsub", "idle:luna"),
-            (1, "unsub", "'; DROP TABLE events; --"), (2, "sub", "created", "--after", "1h"),
-            (1, "sub", "1; DELETE FROM events"), (1, "sub", "1) OR (1"), (1, "sub", "nosuch = 1"),
-            (1, "sub", "id = ?"), (1, "sub", "load_extension('x')"), (1, "sub", "1 --"),
-            (1, "sub", "id = (SELECT 1) UNION SELECT 1"), (1, "sub", "1 /* x"), (2, "nonsense"),
-            (1, "sub", "(WITH RECURSIVE c(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM c) "
-                       "SELECT max(x) FROM c) > 0 OR nosuch"),
-            (2, "--once"), (2, "--last", "0"), (2, "--last", "x"), (2, "--last", "9" * 40),
-            (2, "--last"), (2, "--wait", "-1"), (2, "--wait", "nan"), (2, "--type", "x"),
-            (2, "--status", ""), (2, "--intent", "REQUESTED"), (2, "--after", "yesterday"),
-            (2, "--after", "9999999999999999s"), (2, "--before", "\x1b[2J"),
+            (2, "sub", "idle:luna", "idle:nova"),
+            (1, "sub", "idle:nobody"),
+            (1, "sub", "idle:"),
+            (1, "sub", "idel:luna"),
+            (1, "sub", ""),
+            (1, "sub", "cmd:"),
+            (1, "sub", 'cmd:""'),
+            (1, "sub", "cmd-exact:"),
+            (1, "sub", "collision:luna"),
+            (2, "sub", "--once"),
+            (2, "sub", "--for", luna),
+            (1, "sub", "created", "--for", "nobody"),
+            (2, "unsub"),
+            (2, "unsub", "a", "b"),
+            (1, "unsub", "sub-ffff"),
+            (1, "unsub", "idle:luna"),
+            (1, "unsub", "'; DROP TABLE events; --"),
+            (2, "sub", "created", "--after", "1h"),
+            (1, "sub", "1; DELETE FROM events"),
+            (1, "sub", "1) OR (1"),
+            (1, "sub", "nosuch = 1"),
+            (1, "sub", "id = ?"),
+            (1, "sub", "load_extension('x')"),
+            (1, "sub", "1 --"),
+            (1, "sub", "id = (SELECT 1) UNION SELECT 1"),
+            (1, "sub", "1 /* x"),
+            (2, "nonsense"),
+            (
+                1,
+                "sub",
+                "(WITH RECURSIVE c(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM c) "
+                "SELECT max(x) FROM c) > 0 OR nosuch",
+            ),
+            (2, "--once"),
+            (2, "--last", "0"),
+            (2, "--last", "x"),
+            (2, "--last", "9" * 40),
+            (2, "--last"),
+            (2, "--wait", "-1"),
+            (2, "--wait", "nan"),
+            (2, "--type", "x"),
+            (2, "--status", ""),
+            (2, "--intent", "REQUESTED"),
+            (2, "--after", "yesterday"),
+            (2, "--after", "9999999999999999s"),
+            (2, "--before", "\x1b[2J"),
             (1, "--agent", "nobody"),
-            (2, "--follow", "--wait"), (1, "--sql", "collision"), (1, "--sql", ""),
-            (1, "--sql", "1 = json('{')"), (1, "--message", "99999"),
+            (2, "--follow", "--wait"),
+            (1, "--sql", "collision"),
+            (1, "--sql", ""),
+            (1, "--sql", "1 = json('{')"),
+            (1, "--message", "99999"),
         ]
         for code, *args in table:
             with self.subTest(args=args):

@@ -6,17 +6,59 @@ import unittest
 
 from hcom.errors import HcomError
 from hcom.terminal import (
-    Opener, Platform, ancestors, builtin, choose, known, parse_custom, parse_user, platform_of,
+    Opener,
+    Platform,
+    ancestors,
+    builtin,
+    choose,
+    known,
+    parse_custom,
+    parse_user,
+    platform_of,
     settings,
 )
 from hcom.terminal.preset import NoId, fill, id_parts, placeholders
 from hcom.terminal.window import label
 
 LINUX, MACOS, WSL = Platform.LINUX, Platform.MACOS, Platform.WSL
-ALL = ("tmux zellij screen kitten kitty wezterm ghostty alacritty gnome-terminal konsole "
-       "xfce4-terminal xterm osascript open wt.exe ttab").split()
-SPEC = ("Terminal.app iTerm Ghostty kitty WezTerm Alacritty ttab tmux-split wezterm-tab kitty-tab "
-        "gnome-terminal tmux-window zellij konsole xterm xfce4-terminal screen wt").split()
+ALL = [
+    "tmux",
+    "zellij",
+    "screen",
+    "kitten",
+    "kitty",
+    "wezterm",
+    "ghostty",
+    "alacritty",
+    "gnome-terminal",
+    "konsole",
+    "xfce4-terminal",
+    "xterm",
+    "osascript",
+    "open",
+    "wt.exe",
+    "ttab",
+]
+SPEC = [
+    "Terminal.app",
+    "iTerm",
+    "Ghostty",
+    "kitty",
+    "WezTerm",
+    "Alacritty",
+    "ttab",
+    "tmux-split",
+    "wezterm-tab",
+    "kitty-tab",
+    "gnome-terminal",
+    "tmux-window",
+    "zellij",
+    "konsole",
+    "xterm",
+    "xfce4-terminal",
+    "screen",
+    "wt",
+]
 X = {"DISPLAY": ":0"}
 TMUX = {"TMUX": "/tmp/tmux-0/default,1,0", "TMUX_PANE": "%0"}
 ZELLIJ = {"ZELLIJ": "0", "ZELLIJ_SESSION_NAME": "s"}
@@ -53,8 +95,11 @@ class Table(unittest.TestCase):
 
     def test_linux_presets_work_under_wsl(self):
         for preset in builtin(WSL).values():
-            self.assertEqual(LINUX in preset.platforms,
-                             WSL in preset.platforms and preset.name != "wt", preset.name)
+            self.assertEqual(
+                LINUX in preset.platforms,
+                WSL in preset.platforms and preset.name != "wt",
+                preset.name,
+            )
 
     def test_help_names_default_presets_and_custom(self):
         listed = [name for name, about in settings(builtin(LINUX)) if about]
@@ -78,8 +123,13 @@ class Filling(unittest.TestCase):
 
     def test_labels_hold_nothing_a_terminal_would_act_on(self):
         for title, expected in [
-            ("api-luna", "api-luna"), ("--help", "help"), ("#(touch x);", "touch x--"),
-            ("a\x1b]0;b\n", "a--0-b-"), ("", "hcom"), ("--", "hcom"), ("größe 7", "größe 7"),
+            ("api-luna", "api-luna"),
+            ("--help", "help"),
+            ("#(touch x);", "touch x--"),
+            ("a\x1b]0;b\n", "a--0-b-"),
+            ("", "hcom"),
+            ("--", "hcom"),
+            ("größe 7", "größe 7"),
         ]:
             with self.subTest(title):
                 self.assertEqual(expected, label(title))
@@ -244,10 +294,16 @@ class UserFile(unittest.TestCase):
             ('{"a": {"open": ["g", "{script}"], "rank": true}}', 1, "'rank'"),
             ('{"a": {"open": ["g", "{script}"], "id": {"stdout": "[0-9]"}}}', 1, "no group"),
             ('{"a": {"open": ["g", "{script}"], "close": ["g"]}}', 1, "needs an 'id'"),
-            ('{"a": {"open": ["g", "{script}"], "id": {"script": ["W"]}, "close": ["g"]}}', 1,
-             "does not say which window"),
-            ('{"a": {"open": ["g", "{script}"], "id": {"script": ["W"]}, "close": ["{V}"]}}', 1,
-             "unknown placeholder {V}"),
+            (
+                '{"a": {"open": ["g", "{script}"], "id": {"script": ["W"]}, "close": ["g"]}}',
+                1,
+                "does not say which window",
+            ),
+            (
+                '{"a": {"open": ["g", "{script}"], "id": {"script": ["W"]}, "close": ["{V}"]}}',
+                1,
+                "unknown placeholder {V}",
+            ),
             ('{"a": {"open": ["g", "{script}"], "darwin": {"opener": 1}}}', 1, "'opener'"),
         ]:
             with self.subTest(broken), self.assertRaises(HcomError) as caught:
@@ -259,8 +315,10 @@ class UserFile(unittest.TestCase):
         with tempfile.TemporaryDirectory() as home:
             self.assertEqual(builtin(LINUX), known(home, LINUX))
             with open(os.path.join(home, "terminals.json"), "w", encoding="utf-8") as file:
-                file.write('{"XTERM": {"open": ["xterm", "-geometry", "9x9", "{script}"],'
-                           ' "inside": ["XTERM_VERSION"]}}')
+                file.write(
+                    '{"XTERM": {"open": ["xterm", "-geometry", "9x9", "{script}"],'
+                    ' "inside": ["XTERM_VERSION"]}}'
+                )
             table = known(home, LINUX)
             self.assertEqual("xterm", list(table)[0])
             self.assertEqual(len(builtin(LINUX)), len(table))

@@ -14,7 +14,14 @@ import unittest
 
 from hcom.errors import HcomError
 from hcom.terminal import (
-    Opened, Platform, builtin, close_window, open_window, parse_custom, parse_user, window,
+    Opened,
+    Platform,
+    builtin,
+    close_window,
+    open_window,
+    parse_custom,
+    parse_user,
+    window,
     with_reported,
 )
 
@@ -54,14 +61,24 @@ class Place(unittest.TestCase):
         os.mkdir(self.cwd)
         for tool in self.TOOLS:
             os.symlink(shutil.which(tool), os.path.join(self.bin, tool))
-        self.env = {"HOME": self.dir, "PATH": self.bin, "LANG": "C.UTF-8", "TZ": "UTC",
-                    "TERM": "xterm", "SHELL": os.path.join(self.bin, "bash"), "DISPLAY": ":0"}
+        self.env = {
+            "HOME": self.dir,
+            "PATH": self.bin,
+            "LANG": "C.UTF-8",
+            "TZ": "UTC",
+            "TERM": "xterm",
+            "SHELL": os.path.join(self.bin, "bash"),
+            "DISPLAY": ":0",
+        }
         self.script = os.path.join(self.cwd, "run me.sh")
-        self.write(self.script, 'printf "%s\\n" "$0" "$PWD" "$$" > "${0%/*}/ran.tmp"\n'
-                                'env > "${0%/*}/env"\n'
-                                'mv_() { read -r -d "" all < "$1"; printf "%s" "$all" > "$2"; }\n'
-                                'mv_ "${0%/*}/ran.tmp" "${0%/*}/ran"\n'
-                                'exec sleep 1000\n')
+        self.write(
+            self.script,
+            'printf "%s\\n" "$0" "$PWD" "$$" > "${0%/*}/ran.tmp"\n'
+            'env > "${0%/*}/env"\n'
+            'mv_() { read -r -d "" all < "$1"; printf "%s" "$all" > "$2"; }\n'
+            'mv_ "${0%/*}/ran.tmp" "${0%/*}/ran"\n'
+            "exec sleep 1000\n",
+        )
 
     def at(self, *names):
         return os.path.join(self.dir, *names)
@@ -86,6 +103,7 @@ class Place(unittest.TestCase):
             except FileNotFoundError:
                 return []
             return found if len(found) == 3 else []
+
         return until(lines)
 
     def saw(self):
@@ -117,8 +135,14 @@ class Tmux(Place):
 
     def tmux(self, *args, check=True):
         env = {k: v for k, v in self.env.items() if not k.startswith("TMUX")}
-        return subprocess.run(["tmux", "-S", self.socket, "-f", "/dev/null", *args], env=env,
-                              capture_output=True, text=True, check=check, timeout=20).stdout
+        return subprocess.run(
+            ["tmux", "-S", self.socket, "-f", "/dev/null", *args],
+            env=env,
+            capture_output=True,
+            text=True,
+            check=check,
+            timeout=20,
+        ).stdout
 
     def panes(self):
         return self.tmux("list-panes", "-a", "-F", "#{pane_id}").split()
@@ -153,8 +177,10 @@ class Tmux(Place):
     def test_window_has_the_title_and_is_not_run_as_a_format(self):
         opened = self.open(PRESETS["tmux-window"], title="api-luna #(touch pwned);")
         self.ran()
-        self.assertIn("api-luna --touch pwned--",
-                      self.tmux("list-windows", "-F", "#{window_name}").splitlines())
+        self.assertIn(
+            "api-luna --touch pwned--",
+            self.tmux("list-windows", "-F", "#{window_name}").splitlines(),
+        )
         self.assertFalse(os.path.exists(os.path.join(self.cwd, "pwned")))
         close_window(opened, self.env)
         self.assertEqual([self.first], self.panes())
@@ -186,8 +212,9 @@ class Tmux(Place):
     def test_no_server_is_said_in_its_words(self):
         self.tmux("kill-server")
         said = self.refused(PRESETS["tmux-split"])
-        self.assertRegex(said, "'tmux-split' did not open: "
-                         ".*(no server|error connecting|server exited)")
+        self.assertRegex(
+            said, "'tmux-split' did not open: .*(no server|error connecting|server exited)"
+        )
 
 
 @unittest.skipUnless(shutil.which("screen"), "screen is not installed")
@@ -202,8 +229,12 @@ class Screen(Place):
         os.mkdir(self.cwd)
         shutil.copy(self.script, os.path.join(self.cwd, "s.sh"))
         self.script = os.path.join(self.cwd, "s.sh")
-        subprocess.run(["screen", "-c", "/dev/null", "-dmS", "t", "sleep", "1000"], env=self.env,
-                       check=True, timeout=20)
+        subprocess.run(
+            ["screen", "-c", "/dev/null", "-dmS", "t", "sleep", "1000"],
+            env=self.env,
+            check=True,
+            timeout=20,
+        )
         session = until(lambda: os.listdir(sockets))[0]
         self.addCleanup(subprocess.run, ["screen", "-S", session, "-X", "quit"], env=self.env)
         opened = self.open(PRESETS["screen"], STY=session)
@@ -267,9 +298,11 @@ class Foreground(Place):
         self.assertEqual(Opened("konsole"), self.open(PRESETS["konsole"]))
 
     def test_one_that_fails_is_quoted(self):
-        self.stand_in("xterm", "echo \"xterm: can't open display \x1b[31m:0\" >&2; exit 1")
-        self.assertEqual("terminal 'xterm' did not open: xterm: can't open display [31m:0",
-                         self.refused(PRESETS["xterm"]))
+        self.stand_in("xterm", 'echo "xterm: can\'t open display \x1b[31m:0" >&2; exit 1')
+        self.assertEqual(
+            "terminal 'xterm' did not open: xterm: can't open display [31m:0",
+            self.refused(PRESETS["xterm"]),
+        )
         self.stand_in("xterm", "exit 3")
         self.assertIn("ended with status 3", self.refused(PRESETS["xterm"]))
 
@@ -288,9 +321,11 @@ class Foreground(Place):
 class Returning(Place):
     """Openers that ask a running terminal and return."""
 
-    KITTEN = ('printf "%s " "$@" >> "$HOME/log"; echo "$KITTY_LISTEN_ON" >> "$HOME/log"\n'
-              'case $2 in launch) echo 7;; *) [ ! -e "$HOME/gone" ] || '
-              '{ echo "Error: No matching windows for expression" >&2; exit 1; };; esac')
+    KITTEN = (
+        'printf "%s " "$@" >> "$HOME/log"; echo "$KITTY_LISTEN_ON" >> "$HOME/log"\n'
+        'case $2 in launch) echo 7;; *) [ ! -e "$HOME/gone" ] || '
+        '{ echo "Error: No matching windows for expression" >&2; exit 1; };; esac'
+    )
 
     def log(self):
         with open(self.at("log"), encoding="utf-8") as file:
@@ -315,8 +350,12 @@ class Returning(Place):
 
     def test_what_is_remembered_of_a_window_names_a_window_and_nothing_else(self):
         self.stand_in("tmux", 'printf "%s|" "$@" >> "$HOME/log"; echo >> "$HOME/log"')
-        for change in ({"PATH": "/evil"}, {"pane": "%1 ; run-shell x"}, {"server": "#(x)"},
-                       {"pane": "%1\nrun-shell x"}):
+        for change in (
+            {"PATH": "/evil"},
+            {"pane": "%1 ; run-shell x"},
+            {"server": "#(x)"},
+            {"pane": "%1\nrun-shell x"},
+        ):
             parts = {"server": "1", "pane": "%1", "socket": "/s", **change}
             said = shlex.join(f"{k}={v}" for k, v in parts.items())
             close_window(Opened("tmux-split", said), self.env)
@@ -334,8 +373,9 @@ class Returning(Place):
         opened = self.open(preset)
         close_window(opened, self.env)
         self.assertEqual(1, len(self.log()))
-        opened = with_reported(opened, preset, {"ZELLIJ_SESSION_NAME": "my s",
-                                                "ZELLIJ_PANE_ID": "4", "OTHER": "x"})
+        opened = with_reported(
+            opened, preset, {"ZELLIJ_SESSION_NAME": "my s", "ZELLIJ_PANE_ID": "4", "OTHER": "x"}
+        )
         close_window(Opened(*opened), self.env)
         self.assertEqual("--session|my s|action|close-pane|--pane-id|4|", self.log()[1])
 
@@ -347,8 +387,9 @@ class Returning(Place):
 
     def test_one_that_fails_is_quoted(self):
         self.stand_in("kitten", "echo some output; echo 'no  socket\n\x1b]0;x\x07' >&2; exit 2")
-        self.assertEqual("terminal 'kitty-tab' did not open: no socket ]0;x",
-                         self.refused(PRESETS["kitty-tab"]))
+        self.assertEqual(
+            "terminal 'kitty-tab' did not open: no socket ]0;x", self.refused(PRESETS["kitty-tab"])
+        )
         self.stand_in("kitten", "echo only on stdout; exit 2")
         self.assertIn(": only on stdout", self.refused(PRESETS["kitty-tab"]))
 
@@ -381,15 +422,32 @@ class Returning(Place):
     def test_windows_terminal_gets_its_semicolons_escaped(self):
         self.stand_in("wt.exe", 'printf "%s\\n" "$@" > "$HOME/log"')
         self.open(builtin(Platform.WSL)["wt"], title="a;b", WSL_DISTRO_NAME="Debian")
-        self.assertEqual(["-w", "0", "new-tab", "--title", "a-b", "wsl.exe", "-d", "Debian", "--cd",
-                          self.cwd.replace(";", "\\;"), "--exec", "bash",
-                          self.script.replace(";", "\\;")], self.log())
+        self.assertEqual(
+            [
+                "-w",
+                "0",
+                "new-tab",
+                "--title",
+                "a-b",
+                "wsl.exe",
+                "-d",
+                "Debian",
+                "--cd",
+                self.cwd.replace(";", "\\;"),
+                "--exec",
+                "bash",
+                self.script.replace(";", "\\;"),
+            ],
+            self.log(),
+        )
 
     def test_a_persons_preset_is_opened_and_closed(self):
         self.stand_in("mine", 'printf "%s " "$@" >> "$HOME/log"; echo >> "$HOME/log"; echo id 3')
-        table = parse_user('{"Mine": {"open": ["mine", "{HOME}", "{script}"], '
-                           '"id": {"stdout": "id (?P<n>[0-9])"}, "close": ["mine", "x{n}"]}}',
-                           Platform.LINUX)
+        table = parse_user(
+            '{"Mine": {"open": ["mine", "{HOME}", "{script}"], '
+            '"id": {"stdout": "id (?P<n>[0-9])"}, "close": ["mine", "x{n}"]}}',
+            Platform.LINUX,
+        )
         opened = self.open(table["mine"])
         close_window(opened, self.env)  # unknown to the built-in table: left to its process
         close_window(opened, self.env, table)

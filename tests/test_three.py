@@ -1,4 +1,5 @@
 """Claude Code, Gemini CLI and Codex in one room, each under hcom's wrapper."""
+
 import json
 import time
 import unittest
@@ -9,12 +10,17 @@ from tests.rig.settings import Permissions
 from tests.rig.world import World
 
 TOOLS = ("claude", "gemini", "codex")
-DIALOGS = {"claude": "Do you want to proceed", "gemini": "Allow execution|Allow once",
-           "codex": "Would you like to run|proceed"}
+DIALOGS = {
+    "claude": "Do you want to proceed",
+    "gemini": "Allow execution|Allow once",
+    "codex": "Would you like to run|proceed",
+}
 BOXES = {"claude": "❯.{draft}", "gemini": "[>*] +{draft}", "codex": "› {draft}"}
-HOSTILE = ("what? yes! @README.md /clear\n/quit\n!touch pwned\n$(touch pwned) `touch pwned` "
-           "\"q\" 'q' "
-           "\\n é🙂漢 <b>&amp;</b> {x} %s")
+HOSTILE = (
+    "what? yes! @README.md /clear\n/quit\n!touch pwned\n$(touch pwned) `touch pwned` "
+    "\"q\" 'q' "
+    "\\n é🙂漢 <b>&amp;</b> {x} %s"
+)
 
 
 class Three(Room):
@@ -25,17 +31,23 @@ class Three(Room):
 
     def all(self, *args: str) -> dict:
         """The three panes by tool."""
-        return {tool: self.agent(name, *args, tool=tool)
-                for tool, name in zip(TOOLS, ("luna", "nova", "kira"))}
+        return {
+            tool: self.agent(name, *args, tool=tool)
+            for tool, name in zip(TOOLS, ("luna", "nova", "kira"))
+        }
 
     def count(self, tool: str, name: str, message: int) -> int:
         """How often the agent's model has been shown the message, in its newest conversation."""
-        requests = [r for r in self.world.model.requests(tool=tool)]
+        requests = list(self.world.model.requests(tool=tool))
         return requests[-1].text.count(f"[hcom message #{message} ") if requests else 0
 
     def until_told(self, tool: str, name: str, message: int, timeout: float = 30) -> None:
-        self.until(lambda: any(f"[hcom message #{message} " in r.text
-                               for r in self.world.model.requests(tool=tool)), timeout)
+        self.until(
+            lambda: any(
+                f"[hcom message #{message} " in r.text for r in self.world.model.requests(tool=tool)
+            ),
+            timeout,
+        )
 
 
 @requires(*TOOLS)
@@ -46,18 +58,26 @@ class OneRoom(unittest.TestCase):
     def test_claude_asks_codex_answers_mid_turn_gemini_is_woken(self):
         room = self.room()
         panes = room.all()
-        room.world.model.rule(r"\[hcom message #(\d+) from luna · request",
-                              r"RUN: hcom send @luna --reply-to \1 -- pong-\1")
+        room.world.model.rule(
+            r"\[hcom message #(\d+) from luna · request",
+            r"RUN: hcom send @luna --reply-to \1 -- pong-\1",
+        )
         panes["codex"].submit("RUN: sleep 5\nSAY: codex-over")
         room.until_status("kira", "active")
-        panes["claude"].ask("RUN: hcom send @kira --intent request -- ping\nRUN: sleep 8\n"
-                            "RUN: hcom send -- hello everyone\nSAY: claude-over")
+        panes["claude"].ask(
+            "RUN: hcom send @kira --intent request -- ping\nRUN: sleep 8\n"
+            "RUN: hcom send -- hello everyone\nSAY: claude-over"
+        )
         room.world.model.until("pong-", 40, tool="claude")
         room.world.model.until("hello everyone", 40, tool="gemini")
         for name in ("luna", "nova", "kira"):
             room.until_status(name, "listening")
-        sent = [json.loads(x) for x in room.hcom(
-            "events", "--sql", "type = 'message' AND msg_from <> 'hcom'").splitlines()]
+        sent = [
+            json.loads(x)
+            for x in room.hcom(
+                "events", "--sql", "type = 'message' AND msg_from <> 'hcom'"
+            ).splitlines()
+        ]
         self.assertEqual(len(sent), 3)
         for event in sent:
             for tool, name in zip(TOOLS, ("luna", "nova", "kira")):
@@ -86,16 +106,20 @@ class OneRoom(unittest.TestCase):
         # a model that has apply_patch as a tool: the shell's tells no hook that it is done
         with open(room.world.home / ".codex/config.toml", "a", encoding="utf-8") as config:
             config.write('[notice.model_migrations]\n"gpt-5.5" = "gpt-6-sol"\n')
-        panes = {"claude": room.agent("luna"),
-                 "codex": room.agent("kira", "-m", "gpt-5.5", tool="codex")}
+        panes = {
+            "claude": room.agent("luna"),
+            "codex": room.agent("kira", "-m", "gpt-5.5", tool="codex"),
+        }
         path = room.world.project("shared") / "a.txt"
         panes["codex"].submit(f"WRITE: {path} one\nRUN: sleep 15\nSAY: over")
         room.until(path.exists)
         panes["claude"].submit(f"READ: {path}\nWRITE: {path} two\nRUN: sleep 5\nSAY: over")
         for tool in ("claude", "codex"):
             told = room.world.model.until(
-                lambda request: "from hcom" in request.fresh and "a.txt" in request.fresh, 40,
-                tool=tool)
+                lambda request: "from hcom" in request.fresh and "a.txt" in request.fresh,
+                40,
+                tool=tool,
+            )
             self.assertIn("[hcom message #", told.fresh)
 
     def test_a_subscription_wakes_its_owner(self):
@@ -108,7 +132,9 @@ class OneRoom(unittest.TestCase):
         for words in ("idle:nova", "nova", "kira"):
             room.world.model.until(
                 lambda request, words=words: "from hcom" in request.text and words in request.text,
-                40, tool="claude")
+                40,
+                tool="claude",
+            )
 
     def test_esc_ends_a_turn_in_each(self):
         room = self.room()
@@ -133,8 +159,9 @@ class OneRoom(unittest.TestCase):
         for name, tool in zip(("luna", "nova", "kira"), TOOLS):
             with self.subTest(tool=tool):
                 self.assertRegex(panes[tool].screen(), BOXES[tool].format(draft="my draft"))
-                self.assertFalse([r for r in room.world.model.requests(tool=tool)
-                                  if "my draft" in r.fresh])
+                self.assertFalse(
+                    [r for r in room.world.model.requests(tool=tool) if "my draft" in r.fresh]
+                )
         for name, tool in (("nova", "gemini"), ("kira", "codex")):
             panes[tool].keys("Enter")  # the person sends it: the message comes with that turn
             room.until_told(tool, name, sent)
@@ -147,8 +174,11 @@ class OneRoom(unittest.TestCase):
         for name, tool in zip(("luna", "nova", "kira"), TOOLS):
             with self.subTest(tool=tool):
                 room.until_told(tool, name, sent)
-                request = next(r for r in room.world.model.requests(tool=tool)
-                               if f"[hcom message #{sent} " in r.text)
+                request = next(
+                    r
+                    for r in room.world.model.requests(tool=tool)
+                    if f"[hcom message #{sent} " in r.text
+                )
                 text = request.text.replace("&lt;", "<").replace("&gt;", ">")
                 self.assertIn(HOSTILE, text)
                 self.assertIn("x" * 3000, text)
@@ -157,10 +187,14 @@ class OneRoom(unittest.TestCase):
         for name, tool in zip(("luna", "nova", "kira"), TOOLS):
             with self.subTest(tool=tool):
                 room.until_told(tool, name, long)
-                request = next(r for r in room.world.model.requests(tool=tool)
-                               if f"[hcom message #{long} " in r.text)
-                self.assertTrue("y" * 100_000 in request.text
-                                or f"hcom events --message {long}" in request.text)
+                request = next(
+                    r
+                    for r in room.world.model.requests(tool=tool)
+                    if f"[hcom message #{long} " in r.text
+                )
+                self.assertTrue(
+                    "y" * 100_000 in request.text or f"hcom events --message {long}" in request.text
+                )
 
 
 if __name__ == "__main__":

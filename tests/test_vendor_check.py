@@ -1,4 +1,5 @@
 """tools/vendor_check.py passes on this checkout, and fails on what is planted in a copy of it."""
+
 import os
 import shutil
 import subprocess
@@ -54,8 +55,9 @@ class Copy(unittest.TestCase):
         place = tempfile.TemporaryDirectory()
         self.addCleanup(place.cleanup)
         self.repo = Path(place.name)
-        shutil.copytree(ROOT / "hcom", self.repo / "hcom",
-                        ignore=shutil.ignore_patterns("__pycache__"))
+        shutil.copytree(
+            ROOT / "hcom", self.repo / "hcom", ignore=shutil.ignore_patterns("__pycache__")
+        )
         shutil.copy(ROOT / "pyproject.toml", self.repo)
         for name in ("README.md", "LICENSE"):
             (self.repo / name).write_text("ours\n")
@@ -105,12 +107,19 @@ class Imports(Copy):
     def test_the_program_fails_on_a_planted_import(self):
         self.plant("hcom/bus/planted.py", b"import requests\n")  # and nothing else that could run
         (self.repo / "README.md").unlink()
-        done = subprocess.run([sys.executable, str(ROOT / "tools/vendor_check.py"), str(self.repo)],
-                              env={**os.environ, "PIP_NO_INDEX": "1"},
-                              capture_output=True, text=True, timeout=300)
+        done = subprocess.run(
+            [sys.executable, str(ROOT / "tools/vendor_check.py"), str(self.repo)],
+            env={**os.environ, "PIP_NO_INDEX": "1"},
+            capture_output=True,
+            text=True,
+            timeout=300,
+        )
         self.assertEqual(done.returncode, 1, done.stderr)
-        self.assertIn("FAILED: imports: hcom/bus/planted.py:1: requests is not in the standard "
-                      "library of 3.10, 3.11, 3.12, 3.13", done.stdout)
+        self.assertIn(
+            "FAILED: imports: hcom/bus/planted.py:1: requests is not in the standard "
+            "library of 3.10, 3.11, 3.12, 3.13",
+            done.stdout,
+        )
         for line in ("FAILED: alone: ", "ok: own: ", "FAILED: wheel: "):
             self.assertIn(line, done.stdout)
 
@@ -138,9 +147,11 @@ class Rest(Copy):
         self.assertIn("nothing was built", vendor_check.read_pyproject(self.repo))
         project = self.repo / "pyproject.toml"
         before = project.read_text()
-        for text in (before.replace("dependencies = []", 'dependencies = ["rich"]'),
-                     before + '[tool.flit.sdist]\nexclude = ["hcom/terminal"]\n',
-                     before.replace("hcom.cli:main", "hcom.main:main")):
+        for text in (
+            before.replace("dependencies = []", 'dependencies = ["rich"]'),
+            before + '[tool.flit.sdist]\nexclude = ["hcom/terminal"]\n',
+            before.replace("hcom.cli:main", "hcom.main:main"),
+        ):
             project.write_text(text)
             self.assert_fails(vendor_check.read_pyproject, "pyproject.toml")
         project.write_text(before)

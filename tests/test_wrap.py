@@ -1,4 +1,5 @@
 """When the wrapper wants to be asked, and what it types then: a drawn Codex, a clock of our own."""
+
 import os
 import time
 import unittest
@@ -29,24 +30,35 @@ class Typing(unittest.TestCase):
         patched.start()
         self.addCleanup(patched.stop)
         with open_db(self.home) as db:
-            people.join(db, "codex", time.time(), name="luna", launch="launch", session="session",
-                        status="listening")
+            people.join(
+                db,
+                "codex",
+                time.time(),
+                name="luna",
+                launch="launch",
+                session="session",
+                status="listening",
+            )
         self.wrap = wrap.Wrap(self.home, "luna", "codex", "launch", bell.Bell(self.home, "luna"))
         self.addCleanup(lambda: wrap.owner.give_up(self.wrap.lock))
         self.wrap.on_start(os.getpid(), 80, 10)
         self.draw("\x1b[2mAsk Codex\x1b[22m")
 
     def draw(self, composer: str, state: str = "idle") -> None:
-        self.wrap.on_output(f"\x1b]7501;state={state}:app=codex\x1b\\\x1b[2J\x1b[H\r\n› {composer}"
-                            "\r\n\r\n  model\x1b[2;3H".encode(), self.now)
+        self.wrap.on_output(
+            f"\x1b]7501;state={state}:app=codex\x1b\\\x1b[2J\x1b[H\r\n› {composer}"
+            "\r\n\r\n  model\x1b[2;3H".encode(),
+            self.now,
+        )
 
     def send(self) -> None:
         with open_db(self.home) as db:
-            mail.send(db, Sender("ci", EXTERNAL), "hi", ["luna"], Envelope("inform", "", ""),
-                      time.time())
+            mail.send(
+                db, Sender("ci", EXTERNAL), "hi", ["luna"], Envelope("inform", "", ""), time.time()
+            )
         self.wrap.refresh()
 
-    def until_due(self) -> "bytes | None":
+    def until_due(self) -> bytes | None:
         """The next deadline has come; what is typed then."""
         self.now = max(self.now, self.wrap.deadline()) + TARDY_S
         # As the pty does: what is due is asked for again when the time has come.

@@ -3,6 +3,7 @@
 `python3 tools/vendor_check.py [REPO]` prints a line for each thing it checked and ends with 1 if
 one failed: imports, a run of the bare copy, nothing of others inside, all of it in the wheel.
 """
+
 import ast
 import importlib.util
 import os
@@ -25,11 +26,14 @@ REMOVED = {
     (3, 11): "binhex",
     (3, 12): "asynchat asyncore distutils imp smtpd",
     (3, 13): "aifc audioop cgi cgitb chunk crypt imghdr lib2to3 mailcap msilib nis nntplib "
-             "ossaudiodev pipes sndhdr spwd sunau telnetlib uu xdrlib",
+    "ossaudiodev pipes sndhdr spwd sunau telnetlib uu xdrlib",
 }
 GUARDS = {"ImportError", "ModuleNotFoundError", "Exception"}
-LICENSED = re.compile(r"copyright\b|\(c\) \d{4}|SPDX-License|licen[sc]ed under|all rights reserved|"
-                      r"permission is hereby granted", re.IGNORECASE)
+LICENSED = re.compile(
+    r"copyright\b|\(c\) \d{4}|SPDX-License|licen[sc]ed under|all rights reserved|"
+    r"permission is hereby granted",
+    re.IGNORECASE,
+)
 FOLDERS = re.compile(r"/(_?vendor(ed)?|third_party|extern(al)?|node_modules|.*-info)/")
 MINIFIED = 300  # columns; our own lines end at 100
 WHEEL_S = 180  # pip fetches its build backend into a fresh environment
@@ -37,6 +41,7 @@ WHEEL_S = 180  # pip fetches its build backend into a fresh environment
 
 class Import(NamedTuple):
     """One module named in an import; `guarded` where the code does without it."""
+
     place: str
     name: str
     guarded: bool
@@ -46,13 +51,13 @@ class Failed(Exception):
     """A check that found something; one line for each thing."""
 
 
-def differing() -> "set[str]":
+def differing() -> set[str]:
     """The public modules that some of PYTHONS lack."""
     told = [*ADDED.values(), *REMOVED.values()]
     return {name for names in told for name in names.split()}
 
 
-def stdlib(version: "tuple[int, int]") -> "set[str]":
+def stdlib(version: tuple[int, int]) -> set[str]:
     """The public top-level modules of that Python, derived from the running one's."""
     names = {name for name in sys.stdlib_module_names if not name.startswith("_")} - differing()
     for since, added in ADDED.items():
@@ -62,14 +67,18 @@ def stdlib(version: "tuple[int, int]") -> "set[str]":
     return names
 
 
-def package_files(package: Path) -> "list[Path]":
+def package_files(package: Path) -> list[Path]:
     """All that belongs to the package: every file but what Python caches."""
-    return sorted(path for path in package.rglob("*") if path.is_file()
-                  and "__pycache__" not in path.parts and path.suffix != ".pyc")
+    return sorted(
+        path
+        for path in package.rglob("*")
+        if path.is_file() and "__pycache__" not in path.parts and path.suffix != ".pyc"
+    )
 
 
 def imports(path: Path, name: str) -> Iterator[Import]:
     """What a file imports from outside its package, also inside functions and by its name."""
+
     def visit(node: ast.AST, guarded: bool) -> Iterator[Import]:
         place = f"{name}:{getattr(node, 'lineno', 0)}"
         if isinstance(node, ast.Import):
@@ -84,21 +93,23 @@ def imports(path: Path, name: str) -> Iterator[Import]:
     yield from visit(ast.parse(path.read_text(encoding="utf-8"), name), False)
 
 
-def parts(node: ast.AST) -> "Iterator[tuple[ast.AST, bool]]":
+def parts(node: ast.AST) -> Iterator[tuple[ast.AST, bool]]:
     """The children, each with whether `node` guards it: a try that catches a failing import, with
     its handlers, or either side of a question for the version."""
     caught = isinstance(node, ast.Try) and any(
-        handler.type is None or GUARDS & names(handler.type) for handler in node.handlers)
+        handler.type is None or GUARDS & names(handler.type) for handler in node.handlers
+    )
     asks = isinstance(node, ast.If) and bool({"version_info", "hexversion"} & names(node.test))
     for field, value in ast.iter_fields(node):
-        guards = (caught and field in ("body", "handlers")) \
-            or (asks and field in ("body", "orelse"))
+        guards = (caught and field in ("body", "handlers")) or (
+            asks and field in ("body", "orelse")
+        )
         for child in value if isinstance(value, list) else [value]:
             if isinstance(child, ast.AST):
                 yield child, guards
 
 
-def names(node: ast.AST) -> "set[str]":
+def names(node: ast.AST) -> set[str]:
     """Every name and attribute in an expression."""
     return {getattr(n, "id", "") or getattr(n, "attr", "") for n in ast.walk(node)}
 
@@ -107,8 +118,12 @@ def by_name(call: ast.Call) -> bool:
     """Whether this is import_module("x") or __import__("x")."""
     called = getattr(call.func, "id", "") or getattr(call.func, "attr", "")
     first = call.args[0] if call.args else None
-    return called in ("import_module", "__import__") and isinstance(first, ast.Constant) \
-        and isinstance(first.value, str) and not first.value.startswith(".")
+    return (
+        called in ("import_module", "__import__")
+        and isinstance(first, ast.Constant)
+        and isinstance(first.value, str)
+        and not first.value.startswith(".")
+    )
 
 
 def check_imports(repo: Path) -> str:
@@ -121,19 +136,25 @@ def check_imports(repo: Path) -> str:
             seen += 1
             top = found.name.split(".")[0]
             has = [version for version in PYTHONS if top in known[version]]
-            if top == "hcom" or top == "__future__" or len(has) == len(PYTHONS) \
-                    or (has and found.guarded):
+            if (
+                top == "hcom"
+                or top == "__future__"
+                or len(has) == len(PYTHONS)
+                or (has and found.guarded)
+            ):
                 continue
             lacking = ", ".join(f"{a}.{b}" for a, b in PYTHONS if (a, b) not in has)
             wrong.append(f"{found.place}: {found.name} is not in the standard library of {lacking}")
     wrong += unfindable(repo, files)
     if wrong:
         raise Failed("\n".join(wrong))
-    return f"{seen} imports from outside in {len(files)} files are of the standard library " \
-           f"of {', '.join(f'{a}.{b}' for a, b in PYTHONS)}"
+    return (
+        f"{seen} imports from outside in {len(files)} files are of the standard library "
+        f"of {', '.join(f'{a}.{b}' for a, b in PYTHONS)}"
+    )
 
 
-def unfindable(repo: Path, files: "list[Path]") -> "list[str]":
+def unfindable(repo: Path, files: list[Path]) -> list[str]:
     """The unguarded imports of standard modules and submodules that this Python does not find."""
     wrong = []
     for path in files:
@@ -154,15 +175,28 @@ def check_alone(repo: Path) -> str:
     with tempfile.TemporaryDirectory(prefix="hcom-alone-") as place:
         home, copy = Path(place, "home"), Path(place, "copy")
         home.mkdir()
-        shutil.copytree(repo / "hcom", copy / "hcom",
-                        ignore=shutil.ignore_patterns("__pycache__", "*.pyc"))
-        env = {"HOME": str(home), "HCOM_DIR": str(home / ".hcom"), "PATH": "/usr/bin:/bin",
-               "LANG": "C.UTF-8", "TZ": "UTC"}
+        shutil.copytree(
+            repo / "hcom", copy / "hcom", ignore=shutil.ignore_patterns("__pycache__", "*.pyc")
+        )
+        env = {
+            "HOME": str(home),
+            "HCOM_DIR": str(home / ".hcom"),
+            "PATH": "/usr/bin:/bin",
+            "LANG": "C.UTF-8",
+            "TZ": "UTC",
+        }
 
         def run(*args: str) -> str:
             argv = [sys.executable, "-I", "-S", str(copy / "hcom"), *args]
-            done = subprocess.run(argv, env=env, cwd=home, stdin=subprocess.DEVNULL,
-                                  capture_output=True, text=True, timeout=60)
+            done = subprocess.run(
+                argv,
+                env=env,
+                cwd=home,
+                stdin=subprocess.DEVNULL,
+                capture_output=True,
+                text=True,
+                timeout=60,
+            )
             if done.returncode:
                 said = (done.stderr or done.stdout).strip().split("\n")
                 raise Failed(f"hcom {' '.join(args)} ended with {done.returncode}: {said[-1]}")
@@ -179,8 +213,10 @@ def check_alone(repo: Path) -> str:
         expect("sent #", "send", "--from", "ci", f"@{started[1]} hello from the copy")
         expect("hello from the copy", "listen", "--name", started[1], "1")
         expect(started[1], "list")
-    return f"the copy alone runs --version, start, send, listen 1 and list " \
-           f"({sys.version.split()[0]} -I -S)"
+    return (
+        f"the copy alone runs --version, start, send, listen 1 and list "
+        f"({sys.version.split()[0]} -I -S)"
+    )
 
 
 def check_own(repo: Path) -> str:
@@ -215,8 +251,11 @@ def check_wheel(repo: Path) -> str:
         with zipfile.ZipFile(wheel) as archive:
             inside = {name: archive.read(name) for name in archive.namelist()}
     files = package_files(repo / "hcom")
-    wrong = [f"{path.relative_to(repo)}: not in the wheel, or not as it is" for path in files
-             if inside.get(path.relative_to(repo).as_posix()) != path.read_bytes()]
+    wrong = [
+        f"{path.relative_to(repo)}: not in the wheel, or not as it is"
+        for path in files
+        if inside.get(path.relative_to(repo).as_posix()) != path.read_bytes()
+    ]
     told = b"\n".join(data for name, data in inside.items() if ".dist-info/" in name)
     if b"\nRequires-Dist:" in told:
         wrong.append("the wheel requires other packages")
@@ -227,7 +266,7 @@ def check_wheel(repo: Path) -> str:
     return f"built {wheel.name}: all {len(files)} files are in it, it requires nothing"
 
 
-def built(repo: Path, place: Path) -> "Path | None":
+def built(repo: Path, place: Path) -> Path | None:
     """The wheel of the checkout; None where its build backend cannot be had."""
     copy = place / "checkout"  # a build may leave files behind
     copy.mkdir()
@@ -238,13 +277,27 @@ def built(repo: Path, place: Path) -> "Path | None":
     argv = [sys.executable, "-m", "pip", "wheel", "--no-deps", "--quiet", "-w", str(place)]
     if importlib.util.find_spec("flit_core"):
         argv.append("--no-build-isolation")
-    env = {**os.environ, "PIP_DISABLE_PIP_VERSION_CHECK": "1", "PIP_NO_INPUT": "1",
-           "PIP_RETRIES": "1", "PIP_ROOT_USER_ACTION": "ignore"}
-    done = subprocess.run([*argv, str(copy)], env=env, stdin=subprocess.DEVNULL,
-                          capture_output=True, text=True, timeout=WHEEL_S)
+    env = {
+        **os.environ,
+        "PIP_DISABLE_PIP_VERSION_CHECK": "1",
+        "PIP_NO_INPUT": "1",
+        "PIP_RETRIES": "1",
+        "PIP_ROOT_USER_ACTION": "ignore",
+    }
+    done = subprocess.run(
+        [*argv, str(copy)],
+        env=env,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=WHEEL_S,
+    )
     if done.returncode:
-        if re.search(r"No module named pip|(No matching distribution found for|"
-                     r"Could not find a version that satisfies the requirement) flit", done.stderr):
+        if re.search(
+            r"No module named pip|(No matching distribution found for|"
+            r"Could not find a version that satisfies the requirement) flit",
+            done.stderr,
+        ):
             return None
         errors = re.findall(r"^.*Error: .*$", done.stderr, re.MULTILINE)
         raise Failed(f"pip wheel: {(errors or [done.stderr])[-1].strip()}")
@@ -254,8 +307,12 @@ def built(repo: Path, place: Path) -> "Path | None":
 def read_pyproject(repo: Path) -> str:
     """What flit makes of pyproject.toml, by its documentation: every file below the package."""
     text = (repo / "pyproject.toml").read_text(encoding="utf-8")
-    for wanted in ('build-backend = "flit_core.buildapi"', 'name = "hcom"', "dependencies = []",
-                   'hcom = "hcom.cli:main"'):
+    for wanted in (
+        'build-backend = "flit_core.buildapi"',
+        'name = "hcom"',
+        "dependencies = []",
+        'hcom = "hcom.cli:main"',
+    ):
         if f"\n{wanted}\n" not in f"{text}\n":
             raise Failed(f"pyproject.toml does not say {wanted}")
     if "[tool.flit" in text:
@@ -263,15 +320,21 @@ def read_pyproject(repo: Path) -> str:
     for name in re.findall(r'(?:readme = |file = )"([^"]+)"', text):
         if not (repo / name).exists():
             raise Failed(f"pyproject.toml names {name}, which is missing: no wheel can be built")
-    return "no build backend to be had, so nothing was built: by pyproject.toml and flit's " \
-           "documentation every file below hcom/ is in the wheel"
+    return (
+        "no build backend to be had, so nothing was built: by pyproject.toml and flit's "
+        "documentation every file below hcom/ is in the wheel"
+    )
 
 
-CHECKS = (("imports", check_imports), ("alone", check_alone), ("own", check_own),
-          ("wheel", check_wheel))
+CHECKS = (
+    ("imports", check_imports),
+    ("alone", check_alone),
+    ("own", check_own),
+    ("wheel", check_wheel),
+)
 
 
-def main(argv: "list[str]") -> int:
+def main(argv: list[str]) -> int:
     """Run all checks, a line each; 1 when one failed."""
     repo = Path(argv[0]).resolve() if argv else Path(__file__).resolve().parent.parent
     code = 0

@@ -22,12 +22,15 @@ def load(tool: str, part: str):
         raise
 
 
-def surrounding(env) -> "tuple[str, dict]":
+def surrounding(env) -> tuple[str, dict]:
     """The tool that runs this process as a command, and what it says of its session:
     ("", {}) when it is none. The facts are those of hub.people.Caller, and `client`. One that hooks
     do not reach (a subagent) is of another `tool`, and its `launch` is not what it inherited."""
-    found = [(tool, facts) for tool, sign in SIGNS.items() if env.get(sign)
-             and (facts := load(tool, "hook").surroundings(env)) is not None]
+    found = [
+        (tool, facts)
+        for tool, sign in SIGNS.items()
+        if env.get(sign) and (facts := load(tool, "hook").surroundings(env)) is not None
+    ]
     if len(found) > 1:
         # One client runs inside another, and nothing says which: neither is spoken for.
         return ADHOC, {"launch": ""}

@@ -3,24 +3,46 @@
 import json
 from collections import namedtuple
 
-START = "start"                # a session began, was resumed, cleared or compacted
-PROMPT = "prompt"              # a turn begins
-TOOL = "tool"                  # a tool was used
+START = "start"  # a session began, was resumed, cleared or compacted
+PROMPT = "prompt"  # a turn begins
+TOOL = "tool"  # a tool was used
 TURN_END = "turn_end"
-TURN_FAILED = "turn_failed"    # the turn ended by an error; no turn_end follows
-BLOCKED = "blocked"            # a dialog waits for the person
-END = "end"                    # the session is over
+TURN_FAILED = "turn_failed"  # the turn ended by an error; no turn_end follows
+BLOCKED = "blocked"  # a dialog waits for the person
+END = "end"  # the session is over
 SUB_START = "sub_start"
-SUB_ASKS = "sub_asks"          # a subagent is about to run an hcom command
+SUB_ASKS = "sub_asks"  # a subagent is about to run an hcom command
 SUB_TOOL = "sub_tool"
 SUB_END = "sub_end"
 NOTHING = "nothing"
 
 
-class Signal(namedtuple("Signal", (
-        "kind", "session", "launch", "pid", "cwd", "transcript", "source", "tool", "detail",
-        "prompt", "subagent", "forked_from", "woken", "at", "client", "edited", "command",
-        "shared"), defaults=("",) * 3 + (0,) + ("",) * 8 + (False, 0.0, None, (), "", False))):
+class Signal(
+    namedtuple(
+        "Signal",
+        (
+            "kind",
+            "session",
+            "launch",
+            "pid",
+            "cwd",
+            "transcript",
+            "source",
+            "tool",
+            "detail",
+            "prompt",
+            "subagent",
+            "forked_from",
+            "woken",
+            "at",
+            "client",
+            "edited",
+            "command",
+            "shared",
+        ),
+        defaults=("",) * 3 + (0,) + ("",) * 8 + (False, 0.0, None, (), "", False),
+    )
+):
     """One hook event. `source` is why a session began or ended; `tool` and `detail` what was used
     on what; `subagent` the tool's id of a subagent; `forked_from` the parent's session id;
     `woken` whether the prompt is our own wake; `at` when the hook began; `client` facts for the

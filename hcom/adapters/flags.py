@@ -3,8 +3,11 @@
 from collections import namedtuple
 
 
-class Table(namedtuple("Table", "value optional variadic boolean alias repeated",
-                       defaults=({}, frozenset()))):
+class Table(
+    namedtuple(
+        "Table", "value optional variadic boolean alias repeated", defaults=({}, frozenset())
+    )
+):
     """Which flags take one value, may take one, take several, take none (sets of flags as typed);
     `alias` leads a short form to its long one; `repeated` are the long ones that add up. Unknown
     flags are passed on as they are."""
@@ -12,7 +15,7 @@ class Table(namedtuple("Table", "value optional variadic boolean alias repeated"
     __slots__ = ()
 
 
-def groups(args, table: Table) -> "list[tuple[str, list[str]]]":
+def groups(args, table: Table) -> list[tuple[str, list[str]]]:
     """`args` in pieces that belong together: (flag, or "" for a positional; words)."""
     found, i = [], 0
     while i < len(args):
@@ -38,7 +41,7 @@ def groups(args, table: Table) -> "list[tuple[str, list[str]]]":
     return found
 
 
-def merged(defaults, given, table: Table) -> "list[str]":
+def merged(defaults, given, table: Table) -> list[str]:
     """`given` with those `defaults` in front that it does not say itself; what is given wins, but
     for flags that add up.
 
@@ -48,8 +51,11 @@ def merged(defaults, given, table: Table) -> "list[str]":
     if not defaults:
         return list(given)
     said = {flag for flag, _ in groups(given, table) if flag}
-    kept = [(flag, words) for flag, words in groups(defaults, table)
-            if not flag or flag not in said or flag in table.repeated]
+    kept = [
+        (flag, words)
+        for flag, words in groups(defaults, table)
+        if not flag or flag not in said or flag in table.repeated
+    ]
     plain = [w for flag, words in kept if not flag or flag not in table.variadic for w in words]
     greedy = [w for flag, words in kept if flag in table.variadic for w in words]
     return plain + list(given) + greedy if "--" not in given else greedy + plain + list(given)

@@ -5,7 +5,7 @@ import json
 TAIL_BYTES = 8 * 1024 * 1024  # a few requests of the largest size that models take
 
 
-def tail(path: str) -> "list[bytes]":
+def tail(path: str) -> list[bytes]:
     """The last lines of the file, the first of them perhaps cut; [] when it cannot be read."""
     try:
         with open(path, "rb") as stream:

@@ -20,7 +20,7 @@ class Node(namedtuple("Node", "start end kind parts")):
 
     __slots__ = ()
 
-    def part(self, key: "str | int"):
+    def part(self, key: str | int):
         """The last member called `key`, as JSON parsers take it, or the element number `key`; None
         when there is none."""
         if isinstance(key, int):
@@ -72,7 +72,7 @@ def indent_unit(text: str) -> str:
 
 
 def _printed(value, unit: str, depth: int, newline: str) -> str:
-    indent: "int | str" = unit
+    indent: int | str = unit
     text = json.dumps(value, indent=indent, ensure_ascii=False)
     return text.replace("\n", newline + unit * depth)
 
@@ -82,13 +82,13 @@ def _insert(text: str, node: Node, piece: str, depth: int, unit: str) -> str:
     newline = "\r\n" if "\r\n" in text else "\n"
     if node.parts:
         last = node.parts[-1][2].end
-        lead = newline + unit * (depth + 1) if "\n" in text[node.start:node.end] else " "
+        lead = newline + unit * (depth + 1) if "\n" in text[node.start : node.end] else " "
         return text[:last] + "," + lead + piece + text[last:]
     body = newline + unit * (depth + 1) + piece + newline + unit * depth
-    return text[:node.start + 1] + body + text[node.end - 1:]
+    return text[: node.start + 1] + body + text[node.end - 1 :]
 
 
-def add(text: str, path: "list[str]", element, unit: str) -> str:
+def add(text: str, path: list[str], element, unit: str) -> str:
     """`element` stands last in the array at `path`, which is made where it is missing; each level
     is indented by `unit`.
 
@@ -104,7 +104,7 @@ def add(text: str, path: "list[str]", element, unit: str) -> str:
         found = node.part(key)
         if found is None:
             value = [element]
-            for inner in reversed(path[depth + 1:]):
+            for inner in reversed(path[depth + 1 :]):
                 value = {inner: value}
             piece = json.dumps(key) + ": " + _printed(value, unit, depth + 1, newline)
             return _insert(text, node, piece, depth, unit)
@@ -114,7 +114,7 @@ def add(text: str, path: "list[str]", element, unit: str) -> str:
     return _insert(text, node, _printed(element, unit, len(path) + 1, newline), len(path), unit)
 
 
-def drop(text: str, path: "list[str | int]", ours) -> str:
+def drop(text: str, path: list[str | int], ours) -> str:
     """The elements of the array at `path` whose parsed value `ours(value)` admits are gone, and the
     containers on the way that are empty for it."""
     while True:
@@ -125,8 +125,9 @@ def drop(text: str, path: "list[str | int]", ours) -> str:
                 return text
             chain.append(found[2])
         array = chain[-1]
-        mine = [i for i, (_, _, n) in enumerate(array.parts)
-                if ours(json.loads(text[n.start:n.end]))]
+        mine = [
+            i for i, (_, _, n) in enumerate(array.parts) if ours(json.loads(text[n.start : n.end]))
+        ]
         if array.kind != "[" or not mine:
             return text
         text = _cut(text, array, mine[-1])
@@ -134,11 +135,11 @@ def drop(text: str, path: "list[str | int]", ours) -> str:
             text = _prune(text, path)
 
 
-def _prune(text: str, path: "list[str]") -> str:
+def _prune(text: str, path: list[str]) -> str:
     """The empty container at `path` is gone, then its parent when that is empty, and so on."""
     for length in range(len(path), 0, -1):
         node = scan(text)
-        for key in path[:length - 1]:
+        for key in path[: length - 1]:
             node = node.part(key)[2]
         index = max(i for i, p in enumerate(node.parts) if p[0] == path[length - 1])
         if node.parts[index][2].parts:
@@ -152,7 +153,7 @@ def _cut(text: str, node: Node, index: int) -> str:
     parts = node.parts
     start, end = parts[index][1], parts[index][2].end
     if index:
-        return text[:parts[index - 1][2].end] + text[end:]
+        return text[: parts[index - 1][2].end] + text[end:]
     if len(parts) > 1:
-        return text[:start] + text[parts[1][1]:]
-    return text[:node.start + 1] + text[node.end - 1:]
+        return text[:start] + text[parts[1][1] :]
+    return text[: node.start + 1] + text[node.end - 1 :]

@@ -13,8 +13,10 @@ import sys
 from ..home import KEPT, create, write_private
 
 # How a hook command of ours is known among others, wherever HCOM_DIR and the package are.
-OURS = re.compile(r"hcom_dir=.*; hcom_on='[\w -]+'; (?:.*; )?"
-                  r'\[ -r "\$hcom_dir/(?:\.agents/)?hook" \]')
+OURS = re.compile(
+    r"hcom_dir=.*; hcom_on='[\w -]+'; (?:.*; )?"
+    r'\[ -r "\$hcom_dir/(?:\.agents/)?hook" \]'
+)
 
 SCRIPT = r"""# hcom's hook launcher: sourced by the hook commands in the settings of AI clients.
 # Written by hcom; `hcom hooks remove` takes the commands out, this file may then be deleted.
@@ -90,10 +92,12 @@ def command(home, tool: str, event: str, mode: str = "now") -> str:
     """The hook command of one event. `mode`: now; later, for tool events that may be spooled; sub,
     when it only matters for subagents; find, when the payload (one line) tells the session and
     nothing else may; wait, for the waiter."""
-    return (f"hcom_dir={shlex.quote(home.root)}; hcom_on='{tool} {event} {mode}'; "
-            # Some clients ask the person's own shell.
-            '[ "$ZSH_VERSION" ] && emulate sh; '
-            f'[ -r "$hcom_dir/{KEPT}/hook" ] && command . "$hcom_dir/{KEPT}/hook"; exit 0')
+    return (
+        f"hcom_dir={shlex.quote(home.root)}; hcom_on='{tool} {event} {mode}'; "
+        # Some clients ask the person's own shell.
+        '[ "$ZSH_VERSION" ] && emulate sh; '
+        f'[ -r "$hcom_dir/{KEPT}/hook" ] && command . "$hcom_dir/{KEPT}/hook"; exit 0'
+    )
 
 
 def write(home, session_variables) -> None:
@@ -101,9 +105,11 @@ def write(home, session_variables) -> None:
     `session_variables` are those in which clients tell a hook its session."""
     create(home)
     python, *_, package = itself()
-    text = (SCRIPT.replace("@SESSIONS@", " ".join(f'"${{{v}-}}"' for v in session_variables))
-            .replace("@PYTHON@", shlex.quote(python))
-            .replace("@MAIN@", shlex.quote(os.path.join(package, "__main__.py"))))
+    text = (
+        SCRIPT.replace("@SESSIONS@", " ".join(f'"${{{v}-}}"' for v in session_variables))
+        .replace("@PYTHON@", shlex.quote(python))
+        .replace("@MAIN@", shlex.quote(os.path.join(package, "__main__.py")))
+    )
     _say(home.kept("hook"), text, 0o600)
 
 
@@ -113,10 +119,14 @@ def shim(home) -> str:
     return home.kept("bin")
 
 
-def itself() -> "list[str]":
+def itself() -> list[str]:
     """The words that run this package, wherever it lies."""
-    return [os.path.realpath(sys.executable), "-I", "-S",
-            os.path.dirname(os.path.dirname(os.path.abspath(__file__)))]
+    return [
+        os.path.realpath(sys.executable),
+        "-I",
+        "-S",
+        os.path.dirname(os.path.dirname(os.path.abspath(__file__))),
+    ]
 
 
 def _say(path: str, text: str, mode: int) -> None:

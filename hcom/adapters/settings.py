@@ -21,8 +21,10 @@ def text_of(path: str) -> str:
     except FileNotFoundError:
         return ""
     except (OSError, UnicodeDecodeError) as error:
-        raise HcomError(f"cannot read {path}: {getattr(error, 'strerror', '') or 'not UTF-8'}",
-                        "nothing was changed") from None
+        raise HcomError(
+            f"cannot read {path}: {getattr(error, 'strerror', '') or 'not UTF-8'}",
+            "nothing was changed",
+        ) from None
 
 
 def merged(path: str, text: str, entries) -> str:
@@ -35,8 +37,9 @@ def merged(path: str, text: str, entries) -> str:
                 text = jsontext.add(text, place, element, unit)
                 document = json.loads(text)
     except (HcomError, ValueError) as error:
-        raise HcomError(f"{path} is left alone: {error}",
-                        "make it plain JSON, then: hcom hooks add") from None
+        raise HcomError(
+            f"{path} is left alone: {error}", "make it plain JSON, then: hcom hooks add"
+        ) from None
     return text
 
 
@@ -46,8 +49,11 @@ def without(text: str, ours) -> str:
     for place, test in ours:
         jsontext.scan(text)
         for index, element in enumerate(at(json.loads(text), place)):
-            if test(element) and isinstance(element, dict) \
-                    and not all(map(launcher.is_ours, element["hooks"])):
+            if (
+                test(element)
+                and isinstance(element, dict)
+                and not all(map(launcher.is_ours, element["hooks"]))
+            ):
                 text = jsontext.drop(text, [*place, index, "hooks"], launcher.is_ours)
         text = jsontext.drop(text, place, test)
     return text
@@ -65,9 +71,15 @@ def narrowed(home, path: str, text: str, ours) -> list:
         return hooks
     if not remembered and not any(test(e) for place, test in hooks for e in at(now, place)):
         return hooks
-    return [(place, test) if place[0] == "hooks" else
-            (place, lambda e, test=test, had=at(before, place): test(e) and e not in had)
-            for place, test in ours]
+    return [
+        (place, test if place[0] == "hooks" else _added(test, at(before, place)))
+        for place, test in ours
+    ]
+
+
+def _added(test, had):
+    """The test of what `test` admits and was not there before."""
+    return lambda element: test(element) and element not in had
 
 
 def at(document, place) -> list:
@@ -84,7 +96,7 @@ def _record(home, path: str) -> str:
     return home.kept(f"before-{name}.json")
 
 
-def replace(home, path: str, before: str, after: str, clean: "str | None" = None) -> None:
+def replace(home, path: str, before: str, after: str, clean: str | None = None) -> None:
     """The file says `after` now; what it said before our first change is remembered: `before`, or
     `clean` where entries of ours were in that already.
 
@@ -94,26 +106,34 @@ def replace(home, path: str, before: str, after: str, clean: "str | None" = None
     record = _record(home, path)
     try:
         # Nobody's to write: for root, access() says yes to anything.
-        if os.path.exists(target) and not (os.access(target, os.W_OK)
-                                           and os.stat(target).st_mode & 0o222):
+        if os.path.exists(target) and not (
+            os.access(target, os.W_OK) and os.stat(target).st_mode & 0o222
+        ):
             raise PermissionError(13, "read-only")
         mode = os.stat(target).st_mode & 0o777 if os.path.exists(target) else 0o600
         remembered = _remembered(record)
         known = remembered is not None and remembered["written"] == before
-        original = remembered["original"] if known \
-            else before if clean is None else clean
+        original = remembered["original"] if known else before if clean is None else clean
         os.makedirs(os.path.dirname(target), exist_ok=True)
         os.makedirs(home.kept(), mode=0o700, exist_ok=True)
-        write_private(record, json.dumps({"original": original, "written": after,
-                                          "existed": remembered["existed"] if known
-                                          else os.path.exists(target)}))
+        write_private(
+            record,
+            json.dumps(
+                {
+                    "original": original,
+                    "written": after,
+                    "existed": remembered["existed"] if known else os.path.exists(target),
+                }
+            ),
+        )
         write_private(target, after, mode)
     except OSError as error:
-        raise HcomError(f"cannot write {path}: {error.strerror or error}",
-                        "nothing was changed") from None
+        raise HcomError(
+            f"cannot write {path}: {error.strerror or error}", "nothing was changed"
+        ) from None
 
 
-def _remembered(record: str) -> "dict | None":
+def _remembered(record: str) -> dict | None:
     try:
         with open(record, encoding="utf-8") as stream:
             return json.load(stream)
@@ -129,8 +149,9 @@ def restore(home, path: str, ours) -> bool:
     try:
         cleaned = without(text, narrowed(home, path, text, ours))
     except HcomError as error:
-        raise HcomError(f"{path} is left alone: {error}",
-                        "make it plain JSON, then: hcom hooks remove") from None
+        raise HcomError(
+            f"{path} is left alone: {error}", "make it plain JSON, then: hcom hooks remove"
+        ) from None
     if cleaned == text:
         return False
     record = _record(home, path)
@@ -138,8 +159,11 @@ def restore(home, path: str, ours) -> bool:
     exact = remembered and remembered["written"] == text
     if exact:
         # What was there before us had entries of ours where the record of an older change is lost.
-        cleaned = without(remembered["original"], [o for o in ours if o[0][0] == "hooks"]) \
-            if remembered["original"].strip() else remembered["original"]
+        cleaned = (
+            without(remembered["original"], [o for o in ours if o[0][0] == "hooks"])
+            if remembered["original"].strip()
+            else remembered["original"]
+        )
     replace(home, path, text, cleaned)
     try:
         os.unlink(record)

@@ -13,8 +13,10 @@ from .names import near
 # A word may not stand in front of the @ (an e-mail address), nor a path behind the name
 # (@scope/package).
 MENTION = re.compile(r"(?<![\w.@/\\+-])@([A-Za-z0-9][\w-]*(?::[A-Za-z0-9]{4})?)(?![\w/@])")
-CODE = re.compile(r"(^[ \t]*(`{3,}|~{3,}).*?(?:^[ \t]*\2[ \t]*$|\Z))|(`+)(?!`).+?(?<!`)\3(?!`)",
-                  re.DOTALL | re.MULTILINE)
+CODE = re.compile(
+    r"(^[ \t]*(`{3,}|~{3,}).*?(?:^[ \t]*\2[ \t]*$|\Z))|(`+)(?!`).+?(?<!`)\3(?!`)",
+    re.DOTALL | re.MULTILINE,
+)
 
 
 class Recipients(namedtuple("Recipients", "names mentions scope")):
@@ -72,4 +74,5 @@ def unknown_address(unknown: list[str], known) -> UnknownAgent:
     hint = f"did you mean {' or '.join(dict.fromkeys(close))}?" if close else "hcom list"
     return UnknownAgent(
         "nothing sent: no agent " + ", ".join(f"@{m}" for m in unknown),
-        hint + "; text that only looks like an address goes after -- or in `backticks`")
+        hint + "; text that only looks like an address goes after -- or in `backticks`",
+    )

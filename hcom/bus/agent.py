@@ -15,11 +15,38 @@ STATUSES = (ACTIVE, LISTENING, BLOCKED, INACTIVE)
 RECENT_S = 3600
 
 
-class Agent(namedtuple("Agent", (
-        "name", "tag", "tool", "session", "launch", "directory", "transcript", "parent", "pid",
-        "pid_start", "client", "status", "context", "detail", "status_at", "created_at",
-        "ended_at", "stopped_at", "hints", "timeout", "subagent_timeout", "stop_streak",
-        "wake_failure", "batch", "headless"))):
+class Agent(
+    namedtuple(
+        "Agent",
+        (
+            "name",
+            "tag",
+            "tool",
+            "session",
+            "launch",
+            "directory",
+            "transcript",
+            "parent",
+            "pid",
+            "pid_start",
+            "client",
+            "status",
+            "context",
+            "detail",
+            "status_at",
+            "created_at",
+            "ended_at",
+            "stopped_at",
+            "hints",
+            "timeout",
+            "subagent_timeout",
+            "stop_streak",
+            "wake_failure",
+            "batch",
+            "headless",
+        ),
+    )
+):
     """One row of the table of agents.
 
     `client` is a dict that only the tool's adapter reads. Times are Unix seconds; `ended_at` is

@@ -30,7 +30,7 @@ class Preset(namedtuple("Preset", "sql everyone looks_at about", defaults=(ALL, 
     __slots__ = ()
 
 
-_EDIT = ("EXISTS (SELECT 1 FROM acts WHERE acts.event_id = events_v.id AND acts.kind = 'edit')")
+_EDIT = "EXISTS (SELECT 1 FROM acts WHERE acts.event_id = events_v.id AND acts.kind = 'edit')"
 _BLOCKED = "type = 'status' AND status_val = 'blocked'"
 _CREATED = "type = 'life' AND life_action = 'created'"
 _STOPPED = "(life_action = 'stopped' OR status_context LIKE 'exit:%')"
@@ -41,14 +41,22 @@ PRESETS = {
     "stopped": Preset(f"instance = ? AND {_STOPPED}", _STOPPED, ALL, "an agent left or ended"),
     "blocked": Preset(f"instance = ? AND {_BLOCKED}", _BLOCKED, ALL, "a dialog waits for a person"),
     # A session that has just begun is idle too, but has finished nothing.
-    "idle": Preset("instance = ? AND type = 'status' AND status_val = 'listening' "
-                   "AND status_context NOT IN ('start', 'new')", "", ALL, "a turn is finished"),
+    "idle": Preset(
+        "instance = ? AND type = 'status' AND status_val = 'listening' "
+        "AND status_context NOT IN ('start', 'new')",
+        "",
+        ALL,
+        "a turn is finished",
+    ),
     "file_edits": Preset(f"instance = ? AND {_EDIT}", "", TOOLS, "a file was edited"),
     "user_input": Preset(
         "((type = 'status' AND instance = ? AND status_context = 'prompt') OR "
         "(type = 'message' AND msg_from = 'bigboss' AND EXISTS (SELECT 1 FROM deliveries "
-        "WHERE deliveries.event_id = events_v.id AND deliveries.agent = ?)))", "", ALL,
-        "a prompt by the person, or a message of @bigboss"),
+        "WHERE deliveries.event_id = events_v.id AND deliveries.agent = ?)))",
+        "",
+        ALL,
+        "a prompt by the person, or a message of @bigboss",
+    ),
 }
 
 # How a shell command is compared with a pattern.
@@ -60,11 +68,13 @@ COMMANDS = {
 
 
 def _command_sql(kind: str) -> str:
-    return ("EXISTS (SELECT 1 FROM acts WHERE acts.event_id = events_v.id AND "
-            f"acts.kind = 'command' AND {COMMANDS[kind]})")
+    return (
+        "EXISTS (SELECT 1 FROM acts WHERE acts.event_id = events_v.id AND "
+        f"acts.kind = 'command' AND {COMMANDS[kind]})"
+    )
 
 
-def preset(text: str, name_of) -> "Where | None":
+def preset(text: str, name_of) -> Where | None:
     """What a preset like idle:luna or cmd:"git commit" means; None when `text` is none.
 
     `name_of(given)` is the agent's stored name, or raises UnknownAgent. HcomError when the preset
@@ -121,27 +131,45 @@ class Flag(namedtuple("Flag", "value sql about looks_at", defaults=(ALL,))):
 FLAGS = {
     "agent": Flag("NAME", "instance = ?", "What this agent did"),
     "type": Flag("TYPE", "type = ?", "message, status or life"),
-    "status": Flag("STATUS", "type = 'status' AND status_val = ?",
-                   "Changes to active, listening, blocked or inactive"),
-    "tool": Flag("TOOL", "status_context = 'tool:' || ? COLLATE NOCASE",
-                 "Uses of a tool (Bash, Edit, ...)", TOOLS),
-    "file": Flag("PATH", "id IN (SELECT event_id FROM acts WHERE kind = 'edit' AND what = ?)",
-                 "Edits of a file; a bare name finds it in any directory", TOOLS),
+    "status": Flag(
+        "STATUS",
+        "type = 'status' AND status_val = ?",
+        "Changes to active, listening, blocked or inactive",
+    ),
+    "tool": Flag(
+        "TOOL",
+        "status_context = 'tool:' || ? COLLATE NOCASE",
+        "Uses of a tool (Bash, Edit, ...)",
+        TOOLS,
+    ),
+    "file": Flag(
+        "PATH",
+        "id IN (SELECT event_id FROM acts WHERE kind = 'edit' AND what = ?)",
+        "Edits of a file; a bare name finds it in any directory",
+        TOOLS,
+    ),
     "cmd": Flag("TEXT", _command_sql("cmd"), "Shell commands that contain this", TOOLS),
     "from": Flag("SENDER", "msg_from = ? COLLATE NOCASE", "Messages of this sender"),
-    "to": Flag("NAME", "EXISTS (SELECT 1 FROM deliveries WHERE deliveries.event_id = events_v.id "
-               "AND deliveries.agent = ?)", "Messages that went to this agent"),
+    "to": Flag(
+        "NAME",
+        "EXISTS (SELECT 1 FROM deliveries WHERE deliveries.event_id = events_v.id "
+        "AND deliveries.agent = ?)",
+        "Messages that went to this agent",
+    ),
     "intent": Flag("INTENT", "msg_intent = ?", "Messages: request, inform, ack or error"),
     "thread": Flag("THREAD", "msg_thread = ?", "Messages of this thread"),
-    "after": Flag("TIME", "timestamp > ?",
-                  "Later than: 10m (ago), 2026-01-31, 2026-01-31T09:30, #42"),
+    "after": Flag(
+        "TIME", "timestamp > ?", "Later than: 10m (ago), 2026-01-31, 2026-01-31T09:30, #42"
+    ),
     "before": Flag("TIME", "timestamp < ?", "Earlier than that"),
 }
-BARE_FILE = ("id IN (SELECT event_id FROM acts WHERE kind = 'edit' AND "
-             "substr(what, -length(?) - 1) = '/' || ?)")
+BARE_FILE = (
+    "id IN (SELECT event_id FROM acts WHERE kind = 'edit' AND "
+    "substr(what, -length(?) - 1) = '/' || ?)"
+)
 
 
-def flags(given: "dict[str, str]", name_of, real_path, now: float) -> "Where | None":
+def flags(given: dict[str, str], name_of, real_path, now: float) -> Where | None:
     """The flags in `given` (flag -> value) as one expression; None when there are none.
 
     `real_path(text)` is the one path of a file. HcomError, UsageError when a value is not one.
@@ -200,15 +228,20 @@ def moment(text: str, now: float) -> str:
             at = datetime.fromisoformat(text.strip().replace("Z", "+00:00"))
             at = at.astimezone(timezone.utc)
     except (ValueError, OverflowError, OSError):
-        raise UsageError(f"not a time: {text!r}",
-                         "use 10m, 2h, 2026-01-31, 2026-01-31T09:30, or an event's #id") from None
+        raise UsageError(
+            f"not a time: {text!r}", "use 10m, 2h, 2026-01-31, 2026-01-31T09:30, or an event's #id"
+        ) from None
     return at.strftime("%Y-%m-%dT%H:%M:%S.") + f"{at.microsecond // 1000:03d}Z"
 
 
-def both(one: "Where | None", other: "Where | None") -> "Where | None":
+def both(one: Where | None, other: Where | None) -> Where | None:
     """What satisfies both; None when neither is given."""
     if one is None or other is None:
         return one or other
     looks_at = TOOLS if TOOLS in (one.looks_at, other.looks_at) else ALL
-    return Where(f"({one.sql}\n) AND ({other.sql})", [*one.params, *other.params], looks_at,
-                 f"{one.label} {other.label}")
+    return Where(
+        f"({one.sql}\n) AND ({other.sql})",
+        [*one.params, *other.params],
+        looks_at,
+        f"{one.label} {other.label}",
+    )

@@ -45,13 +45,17 @@ def text_of(raw: str) -> str:
         raise HcomError("nothing sent: the message is empty", "hcom send @name -- text")
     size = len(text.encode("utf-8", "surrogatepass"))
     if size > LIMIT_BYTES:
-        raise HcomError(f"nothing sent: the message has {size} bytes, the limit is {LIMIT_BYTES}",
-                        "put it in a file and send its path")
+        raise HcomError(
+            f"nothing sent: the message has {size} bytes, the limit is {LIMIT_BYTES}",
+            "put it in a file and send its path",
+        )
     found = FORBIDDEN.search(text)
     if found:
         raise HcomError(
             f"nothing sent: control or binary character U+{ord(found.group()):04X} "
-            f"at position {found.start()}", "put binary data in a file and send its path")
+            f"at position {found.start()}",
+            "put binary data in a file and send its path",
+        )
     return text
 
 
@@ -60,11 +64,13 @@ def envelope(intent: str, reply_to: str, thread: str) -> Envelope:
     if intent and intent not in INTENTS:
         raise HcomError(f"not an intent: {intent!r}", "use " + ", ".join(INTENTS))
     if intent == ACK and not reply_to:
-        raise HcomError("an ack needs --reply-to",
-                        "hcom send @name --intent ack --reply-to 42 -- ok")
+        raise HcomError(
+            "an ack needs --reply-to", "hcom send @name --intent ack --reply-to 42 -- ok"
+        )
     if reply_to and not re.fullmatch(REFERENCE, reply_to):
         raise HcomError(f"not a message id: {reply_to!r}", "use 42, or 42:BOXE for another device")
     if thread and not re.fullmatch(THREAD, thread):
-        raise HcomError(f"not a thread name: {thread!r}",
-                        "use up to 64 letters, digits, . _ - : / #")
+        raise HcomError(
+            f"not a thread name: {thread!r}", "use up to 64 letters, digits, . _ - : / #"
+        )
     return Envelope(intent, reply_to, thread)

@@ -5,8 +5,24 @@ import re
 from ..errors import HcomError
 from .agent import BIGBOSS
 
-FIRST = ("luna", "nova", "kira", "milo", "zara", "remy", "tavi", "juno", "hugo", "lexi", "bodo",
-         "sage", "yuki", "fern", "opal", "wren")
+FIRST = (
+    "luna",
+    "nova",
+    "kira",
+    "milo",
+    "zara",
+    "remy",
+    "tavi",
+    "juno",
+    "hugo",
+    "lexi",
+    "bodo",
+    "sage",
+    "yuki",
+    "fern",
+    "opal",
+    "wren",
+)
 ONSETS = "bdfghjklmnprstvwz"
 VOWELS = "aeiou"
 # Lower case only: addresses ignore case, so two names must never differ by it alone.
@@ -25,10 +41,14 @@ def _distance_is_one(a: str, b: str) -> bool:
         differing = [i for i in range(len(a)) if a[i] != b[i]]
         if len(differing) == 1:
             return True
-        return (len(differing) == 2 and differing[1] == differing[0] + 1
-                and a[differing[0]] == b[differing[1]] and a[differing[1]] == b[differing[0]])
+        return (
+            len(differing) == 2
+            and differing[1] == differing[0] + 1
+            and a[differing[0]] == b[differing[1]]
+            and a[differing[1]] == b[differing[0]]
+        )
     short, long = sorted((a, b), key=len)
-    return any(long[:i] + long[i + 1:] == short for i in range(len(long)))
+    return any(long[:i] + long[i + 1 :] == short for i in range(len(long)))
 
 
 def confusable(a: str, b: str) -> bool:
@@ -39,10 +59,10 @@ def confusable(a: str, b: str) -> bool:
     return a == b or _distance_is_one(a, b)
 
 
-def _blurs(name: str) -> "set[str]":
+def _blurs(name: str) -> set[str]:
     """What is left of the name when it is read badly: two confusable names have some in common."""
     flat = name.translate(ALIKE)
-    return {flat, *(flat[:i] + flat[i + 1:] for i in range(len(flat)))}
+    return {flat, *(flat[:i] + flat[i + 1 :] for i in range(len(flat)))}
 
 
 def fresh(taken, pick) -> str:

@@ -13,20 +13,26 @@ from .message import EXTERNAL, FORBIDDEN, REQUEST, SYSTEM, Message
 # Line ends are no white space in here, else a text of nothing but them takes quadratic time.
 FORGED = re.compile(
     "(^|[\n\u2028\u2029])((?:[^\\S\n\u2028\u2029]|[\u00ad\u200b-\u200f\u2060-\u2064\ufeff])*)"
-    "(?=\\[/?hcom\\b)", re.IGNORECASE)
+    "(?=\\[/?hcom\\b)",
+    re.IGNORECASE,
+)
 NOTICE_CHARS = 120  # more than any line of ours that says what is left out
 
 
 def clean(text: str) -> str:
     """`text` without anything a terminal obeys: each control character as a visible escape."""
-    return FORBIDDEN.sub(lambda m: f"\\x{ord(m.group()):02x}" if ord(m.group()) < 256
-                         else f"\\u{ord(m.group()):04x}", text)
+    return FORBIDDEN.sub(
+        lambda m: (
+            f"\\x{ord(m.group()):02x}" if ord(m.group()) < 256 else f"\\u{ord(m.group()):04x}"
+        ),
+        text,
+    )
 
 
 def one_line(text: str, width: int = 200) -> str:
     """`text` cleaned, on one line, cut to `width` characters."""
     flat = " ".join(clean(text.replace("\t", " ")).split())
-    return flat if len(flat) <= width else flat[:width - 1] + "…"
+    return flat if len(flat) <= width else flat[: width - 1] + "…"
 
 
 def header(message: Message) -> str:
@@ -59,7 +65,7 @@ def size(text: str) -> int:
 
 
 def _cut(text: str, units: int) -> str:
-    return text.encode("utf-16-le", "surrogatepass")[:2 * units].decode("utf-16-le", "ignore")
+    return text.encode("utf-16-le", "surrogatepass")[: 2 * units].decode("utf-16-le", "ignore")
 
 
 def frame(message: Message, limit: int = 0) -> str:
@@ -73,8 +79,10 @@ def frame(message: Message, limit: int = 0) -> str:
     if not limit or size(whole) <= limit:
         return whole
     kept = _cut(text, max(limit - len(top) - len(bottom) - NOTICE_CHARS, 0))
-    return (f"{top}\n{kept}\n[hcom: {len(text) - len(kept)} more characters, read them all: "
-            f"hcom events --message {message.id}]\n{bottom}")
+    return (
+        f"{top}\n{kept}\n[hcom: {len(text) - len(kept)} more characters, read them all: "
+        f"hcom events --message {message.id}]\n{bottom}"
+    )
 
 
 def _hint(hints: str, budget: int) -> str:

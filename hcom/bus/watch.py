@@ -9,7 +9,7 @@ from .filters import COLLISIONS
 from .render import one_line
 
 WINDOW_S = 20  # two edits of one file within this are a collision: what spec/ says
-LINES = 8      # of one notice; a burst is summed up, its details are in the log
+LINES = 8  # of one notice; a burst is summed up, its details are in the log
 BURST, BURST_S = 30, 60.0  # a subscription that fires oftener than this is no help to its owner
 
 OWN = "hcom"  # the instance of notices in the log; no agent can have this name
@@ -27,7 +27,7 @@ class Clash(namedtuple("Clash", "path newer older")):
     __slots__ = ()
 
     @property
-    def pair(self) -> "tuple[str, str]":
+    def pair(self) -> tuple[str, str]:
         """The two agents, in the order of their names."""
         return tuple(sorted((self.newer.agent, self.older.agent)))
 
@@ -52,10 +52,16 @@ def _message(name: str, data: dict) -> str:
 
 def _life(name: str, data: dict) -> str:
     action = data.get("action", "")
-    verb = {"created": "joined", "stopped": "left", "ready": "is ready",
-            "batch_launched": "launched a batch"}.get(action, action)
-    notes = [f"by {data['by']}" if data.get("by") not in (None, "", name) else "",
-             data.get("reason") or ""]
+    verb = {
+        "created": "joined",
+        "stopped": "left",
+        "ready": "is ready",
+        "batch_launched": "launched a batch",
+    }.get(action, action)
+    notes = [
+        f"by {data['by']}" if data.get("by") not in (None, "", name) else "",
+        data.get("reason") or "",
+    ]
     return f"{name} {verb} {' '.join(n for n in notes if n)}".rstrip()
 
 
@@ -85,17 +91,21 @@ def clash_line(clash: Clash, owner: str, subscription: str) -> str:
     who = f"{older.agent} and {newer.agent}"
     if owner in clash.pair:
         who = f"you and {newer.agent if owner == older.agent else older.agent}"
-    return (f"collision: {who} edited {one_line(clash.path)} within {WINDOW_S} s · "
-            f"events #{older.event_id}, #{newer.event_id} · {subscription}")
+    return (
+        f"collision: {who} edited {one_line(clash.path)} within {WINDOW_S} s · "
+        f"events #{older.event_id}, #{newer.event_id} · {subscription}"
+    )
 
 
 def silence_line(silence: Silence) -> str:
     """The line that tells a requester that there is no answer."""
-    return (f"{silence.target} {silence.how} without an answer to your request #{silence.request}: "
-            f"{one_line(silence.text, 80)}")
+    return (
+        f"{silence.target} {silence.how} without an answer to your request #{silence.request}: "
+        f"{one_line(silence.text, 80)}"
+    )
 
 
-def gathered(lines: "list[str]") -> str:
+def gathered(lines: list[str]) -> str:
     """The text of one notice made of `lines`."""
     if len(lines) > LINES:
         rest = len(lines) - LINES
@@ -103,7 +113,7 @@ def gathered(lines: "list[str]") -> str:
     return "\n".join(lines)
 
 
-def how_silent(data: dict, event_type: str, at: float, offered_at: "float | None") -> str:
+def how_silent(data: dict, event_type: str, at: float, offered_at: float | None) -> str:
     """What an event of a request's target says of it: "" while an answer may still come, else how
     it went without. A turn that ended before the request was handed over says nothing."""
     if event_type == "life":

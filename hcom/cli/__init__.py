@@ -9,11 +9,28 @@ from .. import home as homes
 from ..errors import HcomError, UsageError
 
 # In the order of `hcom --help`.
-COMMANDS = ("send", "listen", "list", "start", "stop", "kill", "resume", "fork", "term", "events",
-            "run", "config", "archive", "reset", "hooks", "status", "completion")
+COMMANDS = (
+    "send",
+    "listen",
+    "list",
+    "start",
+    "stop",
+    "kill",
+    "resume",
+    "fork",
+    "term",
+    "events",
+    "run",
+    "config",
+    "archive",
+    "reset",
+    "hooks",
+    "status",
+    "completion",
+)
 
 
-def main(argv: "list[str] | None" = None) -> int:
+def main(argv: list[str] | None = None) -> int:
     """Run one command line; its exit code. Nothing escapes as a traceback."""
     argv = sys.argv[1:] if argv is None else argv
     if argv[:1] == ["hook"]:  # `hcom` on PATH, where the launcher's interpreter is gone
@@ -21,8 +38,8 @@ def main(argv: "list[str] | None" = None) -> int:
 
         return hook(argv)
     # Closed by the caller: what is to be printed cannot be, an error as on a full disk.
-    sys.stdout = sys.stdout or open(os.devnull, encoding="utf-8")
-    sys.stderr = sys.stderr or open(os.devnull, "w", encoding="utf-8")
+    sys.stdout = sys.stdout or open(os.devnull, encoding="utf-8")  # noqa: SIM115
+    sys.stderr = sys.stderr or open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(encoding="utf-8", errors="backslashreplace")
@@ -40,7 +57,7 @@ def main(argv: "list[str] | None" = None) -> int:
         return error.code
     except UnicodeEncodeError as error:  # a byte of the command line that is no text
         flush_quietly()
-        _complain(UsageError(f"not UTF-8 text: {error.object[error.start:error.end][:20]!a}"))
+        _complain(UsageError(f"not UTF-8 text: {error.object[error.start : error.end][:20]!a}"))
         return UsageError.code
     except BrokenPipeError:
         flush_quietly()
@@ -55,8 +72,9 @@ def main(argv: "list[str] | None" = None) -> int:
     except Exception as error:  # boundary
         flush_quietly()
         log.log("cli.failed", command=argv[:1], error=repr(error)[:300])
-        _complain(HcomError(f"this is a bug: {type(error).__name__}: {error}",
-                            "HCOM_DEBUG=1 shows where"))
+        _complain(
+            HcomError(f"this is a bug: {type(error).__name__}: {error}", "HCOM_DEBUG=1 shows where")
+        )
         return 1
 
 
@@ -74,7 +92,7 @@ def _complain(error: HcomError) -> None:
         pass
 
 
-def _run(home, argv: "list[str]") -> int:
+def _run(home, argv: list[str]) -> int:
     if not argv or argv[0] in ("--help", "-h", "help"):
         from . import help as helps
 
@@ -103,14 +121,15 @@ def find(name: str):
         from ..bus.names import near
 
         close = near(name, COMMANDS)
-        raise UsageError(f"no command {name!r}", f"did you mean {close[0]}?" if close
-                         else "hcom --help")
+        raise UsageError(
+            f"no command {name!r}", f"did you mean {close[0]}?" if close else "hcom --help"
+        )
     from importlib import import_module
 
     return import_module(f"{__name__}.commands.{name}").COMMAND
 
 
-def _command(home, argv: "list[str]") -> int:
+def _command(home, argv: list[str]) -> int:
     from . import model
     from .call import Call
 

@@ -117,7 +117,7 @@ Then in the agent's shell: echo $HCOM_NAME. A name that a shell admits, and that
 }
 
 
-def text(key: str, presets: "list[tuple[str, str]]") -> str:
+def text(key: str, presets: list[tuple[str, str]]) -> str:
     """All of what is said of `key`; `presets` are the (name, meaning) pairs of terminals."""
     found = config.KEYS[key]
     short = key[5:].lower()
@@ -128,18 +128,22 @@ def text(key: str, presets: "list[tuple[str, str]]") -> str:
     return "\n".join(lines)
 
 
-def reference(presets: "list[tuple[str, str]]") -> str:
+def reference(presets: list[tuple[str, str]]) -> str:
     """The text of `hcom run docs --config`."""
-    parts = ["# Settings", "",
-             "They stand in config.env in HCOM_DIR (default: ~/.hcom). Each is taken from the",
-             "environment, else from config.env, else it has its default; `hcom config` says",
-             "which. Other variables in config.env, such as ANTHROPIC_MODEL=opus, go to the",
-             "clients as they are.", "",
-             "  hcom config                  all of them",
-             "  hcom config KEY              one",
-             "  hcom config KEY VALUE        set it",
-             "  hcom config KEY --info       what it means",
-             "  hcom config --edit           open config.env in $EDITOR"]
+    parts = [
+        "# Settings",
+        "",
+        "They stand in config.env in HCOM_DIR (default: ~/.hcom). Each is taken from the",
+        "environment, else from config.env, else it has its default; `hcom config` says",
+        "which. Other variables in config.env, such as ANTHROPIC_MODEL=opus, go to the",
+        "clients as they are.",
+        "",
+        "  hcom config                  all of them",
+        "  hcom config KEY              one",
+        "  hcom config KEY VALUE        set it",
+        "  hcom config KEY --info       what it means",
+        "  hcom config --edit           open config.env in $EDITOR",
+    ]
     for key in config.KEYS:
         parts += ["", f"## {key}", "", text(key, presets)]
     return "\n".join(parts)

@@ -18,16 +18,21 @@ from ..hub import mail, people
 from ..process import start_of
 
 LEAVE_MS = 100  # what has read the last byte and wants no more closes the pipe in a few ms
-READ_S = 1.0    # a reader may take this long until it reads at all
+READ_S = 1.0  # a reader may take this long until it reads at all
 
 
-def surroundings(env) -> "tuple[people.Caller, dict]":
+def surroundings(env) -> tuple[people.Caller, dict]:
     """Who runs this process, by its environment, and what the adapter wants to be kept of it."""
     tool, facts = adapters.surrounding(env)
     pid = facts.get("pid", 0)
-    caller = people.Caller(facts.get("session", ""),
-                           facts.get("launch", env.get("HCOM_PROCESS_ID", "")), pid,
-                           start_of(pid) if pid else "", tool, facts.get("shared", False))
+    caller = people.Caller(
+        facts.get("session", ""),
+        facts.get("launch", env.get("HCOM_PROCESS_ID", "")),
+        pid,
+        start_of(pid) if pid else "",
+        tool,
+        facts.get("shared", False),
+    )
     return caller, facts.get("client", {})
 
 
@@ -53,8 +58,10 @@ class Call:
             return people.sender(agent, "")
         if not self.tool and sys.stdin is not None and sys.stdin.isatty():
             return Sender(BIGBOSS, EXTERNAL)
-        raise HcomError("who are you? This session is no agent of hcom",
-                        "hcom start, or --name NAME, or --from NAME for a program")
+        raise HcomError(
+            "who are you? This session is no agent of hcom",
+            "hcom start, or --name NAME, or --from NAME for a program",
+        )
 
     def say(self, text: str = "") -> None:
         """A line of results."""

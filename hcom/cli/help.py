@@ -18,15 +18,24 @@ def _line(form: str, meaning: str, indent: int = 2) -> str:
 
 def overview() -> str:
     """The text of `hcom --help`."""
-    lines = [f"hcom {__version__}: messages and shared context between AI coding agents", "",
-             "Usage:",
-             _line(f"hcom [N] {'|'.join(adapters.TOOLS)} [args]", "Run N clients as agents"),
-             _line("hcom <command>", "Run a command"), "", "Commands:"]
+    lines = [
+        f"hcom {__version__}: messages and shared context between AI coding agents",
+        "",
+        "Usage:",
+        _line(f"hcom [N] {'|'.join(adapters.TOOLS)} [args]", "Run N clients as agents"),
+        _line("hcom <command>", "Run a command"),
+        "",
+        "Commands:",
+    ]
     lines += [_line(name, find(name).summary) for name in COMMANDS]
-    lines += ["", "Identity:",
-              "  An agent's commands need no name. In any other tool: hcom start gives you one,",
-              "  put --name NAME on every hcom command after that.", "",
-              "hcom <command> --help tells the rest."]
+    lines += [
+        "",
+        "Identity:",
+        "  An agent's commands need no name. In any other tool: hcom start gives you one,",
+        "  put --name NAME on every hcom command after that.",
+        "",
+        "hcom <command> --help tells the rest.",
+    ]
     return "\n".join(lines)
 
 
@@ -34,7 +43,7 @@ def page(command: Command) -> str:
     """The text of `hcom <command> --help`."""
     lines = [f"hcom {command.name}: {command.summary}", "", "Usage:"]
     lines += [_line(form, meaning) for form, meaning in command.usage]
-    groups: "dict[str, list[str]]" = {}
+    groups: dict[str, list[str]] = {}
     for option in (*command.options, NAME):
         flags = ", ".join(sorted(option.flags.split(), key=len, reverse=True))
         form = f"{flags} {option.value}" if option.value else flags
@@ -56,7 +65,7 @@ def reference() -> str:
     return "\n".join(parts)
 
 
-def _fenced(text: str) -> "list[str]":
+def _fenced(text: str) -> list[str]:
     return ["```text", text, "```"]
 
 

@@ -15,8 +15,10 @@ def report(call, db, batch: str, timeout: float = WAIT_S) -> int:
     all are ready. "" means the newest batch. HcomError when there is none."""
     batch = batch or launches.last_batch(db)
     if not launches.of_batch(db, batch) or not batch:
-        raise HcomError(f"no launch {batch!r}" if batch else "nothing was launched yet",
-                        "hcom events --sql \"life_action = 'batch_launched'\"")
+        raise HcomError(
+            f"no launch {batch!r}" if batch else "nothing was launched yet",
+            "hcom events --sql \"life_action = 'batch_launched'\"",
+        )
     end = time.monotonic() + timeout
     with bell.Bell(call.home, bell.EVERYONE) as rings:
         while any(x.state == launches.WAITING for x in launches.of_batch(db, batch)):
@@ -31,9 +33,17 @@ def report(call, db, batch: str, timeout: float = WAIT_S) -> int:
 
 def _say(call, one) -> None:
     if call.values.json:
-        call.say_json({"batch_id": one.batch, "name": one.agent, "tool": one.tool,
-                       "state": one.state, "reason": one.why, "screen": one.screen,
-                       "log": one.log})
+        call.say_json(
+            {
+                "batch_id": one.batch,
+                "name": one.agent,
+                "tool": one.tool,
+                "state": one.state,
+                "reason": one.why,
+                "screen": one.screen,
+                "log": one.log,
+            }
+        )
         return
     state = "not ready yet" if one.state == launches.WAITING else one.state
     call.say(f"{one.agent:<14} {one.tool:<7} {state}" + (f": {one.why}" if one.why else ""))

@@ -31,12 +31,20 @@ def run(home, env, argv) -> int:
     return start(home, env, tool, args, count, not counted, headless)
 
 
-def start(home, env, tool: str, args, count: int, in_place: bool, headless: bool,
-          cwd: str = "") -> int:
+def start(
+    home, env, tool: str, args, count: int, in_place: bool, headless: bool, cwd: str = ""
+) -> int:
     """One or more clients run; `in_place` where this terminal may be used for it."""
     caller, _ = surroundings(env)
-    spec = launch.LaunchSpec(tool, args, cwd or os.getcwd(), dict(env), by=_by(home, caller),
-                             headless=headless, count=count)
+    spec = launch.LaunchSpec(
+        tool,
+        args,
+        cwd or os.getcwd(),
+        dict(env),
+        by=_by(home, caller),
+        headless=headless,
+        count=count,
+    )
     if not 1 <= count <= launch.MOST:
         raise UsageError(f"cannot launch {count}", f"use a number from 1 to {launch.MOST}")
     if (caller.tool or env.get("HCOM_PROCESS_ID")) and env.get("HCOM_GO") != "1":
@@ -68,8 +76,12 @@ def _by(home, caller) -> str:
 def _preview(spec) -> int:
     """An agent sees what it is about to do, and does it by asking again."""
     where = "headless" if spec.headless else "in new windows"
-    print(clean(f"This would launch {spec.count} {spec.tool} {where}, in {spec.cwd}"
-                + (f", with: {shlex.join(spec.args)}" if spec.args else ""))
-          + "\nNothing was launched. Each one costs its own tokens. To go on, run the same command "
-            "with HCOM_GO=1 in front.")
+    print(
+        clean(
+            f"This would launch {spec.count} {spec.tool} {where}, in {spec.cwd}"
+            + (f", with: {shlex.join(spec.args)}" if spec.args else "")
+        )
+        + "\nNothing was launched. Each one costs its own tokens. To go on, run the same command "
+        "with HCOM_GO=1 in front."
+    )
     return 1

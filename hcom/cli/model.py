@@ -5,8 +5,9 @@ from collections import namedtuple
 from ..errors import UsageError
 
 
-class Option(namedtuple("Option", "flags help value kind default group",
-                        defaults=("", str, None, ""))):
+class Option(
+    namedtuple("Option", "flags help value kind default group", defaults=("", str, None, ""))
+):
     """`flags` as typed ("-v", "--from -b"); `value` names the value, "" for a switch, [SEC] for one
     that may be left out; `kind` parses it."""
 
@@ -18,8 +19,13 @@ class Option(namedtuple("Option", "flags help value kind default group",
         return max(self.flags.split(), key=len).lstrip("-").replace("-", "_")
 
 
-class Command(namedtuple("Command", "name summary usage options run words examples notes rest",
-                         defaults=("", (), "", ""))):
+class Command(
+    namedtuple(
+        "Command",
+        "name summary usage options run words examples notes rest",
+        defaults=("", (), "", ""),
+    )
+):
     """`usage` are (form, meaning) lines; `words` names the free arguments, "" for none;
     `examples` are whole command lines that a test runs; `run(call) -> exit code`. `rest` says what
     an argument that looks like an option and is none of ours is: VALUE, one of the words; SCRIPT,
@@ -55,21 +61,27 @@ def count(text: str) -> int:
     return int(text)
 
 
-def asks_for_help(command: Command, argv: "list[str]") -> bool:
+def asks_for_help(command: Command, argv: list[str]) -> bool:
     """Whether --help or -h is for us: not what is behind --, nor another program's."""
-    ours = argv[:_first_word(command, argv)] if command.rest == SCRIPT else argv
-    ours = ours[:ours.index("--")] if "--" in ours else ours
+    ours = argv[: _first_word(command, argv)] if command.rest == SCRIPT else argv
+    ours = ours[: ours.index("--")] if "--" in ours else ours
     return "--help" in ours or "-h" in ours
 
 
-def _first_word(command: Command, argv: "list[str]") -> int:
+def _first_word(command: Command, argv: list[str]) -> int:
     """Where the first free argument stands: it is no option, nor an option's value."""
     taking = {f for o in (*command.options, NAME) if o.value for f in o.flags.split()}
-    return next((i for i, arg in enumerate(argv) if not arg.startswith("-")
-                 and (i == 0 or argv[i - 1] not in taking)), len(argv))
+    return next(
+        (
+            i
+            for i, arg in enumerate(argv)
+            if not arg.startswith("-") and (i == 0 or argv[i - 1] not in taking)
+        ),
+        len(argv),
+    )
 
 
-def parse(command: Command, argv: "list[str]"):
+def parse(command: Command, argv: list[str]):
     """`argv` by the command's declaration: (values, words, words behind --). UsageError."""
     import argparse
 
@@ -80,13 +92,17 @@ def parse(command: Command, argv: "list[str]"):
     tail = None
     if command.rest == SCRIPT:
         first = _first_word(command, argv)
-        argv, tail = argv[:first + 1], argv[first + 1:]
+        argv, tail = argv[: first + 1], argv[first + 1 :]
     elif "--" in argv:
         cut = argv.index("--")
-        argv, tail = argv[:cut], argv[cut + 1:]
+        argv, tail = argv[:cut], argv[cut + 1 :]
     # With a width given it does not ask the terminal for one, which loads a dozen modules.
-    parser = Parser(prog=f"hcom {command.name}", add_help=False, allow_abbrev=False,
-                    formatter_class=lambda prog: argparse.HelpFormatter(prog, width=80))
+    parser = Parser(
+        prog=f"hcom {command.name}",
+        add_help=False,
+        allow_abbrev=False,
+        formatter_class=lambda prog: argparse.HelpFormatter(prog, width=80),
+    )
     for option in (*command.options, NAME):
         flags = option.flags.split()
         if not option.value:

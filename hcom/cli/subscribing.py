@@ -13,14 +13,18 @@ def sub(call) -> int:
     """A subscription is made; or all are listed, where nothing says for what."""
     words = call.words[1:]
     if len(words) > 1:
-        raise UsageError(f"one subscription at a time, not also {words[1]!r}",
-                         'quote SQL as one argument: hcom events sub "type = \'life\'"')
+        raise UsageError(
+            f"one subscription at a time, not also {words[1]!r}",
+            "quote SQL as one argument: hcom events sub \"type = 'life'\"",
+        )
     if words and call.values.sql is not None:
         raise UsageError("--sql and a filter in words exclude each other", "hcom events --help")
     flags = filtering.given_flags(call.values)
     if flags.keys() & {"after", "before"}:
-        raise UsageError("a subscription is about what is to come: no --after, --before",
-                         "hcom events --after 10m")
+        raise UsageError(
+            "a subscription is about what is to come: no --after, --before",
+            "hcom events --after 10m",
+        )
     with open_db(call.home) as db:
         call.identify(db)
         if not words and call.values.sql is None and not flags:
@@ -38,7 +42,7 @@ def sub(call) -> int:
     return 0
 
 
-def _owner(call, db) -> "tuple[str, str]":
+def _owner(call, db) -> tuple[str, str]:
     """For whom the subscription is, and who makes it."""
     given = call.values.__dict__["for"]
     if given:
@@ -53,11 +57,23 @@ def _list(call, db) -> int:
     shown = subscriptions.every(db, call.agent.name if call.agent else "")
     for one in shown:
         if call.values.json:
-            call.say_json({"id": one.id, "sql": one.sql, "label": one.label, "caller": one.owner,
-                           "by": one.by, "once": one.once, "off": one.off})
+            call.say_json(
+                {
+                    "id": one.id,
+                    "sql": one.sql,
+                    "label": one.label,
+                    "caller": one.owner,
+                    "by": one.by,
+                    "once": one.once,
+                    "off": one.off,
+                }
+            )
             continue
-        notes = [f"by {one.by}" if one.by != one.owner else "", "once" if one.once else "",
-                 f"OFF: {one.off}" if one.off else ""]
+        notes = [
+            f"by {one.by}" if one.by != one.owner else "",
+            "once" if one.once else "",
+            f"OFF: {one.off}" if one.off else "",
+        ]
         said = ", ".join(n for n in notes if n)
         call.say(f"{one.id:<10} {one.owner:<10} {one.label}{f'  [{said}]' if said else ''}")
     if not shown:
@@ -74,8 +90,12 @@ def unsub(call) -> int:
         call.identify(db)
         given = words[0].strip()
         asked = filters.preset(given, filtering.namer(db)) if ":" in given else None
-        if call.agent is None and not subscriptions.find(db, given) \
-                and not subscriptions.find(db, f"sub-{given}") and call.tool:
+        if (
+            call.agent is None
+            and not subscriptions.find(db, given)
+            and not subscriptions.find(db, f"sub-{given}")
+            and call.tool
+        ):
             raise HcomError(f"no subscription {given!r}", "hcom events sub")
         who = call.agent.name if call.agent else BIGBOSS
         gone = watch.unsubscribe(db, asked.label if asked else given, who)

@@ -9,12 +9,25 @@ from ..home import Home
 
 # What agents may run unasked: (words, whether more words may follow). Not `run`, launches, stop,
 # kill, reset, nor anything of config and relay that changes something.
-SAFE = (("hcom send", True), ("hcom start", True), ("hcom list", True), ("hcom events", True),
-        ("hcom listen", True), ("hcom transcript", True), ("hcom archive", True),
-        ("hcom status", True), ("hcom help", True), ("hcom --help", False), ("hcom -h", False),
-        ("hcom --version", False), ("hcom relay", False), ("hcom relay pull", False),
-        ("hcom config", False), ("hcom config --json", False),
-        *((f"hcom config {key}", False) for key in config.SHORT_KEYS))
+SAFE = (
+    ("hcom send", True),
+    ("hcom start", True),
+    ("hcom list", True),
+    ("hcom events", True),
+    ("hcom listen", True),
+    ("hcom transcript", True),
+    ("hcom archive", True),
+    ("hcom status", True),
+    ("hcom help", True),
+    ("hcom --help", False),
+    ("hcom -h", False),
+    ("hcom --version", False),
+    ("hcom relay", False),
+    ("hcom relay pull", False),
+    ("hcom config", False),
+    ("hcom config --json", False),
+    *((f"hcom config {key}", False) for key in config.SHORT_KEYS),
+)
 
 
 def add(home, env, tool: str) -> bool:
@@ -24,16 +37,24 @@ def add(home, env, tool: str) -> bool:
 
 def _put(home, env, verb) -> bool:
     try:
-        launcher.write(home, [adapters.load(t, "setup").SESSION_VARIABLE for t in adapters.TOOLS
-                              if adapters.load(t, "setup").SESSION_VARIABLE])
+        launcher.write(
+            home,
+            [
+                adapters.load(t, "setup").SESSION_VARIABLE
+                for t in adapters.TOOLS
+                if adapters.load(t, "setup").SESSION_VARIABLE
+            ],
+        )
     except OSError as error:
-        raise HcomError(f"cannot write {home.root}: {error.strerror}",
-                        "in a sandbox: export HCOM_DIR=$PWD/.hcom") from None
+        raise HcomError(
+            f"cannot write {home.root}: {error.strerror}",
+            "in a sandbox: export HCOM_DIR=$PWD/.hcom",
+        ) from None
     allowed = SAFE if config.read(home, env).auto_approve else ()
     return verb(home, env, allowed, SAFE)
 
 
-def add_for_launch(home, env, tool: str) -> "list[str]":
+def add_for_launch(home, env, tool: str) -> list[str]:
     """The tool is ready for a launch; what the person should know of it."""
     setup = adapters.load(tool, "setup")
     said = []
@@ -52,7 +73,7 @@ def advice(home, env, tool: str) -> str:
     return said(home, env) if said else ""
 
 
-def remove(home, env, tool: str) -> "list[str]":
+def remove(home, env, tool: str) -> list[str]:
     """Our entries are out of the tool's settings, the user's and those beside HCOM_DIR; the paths
     of the files that had some."""
     setup = adapters.load(tool, "setup")

@@ -5,8 +5,9 @@ dialog approves it: ENTER is only ever answered where `obstacle` found none, tha
 that says it is idle and a box that holds our own text and nothing else.
 """
 
+from collections.abc import Callable
 from enum import Enum
-from typing import Callable, NamedTuple, Optional, Union
+from typing import NamedTuple
 
 # A person who has typed within this long may be about to go on; half a sentence is not ours.
 QUIET_S = 2.0
@@ -127,7 +128,7 @@ class Failed(NamedTuple):
     box: Box
 
 
-State = Union[Idle, Waiting, Pasted, Submitted, Confirmed, Failed]
+State = Idle | Waiting | Pasted | Submitted | Confirmed | Failed
 Step = tuple[State, Action]
 
 
@@ -167,12 +168,15 @@ _OBSTACLES = {
 }
 
 
-def deadline(state: State, seen: Seen) -> Optional[float]:
+def deadline(state: State, seen: Seen) -> float | None:
     """When `step` may answer differently though nothing else happens; None for never."""
     if isinstance(state, Failed) or (not seen.mail and isinstance(state, (Idle, Waiting))):
         return None
-    times = [seen.typed_at + QUIET_S, seen.changed_at + SETTLED_S,
-             seen.changed_at + seen.enter_after_s]
+    times = [
+        seen.typed_at + QUIET_S,
+        seen.changed_at + SETTLED_S,
+        seen.changed_at + seen.enter_after_s,
+    ]
     if isinstance(state, Waiting):
         times.append(state.after)
     elif isinstance(state, Pasted):

@@ -9,8 +9,21 @@ import time
 
 from .. import home as homes
 from .. import log
-from ..adapters.base import (BLOCKED, END, PROMPT, START, SUB_ASKS, SUB_END, SUB_START, SUB_TOOL,
-                             TOOL, TURN_END, TURN_FAILED, Reply, Signal)
+from ..adapters.base import (
+    BLOCKED,
+    END,
+    PROMPT,
+    START,
+    SUB_ASKS,
+    SUB_END,
+    SUB_START,
+    SUB_TOOL,
+    TOOL,
+    TURN_END,
+    TURN_FAILED,
+    Reply,
+    Signal,
+)
 from ..bus.agent import ACTIVE, INACTIVE, LISTENING
 from ..bus.agent import BLOCKED as WAITING
 from ..delivery import bell, marks
@@ -40,14 +53,18 @@ class Context:
         """Whether the channel of `kind` brings given messages to the model whole and as they are,
         where the tool's adapter has an opinion on that; else None."""
         carries = getattr(self.adapter, "carries", None)
-        return carries and (lambda messages: carries(kind, mail.text_for(
-            self.agent, mail.Claimed(messages, 1))))
+        return carries and (
+            lambda messages: carries(kind, mail.text_for(self.agent, mail.Claimed(messages, 1)))
+        )
 
     def take(self, kind: str) -> str:
         """The text of what waits for the agent, as much as the channel of `kind` carries."""
         reaches = getattr(self.adapter, "reaches", None)
-        if reaches and deliveries.count_queued(self.db, self.agent.name) \
-                and not reaches(self.signal, agents.find(self.db, self.agent.name)):
+        if (
+            reaches
+            and deliveries.count_queued(self.db, self.agent.name)
+            and not reaches(self.signal, agents.find(self.db, self.agent.name))
+        ):
             return ""
         budget = self.adapter.BUDGET[kind]
         marks.lower_flag(self.home, self.agent.name)
@@ -55,8 +72,7 @@ class Context:
         mail.pick_up(self.db, self.agent.name, lambda ids: evidence(self, ids), now)
         # Offered as of now, not of when the hook began: a hook that ran beside this one must not
         # count as proof that the client took what this one prints.
-        self.claimed = mail.claim(self.db, self.agent.name, budget, now,
-                                  self._carrier(kind))
+        self.claimed = mail.claim(self.db, self.agent.name, budget, now, self._carrier(kind))
         if self.claimed.waiting or deliveries.children_wait(self.db, self.agent.name):
             marks.raise_flag(self.home, [self.agent.name])
         return mail.text_for(self.agent, self.claimed, budget)
@@ -86,11 +102,15 @@ def run(adapter, tool: str, event: str, signal: Signal, raw: bytes, env, emit) -
                 return 0
             drained = spool.drain(home, db, context.agent.name)
             reply = _answer(context, event, emit)
-            idle = signal.kind in (START, TURN_FAILED) or (signal.kind == TURN_END
-                                                           and not reply.text)
+            idle = signal.kind in (START, TURN_FAILED) or (
+                signal.kind == TURN_END and not reply.text
+            )
             restless = idle and deliveries.wants_wake(db, context.agent.name)
-            watched = events.are_tools_watched(db) if drained or signal.kind == TOOL \
+            watched = (
+                events.are_tools_watched(db)
+                if drained or signal.kind == TOOL
                 else events.is_watched(db)
+            )
     except StoreError as error:
         # The database cannot be had now: what this hook saw waits in the spool.
         spool.put(home, raw, tool, event, signal)
@@ -108,10 +128,11 @@ def run(adapter, tool: str, event: str, signal: Signal, raw: bytes, env, emit) -
     return 0
 
 
-def recognise(home, db, adapter, tool: str, env, signal: Signal) -> "Context | None":
+def recognise(home, db, adapter, tool: str, env, signal: Signal) -> Context | None:
     """The context of the agent whose session this signal comes from; None when it is none."""
-    caller = people.Caller(signal.session, signal.launch, signal.pid, start_of(signal.pid), tool,
-                           signal.shared)
+    caller = people.Caller(
+        signal.session, signal.launch, signal.pid, start_of(signal.pid), tool, signal.shared
+    )
     with transaction(db):
         agent = people.whose(db, caller, signal.forked_from)
         _met(db, agent, caller, signal)
@@ -120,9 +141,16 @@ def recognise(home, db, adapter, tool: str, env, signal: Signal) -> "Context | N
         if parent is not None and parent.stopped_at is None:
             from .. import config
 
-            agent = people.join(db, tool, signal.at, parent.name, tag=parent.tag,
-                                session=signal.session, hints=parent.hints,
-                                subscriptions=config.read(home, env).default_subscriptions)
+            agent = people.join(
+                db,
+                tool,
+                signal.at,
+                parent.name,
+                tag=parent.tag,
+                session=signal.session,
+                hints=parent.hints,
+                subscriptions=config.read(home, env).default_subscriptions,
+            )
             with transaction(db):
                 _met(db, agent, caller, signal)
     if agent is None or agent.tool != tool:
@@ -136,8 +164,15 @@ def recognise(home, db, adapter, tool: str, env, signal: Signal) -> "Context | N
 def _met(db, agent, caller, signal: Signal) -> None:
     """The agent's session lives, if it is one of this tool's: where, and in which process."""
     if agent is not None and agent.tool == caller.tool and signal.kind != END:
-        agents.met(db, agent.name, signal.cwd, "" if signal.subagent else signal.transcript,
-                   signal.pid, caller.pid_start, signal.client or {})
+        agents.met(
+            db,
+            agent.name,
+            signal.cwd,
+            "" if signal.subagent else signal.transcript,
+            signal.pid,
+            caller.pid_start,
+            signal.client or {},
+        )
 
 
 def _process(signal: Signal) -> list[str]:
@@ -149,8 +184,9 @@ def _answer(context: Context, event: str, emit) -> Reply:
     settle(context)
     written = False
     try:
-        reply = HANDLERS[context.signal.kind](context) if context.signal.kind in HANDLERS \
-            else Reply()
+        reply = (
+            HANDLERS[context.signal.kind](context) if context.signal.kind in HANDLERS else Reply()
+        )
         text = context.adapter.write(event, reply)
         if text:
             emit(text)
@@ -208,10 +244,12 @@ def _started(context: Context) -> Reply:
         first = agent.context == "new"
         agents.set_status(context.db, agent.name, LISTENING, "start", signal.source, signal.at)
         events.append_status(context.db, agent.name, LISTENING, "start", signal.source, signal.at)
-        if launches.settle(context.db, signal.launch, launches.READY) \
-                or (first and not signal.launch):
-            events.append_life(context.db, agent.name, "ready", agent.name, "", agent.batch,
-                               signal.at)
+        if launches.settle(context.db, signal.launch, launches.READY) or (
+            first and not signal.launch
+        ):
+            events.append_life(
+                context.db, agent.name, "ready", agent.name, "", agent.batch, signal.at
+            )
     return Reply(START, bootstrap.text(agent, signal.source, signal.forked_from))
 
 
@@ -253,19 +291,33 @@ def record(context: Context) -> None:
     elif context.signal.kind in HANDLERS:
         # Not a tool event: one that a locked database kept from being handled when it happened.
         with transaction(context.db):
-            events.append_status(context.db, context.agent.name, context.agent.status,
-                                 context.signal.kind, context.signal.detail, context.signal.at)
+            events.append_status(
+                context.db,
+                context.agent.name,
+                context.agent.status,
+                context.signal.kind,
+                context.signal.detail,
+                context.signal.at,
+            )
 
 
 def record_tool(context: Context) -> None:
     """The use of a tool is in the log, and shows as what the agent does now."""
     signal = context.signal
     with transaction(context.db):
-        agents.used_tool(context.db, context.agent.name, f"tool:{signal.tool}", signal.detail,
-                         signal.at)
-        events.append_tool(context.db, context.agent.name, ACTIVE, f"tool:{signal.tool}",
-                           signal.detail, [_real(signal.cwd, path) for path in signal.edited],
-                           signal.command, signal.at)
+        agents.used_tool(
+            context.db, context.agent.name, f"tool:{signal.tool}", signal.detail, signal.at
+        )
+        events.append_tool(
+            context.db,
+            context.agent.name,
+            ACTIVE,
+            f"tool:{signal.tool}",
+            signal.detail,
+            [_real(signal.cwd, path) for path in signal.edited],
+            signal.command,
+            signal.at,
+        )
 
 
 def _real(directory: str, path: str) -> str:
@@ -298,8 +350,9 @@ def _failed_turn(context: Context) -> Reply:
 
 def _blocked(context: Context) -> Reply:
     signal = context.signal
-    context.report(WAITING, "approval", f"{signal.tool}: {signal.detail}" if signal.detail
-                   else signal.tool)
+    context.report(
+        WAITING, "approval", f"{signal.tool}: {signal.detail}" if signal.detail else signal.tool
+    )
     return Reply()
 
 
@@ -313,8 +366,9 @@ def _ended(context: Context) -> Reply:
     with transaction(context.db):
         agents.end_session(context.db, agent.name, f"exit:{signal.source}", signal.at)
         people.dismiss(context.db, agent.name, signal.at)
-        events.append_status(context.db, agent.name, INACTIVE, f"exit:{signal.source}", "",
-                             signal.at)
+        events.append_status(
+            context.db, agent.name, INACTIVE, f"exit:{signal.source}", "", signal.at
+        )
     marks.unmark(context.home, _process(signal))
     return Reply()
 
@@ -325,6 +379,16 @@ def _subagent(context: Context) -> Reply:
     return subagents.HANDLERS[context.signal.kind](context)
 
 
-HANDLERS = {START: _started, PROMPT: _prompted, TOOL: _used, TURN_END: _ended_turn,
-            TURN_FAILED: _failed_turn, BLOCKED: _blocked, END: _ended, SUB_START: _subagent,
-            SUB_ASKS: _subagent, SUB_TOOL: _subagent, SUB_END: _subagent}
+HANDLERS = {
+    START: _started,
+    PROMPT: _prompted,
+    TOOL: _used,
+    TURN_END: _ended_turn,
+    TURN_FAILED: _failed_turn,
+    BLOCKED: _blocked,
+    END: _ended,
+    SUB_START: _subagent,
+    SUB_ASKS: _subagent,
+    SUB_TOOL: _subagent,
+    SUB_END: _subagent,
+}

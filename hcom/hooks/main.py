@@ -65,4 +65,4 @@ def _emit(text: str) -> None:
     """`text` is with the client. OSError when it is not."""
     data = memoryview(text.encode("utf-8"))
     while data:
-        data = data[os.write(1, data):]
+        data = data[os.write(1, data) :]

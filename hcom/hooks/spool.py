@@ -16,7 +16,7 @@ from ..errors import StoreError
 from ..store import events
 from ..store.connect import TROUBLE, open_db
 
-LINGER_S = 2.0     # between two tool calls of a busy agent there are rarely more
+LINGER_S = 2.0  # between two tool calls of a busy agent there are rarely more
 ABANDONED_S = 60.0  # a file without its last line after this is of a launcher that was killed
 RECORDER = "_recorder"
 

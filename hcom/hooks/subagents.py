@@ -85,8 +85,11 @@ def _finished(context) -> Reply:
                 agents.count_stop(context.db, sub.name)
                 return Reply(SUB_END, text)
             left = end - time.monotonic()
-            if left <= 0 or bell.QUIT in rings.wait(min(left, LOOK_S)) \
-                    or not alive(context.signal.pid, context.agent.pid_start):
+            if (
+                left <= 0
+                or bell.QUIT in rings.wait(min(left, LOOK_S))
+                or not alive(context.signal.pid, context.agent.pid_start)
+            ):
                 break
     people.leave(context.db, sub, sub.name, "finished", time.time())
     return Reply()

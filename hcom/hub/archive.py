@@ -81,8 +81,9 @@ def _prepared(home) -> None:
         create(home)
         os.makedirs(_folder(home), mode=0o700, exist_ok=True)
     except OSError as error:
-        raise StoreError(f"cannot use {home.root}: {error.strerror}",
-                         "in a sandbox: export HCOM_DIR=$PWD/.hcom") from None
+        raise StoreError(
+            f"cannot use {home.root}: {error.strerror}", "in a sandbox: export HCOM_DIR=$PWD/.hcom"
+        ) from None
 
 
 def _reset(home, now: float) -> Done:
@@ -99,8 +100,9 @@ def _reset(home, now: float) -> Done:
         if os.path.isdir(os.path.join(_folder(home), name)):
             raise StoreError(f"archived as {name}, but then: {error}", "hcom archive 1") from None
         why = getattr(error, "strerror", None) or error
-        raise StoreError(f"nothing was changed: {why}",
-                         "free some space, then: hcom reset") from None
+        raise StoreError(
+            f"nothing was changed: {why}", "free some space, then: hcom reset"
+        ) from None
 
 
 def _moved(home, name: str, now: float) -> Done:
@@ -165,14 +167,14 @@ def _mend(home) -> None:
         return
     with open_db(home) as db:
         for part in parts:
-            name, path = part[len(PART):], os.path.join(_folder(home), part)
+            name, path = part[len(PART) :], os.path.join(_folder(home), part)
             if stored.is_complete(db, name):
                 os.rename(path, os.path.join(_folder(home), name))
             else:
                 shutil.rmtree(path, ignore_errors=True)  # all of it is still in the database
 
 
-def every(home) -> "list[Archive]":
+def every(home) -> list[Archive]:
     """The archives, the most recent first."""
     if not os.path.isdir(_folder(home)):
         return []
@@ -181,8 +183,11 @@ def every(home) -> "list[Archive]":
             _mend(home)
     except (HcomError, OSError):
         pass  # a reset is at work, or we may only read: what is complete is shown
-    names = [e for e in os.listdir(_folder(home)) if not e.startswith(".")
-             and os.path.isdir(os.path.join(_folder(home), e))]
+    names = [
+        e
+        for e in os.listdir(_folder(home))
+        if not e.startswith(".") and os.path.isdir(os.path.join(_folder(home), e))
+    ]
     return [_read(home, name) for name in sorted(names, key=_order, reverse=True)]
 
 
@@ -202,11 +207,14 @@ def _read(home, name: str) -> Archive:
         with stored.open_archive(home, os.path.join(path, "hcom.db"), SQL_S) as db:
             return Archive(name, path, stored.facts(db))
     except HcomError:
-        return Archive(name, path, {"events": 0, "first": "", "last": "", "agents": [],
-                                    "problem": "cannot be read"})
+        return Archive(
+            name,
+            path,
+            {"events": 0, "first": "", "last": "", "agents": [], "problem": "cannot be read"},
+        )
 
 
-def chosen(archives: "list[Archive]", given: str) -> Archive:
+def chosen(archives: list[Archive], given: str) -> Archive:
     """The archive that a number (1 is the most recent) or the beginning of a name means."""
     if not archives:
         raise HcomError("there are no archives yet", "hcom reset makes one")
@@ -218,12 +226,15 @@ def chosen(archives: "list[Archive]", given: str) -> Archive:
     if not found:
         raise HcomError(f"no archive {given!r}, there are {len(archives)}", "hcom archive")
     if len(found) > 1:
-        raise HcomError(f"{given!r} means {len(found)} archives: "
-                        + ", ".join(a.name for a in found[:3]), "hcom archive")
+        raise HcomError(
+            f"{given!r} means {len(found)} archives: " + ", ".join(a.name for a in found[:3]),
+            "hcom archive",
+        )
     return found[0]
 
 
-def described(lost: "dict[str, int]") -> str:
+def described(lost: dict[str, int]) -> str:
     """Who had not seen how many messages, for people."""
-    return ", ".join(f"{'you' if name == BIGBOSS else name} {count}"
-                     for name, count in sorted(lost.items()))
+    return ", ".join(
+        f"{'you' if name == BIGBOSS else name} {count}" for name, count in sorted(lost.items())
+    )

@@ -24,9 +24,12 @@ Commands (run in the shell):
 Use single quotes, or --stdin with a heredoc, when TEXT has $, ` or quotes. Keep messages short; \
 name files and lines instead of pasting them."""
 
-KNOWN = dict(
-    identity="Your identity comes from this session: hcom commands need no name.",
-    how="by themselves", waiting="Do not wait or poll for messages.", option="")
+KNOWN = {
+    "identity": "Your identity comes from this session: hcom commands need no name.",
+    "how": "by themselves",
+    "waiting": "Do not wait or poll for messages.",
+    "option": "",
+}
 SUBAGENT = "You are a subagent: put --name {0} on every hcom command."
 HOOKLESS = "This tool has no hooks that tell who you are: put --name {0} on every hcom command."
 
@@ -34,8 +37,7 @@ AGAIN = "[hcom] You are still {name!r} in hcom (@{address}); messages arrive as 
 FORKED = "[hcom] This session is a fork. In hcom you are no longer who you were before it.\n"
 
 
-def text(agent: Agent, source: str = "startup", forked_from: str = "",
-         hooked: bool = True) -> str:
+def text(agent: Agent, source: str = "startup", forked_from: str = "", hooked: bool = True) -> str:
     """The bootstrap for a session of `agent` that began by `source`: short where the model still
     has the long one. Without hooks (not `hooked`) it has to name itself and to look for mail."""
     short = source == "resume" and not forked_from and agent.context != "new"

@@ -13,8 +13,9 @@ def begun(db, agent: Agent, launch: str, batch: str, log: str, now: float) -> No
         launches.begin(db, launch, batch, agent.name, agent.tool, log, now)
 
 
-def started(db, launch: str, name: str, wrapper: int, wrapper_start: str, pid: int,
-            pid_start: str) -> None:
+def started(
+    db, launch: str, name: str, wrapper: int, wrapper_start: str, pid: int, pid_start: str
+) -> None:
     """The wrapper runs the client, whose process is `pid`."""
     with transaction(db):
         launches.set_wrapper(db, launch, wrapper, wrapper_start)
@@ -48,8 +49,9 @@ def over(db, launch: str, name: str, why: str, screen: str, now: float) -> list[
         launches.end(db, launch)
         if failed and not agent.session:
             if agents.leave(db, name, now):
-                events.append_life(db, name, "stopped", "hcom", f"launch failed: {why}",
-                                   agent.batch, now)
+                events.append_life(
+                    db, name, "stopped", "hcom", f"launch failed: {why}", agent.batch, now
+                )
             return [*agents.bindings(db, name), f"pid-{agent.pid}"]
         if agent.launch == launch and agent.ended_at is None and agent.stopped_at is None:
             agents.end_session(db, name, "exit:" + why.replace(" ", "_"), now)
@@ -58,6 +60,6 @@ def over(db, launch: str, name: str, why: str, screen: str, now: float) -> list[
         return [launch, f"pid-{agent.pid}"]
 
 
-def runs(launch: "launches.Launch | None") -> bool:
+def runs(launch: launches.Launch | None) -> bool:
     """Whether the launch's wrapper is alive."""
     return launch is not None and alive(launch.wrapper, launch.wrapper_start)

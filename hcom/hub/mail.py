@@ -27,8 +27,9 @@ class Claimed(namedtuple("Claimed", "messages waiting")):
     __slots__ = ()
 
 
-def send(db, sender: Sender, text: str, addresses: list[str], envelope: Envelope,
-         now: float) -> Sent:
+def send(
+    db, sender: Sender, text: str, addresses: list[str], envelope: Envelope, now: float
+) -> Sent:
     """The message and one delivery for each recipient are stored, or nothing is.
 
     Without addresses it goes to everyone, a reply to whom it answers. UnknownAgent, HcomError.
@@ -44,19 +45,33 @@ def send(db, sender: Sender, text: str, addresses: list[str], envelope: Envelope
         else:
             listed = [a for a in everyone if is_listed(a, now)]
             to = address.recipients(addresses, listed, everyone, sender.name)
-        event = events.append(db, "message", sender.name, {
-            "from": sender.name, "tag": sender.tag, "text": text, "scope": to.scope,
-            "sender_kind": sender.kind, "delivered_to": to.names, "mentions": to.mentions,
-            "intent": envelope.intent or None, "thread": envelope.thread or None,
-            "reply_to": int(envelope.reply_to) if envelope.reply_to.isdigit()
-            else envelope.reply_to or None}, now)
+        event = events.append(
+            db,
+            "message",
+            sender.name,
+            {
+                "from": sender.name,
+                "tag": sender.tag,
+                "text": text,
+                "scope": to.scope,
+                "sender_kind": sender.kind,
+                "delivered_to": to.names,
+                "mentions": to.mentions,
+                "intent": envelope.intent or None,
+                "thread": envelope.thread or None,
+                "reply_to": int(envelope.reply_to)
+                if envelope.reply_to.isdigit()
+                else envelope.reply_to or None,
+            },
+            now,
+        )
         wakes = envelope.intent != ACK
         deliveries.queue(db, event, to.names, wakes)
         _note_answers(db, sender, event, envelope.intent, to.names)
         return Sent(event, to.names, wakes)
 
 
-def _note_answers(db, sender: Sender, event: int, intent: str, to: "list[str]") -> None:
+def _note_answers(db, sender: Sender, event: int, intent: str, to: list[str]) -> None:
     """Whoever the sender speaks to has an answer from it; a request waits for one."""
     from ..store import requests
 
@@ -65,15 +80,16 @@ def _note_answers(db, sender: Sender, event: int, intent: str, to: "list[str]") 
         requests.ask(db, event, sender.name, to)
 
 
-def _threaded(db, envelope: Envelope) -> "tuple[Envelope, Message | None]":
+def _threaded(db, envelope: Envelope) -> tuple[Envelope, Message | None]:
     """The envelope with the thread it inherits, and the message it answers."""
     if not envelope.reply_to:
         return envelope, None
     local, _, device = envelope.reply_to.partition(":")
     event = None if device else events.find(db, int(local))
     if event is None or event.type != "message":
-        raise HcomError(f"nothing sent: #{envelope.reply_to} is not a message",
-                        "hcom events --last 20")
+        raise HcomError(
+            f"nothing sent: #{envelope.reply_to} is not a message", "hcom events --last 20"
+        )
     answered = events.message(event)
     if envelope.intent == ACK and answered.envelope.intent == ACK:
         raise HcomError("nothing sent: an ack of an ack", "it is enough")
@@ -90,10 +106,24 @@ def _author(answered: Message, everyone: list[Agent]) -> list[str]:
 
 def notify(db, names: list[str], text: str, now: float) -> Sent:
     """A notice of hcom itself is queued for `names`, within the caller's transaction."""
-    event = events.append(db, "message", "hcom", {
-        "from": "hcom", "tag": "", "text": text, "scope": "mentions", "sender_kind": SYSTEM,
-        "delivered_to": names, "mentions": names, "intent": "inform", "thread": None,
-        "reply_to": None}, now)
+    event = events.append(
+        db,
+        "message",
+        "hcom",
+        {
+            "from": "hcom",
+            "tag": "",
+            "text": text,
+            "scope": "mentions",
+            "sender_kind": SYSTEM,
+            "delivered_to": names,
+            "mentions": names,
+            "intent": "inform",
+            "thread": None,
+            "reply_to": None,
+        },
+        now,
+    )
     deliveries.queue(db, event, names, True)
     return Sent(event, names, True)
 
@@ -109,15 +139,19 @@ def claim(db, agent: str, budget: int, now: float, carries=None) -> Claimed:
     with transaction(db):
         queued = deliveries.queued(db, agent)
         found = agents.find(db, agent)
-        taken = queued[:render.fitting(queued, found.hints if found else "", budget)] \
-            if budget else queued
+        taken = (
+            queued[: render.fitting(queued, found.hints if found else "", budget)]
+            if budget
+            else queued
+        )
         if carries and not carries(taken):
             return Claimed([], len(queued))
         deliveries.offer(db, agent, [m.id for m in taken], now)
         waiting = deliveries.count_queued(db, agent)
         for one in taken:
-            events.append_status(db, agent, "active", f"deliver:{one.sender.name}", f"#{one.id}",
-                                 now)
+            events.append_status(
+                db, agent, "active", f"deliver:{one.sender.name}", f"#{one.id}", now
+            )
     return Claimed(taken, waiting)
 
 

@@ -10,16 +10,25 @@ from ..store import agents, deliveries, events
 from ..store.connect import transaction
 
 
-class Caller(namedtuple("Caller", "session launch pid pid_start tool shared",
-                        defaults=("",) * 5 + (False,))):
+class Caller(
+    namedtuple("Caller", "session launch pid pid_start tool shared", defaults=("",) * 5 + (False,))
+):
     """What a process's surroundings say of the session that runs it; "" where they are silent.
     `shared`: its client's process `pid` runs other sessions too, and does not tell them apart."""
 
     __slots__ = ()
 
 
-def join(db, tool: str, now: float, by: str = "", name: str = "", batch: str = "",
-         subscriptions: str = "", **facts) -> Agent:
+def join(
+    db,
+    tool: str,
+    now: float,
+    by: str = "",
+    name: str = "",
+    batch: str = "",
+    subscriptions: str = "",
+    **facts,
+) -> Agent:
     """A new agent takes part; its value. `name` is drawn when not given; it is told of what
     `subscriptions` (HCOM_DEFAULT_SUBSCRIPTIONS) lists."""
     import random
@@ -50,9 +59,20 @@ def join_subagent(db, parent: Agent, key: str, now: float) -> Agent:
         return known
     taken = set(agents.names(db))
     number = next(n for n in range(1, len(taken) + 2) if f"{parent.name}_{n}" not in taken)
-    return join(db, parent.tool, now, parent.name, f"{parent.name}_{number}", parent=parent.name,
-                session=key, tag=parent.tag, hints=parent.hints, status="active",
-                subagent_timeout=parent.subagent_timeout, directory=parent.directory)
+    return join(
+        db,
+        parent.tool,
+        now,
+        parent.name,
+        f"{parent.name}_{number}",
+        parent=parent.name,
+        session=key,
+        tag=parent.tag,
+        hints=parent.hints,
+        status="active",
+        subagent_timeout=parent.subagent_timeout,
+        directory=parent.directory,
+    )
 
 
 def dismiss(db, parent: str, now: float) -> None:
@@ -70,8 +90,9 @@ def reclaim(db, name: str, caller: Caller, now: float) -> Agent:
             raise UnknownAgent(f"no agent {name!r}", "hcom list")
         other = caller.session and agent.session and caller.session != agent.session
         if other and alive(agent.pid, agent.pid_start) and agent.pid != caller.pid:
-            raise HcomError(f"{agent.display} is a session that still runs",
-                            "hcom start for a name of your own")
+            raise HcomError(
+                f"{agent.display} is a session that still runs", "hcom start for a name of your own"
+            )
         _displace(db, caller, agent, now)
         if caller.session:
             agents.bind(db, "session", caller.session, agent.name)
@@ -92,7 +113,7 @@ def _displace(db, caller: Caller, agent: Agent, now: float) -> None:
         events.append_life(db, former.name, "stopped", agent.name, "renamed", "", now)
 
 
-def whose(db, caller: Caller, forked_from: str = "") -> "Agent | None":
+def whose(db, caller: Caller, forked_from: str = "") -> Agent | None:
     """The agent whose session runs the caller, binding it on first sight; None when it is no agent.
 
     By session id, else by the launch, else (after /clear in a session that hcom did not launch) by
@@ -110,11 +131,15 @@ def whose(db, caller: Caller, forked_from: str = "") -> "Agent | None":
             agents.remove(db, launched.name)
         return known if known.stopped_at is None else None
     if launched and launched.stopped_at is None:
-        if caller.session and not forked_from == caller.session:
+        if caller.session and forked_from != caller.session:
             agents.bind(db, "session", caller.session, launched.name)
         return launched
-    same = caller.pid and caller.session and not caller.shared \
+    same = (
+        caller.pid
+        and caller.session
+        and not caller.shared
         and agents.by_process(db, caller.pid, caller.pid_start)
+    )
     if same and same.stopped_at is None and not forked_from:
         agents.bind(db, "session", caller.session, same.name)
         return same
@@ -130,7 +155,7 @@ def _fits(agent: Agent, caller: Caller) -> bool:
     return agent.pid == caller.pid or not alive(agent.pid, agent.pid_start)
 
 
-def speaker(db, caller: Caller, claimed: str) -> "Agent | None":
+def speaker(db, caller: Caller, claimed: str) -> Agent | None:
     """The agent a command speaks for: the one it `claimed` by --name, else its session's.
 
     No one speaks for another: inside a client's session, --name may only name the agent that the
@@ -143,12 +168,13 @@ def speaker(db, caller: Caller, claimed: str) -> "Agent | None":
     if not claimed:
         return own
     agent = known(db, claimed)
-    if own and own.name in (agent.name, agent.parent) or not agent.session:
+    if (own and own.name in (agent.name, agent.parent)) or not agent.session:
         return agent
     if own or caller.session:
-        raise HcomError(f"{agent.display} is another session, you are "
-                        f"{own.display if own else 'no agent'}",
-                        "leave --name out" if own else "hcom start for a name of your own")
+        raise HcomError(
+            f"{agent.display} is another session, you are {own.display if own else 'no agent'}",
+            "leave --name out" if own else "hcom start for a name of your own",
+        )
     return agent
 
 
@@ -163,8 +189,9 @@ def known(db, name: str) -> Agent:
         from ..bus import names
 
         close = names.near(wanted, [a.display for a in everyone])
-        raise UnknownAgent(f"no agent {name!r}",
-                           f"did you mean {close[0]}?" if close else "hcom list")
+        raise UnknownAgent(
+            f"no agent {name!r}", f"did you mean {close[0]}?" if close else "hcom list"
+        )
     if agent.stopped_at is not None:
         raise UnknownAgent(f"{agent.display} has left", f"hcom start --as {agent.name}")
     return agent
@@ -187,14 +214,23 @@ def keys(db, agent: Agent) -> list[str]:
 
 def gone(db, now: float) -> list[Agent]:
     """Agents whose client died without a word are recorded as ended; those agents."""
-    dead = [a for a in agents.every(db)
-            if a.pid and a.status != INACTIVE and not alive(a.pid, a.pid_start)]
+    dead = [
+        a
+        for a in agents.every(db)
+        if a.pid and a.status != INACTIVE and not alive(a.pid, a.pid_start)
+    ]
     if not dead:
         return []
     with transaction(db):
         # Again, now that nobody can write: one of them may have been resumed meanwhile.
-        dead = [a for a in dead if (now_is := agents.find(db, a.name)) and now_is.pid == a.pid
-                and now_is.pid_start == a.pid_start and now_is.stopped_at is None]
+        dead = [
+            a
+            for a in dead
+            if (now_is := agents.find(db, a.name))
+            and now_is.pid == a.pid
+            and now_is.pid_start == a.pid_start
+            and now_is.stopped_at is None
+        ]
         for agent in dead:
             agents.end_session(db, agent.name, "exit:killed", now)
             dismiss(db, agent.name, now)
@@ -208,7 +244,7 @@ def listed(db, now: float) -> list[Agent]:
     return [a for a in agents.every(db) if is_listed(a, now)]
 
 
-def sender(agent: "Agent | None", external: str) -> Sender:
+def sender(agent: Agent | None, external: str) -> Sender:
     """The sender value for an agent, or for the external name when there is no agent."""
     if agent is not None:
         return Sender(agent.name, INSTANCE, agent.tag)

@@ -19,11 +19,12 @@ from ..store.subscriptions import Subscription
 from . import mail
 
 MATCH_S = 0.1  # of one subscription in one pass: a sane one takes a thousandth of it
-MATCHES = 50   # of one subscription in one pass; what a notice says of more is only a number
+MATCHES = 50  # of one subscription in one pass; what a notice says of more is only a number
 
 
-def subscribe(home, db, owner: str, by: str, where: Where, once: bool,
-              now: float) -> "tuple[Subscription, bool]":
+def subscribe(
+    home, db, owner: str, by: str, where: Where, once: bool, now: float
+) -> tuple[Subscription, bool]:
     """`owner` is told of what `where` admits from now on: the subscription, and whether it is new.
 
     The same one twice is one. HcomError when the expression is wrong.
@@ -33,18 +34,35 @@ def subscribe(home, db, owner: str, by: str, where: Where, once: bool,
             events.latest_where(sandboxed, where.sql, where.params, 1, events.last_id(db))
     with transaction(db):
         for sub in subscriptions.every(db, owner):
-            if (sub.sql, sub.params, sub.label, sub.once) == \
-                    (where.sql, list(where.params), where.label, once) and not sub.off:
+            if (sub.sql, sub.params, sub.label, sub.once) == (
+                where.sql,
+                list(where.params),
+                where.label,
+                once,
+            ) and not sub.off:
                 return sub, False
         return _added(db, owner, by, where, once, now), True
 
 
 def _added(db, owner: str, by: str, where: Where, once: bool, now: float) -> Subscription:
-    sub_id = f"sub-{random.randrange(16 ** 4):04x}"
+    sub_id = f"sub-{random.randrange(16**4):04x}"
     while subscriptions.find(db, sub_id):
-        sub_id = f"sub-{random.randrange(16 ** 6):06x}"
-    sub = Subscription(sub_id, owner, by, where.label or where.sql, where.sql, list(where.params),
-                       where.looks_at, once, events.last_id(db), now, "", 0, 0.0)
+        sub_id = f"sub-{random.randrange(16**6):06x}"
+    sub = Subscription(
+        sub_id,
+        owner,
+        by,
+        where.label or where.sql,
+        where.sql,
+        list(where.params),
+        where.looks_at,
+        once,
+        events.last_id(db),
+        now,
+        "",
+        0,
+        0.0,
+    )
     subscriptions.add(db, sub)
     return sub
 
@@ -60,7 +78,7 @@ def subscribe_defaults(db, owner: str, setting: str, now: float) -> None:
         _added(db, owner, owner, where._replace(label=label), False, now)
 
 
-def unsubscribe(db, given: str, caller: str) -> "list[Subscription]":
+def unsubscribe(db, given: str, caller: str) -> list[Subscription]:
     """The subscriptions that `given` names (an id, or the label of the caller's own) are gone.
 
     HcomError when there are none, or when one is neither the caller's nor made by it.
@@ -68,10 +86,16 @@ def unsubscribe(db, given: str, caller: str) -> "list[Subscription]":
     wanted = given.strip()
     with transaction(db):
         by_id = subscriptions.find(db, wanted) or subscriptions.find(db, f"sub-{wanted}")
-        found = [by_id] if by_id else [
-            sub for sub in subscriptions.every(db, caller)
-            if wanted in (sub.label, sub.label.replace('"', ""))
-            or sub.label == f"{wanted}:{caller}"]
+        found = (
+            [by_id]
+            if by_id
+            else [
+                sub
+                for sub in subscriptions.every(db, caller)
+                if wanted in (sub.label, sub.label.replace('"', ""))
+                or sub.label == f"{wanted}:{caller}"
+            ]
+        )
         if not found:
             raise HcomError(f"no subscription {given!r}", "hcom events sub")
         for sub in found:
@@ -81,7 +105,7 @@ def unsubscribe(db, given: str, caller: str) -> "list[Subscription]":
     return found
 
 
-def settle(home, db, now: float) -> "list[str]":
+def settle(home, db, now: float) -> list[str]:
     """Every event up to now is matched; the names of those who have a notice for it.
 
     One pass at a time: the caller holds the lock.
@@ -91,7 +115,7 @@ def settle(home, db, now: float) -> "list[str]":
     found, broken = _matches(home, db, subs, start, last)
     silences, clashes = _silences(db, start, last), _clashes(db, subs, start, last)
     with transaction(db):
-        lines: "dict[str, list[str]]" = {}
+        lines: dict[str, list[str]] = {}
         for sub, event in found:
             lines.setdefault(sub.owner, []).append(watch.notice(sub.label, sub.id, event))
         _tell_clashes(db, subscriptions.of_collisions(subs), clashes, lines)
@@ -101,8 +125,7 @@ def settle(home, db, now: float) -> "list[str]":
         broken += _count(db, found, now)
         for sub, why in broken:
             subscriptions.switch_off(db, sub.id, why)
-            lines.setdefault(sub.owner, []).append(
-                f"{sub.id} ({sub.label}) is switched off: {why}")
+            lines.setdefault(sub.owner, []).append(f"{sub.id} ({sub.label}) is switched off: {why}")
         for owner, said in lines.items():
             mail.notify(db, [owner], watch.gathered(said), now)
         subscriptions.set_matched(db, last)
@@ -132,7 +155,7 @@ def _matches(home, db, subs, start: int, last: int):
     return found, broken
 
 
-def _count(db, found, now: float) -> "list[tuple[Subscription, str]]":
+def _count(db, found, now: float) -> list[tuple[Subscription, str]]:
     """What fired is counted, what was to fire once is gone; those that fire too often, and why."""
     noisy = []
     for sub in {sub.id: sub for sub, _ in found}.values():
@@ -147,7 +170,7 @@ def _count(db, found, now: float) -> "list[tuple[Subscription, str]]":
     return noisy
 
 
-def _clashes(db, subs, start: int, last: int) -> "list[watch.Clash]":
+def _clashes(db, subs, start: int, last: int) -> list[watch.Clash]:
     """The collisions among what was not matched, where anybody watches for them."""
     subs = subscriptions.of_collisions(subs)
     if not subs:
@@ -155,7 +178,7 @@ def _clashes(db, subs, start: int, last: int) -> "list[watch.Clash]":
     return subscriptions.clashes(db, max(start, min(s.after_id for s in subs)), last)
 
 
-def _tell_clashes(db, subs, clashes, lines: "dict[str, list[str]]") -> None:
+def _tell_clashes(db, subs, clashes, lines: dict[str, list[str]]) -> None:
     """Who watches for collisions has a line for each new one: of everyone's, or of its own."""
     for clash in clashes:
         if subscriptions.is_told(db, clash):
@@ -172,7 +195,7 @@ def _tell_clashes(db, subs, clashes, lines: "dict[str, list[str]]") -> None:
             subscriptions.set_told(db, clash)
 
 
-def _silences(db, start: int, last: int) -> "list[watch.Silence]":
+def _silences(db, start: int, last: int) -> list[watch.Silence]:
     """The requests whose target went idle, left or ended without an answer; each once."""
     oldest = requests.oldest(db)
     if not oldest:
@@ -183,6 +206,7 @@ def _silences(db, start: int, last: int) -> "list[watch.Silence]":
         how = watch.how_silent(json.loads(row["data"]), row["type"], at, row["offered_at"])
         key = (row["event_id"], row["target"])
         if how and key not in found:
-            found[key] = watch.Silence(row["event_id"], row["requester"], row["target"],
-                                       row["text"], how)
+            found[key] = watch.Silence(
+                row["event_id"], row["requester"], row["target"], row["text"], how
+            )
     return list(found.values())

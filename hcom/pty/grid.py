@@ -35,13 +35,13 @@ def width(char: str) -> int:
 class Row:
     """`text` and `look` have one entry a column and stay of that length."""
 
-    __slots__ = ("text", "look")
+    __slots__ = ("look", "text")
 
     def __init__(self, cols: int) -> None:
         self.text = [" "] * cols
         self.look = bytearray(cols)
 
-    def put(self, x: int, text: "str | list[str]", look: int) -> None:
+    def put(self, x: int, text: str | list[str], look: int) -> None:
         """`text`, one entry a column, stands from `x`; a wide character cut in two is gone."""
         end = x + len(text)
         self._split(x)

@@ -12,7 +12,7 @@ import select
 import signal
 import termios
 import time
-from typing import TYPE_CHECKING, NoReturn, Optional
+from typing import TYPE_CHECKING, NoReturn
 
 if TYPE_CHECKING:
     from .spawn import Tty
@@ -32,7 +32,7 @@ AFTER_S = 0.2
 
 
 class _Keeper:
-    def __init__(self, program: int, owner: int, tty: "Optional[Tty]", grace_s: float):
+    def __init__(self, program: int, owner: int, tty: "Tty | None", grace_s: float):
         self.program = program
         self.owner = owner
         self.tty = tty
@@ -55,7 +55,7 @@ class _Keeper:
             elif number == signal.SIGCONT:
                 self.tell(signal.SIGCONT)
 
-    def ended(self) -> Optional[tuple[bool, int]]:
+    def ended(self) -> tuple[bool, int] | None:
         """(killed, exit code or signal) once the program has ended; we stop when it has stopped."""
         if not hasattr(os, "waitid"):  # macOS before Python 3.13
             return self.reaped()
@@ -70,7 +70,7 @@ class _Keeper:
             return None
         return found.si_code != os.CLD_EXITED, found.si_status
 
-    def reaped(self) -> Optional[tuple[bool, int]]:
+    def reaped(self) -> tuple[bool, int] | None:
         """The same where a dead child cannot be left in place: its id is then free at once."""
         pid, status = os.waitpid(self.program, os.WNOHANG | os.WUNTRACED)
         if pid and os.WIFSTOPPED(status):
@@ -169,6 +169,6 @@ def end_by(number: int) -> None:
     os._exit(128 + number)
 
 
-def keep(program: int, owner: int, tty: "Optional[Tty]", grace_s: float) -> NoReturn:
+def keep(program: int, owner: int, tty: "Tty | None", grace_s: float) -> NoReturn:
     """The program is looked after until it has ended."""
     _Keeper(program, owner, tty, grace_s).run()

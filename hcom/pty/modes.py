@@ -40,7 +40,7 @@ class Modes:
         self._rest = data[cut:] if cut >= 0 else b""
         return end > 0
 
-    def _switch(self, found: "re.Match[bytes]") -> None:
+    def _switch(self, found: re.Match[bytes]) -> None:
         numbers, switch, kitty, count, keys, keypad, top, bottom = found.groups()
         if numbers:
             for number in numbers.split(b";"):

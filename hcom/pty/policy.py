@@ -1,6 +1,7 @@
 """What a wrapper does beside passing bytes, and the fence around it."""
 
-from typing import Callable, Optional, Protocol
+from collections.abc import Callable
+from typing import Protocol
 
 
 class Policy(Protocol):
@@ -20,10 +21,10 @@ class Policy(Protocol):
     def on_ready(self, fd: int) -> None:
         """One of the doorbells can be read; must read it."""
 
-    def deadline(self) -> Optional[float]:
+    def deadline(self) -> float | None:
         """When `tick` is wanted, None for never; asked after everything that happens."""
 
-    def tick(self, now: float) -> Optional[bytes]:
+    def tick(self, now: float) -> bytes | None:
         """What to type now. Called at the deadline or later: only when nothing of the person's
         is half-way, all input has gone to the program and all its output has been shown to us."""
 
@@ -36,8 +37,8 @@ class Quiet:
     def on_output(self, data: bytes, now: float) -> None: ...
     def on_input(self, data: bytes, now: float) -> None: ...
     def on_ready(self, fd: int) -> None: ...
-    def deadline(self) -> Optional[float]: ...
-    def tick(self, now: float) -> Optional[bytes]: ...
+    def deadline(self) -> float | None: ...
+    def tick(self, now: float) -> bytes | None: ...
 
 
 class Guarded:

@@ -9,7 +9,8 @@ import os
 import selectors
 import signal
 import time
-from typing import Callable, Mapping, NamedTuple, Optional, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from typing import NamedTuple
 
 from . import flow, spawn, tty
 from .keys import Keys
@@ -30,8 +31,8 @@ AFTER_END = 131072
 class Ends(NamedTuple):
     """The person's side: None for a side that is not there (headless)."""
 
-    stdin: Optional[int] = 0
-    stdout: Optional[int] = 1
+    stdin: int | None = 0
+    stdout: int | None = 1
 
 
 def run(
@@ -42,7 +43,7 @@ def run(
     on_fault: Callable[[Exception], None],
     doorbells: Sequence[int] = (),
     ends: Ends = Ends(),
-    cwd: Optional[str] = None,
+    cwd: str | None = None,
     grace_s: float = spawn.GRACE_S,
 ) -> spawn.Ending:
     """How `argv` ended, after running in front of the person; pass it to spawn.leave.
@@ -73,8 +74,8 @@ class _Proxy:
     def __init__(
         self,
         child: spawn.Child,
-        terminal: Optional[spawn.Tty],
-        stdin: Optional[int],
+        terminal: spawn.Tty | None,
+        stdin: int | None,
         signals: int,
         guard: Guarded,
     ) -> None:
@@ -89,16 +90,16 @@ class _Proxy:
         self.doorbells: set[int] = set()
         self.selector = selectors.SelectSelector()  # knows all kinds: /dev/null, files, macOS ttys
         self.waited: dict[int, int] = {}
-        self.program: Optional[flow.Flow] = flow.Flow(child.fd, flow.READ)
-        self.person: Optional[flow.Flow] = None
-        self.how: Optional[spawn.Ending] = None
+        self.program: flow.Flow | None = flow.Flow(child.fd, flow.READ)
+        self.person: flow.Flow | None = None
+        self.how: spawn.Ending | None = None
         self.stopped = False
         self.closing = False
         self.settled_at = 0.0  # when a stop or an end is acted on, if no more output comes
         self.left = AFTER_END
         self.ticked_at = float("-inf")
 
-    def begin(self, stdout: Optional[int], doorbells: Sequence[int]) -> None:
+    def begin(self, stdout: int | None, doorbells: Sequence[int]) -> None:
         os.set_blocking(self.child.fd, False)
         if stdout is not None:
             self.person = flow.Flow(*tty.writable(stdout))
@@ -150,7 +151,7 @@ class _Proxy:
                 (self.selector.modify if fd in self.waited else self.selector.register)(fd, events)
         self.waited = wanted
 
-    def timeout(self) -> Optional[float]:
+    def timeout(self) -> float | None:
         if self.stopped or self.how:
             if self.person and self.person.pending and not self.closing:
                 return None  # a slow reader; it will take it or be gone
@@ -324,10 +325,9 @@ class _Proxy:
     def close(self) -> None:
         """The terminal is the person's again."""
         self.selector.close()
-        if self.person:
-            if isinstance(self.how, spawn.Killed):
-                self.person.put(self.modes.undo())
-                self.to_person()
+        if self.person and isinstance(self.how, spawn.Killed):
+            self.person.put(self.modes.undo())
+            self.to_person()
         if self.person:
             os.close(self.person.fd)
         if self.terminal:

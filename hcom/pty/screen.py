@@ -4,7 +4,8 @@ Pure: no descriptor, no clock. As much of xterm as clients use; colours and link
 Any bytes are taken.
 """
 
-from typing import Callable, NamedTuple
+from collections.abc import Callable
+from typing import NamedTuple
 
 from .grid import DIM, INVERSE, Cell, Grid, Tabs, styled, width
 from .parse import Parser

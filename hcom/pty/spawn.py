@@ -13,7 +13,8 @@ import signal
 import struct
 import termios
 import time
-from typing import Any, Mapping, NamedTuple, NoReturn, Optional, Sequence, Union
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple, NoReturn
 
 from ..errors import HcomError
 from . import keeper
@@ -41,7 +42,7 @@ class Killed(NamedTuple):
     signal: int
 
 
-Ending = Union[Exited, Killed]
+Ending = Exited | Killed
 
 
 class Tty(NamedTuple):
@@ -67,8 +68,8 @@ def spawn(
     *,
     cols: int,
     rows: int,
-    cwd: Optional[str] = None,
-    tty: Optional[Tty] = None,
+    cwd: str | None = None,
+    tty: Tty | None = None,
     grace_s: float = GRACE_S,
 ) -> Child:
     """`argv` runs on a pty of that size, found on the PATH of `env`, in `cwd`.
@@ -103,7 +104,7 @@ def spawn(
     raise _refusal(report, argv[0], cwd)
 
 
-def _refusal(report: Mapping[bytes, bytes], program: str, cwd: Optional[str]) -> SpawnError:
+def _refusal(report: Mapping[bytes, bytes], program: str, cwd: str | None) -> SpawnError:
     if b"chdir" in report:
         code = int(report[b"chdir"])
         return SpawnError(f'cannot use directory "{cwd}": {os.strerror(code).lower()}', code)
@@ -118,9 +119,9 @@ def _lead(
     tell: int,
     argv: Sequence[str],
     env: Mapping[str, str],
-    cwd: Optional[str],
+    cwd: str | None,
     owner: int,
-    tty: Optional[Tty],
+    tty: Tty | None,
     grace_s: float,
 ) -> NoReturn:
     """In the keeper: lead the pty's session, start the program, keep it till it ends."""
@@ -145,9 +146,7 @@ def _lead(
         os._exit(127)
 
 
-def _become(
-    tell: int, argv: Sequence[str], env: Mapping[str, str], cwd: Optional[str]
-) -> NoReturn:
+def _become(tell: int, argv: Sequence[str], env: Mapping[str, str], cwd: str | None) -> NoReturn:
     """In the program's process: become it, or tell the reason and end."""
     stage = b"exec"
     try:
@@ -201,7 +200,7 @@ def resize(fd: int, cols: int, rows: int) -> None:
     fcntl.ioctl(fd, termios.TIOCSWINSZ, struct.pack("HHHH", rows, cols, 0, 0))
 
 
-def ending(status: int) -> Optional[Ending]:
+def ending(status: int) -> Ending | None:
     """How a process ended by its wait status; None when it has only stopped."""
     if os.WIFSIGNALED(status):
         return Killed(os.WTERMSIG(status))

@@ -6,7 +6,7 @@ import os
 import select
 import struct
 import termios
-from typing import NamedTuple, Optional
+from typing import NamedTuple
 
 from .spawn import Tty
 
@@ -29,7 +29,7 @@ def size(fd: int) -> Size:
     return Size(cols or UNKNOWN_SIZE[0], rows or UNKNOWN_SIZE[1])
 
 
-def opened(fd: Optional[int]) -> Optional[Tty]:
+def opened(fd: int | None) -> Tty | None:
     """The terminal behind `fd` with its modes now and those to set; None when it is none."""
     if fd is None:
         return None
@@ -56,7 +56,7 @@ def _raw(sane: list) -> list:
 
 def remember(terminal: Tty, undo: bytes) -> None:
     """Whoever finds us killed can still put the terminal back, by sending it `undo`."""
-    terminal.undo[:len(undo) + 1] = undo + b"\0"
+    terminal.undo[: len(undo) + 1] = undo + b"\0"
 
 
 def set_modes(fd: int, modes: list) -> None:

@@ -26,16 +26,38 @@ def create(db, agent: Agent) -> None:
 
 def blank(name: str, tool: str, now: float, **facts) -> Agent:
     """An agent value with everything that `facts` does not say left empty."""
-    values = dict(name=name, tag="", tool=tool, session="", launch="", directory="", transcript="",
-                  parent="", pid=0, pid_start="", client={}, status=LISTENING, context="new",
-                  detail="", status_at=now, created_at=now, ended_at=None, stopped_at=None,
-                  hints="", timeout=86400, subagent_timeout=30, stop_streak=0, wake_failure="",
-                  batch="", headless=False)
+    values = {
+        "name": name,
+        "tag": "",
+        "tool": tool,
+        "session": "",
+        "launch": "",
+        "directory": "",
+        "transcript": "",
+        "parent": "",
+        "pid": 0,
+        "pid_start": "",
+        "client": {},
+        "status": LISTENING,
+        "context": "new",
+        "detail": "",
+        "status_at": now,
+        "created_at": now,
+        "ended_at": None,
+        "stopped_at": None,
+        "hints": "",
+        "timeout": 86400,
+        "subagent_timeout": 30,
+        "stop_streak": 0,
+        "wake_failure": "",
+        "batch": "",
+        "headless": False,
+    }
     values.update(facts)
     return Agent(**values)
 
 
-def find(db, name: str) -> "Agent | None":
+def find(db, name: str) -> Agent | None:
     """The agent of that name, in any case; also one that has left."""
     row = db.execute(f"SELECT {_COLUMNS} FROM agents WHERE name = ?", (name,)).fetchone()
     return _agent(row) if row else None
@@ -43,8 +65,9 @@ def find(db, name: str) -> "Agent | None":
 
 def every(db) -> list[Agent]:
     """All agents that have not left, oldest first."""
-    rows = db.execute(f"SELECT {_COLUMNS} FROM agents WHERE stopped_at IS NULL "
-                      "ORDER BY created_at, name").fetchall()
+    rows = db.execute(
+        f"SELECT {_COLUMNS} FROM agents WHERE stopped_at IS NULL ORDER BY created_at, name"
+    ).fetchall()
     return [_agent(row) for row in rows]
 
 
@@ -53,25 +76,31 @@ def names(db) -> list[str]:
     return [row[0] for row in db.execute("SELECT name FROM agents")]
 
 
-def bound(db, kind: str, key: str) -> "Agent | None":
+def bound(db, kind: str, key: str) -> Agent | None:
     """The agent that a session id or a launch id belongs to."""
     row = db.execute(
         f"SELECT {_COLUMNS} FROM agents WHERE name = "
-        "(SELECT agent FROM bindings WHERE kind = ? AND id = ?)", (kind, key)).fetchone()
+        "(SELECT agent FROM bindings WHERE kind = ? AND id = ?)",
+        (kind, key),
+    ).fetchone()
     return _agent(row) if row else None
 
 
-def by_process(db, pid: int, pid_start: str) -> "Agent | None":
+def by_process(db, pid: int, pid_start: str) -> Agent | None:
     """The agent whose client is the process `pid` that began at `pid_start`."""
-    row = db.execute(f"SELECT {_COLUMNS} FROM agents WHERE pid = ? AND pid_start = ? "
-                     "AND stopped_at IS NULL AND parent = ''", (pid, pid_start)).fetchone()
+    row = db.execute(
+        f"SELECT {_COLUMNS} FROM agents WHERE pid = ? AND pid_start = ? "
+        "AND stopped_at IS NULL AND parent = ''",
+        (pid, pid_start),
+    ).fetchone()
     return _agent(row) if row else None
 
 
 def children(db, parent: str) -> list[Agent]:
     """The subagents of `parent` that take part."""
-    rows = db.execute(f"SELECT {_COLUMNS} FROM agents WHERE parent = ? AND stopped_at IS NULL",
-                      (parent,)).fetchall()
+    rows = db.execute(
+        f"SELECT {_COLUMNS} FROM agents WHERE parent = ? AND stopped_at IS NULL", (parent,)
+    ).fetchall()
     return [_agent(row) for row in rows]
 
 
@@ -82,14 +111,18 @@ def bindings(db, name: str) -> list[str]:
 
 def bind(db, kind: str, key: str, name: str) -> None:
     """`key` belongs to the agent from now on, whoever had it before."""
-    db.execute("INSERT INTO bindings (kind, id, agent) VALUES (?, ?, ?) "
-               "ON CONFLICT (kind, id) DO UPDATE SET agent = excluded.agent", (kind, key, name))
+    db.execute(
+        "INSERT INTO bindings (kind, id, agent) VALUES (?, ?, ?) "
+        "ON CONFLICT (kind, id) DO UPDATE SET agent = excluded.agent",
+        (kind, key, name),
+    )
     column = "session" if kind == "session" else "launch"
     db.execute(f"UPDATE agents SET {column} = ? WHERE name = ?", (key, name))
 
 
-def met(db, name: str, directory: str, transcript: str, pid: int, pid_start: str,
-        client: dict) -> None:
+def met(
+    db, name: str, directory: str, transcript: str, pid: int, pid_start: str, client: dict
+) -> None:
     """The session of the agent was seen alive there; "" and 0 leave what is known."""
     db.execute(
         "UPDATE agents SET directory = CASE WHEN ?1 = '' THEN directory ELSE ?1 END, "
@@ -97,34 +130,47 @@ def met(db, name: str, directory: str, transcript: str, pid: int, pid_start: str
         "pid = CASE WHEN ?3 = 0 THEN pid ELSE ?3 END, "
         "pid_start = CASE WHEN ?3 = 0 THEN pid_start ELSE ?4 END, "
         "client = json_patch(client, ?5), ended_at = NULL, stopped_at = NULL WHERE name = ?6",
-        (directory, transcript, pid, pid_start, json.dumps(client), name))
+        (directory, transcript, pid, pid_start, json.dumps(client), name),
+    )
 
 
 def set_status(db, name: str, status: str, context: str, detail: str, now: float) -> None:
     """The agent's status is this as of `now`; a report older than the last changes nothing."""
-    db.execute("UPDATE agents SET status = ?, context = ?, detail = ?, status_at = ? "
-               "WHERE name = ? AND status_at <= ?", (status, context, detail, now, name, now))
+    db.execute(
+        "UPDATE agents SET status = ?, context = ?, detail = ?, status_at = ? "
+        "WHERE name = ? AND status_at <= ?",
+        (status, context, detail, now, name, now),
+    )
 
 
 def used_tool(db, name: str, context: str, detail: str, now: float) -> None:
     """The agent used a tool at `now`: shown while its turn is open, never opening one."""
-    db.execute("UPDATE agents SET status = ?, context = ?, detail = ?, status_at = ?, "
-               "stop_streak = 0 WHERE name = ? AND status_at <= ? AND status IN (?, ?)",
-               (ACTIVE, context, detail, now, name, now, ACTIVE, BLOCKED))
+    db.execute(
+        "UPDATE agents SET status = ?, context = ?, detail = ?, status_at = ?, "
+        "stop_streak = 0 WHERE name = ? AND status_at <= ? AND status IN (?, ?)",
+        (ACTIVE, context, detail, now, name, now, ACTIVE, BLOCKED),
+    )
 
 
 def end_session(db, name: str, context: str, now: float) -> None:
     """The agent's client ended: inactive as of `now`, still a participant, to be resumed."""
-    db.execute("UPDATE agents SET status = ?, context = ?, detail = '', status_at = ?, "
-               "ended_at = ?, pid = 0, pid_start = '' WHERE name = ?",
-               (INACTIVE, context, now, now, name))
+    db.execute(
+        "UPDATE agents SET status = ?, context = ?, detail = '', status_at = ?, "
+        "ended_at = ?, pid = 0, pid_start = '' WHERE name = ?",
+        (INACTIVE, context, now, now, name),
+    )
 
 
 def leave(db, name: str, now: float) -> bool:
     """The agent has left the bus; False when it had already."""
-    return db.execute("UPDATE agents SET stopped_at = ?, status = ?, status_at = ? "
-                      "WHERE name = ? AND stopped_at IS NULL",
-                      (now, INACTIVE, now, name)).rowcount == 1
+    return (
+        db.execute(
+            "UPDATE agents SET stopped_at = ?, status = ?, status_at = ? "
+            "WHERE name = ? AND stopped_at IS NULL",
+            (now, INACTIVE, now, name),
+        ).rowcount
+        == 1
+    )
 
 
 def rejoin(db, name: str) -> None:
@@ -150,8 +196,10 @@ def reset_stops(db, name: str) -> None:
 
 def set_wake_failure(db, name: str, reason: str) -> None:
     """Why the last wake of the agent failed, "" when it did not."""
-    db.execute("UPDATE agents SET wake_failure = ? WHERE name = ? AND wake_failure <> ?",
-               (reason, name, reason))
+    db.execute(
+        "UPDATE agents SET wake_failure = ? WHERE name = ? AND wake_failure <> ?",
+        (reason, name, reason),
+    )
 
 
 def set_tool(db, name: str, tool: str) -> None:
@@ -171,5 +219,7 @@ def set_hints(db, name: str, hints: str) -> None:
 
 def set_timeouts(db, name: str, timeout: int, subagent_timeout: int) -> None:
     """How long, in seconds, `listen` waits for the agent and its subagents are kept."""
-    db.execute("UPDATE agents SET timeout = ?, subagent_timeout = ? WHERE name = ?",
-               (timeout, subagent_timeout, name))
+    db.execute(
+        "UPDATE agents SET timeout = ?, subagent_timeout = ? WHERE name = ?",
+        (timeout, subagent_timeout, name),
+    )

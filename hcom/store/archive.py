@@ -12,8 +12,10 @@ from .connect import Database, restrict, translated, uri
 
 # What of a table stays for those who go on; a table not named here is emptied.
 _KEPT = "SELECT name FROM temp.kept"
-_WAITING = ("SELECT event_id FROM deliveries WHERE state <> 'seen' AND agent IN "
-            "(SELECT name FROM temp.kept)")
+_WAITING = (
+    "SELECT event_id FROM deliveries WHERE state <> 'seen' AND agent IN "
+    "(SELECT name FROM temp.kept)"
+)
 _STAYS = {
     "agents": f"name IN ({_KEPT})",
     "bindings": f"agent IN ({_KEPT})",
@@ -44,7 +46,7 @@ def copy(source: str, into: str) -> None:
         old.close()
 
 
-def unread(db, names) -> "dict[str, int]":
+def unread(db, names) -> dict[str, int]:
     """How many messages each agent that is not among `names` has not seen."""
     rows = db.execute("SELECT agent, count(*) FROM deliveries WHERE state <> 'seen' GROUP BY agent")
     return {row[0]: row[1] for row in rows if row[0] not in names}
@@ -55,11 +57,17 @@ def clear(db, names, archive: str, now: float) -> None:
     Within the caller's transaction; `archive` is noted as complete."""
     db.execute("CREATE TEMP TABLE kept (name TEXT PRIMARY KEY COLLATE NOCASE)")
     db.connection.executemany("INSERT INTO temp.kept VALUES (?)", [(name,) for name in names])
-    tables = [row[0] for row in db.execute(
-        "SELECT name FROM main.sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite_%'")]
+    tables = [
+        row[0]
+        for row in db.execute(
+            "SELECT name FROM main.sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite_%'"
+        )
+    ]
     for table in tables:
-        db.execute(f'CREATE TEMP TABLE "stays_{table}" AS SELECT * FROM main."{table}" '
-                   f'WHERE {_STAYS.get(table, "0")}')
+        db.execute(
+            f'CREATE TEMP TABLE "stays_{table}" AS SELECT * FROM main."{table}" '
+            f"WHERE {_STAYS.get(table, '0')}"
+        )
     for table in tables:
         # All rows at once, without a WHERE: then sqlite drops pages instead of rows.
         db.execute(f'DELETE FROM main."{table}"')
@@ -87,18 +95,25 @@ def facts(db) -> dict:
     """What a list of archives says of one: how much, from when to when, who took part and where."""
     first = db.execute("SELECT timestamp FROM events ORDER BY id LIMIT 1").fetchone()
     last = db.execute("SELECT timestamp FROM events ORDER BY id DESC LIMIT 1").fetchone()
-    return {"events": db.execute("SELECT count(*) FROM events").fetchone()[0],
-            "first": first[0] if first else "", "last": last[0] if last else "",
-            "agents": [{"name": row[0], "tag": row[1], "tool": row[2], "directory": row[3]}
-                       for row in db.execute("SELECT name, tag, tool, directory FROM agents "
-                                             "ORDER BY created_at, name")]}
+    return {
+        "events": db.execute("SELECT count(*) FROM events").fetchone()[0],
+        "first": first[0] if first else "",
+        "last": last[0] if last else "",
+        "agents": [
+            {"name": row[0], "tag": row[1], "tool": row[2], "directory": row[3]}
+            for row in db.execute(
+                "SELECT name, tag, tool, directory FROM agents ORDER BY created_at, name"
+            )
+        ],
+    }
 
 
 def open_archive(home, path: str, budget_s: float) -> Database:
     """An archived database, for reading only, also by SQL that a user wrote."""
     try:
-        connection = sqlite3.connect(f"{uri(path)}?mode=ro&immutable=1", uri=True,
-                                     isolation_level=None)
+        connection = sqlite3.connect(
+            f"{uri(path)}?mode=ro&immutable=1", uri=True, isolation_level=None
+        )
         connection.row_factory = sqlite3.Row
         restrict(connection, budget_s)
     except sqlite3.Error as error:
@@ -106,8 +121,10 @@ def open_archive(home, path: str, budget_s: float) -> Database:
     return Database(home._replace(root=path.rpartition("/")[0]), connection)
 
 
-def agents_where(archived, expression: str, params, count: int) -> "list[dict]":
+def agents_where(archived, expression: str, params, count: int) -> list[dict]:
     """The newest `count` agents of an archive that a WHERE expression over its agents admits."""
-    rows = archived.execute(f"SELECT * FROM agents WHERE ({expression}\n) "
-                            "ORDER BY created_at DESC, name LIMIT ?", (*params, count)).fetchall()
+    rows = archived.execute(
+        f"SELECT * FROM agents WHERE ({expression}\n) ORDER BY created_at DESC, name LIMIT ?",
+        (*params, count),
+    ).fetchall()
     return [dict(row) for row in reversed(rows)]

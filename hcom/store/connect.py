@@ -12,13 +12,13 @@ from ..errors import HcomError, LockedError, StoreError
 from ..home import Home, Lock, create
 from .schema import MIGRATIONS, VERSION
 
-BUSY_S = 5.0       # a command gives up on a locked database after this
+BUSY_S = 5.0  # a command gives up on a locked database after this
 HOOK_BUSY_S = 1.5  # a hook gives up sooner: its agent waits for it
-SQL_S = 5.0        # a user's query may run this long
-HEAP_BYTES = 512 * 1024 * 1024   # sqlite's memory in a process that runs users' SQL
+SQL_S = 5.0  # a user's query may run this long
+HEAP_BYTES = 512 * 1024 * 1024  # sqlite's memory in a process that runs users' SQL
 # One call of the last four can take seconds or all memory, within a step that no budget ends.
 DENIED = ("load_extension", "printf", "format", "zeroblob", "randomblob")
-VALUE_BYTES = 16 * 1024 * 1024   # of one value there: a message has at most one
+VALUE_BYTES = 16 * 1024 * 1024  # of one value there: a message has at most one
 
 # The database's own trouble, before `Database` has translated it and after.
 TROUBLE = (sqlite3.Error, StoreError)
@@ -34,8 +34,10 @@ def translated(error: sqlite3.Error, home: Home) -> HcomError:
     if "readonly" in text or "read-only" in text or "unable to open" in text:
         return StoreError(f"cannot write {home.db}", "in a sandbox: export HCOM_DIR=$PWD/.hcom")
     if "not a database" in text or "malformed" in text:
-        return StoreError(f"the database is corrupt: {home.db}",
-                          "hcom reset moves it to the archive and starts anew")
+        return StoreError(
+            f"the database is corrupt: {home.db}",
+            "hcom reset moves it to the archive and starts anew",
+        )
     if "disk I/O error" in text:
         return StoreError(f"the disk failed or is full: {home.db}", "hcom status")
     return StoreError(f"{text}: {home.db}", "hcom status")
@@ -78,8 +80,9 @@ class transaction:  # noqa: N801 - reads as a statement: with transaction(db)
 
 
 def _connected(home: Home, busy_s: float, mode: str = "rw") -> sqlite3.Connection:
-    connection = sqlite3.connect(f"{uri(home.db)}?mode={mode}", uri=True, timeout=busy_s,
-                                 isolation_level=None)
+    connection = sqlite3.connect(
+        f"{uri(home.db)}?mode={mode}", uri=True, timeout=busy_s, isolation_level=None
+    )
     connection.row_factory = sqlite3.Row
     return connection
 
@@ -96,7 +99,8 @@ def _migrate(home: Home, connection: sqlite3.Connection) -> None:
         for version in range(_version(connection), VERSION):
             connection.executescript(
                 f"BEGIN IMMEDIATE; {MIGRATIONS[version]} "
-                f"PRAGMA user_version = {version + 1}; COMMIT;")
+                f"PRAGMA user_version = {version + 1}; COMMIT;"
+            )
     path = home.db_file
     for suffix in ("", "-wal", "-shm"):
         if os.path.exists(path + suffix):
@@ -121,8 +125,10 @@ def open_db(home: Home, busy_s: float = BUSY_S) -> Database:
             version = _version(connection)
         if version > VERSION:
             connection.close()
-            raise StoreError(f"the database is of a newer hcom (format {version}, this one knows "
-                             f"{VERSION})", "update hcom")
+            raise StoreError(
+                f"the database is of a newer hcom (format {version}, this one knows {VERSION})",
+                "update hcom",
+            )
         if version < VERSION:
             create(home)
             _migrate(home, connection)
@@ -135,16 +141,21 @@ def open_db(home: Home, busy_s: float = BUSY_S) -> Database:
             connection.close()
         raise translated(error, home) from error
     except OSError as error:
-        raise StoreError(f"cannot use {home.root}: {error.strerror}",
-                         "in a sandbox: export HCOM_DIR=$PWD/.hcom") from error
+        raise StoreError(
+            f"cannot use {home.root}: {error.strerror}", "in a sandbox: export HCOM_DIR=$PWD/.hcom"
+        ) from error
     finally:
         os.umask(old_mask)
 
 
 def _admit(action, _arg, _arg2, _db, _trigger) -> int:
     """The authorizer of users' SQL: reading and functions, nothing else."""
-    allowed = (sqlite3.SQLITE_SELECT, sqlite3.SQLITE_READ, sqlite3.SQLITE_FUNCTION,
-               sqlite3.SQLITE_RECURSIVE)
+    allowed = (
+        sqlite3.SQLITE_SELECT,
+        sqlite3.SQLITE_READ,
+        sqlite3.SQLITE_FUNCTION,
+        sqlite3.SQLITE_RECURSIVE,
+    )
     if action == sqlite3.SQLITE_FUNCTION and _arg2.lower() in DENIED:
         return sqlite3.SQLITE_DENY
     return sqlite3.SQLITE_OK if action in allowed else sqlite3.SQLITE_DENY
@@ -154,8 +165,9 @@ def open_sandboxed(home: Home, budget_s: float = SQL_S) -> Database:
     """A connection for SQL that a user wrote: it can only read, and ends after `budget_s`."""
     open_db(home).connection.close()
     try:
-        connection = sqlite3.connect(f"{uri(home.db)}?mode=ro", uri=True, timeout=BUSY_S,
-                                     isolation_level=None)
+        connection = sqlite3.connect(
+            f"{uri(home.db)}?mode=ro", uri=True, timeout=BUSY_S, isolation_level=None
+        )
     except sqlite3.Error as error:
         raise translated(error, home) from error
     connection.row_factory = sqlite3.Row

@@ -18,8 +18,13 @@ class Event(namedtuple("Event", "id timestamp type instance data")):
 
     def as_dict(self) -> dict:
         """The event as users see it: `ts` for the time, the rest by name."""
-        return {"id": self.id, "ts": self.timestamp, "type": self.type,
-                "instance": self.instance, "data": self.data}
+        return {
+            "id": self.id,
+            "ts": self.timestamp,
+            "type": self.type,
+            "instance": self.instance,
+            "data": self.data,
+        }
 
 
 def timestamp(now: float) -> str:
@@ -32,7 +37,8 @@ def append(db, kind: str, instance: str, data: dict, now: float) -> int:
     """The event is in the log; its id."""
     return db.execute(
         "INSERT INTO events (timestamp, type, instance, data) VALUES (?, ?, ?, ?)",
-        (timestamp(now), kind, instance, json.dumps(data, ensure_ascii=False))).lastrowid
+        (timestamp(now), kind, instance, json.dumps(data, ensure_ascii=False)),
+    ).lastrowid
 
 
 def append_status(db, instance: str, val: str, context: str, detail: str, now: float) -> int:
@@ -40,30 +46,34 @@ def append_status(db, instance: str, val: str, context: str, detail: str, now: f
     return append(db, "status", instance, {"val": val, "context": context, "detail": detail}, now)
 
 
-def append_tool(db, instance: str, status: str, context: str, detail: str, edited, command: str,
-                now: float) -> int:
+def append_tool(
+    db, instance: str, status: str, context: str, detail: str, edited, command: str, now: float
+) -> int:
     """The use of a tool is in the log, with the real paths it `edited` and the `command` it ran."""
     event = append_status(db, instance, status, context, detail, now)
     acts = [(event, "edit", path, instance, now) for path in dict.fromkeys(edited)]
     if command:
         acts.append((event, "command", command, instance, now))
-    db.connection.executemany("INSERT INTO acts (event_id, kind, what, agent, at) "
-                              "VALUES (?, ?, ?, ?, ?)", acts)
+    db.connection.executemany(
+        "INSERT INTO acts (event_id, kind, what, agent, at) VALUES (?, ?, ?, ?, ?)", acts
+    )
     return event
 
 
-def append_life(db, instance: str, action: str, by: str, reason: str, batch: str,
-                now: float) -> int:
+def append_life(
+    db, instance: str, action: str, by: str, reason: str, batch: str, now: float
+) -> int:
     """A life event is in the log: `action` is created, ready, stopped or batch_launched."""
-    return append(db, "life", instance,
-                  {"action": action, "by": by, "reason": reason, "batch_id": batch}, now)
+    return append(
+        db, "life", instance, {"action": action, "by": by, "reason": reason, "batch_id": batch}, now
+    )
 
 
 def _event(row: sqlite3.Row) -> Event:
     return Event(row["id"], row["timestamp"], row["type"], row["instance"], json.loads(row["data"]))
 
 
-def find(db, event_id: int) -> "Event | None":
+def find(db, event_id: int) -> Event | None:
     """The event with this id."""
     row = db.execute("SELECT * FROM events WHERE id = ?", (event_id,)).fetchone()
     return _event(row) if row else None
@@ -72,29 +82,43 @@ def find(db, event_id: int) -> "Event | None":
 def message(event: Event) -> Message:
     """A message event as a Message."""
     data = event.data
-    return Message(event.id, event.timestamp,
-                   Sender(data["from"], data["sender_kind"], data.get("tag", "")), data["text"],
-                   Envelope(data.get("intent") or "", str(data.get("reply_to") or ""),
-                            data.get("thread") or ""), tuple(data["delivered_to"]))
+    return Message(
+        event.id,
+        event.timestamp,
+        Sender(data["from"], data["sender_kind"], data.get("tag", "")),
+        data["text"],
+        Envelope(
+            data.get("intent") or "", str(data.get("reply_to") or ""), data.get("thread") or ""
+        ),
+        tuple(data["delivered_to"]),
+    )
 
 
 def is_watched(db) -> bool:
     """Whether anybody waits to hear of an event that is no tool's: by a subscription, or for the
     answer to a request."""
-    return db.execute("SELECT EXISTS (SELECT 1 FROM subscriptions WHERE off = '' AND "
-                      "looks_at = 'all') OR EXISTS (SELECT 1 FROM requests)").fetchone()[0] == 1
+    return (
+        db.execute(
+            "SELECT EXISTS (SELECT 1 FROM subscriptions WHERE off = '' AND "
+            "looks_at = 'all') OR EXISTS (SELECT 1 FROM requests)"
+        ).fetchone()[0]
+        == 1
+    )
 
 
 def are_tools_watched(db) -> bool:
     """Whether any subscription wants to hear of the use of tools."""
-    return db.execute("SELECT EXISTS (SELECT 1 FROM subscriptions WHERE off = '')"
-                      ).fetchone()[0] == 1
+    return (
+        db.execute("SELECT EXISTS (SELECT 1 FROM subscriptions WHERE off = '')").fetchone()[0] == 1
+    )
 
 
 def has_instance(db, name: str) -> bool:
     """Whether the log has an event of somebody called exactly so."""
-    return db.execute("SELECT EXISTS (SELECT 1 FROM events WHERE instance = ?)",
-                      (name,)).fetchone()[0] == 1
+    return (
+        db.execute("SELECT EXISTS (SELECT 1 FROM events WHERE instance = ?)", (name,)).fetchone()[0]
+        == 1
+    )
 
 
 def last_id(db) -> int:
@@ -110,8 +134,9 @@ def latest(db, count: int) -> list[Event]:
 
 def after(db, event_id: int, count: int = 1000) -> list[Event]:
     """The events behind `event_id`, oldest first, at most `count`."""
-    rows = db.execute("SELECT * FROM events WHERE id > ? ORDER BY id LIMIT ?",
-                      (event_id, count)).fetchall()
+    rows = db.execute(
+        "SELECT * FROM events WHERE id > ? ORDER BY id LIMIT ?", (event_id, count)
+    ).fetchall()
     return [_event(row) for row in rows]
 
 
@@ -123,11 +148,17 @@ def latest_where(sandboxed, expression: str, params, count: int, behind: int = 0
     """
     refuse_statement(expression)
     try:
-        ids = [row[0] for row in sandboxed.execute(
-            f"SELECT id FROM events_v WHERE id > ? AND ({expression}\n) ORDER BY id DESC LIMIT ?",
-            (behind, *params, count))]
-        rows = [sandboxed.execute("SELECT * FROM events WHERE id = ?", (i,)).fetchone()
-                for i in ids]
+        ids = [
+            row[0]
+            for row in sandboxed.execute(
+                f"SELECT id FROM events_v WHERE id > ? AND ({expression}\n) "
+                "ORDER BY id DESC LIMIT ?",
+                (behind, *params, count),
+            )
+        ]
+        rows = [
+            sandboxed.execute("SELECT * FROM events WHERE id = ?", (i,)).fetchone() for i in ids
+        ]
     except (sqlite3.Error, sqlite3.Warning, OverflowError, MemoryError) as error:
         raise explained(error) from error
     return [_event(row) for row in reversed(rows)]
@@ -137,8 +168,9 @@ def between_where(sandboxed, expression: str, params, low: int, high: int) -> li
     """The events in (low, high] that a user's WHERE expression admits, oldest first; otherwise as
     `latest_where`."""
     refuse_statement(expression)  # before it stands in brackets with something else
-    found = latest_where(sandboxed, f"id <= ? AND ({expression}\n)", (high, *params), high - low,
-                         low)
+    found = latest_where(
+        sandboxed, f"id <= ? AND ({expression}\n)", (high, *params), high - low, low
+    )
     return [event for event in found if event.id <= high]
 
 
@@ -157,8 +189,9 @@ def refuse_statement(expression: str) -> None:
     if depth or re.search(r"['\"`\[]", bare.replace("''", "")):
         raise HcomError("wrong SQL: brackets or quotes do not match", "see hcom events --help")
     if ";" in bare or "--" in bare or "/*" in bare or "\0" in expression:
-        raise HcomError("wrong SQL: one WHERE expression, without ; or comments",
-                        "see hcom events --help")
+        raise HcomError(
+            "wrong SQL: one WHERE expression, without ; or comments", "see hcom events --help"
+        )
     refuse_empty(expression)
 
 
@@ -174,8 +207,10 @@ def explained(error: Exception) -> HcomError:
     if isinstance(error, MemoryError) or "too big" in text:
         return HcomError("the query wants more memory than it may have", "make it cheaper")
     if "interrupted" in text:
-        return HcomError(f"the query took longer than {SQL_S:.0f} s and was ended",
-                         "make it cheaper, for example with: id > ...")
+        return HcomError(
+            f"the query took longer than {SQL_S:.0f} s and was ended",
+            "make it cheaper, for example with: id > ...",
+        )
     if "not authorized" in text or "prohibited" in text:
         return HcomError("the query may only read", "see hcom events --help")
     if "bindings" in text:

@@ -6,8 +6,9 @@ from collections import namedtuple
 WAITING, READY, FAILED, ENDED = "waiting", "ready", "failed", "ended"
 
 
-class Launch(namedtuple("Launch", "id batch agent tool wrapper wrapper_start window state why "
-                                  "screen log at")):
+class Launch(
+    namedtuple("Launch", "id batch agent tool wrapper wrapper_start window state why screen log at")
+):
     """One row; `window` is the value of terminal.Opened as a list, [] where hcom opened none;
     `screen` the last lines the client showed when it failed."""
 
@@ -23,8 +24,11 @@ def _launch(row) -> Launch:
 
 def begin(db, launch: str, batch: str, agent: str, tool: str, log: str, now: float) -> None:
     """The client is about to be started."""
-    db.execute("INSERT INTO launches (id, batch, agent, tool, state, log, at) "
-               "VALUES (?, ?, ?, ?, ?, ?, ?)", (launch, batch, agent, tool, WAITING, log, now))
+    db.execute(
+        "INSERT INTO launches (id, batch, agent, tool, state, log, at) "
+        "VALUES (?, ?, ?, ?, ?, ?, ?)",
+        (launch, batch, agent, tool, WAITING, log, now),
+    )
 
 
 def set_window(db, launch: str, window) -> None:
@@ -34,15 +38,20 @@ def set_window(db, launch: str, window) -> None:
 
 def set_wrapper(db, launch: str, pid: int, start: str) -> None:
     """The process that runs the client, and ends it when it is told to."""
-    db.execute("UPDATE launches SET wrapper = ?, wrapper_start = ? WHERE id = ?",
-               (pid, start, launch))
+    db.execute(
+        "UPDATE launches SET wrapper = ?, wrapper_start = ? WHERE id = ?", (pid, start, launch)
+    )
 
 
 def settle(db, launch: str, state: str, why: str = "", screen: str = "") -> bool:
     """It is ready, or has failed, for the first time; False when that was settled before."""
-    return db.execute("UPDATE launches SET state = ?, why = ?, screen = ? "
-                      "WHERE id = ? AND state = ?",
-                      (state, why, screen, launch, WAITING)).rowcount == 1
+    return (
+        db.execute(
+            "UPDATE launches SET state = ?, why = ?, screen = ? WHERE id = ? AND state = ?",
+            (state, why, screen, launch, WAITING),
+        ).rowcount
+        == 1
+    )
 
 
 def end(db, launch: str) -> None:
@@ -50,16 +59,17 @@ def end(db, launch: str) -> None:
     db.execute("UPDATE launches SET state = ? WHERE id = ? AND state = ?", (ENDED, launch, READY))
 
 
-def find(db, launch: str) -> "Launch | None":
+def find(db, launch: str) -> Launch | None:
     """The launch with this id."""
     row = db.execute(f"SELECT {_COLUMNS} FROM launches WHERE id = ?", (launch,)).fetchone()
     return _launch(row) if row else None
 
 
-def of_agent(db, agent: str) -> "Launch | None":
+def of_agent(db, agent: str) -> Launch | None:
     """The agent's newest launch."""
-    row = db.execute(f"SELECT {_COLUMNS} FROM launches WHERE agent = ? ORDER BY at DESC LIMIT 1",
-                     (agent,)).fetchone()
+    row = db.execute(
+        f"SELECT {_COLUMNS} FROM launches WHERE agent = ? ORDER BY at DESC LIMIT 1", (agent,)
+    ).fetchone()
     return _launch(row) if row else None
 
 

@@ -7,13 +7,16 @@ def ask(db, event_id: int, requester: str, targets) -> None:
     """`requester` waits for the answer of each of `targets`; the person is not waited for."""
     db.connection.executemany(
         "INSERT OR IGNORE INTO requests (event_id, target, requester) VALUES (?, ?, ?)",
-        [(event_id, target, requester) for target in targets if target != BIGBOSS])
+        [(event_id, target, requester) for target in targets if target != BIGBOSS],
+    )
 
 
 def answer(db, target: str, requesters) -> None:
     """`target` said something to each of `requesters`: whatever they asked it has its answer."""
-    db.connection.executemany("DELETE FROM requests WHERE target = ? AND requester = ?",
-                              [(target, requester) for requester in requesters])
+    db.connection.executemany(
+        "DELETE FROM requests WHERE target = ? AND requester = ?",
+        [(target, requester) for requester in requesters],
+    )
 
 
 def close(db, event_id: int, target: str) -> None:
@@ -35,4 +38,6 @@ def developments(db, low: int, high: int) -> list:
         "JOIN events e ON e.instance = r.target AND e.id > max(?, r.event_id) AND e.id <= ? "
         "JOIN events m ON m.id = r.event_id "
         "LEFT JOIN deliveries d ON d.event_id = r.event_id AND d.agent = r.target "
-        "WHERE e.type IN ('status', 'life') ORDER BY e.id", (low, high)).fetchall()
+        "WHERE e.type IN ('status', 'life') ORDER BY e.id",
+        (low, high),
+    ).fetchall()

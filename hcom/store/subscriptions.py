@@ -10,9 +10,26 @@ from ..errors import HcomError
 from .events import _event
 
 
-class Subscription(namedtuple("Subscription", (
-        "id", "owner", "by", "label", "sql", "params", "looks_at", "once", "after_id", "created_at",
-        "off", "fired", "fired_since"))):
+class Subscription(
+    namedtuple(
+        "Subscription",
+        (
+            "id",
+            "owner",
+            "by",
+            "label",
+            "sql",
+            "params",
+            "looks_at",
+            "once",
+            "after_id",
+            "created_at",
+            "off",
+            "fired",
+            "fired_since",
+        ),
+    )
+):
     """One row. `by` made it for `owner`; `off` is why it was switched off, "" while it is on;
     `fired` counts since `fired_since`."""
 
@@ -35,18 +52,21 @@ def _subscription(row) -> Subscription:
 def add(db, sub: Subscription) -> None:
     """`sub` is stored; sqlite3.IntegrityError when its id is taken."""
     values = [json.dumps(v) if f == "params" else v for f, v in zip(_FIELDS, sub)]
-    db.execute(f"INSERT INTO subscriptions ({_COLUMNS}) VALUES ({', '.join('?' * len(values))})",
-               values)
+    db.execute(
+        f"INSERT INTO subscriptions ({_COLUMNS}) VALUES ({', '.join('?' * len(values))})", values
+    )
 
 
-def every(db, owner: str = "") -> "list[Subscription]":
+def every(db, owner: str = "") -> list[Subscription]:
     """All subscriptions of `owner` ("": of everyone), oldest first; also those switched off."""
-    rows = db.execute(f"SELECT {_COLUMNS} FROM subscriptions WHERE ?1 = '' OR owner = ?1 "
-                      "ORDER BY created_at, id", (owner,))
+    rows = db.execute(
+        f"SELECT {_COLUMNS} FROM subscriptions WHERE ?1 = '' OR owner = ?1 ORDER BY created_at, id",
+        (owner,),
+    )
     return [_subscription(row) for row in rows]
 
 
-def find(db, sub_id: str) -> "Subscription | None":
+def find(db, sub_id: str) -> Subscription | None:
     """The subscription with this id."""
     row = db.execute(f"SELECT {_COLUMNS} FROM subscriptions WHERE id = ?", (sub_id,)).fetchone()
     return _subscription(row) if row else None
@@ -57,12 +77,13 @@ def remove(db, sub_id: str) -> bool:
     return db.execute("DELETE FROM subscriptions WHERE id = ?", (sub_id,)).rowcount == 1
 
 
-def live(db) -> "list[Subscription]":
+def live(db) -> list[Subscription]:
     """Those that are on and whose owner can be told now: the person, or a session that runs."""
     rows = db.execute(
         f"SELECT {', '.join('s.' + f for f in _FIELDS)} FROM subscriptions s "
         "LEFT JOIN agents a ON a.name = s.owner WHERE s.off = '' AND (s.owner = 'bigboss' OR "
-        "(a.name IS NOT NULL AND a.stopped_at IS NULL AND a.ended_at IS NULL)) ORDER BY s.id")
+        "(a.name IS NOT NULL AND a.stopped_at IS NULL AND a.ended_at IS NULL)) ORDER BY s.id"
+    )
     return [_subscription(row) for row in rows]
 
 
@@ -73,8 +94,9 @@ def switch_off(db, sub_id: str, why: str) -> None:
 
 def count_fired(db, sub_id: str, fired: int, since: float) -> None:
     """It has fired `fired` times since then."""
-    db.execute("UPDATE subscriptions SET fired = ?, fired_since = ? WHERE id = ?",
-               (fired, since, sub_id))
+    db.execute(
+        "UPDATE subscriptions SET fired = ?, fired_since = ? WHERE id = ?", (fired, since, sub_id)
+    )
 
 
 def matched_up_to(db) -> int:
@@ -89,34 +111,49 @@ def set_matched(db, up_to: int) -> None:
 
 def is_behind(db) -> bool:
     """Whether there are events that nobody has matched; hcom's own do not count."""
-    return db.execute("SELECT EXISTS (SELECT 1 FROM events WHERE id > (SELECT up_to FROM watch) "
-                      "AND instance <> ?)", (OWN,)).fetchone()[0] == 1
+    return (
+        db.execute(
+            "SELECT EXISTS (SELECT 1 FROM events WHERE id > (SELECT up_to FROM watch) "
+            "AND instance <> ?)",
+            (OWN,),
+        ).fetchone()[0]
+        == 1
+    )
 
 
-def matches(sandboxed, sub: Subscription, low: int, high: int, count: int) -> "list[int]":
+def matches(sandboxed, sub: Subscription, low: int, high: int, count: int) -> list[int]:
     """The ids of at most `count` events in (low, high] that `sub` wants: neither hcom's own nor its
     owner's. HcomError, saying what is wrong, when its SQL fails or its time is up."""
     try:
-        return [row[0] for row in sandboxed.execute(
-            f"SELECT id FROM events_v WHERE id > ? AND id <= ? AND instance <> ? AND instance <> ? "
-            f"AND ({sub.sql}\n) ORDER BY id LIMIT ?",
-            (low, high, OWN, sub.owner, *sub.params, count))]
+        return [
+            row[0]
+            for row in sandboxed.execute(
+                "SELECT id FROM events_v WHERE id > ? AND id <= ? AND instance <> ? "
+                f"AND instance <> ? AND ({sub.sql}\n) ORDER BY id LIMIT ?",
+                (low, high, OWN, sub.owner, *sub.params, count),
+            )
+        ]
     except (sqlite3.Error, sqlite3.Warning, OverflowError, MemoryError) as error:
         text = str(error)
         if "locked" in text or "disk" in text:
             raise  # not its fault: the pass is done again
-        raise HcomError("its SQL takes too long" if "interrupted" in text
-                        else f"its SQL fails: {text or 'it wants too much memory'}") from None
+        raise HcomError(
+            "its SQL takes too long"
+            if "interrupted" in text
+            else f"its SQL fails: {text or 'it wants too much memory'}"
+        ) from None
 
 
 def before(db, instance: str, event_id: int, count: int = 30) -> list:
     """The events of `instance` before `event_id`, newest first."""
-    rows = db.execute("SELECT * FROM events WHERE instance = ? AND id < ? ORDER BY id DESC LIMIT ?",
-                      (instance, event_id, count)).fetchall()
+    rows = db.execute(
+        "SELECT * FROM events WHERE instance = ? AND id < ? ORDER BY id DESC LIMIT ?",
+        (instance, event_id, count),
+    ).fetchall()
     return [_event(row) for row in rows]
 
 
-def clashes(db, low: int, high: int) -> "list[Clash]":
+def clashes(db, low: int, high: int) -> list[Clash]:
     """The edits in (low, high] of files that another agent edited shortly before, oldest first; at
     most CLASHES: more than that in one pass is a log that nobody looked at for long."""
     rows = db.execute(
@@ -124,25 +161,37 @@ def clashes(db, low: int, high: int) -> "list[Clash]":
         "o.at AS older_at FROM acts n JOIN acts o ON o.kind = 'edit' AND o.what = n.what "
         "AND o.at BETWEEN n.at - ?1 AND n.at + ?1 AND o.event_id < n.event_id "
         "AND o.agent <> n.agent WHERE n.kind = 'edit' AND n.event_id > ?2 AND n.event_id <= ?3 "
-        "ORDER BY n.event_id LIMIT ?4", (WINDOW_S, low, high, CLASHES))
-    return [Clash(r["what"], Edit(r["event_id"], r["agent"], r["what"], r["at"]),
-                  Edit(r["older_id"], r["older_agent"], r["what"], r["older_at"])) for r in rows]
+        "ORDER BY n.event_id LIMIT ?4",
+        (WINDOW_S, low, high, CLASHES),
+    )
+    return [
+        Clash(
+            r["what"],
+            Edit(r["event_id"], r["agent"], r["what"], r["at"]),
+            Edit(r["older_id"], r["older_agent"], r["what"], r["older_at"]),
+        )
+        for r in rows
+    ]
 
 
 def is_told(db, clash: Clash) -> bool:
     """Whether its two agents were told of this file within the window before it."""
-    row = db.execute("SELECT told_at FROM collisions WHERE path = ? AND first = ? AND second = ?",
-                     (clash.path, *clash.pair)).fetchone()
+    row = db.execute(
+        "SELECT told_at FROM collisions WHERE path = ? AND first = ? AND second = ?",
+        (clash.path, *clash.pair),
+    ).fetchone()
     return row is not None and clash.newer.at - row[0] < WINDOW_S
 
 
 def set_told(db, clash: Clash) -> None:
     """Its two agents are told of this file."""
-    db.execute("INSERT INTO collisions (path, first, second, told_at) VALUES (?, ?, ?, ?) "
-               "ON CONFLICT (path, first, second) DO UPDATE SET told_at = excluded.told_at",
-               (clash.path, *clash.pair, clash.newer.at))
+    db.execute(
+        "INSERT INTO collisions (path, first, second, told_at) VALUES (?, ?, ?, ?) "
+        "ON CONFLICT (path, first, second) DO UPDATE SET told_at = excluded.told_at",
+        (clash.path, *clash.pair, clash.newer.at),
+    )
 
 
-def of_collisions(subs) -> "list[Subscription]":
+def of_collisions(subs) -> list[Subscription]:
     """Those of `subs` that watch for collisions."""
     return [sub for sub in subs if sub.looks_at == COLLISIONS]

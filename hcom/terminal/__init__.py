@@ -10,7 +10,20 @@ from .table import builtin, known, parse_custom, parse_user, settings
 from .window import Opened, close_window, open_window, with_reported
 
 __all__ = [
-    "Opened", "Opener", "Platform", "Preset", "ancestors", "builtin", "choose", "close_window",
-    "current_platform", "known", "open_window", "parse_custom", "parse_user", "platform_of",
-    "settings", "with_reported",
+    "Opened",
+    "Opener",
+    "Platform",
+    "Preset",
+    "ancestors",
+    "builtin",
+    "choose",
+    "close_window",
+    "current_platform",
+    "known",
+    "open_window",
+    "parse_custom",
+    "parse_user",
+    "platform_of",
+    "settings",
+    "with_reported",
 ]

@@ -8,7 +8,7 @@ import difflib
 import os
 import subprocess
 import sys
-from typing import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from ..errors import HcomError
 from .preset import Platform, Preset
@@ -41,18 +41,22 @@ def choose(
     if preset:
         reason = obstacle(preset, env, platform, which)
         if reason:
-            raise HcomError(f"terminal {preset.name!r} {reason}",
-                            hint="hcom config terminal default")
+            raise HcomError(
+                f"terminal {preset.name!r} {reason}", hint="hcom config terminal default"
+            )
         return preset
     if wanted.casefold() != "custom" and ("{" in wanted or len(wanted.split()) > 1):
         return parse_custom(wanted, which)
     if wanted.casefold() == "custom":
-        raise HcomError("terminal 'custom' needs your command",
-                        hint='hcom config terminal "my-terminal -e bash {script}"')
+        raise HcomError(
+            "terminal 'custom' needs your command",
+            hint='hcom config terminal "my-terminal -e bash {script}"',
+        )
     near = difflib.get_close_matches(wanted.casefold(), table, n=1)
-    raise HcomError(f"no terminal {setting!r}" + (f", did you mean {table[near[0]].name!r}"
-                                                  if near else ""),
-                    hint="hcom config terminal --info")
+    raise HcomError(
+        f"no terminal {setting!r}" + (f", did you mean {table[near[0]].name!r}" if near else ""),
+        hint="hcom config terminal --info",
+    )
 
 
 def obstacle(
@@ -97,8 +101,10 @@ def _around(
     if defaults:
         return defaults[0]
     why = "" if _display(env) or platform is Platform.MACOS else ": no display and no multiplexer"
-    raise HcomError(f"no terminal here to open a window in{why}",
-                    hint='use --headless, or hcom config terminal "my-terminal -e bash {script}"')
+    raise HcomError(
+        f"no terminal here to open a window in{why}",
+        hint='use --headless, or hcom config terminal "my-terminal -e bash {script}"',
+    )
 
 
 def _inside(preset: Preset, env: Mapping[str, str]) -> bool:
@@ -160,6 +166,11 @@ def _process(pid: int) -> tuple[int, str]:
     except OSError:
         if os.path.exists("/proc/self/stat"):
             return 0, ""
-    line = subprocess.run(["ps", "-o", "ppid=,comm=", "-p", str(pid)], stdin=subprocess.DEVNULL,
-                          capture_output=True, text=True, check=False).stdout.split(None, 1)
+    line = subprocess.run(
+        ["ps", "-o", "ppid=,comm=", "-p", str(pid)],
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=False,
+    ).stdout.split(None, 1)
     return (int(line[0]), os.path.basename(line[1].strip())) if len(line) == 2 else (0, "")

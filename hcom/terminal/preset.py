@@ -5,8 +5,9 @@ from JSON to a Preset, for the built-in table and for a person's own file alike.
 """
 
 import re
+from collections.abc import Callable, Mapping
 from enum import Enum
-from typing import Any, Callable, Mapping, NamedTuple
+from typing import Any, NamedTuple
 
 # `#{...}` is tmux's own format and `${...}` a shell's variable: neither is a placeholder of ours.
 _PLACEHOLDER = re.compile(r"(?<![#$])\{([A-Za-z_][A-Za-z0-9_]*)\}")
@@ -107,8 +108,9 @@ def parse(name: str, raw: object, platform: Platform) -> Preset:
         _read(_mapping(fields[key]))
     merged = {k: v for k, v in fields.items() if k not in overrides}
     merged.update(_mapping(fields.get(platform.value, {})))
-    preset = Preset(**{"name": name, "about": "", "platforms": _EVERYWHERE, "open": (),
-                       **_read(merged)})
+    preset = Preset(
+        **{"name": name, "about": "", "platforms": _EVERYWHERE, "open": (), **_read(merged)}
+    )
     _check(preset)
     return preset
 

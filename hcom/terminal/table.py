@@ -8,7 +8,7 @@ import os
 import re
 import shlex
 import shutil
-from typing import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 
 from ..errors import HcomError
 from .preset import OPEN_NAMES, Opener, Platform, Preset, parse, placeholders
@@ -43,8 +43,10 @@ def known(hcom_dir: str, platform: Platform) -> dict[str, Preset]:
     table = {**own, **{n: p for n, p in builtin(platform).items() if n not in own}}
     for preset in own.values():
         if preset.full and preset.full.use.casefold() not in table:
-            raise HcomError(f"{path}: terminal {preset.name!r} falls back on "
-                            f"{preset.full.use!r}, which does not exist")
+            raise HcomError(
+                f"{path}: terminal {preset.name!r} falls back on "
+                f"{preset.full.use!r}, which does not exist"
+            )
     return table
 
 
@@ -63,11 +65,14 @@ def parse_user(text: str, platform: Platform, path: str = USER_FILE) -> dict[str
                     raise ValueError("this name is there twice")
                 found[name.casefold()] = parse(name, raw, platform)
             except ValueError as error:
-                raise HcomError(f"{path} line {line}: terminal {name!r}: {error}",
-                                hint=f"$EDITOR {shlex.quote(path)}") from None
+                raise HcomError(
+                    f"{path} line {line}: terminal {name!r}: {error}",
+                    hint=f"$EDITOR {shlex.quote(path)}",
+                ) from None
     except json.JSONDecodeError as error:
-        raise HcomError(f"{path} line {error.lineno}: {error.msg}",
-                        hint=f"$EDITOR {shlex.quote(path)}") from None
+        raise HcomError(
+            f"{path} line {error.lineno}: {error.msg}", hint=f"$EDITOR {shlex.quote(path)}"
+        ) from None
     return found
 
 
@@ -125,8 +130,10 @@ def parse_custom(text: str, which: Callable[[str], str | None] = shutil.which) -
         raise HcomError(f"terminal command {text!r} has no {{script}}", hint=example)
     for name in names:
         if name not in OPEN_NAMES:
-            raise HcomError(f"terminal command {text!r}: unknown placeholder {{{name}}}",
-                            hint="use {script}, {cwd} or {title}")
+            raise HcomError(
+                f"terminal command {text!r}: unknown placeholder {{{name}}}",
+                hint="use {script}, {cwd} or {title}",
+            )
     if not which(argv[0]):
         raise HcomError(f"terminal command {text!r}: {argv[0]!r} is not installed", hint=example)
     # It may return or stay, we can't know: STAYS is right for both, it waits for neither.
@@ -135,6 +142,8 @@ def parse_custom(text: str, which: Callable[[str], str | None] = shutil.which) -
 
 def settings(table: Mapping[str, Preset]) -> list[tuple[str, str]]:
     """(name, about) of every value `hcom config terminal` takes, for help."""
-    return [("default", "where you are now, else the platform's terminal"),
-            *((preset.name, preset.about) for preset in table.values()),
-            ("custom", 'a command of your own with {script}')]
+    return [
+        ("default", "where you are now, else the platform's terminal"),
+        *((preset.name, preset.about) for preset in table.values()),
+        ("custom", "a command of your own with {script}"),
+    ]

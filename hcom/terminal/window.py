@@ -11,7 +11,8 @@ import signal
 import subprocess
 import tempfile
 import time
-from typing import IO, Any, Mapping, NamedTuple
+from collections.abc import Mapping
+from typing import IO, Any, NamedTuple
 
 from ..errors import HcomError
 from .choice import current_platform
@@ -63,8 +64,10 @@ def open_window(
     try:
         argv = fill(preset.open, values, preset.escape)
     except KeyError as error:
-        raise HcomError(f"terminal {preset.name!r} needs {error.args[0]} in the environment",
-                        hint="hcom config terminal default") from None
+        raise HcomError(
+            f"terminal {preset.name!r} needs {error.args[0]} in the environment",
+            hint="hcom config terminal default",
+        ) from None
     try:
         if preset.opener is Opener.RETURNS:
             out = _run(argv, cwd, env, OPEN_S)
@@ -75,8 +78,9 @@ def open_window(
         if preset.full and re.search(preset.full.says, str(error)):
             other = table[preset.full.use.casefold()]
             return open_window(other._replace(full=None), script, cwd, env, title, table)
-        raise HcomError(f"terminal {preset.name!r} did not open: {error}",
-                        hint="hcom config terminal --info") from None
+        raise HcomError(
+            f"terminal {preset.name!r} did not open: {error}", hint="hcom config terminal --info"
+        ) from None
 
 
 def with_reported(opened: Opened, preset: Preset, env: Mapping[str, str]) -> Opened:
@@ -104,8 +108,11 @@ def close_window(
         _end(opened.pid, parts.get("born", ""))
         return
     # An agent in a sandbox can write what we remember; some terminals read commands in it.
-    parts = {name: parts[name] for name in id_parts(preset) & parts.keys()
-             if re.fullmatch(PLAIN, parts[name])}
+    parts = {
+        name: parts[name]
+        for name in id_parts(preset) & parts.keys()
+        if re.fullmatch(PLAIN, parts[name])
+    }
     # Half an id could name another window: pane 5 of whichever terminal answers us now.
     if not preset.close or not id_parts(preset) <= parts.keys():
         return
@@ -141,7 +148,7 @@ def _parts(ident: str) -> dict[str, str]:
     return dict(word.split("=", 1) for word in shlex.split(ident) if "=" in word)
 
 
-def _start(argv: list[str], env: Mapping[str, str], **how: Any) -> "subprocess.Popen[bytes]":
+def _start(argv: list[str], env: Mapping[str, str], **how: Any) -> subprocess.Popen[bytes]:
     _started[:] = [process for process in _started if process.poll() is None]
     try:
         return subprocess.Popen(argv, env=dict(env), stdin=subprocess.DEVNULL, **how)
@@ -161,8 +168,9 @@ def _run(argv: list[str], cwd: str, env: Mapping[str, str], limit: float) -> str
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
-            raise _Failed(f"{argv[0]} did not return within {limit:g} s" +
-                          _said(err, ": ")) from None
+            raise _Failed(
+                f"{argv[0]} did not return within {limit:g} s" + _said(err, ": ")
+            ) from None
         except BaseException:  # Ctrl-C: leave no opener behind
             process.kill()
             process.wait()
@@ -224,7 +232,12 @@ def _born(pid: int) -> str:
         if os.path.exists("/proc/self/stat"):
             return ""
     # The C locale, so that the same moment reads the same in every process that asks.
-    shown = subprocess.run(["ps", "-o", "stat=,lstart=", "-p", str(pid)], capture_output=True,
-                           stdin=subprocess.DEVNULL, text=True, check=False,
-                           env={**os.environ, "LC_ALL": "C"}).stdout.split(None, 1)
+    shown = subprocess.run(
+        ["ps", "-o", "stat=,lstart=", "-p", str(pid)],
+        capture_output=True,
+        stdin=subprocess.DEVNULL,
+        text=True,
+        check=False,
+        env={**os.environ, "LC_ALL": "C"},
+    ).stdout.split(None, 1)
     return "" if len(shown) < 2 or shown[0].startswith("Z") else " ".join(shown[1].split())

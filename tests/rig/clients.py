@@ -3,6 +3,7 @@
 They live in `tests/.clients/<tool>-<version>` (or under HCOM_TEST_CLIENTS), put there once by npm,
 which brings each package's platform binary as an optional dependency and runs its postinstall.
 """
+
 import fcntl
 import os
 import subprocess
@@ -55,13 +56,28 @@ def fetch(name: str) -> Path:
         found = available(name)
         if found:
             return found
-        argv = ["npm", "install", "--prefix", str(place), "--no-audit", "--no-fund",
-                "--loglevel=error", "--no-package-lock", "--include=optional",
-                # without its postinstall claude is a stub that only prints a complaint
-                "--ignore-scripts=false", f"{client.package}@{client.version}"]
+        argv = [
+            "npm",
+            "install",
+            "--prefix",
+            str(place),
+            "--no-audit",
+            "--no-fund",
+            "--loglevel=error",
+            "--no-package-lock",
+            "--include=optional",
+            # without its postinstall claude is a stub that only prints a complaint
+            "--ignore-scripts=false",
+            f"{client.package}@{client.version}",
+        ]
         place.mkdir(exist_ok=True)
-        subprocess.run(argv, check=True, timeout=FETCH_TIMEOUT_S, stdin=subprocess.DEVNULL,
-                       stdout=subprocess.DEVNULL)
+        subprocess.run(
+            argv,
+            check=True,
+            timeout=FETCH_TIMEOUT_S,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+        )
         verify(name)
         (place / "complete").touch()
     return place / "node_modules" / ".bin" / client.tool
@@ -72,8 +88,14 @@ def verify(name: str) -> None:
     place, client = folder(name), CLIENTS[name]
     env = {"PATH": os.environ["PATH"], "HOME": str(place), "CODEX_HOME": str(place)}
     program = place / "node_modules" / ".bin" / client.tool
-    done = subprocess.run([str(program), "--version"], env=env, capture_output=True, text=True,
-                          stdin=subprocess.DEVNULL, timeout=60)
+    done = subprocess.run(
+        [str(program), "--version"],
+        env=env,
+        capture_output=True,
+        text=True,
+        stdin=subprocess.DEVNULL,
+        timeout=60,
+    )
     assert client.version in done.stdout, f"{program} --version: {done.stdout}{done.stderr}"
 
 
@@ -83,10 +105,12 @@ def requires(*names: str):
     With HCOM_TEST_FETCH=1 (the whole suite) nothing is skipped: it is fetched, or fetching raises.
     """
     if os.environ.get("HCOM_TEST_FETCH") == "1":
+
         def fetched(test):
             for name in names:
                 fetch(name)
             return test
+
         return fetched
     missing = [name for name in names if available(name) is None]
     return unittest.skipIf(missing, f"not installed: {', '.join(missing)} (HCOM_TEST_FETCH=1)")

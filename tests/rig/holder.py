@@ -6,6 +6,7 @@ so that at the end what it ends is exactly what the world started. Not told how 
 
     python -m tests.rig.holder WORLD_DIR
 """
+
 import ctypes
 import fcntl
 import json
@@ -82,9 +83,15 @@ class Ended:
 
 def start(order: dict, descriptors: list[int]) -> subprocess.Popen | OSError:
     try:
-        return subprocess.Popen(order["argv"], env=order["env"], cwd=order["cwd"],
-                                stdin=descriptors[0], stdout=descriptors[1],
-                                stderr=descriptors[2], start_new_session=True)
+        return subprocess.Popen(
+            order["argv"],
+            env=order["env"],
+            cwd=order["cwd"],
+            stdin=descriptors[0],
+            stdout=descriptors[1],
+            stderr=descriptors[2],
+            start_new_session=True,
+        )
     except OSError as error:
         return error
     finally:

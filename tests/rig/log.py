@@ -1,4 +1,5 @@
 """What the clients asked their models: the request log, read from outside the world."""
+
 import json
 import time
 from collections.abc import Callable
@@ -63,11 +64,19 @@ class Model:
     def requests(self, kind: str = "turn", **facts: str) -> list[Request]:
         """The requests so far, in order; `facts` such as tool="claude", cwd=... select."""
         wanted = {"kind": kind, **facts} if kind else facts
-        return [request for request in self.all()
-                if all(getattr(request, name) == str(value) for name, value in wanted.items())]
+        return [
+            request
+            for request in self.all()
+            if all(getattr(request, name) == str(value) for name, value in wanted.items())
+        ]
 
-    def until(self, wanted: str | Callable[[Request], object], timeout: float = 20,
-              since: float = 0.0, **facts: str) -> Request:
+    def until(
+        self,
+        wanted: str | Callable[[Request], object],
+        timeout: float = 20,
+        since: float = 0.0,
+        **facts: str,
+    ) -> Request:
         """The first request after `since` whose new text has the words, or that passes the test."""
         matches = wanted if callable(wanted) else lambda request: wanted in request.fresh
         deadline = time.monotonic() + timeout

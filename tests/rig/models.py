@@ -3,6 +3,7 @@
 Runs inside the world's holder process. The log is the only way out: one JSON line per request,
 written before it is answered.
 """
+
 import json
 import socket
 import threading
@@ -66,6 +67,7 @@ class Desk:
 
 class Handler(BaseHTTPRequestHandler):
     """One connection, closed after a stream, which so needs no length."""
+
     protocol_version = "HTTP/1.1"
     desk: Desk
 
@@ -94,8 +96,15 @@ class Handler(BaseHTTPRequestHandler):
             self.send_json(200, claude.other(self.path))
             return
         asked = api.read(self.path, self.headers, body)
-        self.desk.note(tool=asked.tool, kind=asked.kind, session=asked.session, agent=asked.agent,
-                       cwd=asked.cwd, path=self.path, body=body)
+        self.desk.note(
+            tool=asked.tool,
+            kind=asked.kind,
+            session=asked.session,
+            agent=asked.agent,
+            cwd=asked.cwd,
+            path=self.path,
+            body=body,
+        )
         try:
             self.reply(api, asked, self.desk.step(asked))
         except (BrokenPipeError, ConnectionResetError):

@@ -2,6 +2,7 @@
 
 Waits until a person would see it, and shows the last screen when that never comes.
 """
+
 import os
 import re
 import shlex
@@ -34,8 +35,15 @@ class Tmux:
         """Run one tmux command; its output without the last newline."""
         # no TMUX of ours: it would be taken for the server to talk to
         env = {"PATH": os.environ["PATH"], "LANG": "C.UTF-8"}
-        done = subprocess.run(self.argv(*words), env=env, input=stdin, capture_output=True,
-                              encoding="utf-8", errors="replace", timeout=30)
+        done = subprocess.run(
+            self.argv(*words),
+            env=env,
+            input=stdin,
+            capture_output=True,
+            encoding="utf-8",
+            errors="replace",
+            timeout=30,
+        )
         if done.returncode:
             raise AssertionError(f"tmux {shlex.join(words)}: {done.stderr.strip()}")
         return done.stdout.removesuffix("\n")

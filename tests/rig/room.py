@@ -1,4 +1,5 @@
 """A world with hcom's agents in it, and hcom as a person at another terminal uses it."""
+
 import json
 import re
 import time
@@ -8,8 +9,10 @@ from pathlib import Path
 from tests.rig.settings import Permissions
 from tests.rig.world import World
 
-ANSWER = (r"\[hcom message #(\d+) from (\w+) · request",
-          r"RUN: hcom send @\2 --reply-to \1 -- pong-\1")
+ANSWER = (
+    r"\[hcom message #(\d+) from (\w+) · request",
+    r"RUN: hcom send @\2 --reply-to \1 -- pong-\1",
+)
 MESSAGE = re.compile(r"\[hcom message #(\d+) ")
 
 
@@ -58,8 +61,11 @@ class Room:
 
     def send(self, text: str, *flags: str) -> int:
         """A message from outside; its id."""
-        return int(re.search(r"sent #(\d+)", self.hcom("send", "--from", "ci", *flags, "--stdin",
-                                                       stdin=text))[1])
+        return int(
+            re.search(
+                r"sent #(\d+)", self.hcom("send", "--from", "ci", *flags, "--stdin", stdin=text)
+            )[1]
+        )
 
     def agents(self) -> list[dict]:
         return [json.loads(line) for line in self.hcom("list", "--json").splitlines()]
@@ -79,8 +85,10 @@ class Room:
         end = time.monotonic() + (timeout or self.patience)
         while not (found := wanted()):
             if time.monotonic() > end:
-                raise AssertionError(f"never: {wanted}\n{self.hcom('list', '-v')}"
-                                     f"{self.hcom('events', '--last', '30')}")
+                raise AssertionError(
+                    f"never: {wanted}\n{self.hcom('list', '-v')}"
+                    f"{self.hcom('events', '--last', '30')}"
+                )
             time.sleep(0.1)
         return found
 

@@ -1,4 +1,5 @@
 """Commands run inside a world through its holder, so that they are sealed and end with it."""
+
 import itertools
 import json
 import os
@@ -21,7 +22,7 @@ class Running:
         self.argv, self.code = argv, None
         self.files = [base.with_suffix(end) for end in (".in", ".out", ".err")]
         self.files[0].write_text(stdin)
-        opened = [open(path, mode) for path, mode in zip(self.files, ("rb", "wb", "wb"))]
+        opened = [path.open(mode) for path, mode in zip(self.files, ("rb", "wb", "wb"))]
         self.door = socket.socket(socket.AF_UNIX)
         self.door.connect(str(world / "holder.sock"))
         order = {"argv": argv, "env": env, "cwd": str(cwd)}
@@ -54,8 +55,9 @@ class Running:
                 self.code = json.loads(self.answers.readline())["code"]
             except TimeoutError:
                 self.kill(signal.SIGKILL)
-                raise AssertionError(f"{self.argv} still runs after {timeout} s, said:\n"
-                                     f"{self.stdout}{self.stderr}") from None
+                raise AssertionError(
+                    f"{self.argv} still runs after {timeout} s, said:\n{self.stdout}{self.stderr}"
+                ) from None
             finally:
                 self.close()
         return subprocess.CompletedProcess(self.argv, self.code, self.stdout, self.stderr)
@@ -65,8 +67,9 @@ class Running:
         deadline = time.monotonic() + timeout
         while not (match := re.search(pattern, self.stdout)):
             if time.monotonic() > deadline:
-                raise AssertionError(f"{self.argv} never said {pattern!r}, only:\n"
-                                     f"{self.stdout}{self.stderr}")
+                raise AssertionError(
+                    f"{self.argv} never said {pattern!r}, only:\n{self.stdout}{self.stderr}"
+                )
             time.sleep(LOOK_S)
         return match
 

@@ -3,6 +3,7 @@
 A user text is a script if its first line is a directive. Text that came by a hook is never one:
 the API modules mark it as context. Step k answers the k-th request after the script; then "done".
 """
+
 import hashlib
 import re
 from enum import Enum
@@ -17,6 +18,7 @@ MARK = re.compile(r"\[rule ([0-9a-f]{8})\]")
 
 class By(Enum):
     """Who put a piece of the conversation there."""
+
     MODEL = "model"
     USER = "user"
     CONTEXT = "context"  # hooks, tool results, reminders of the client
@@ -34,6 +36,7 @@ class Call(NamedTuple):
 
 class Step(NamedTuple):
     """One reply of the model; `error` is an HTTP status instead of a reply."""
+
     say: str = ""
     calls: tuple[Call, ...] = ()
     error: int = 0
@@ -138,7 +141,7 @@ def due(pieces: list[Piece], rules: list[Rule]) -> Step | None:
     """What the first rule asks that matches a text since the last plain reply, not yet fired."""
     fired = {mark for piece in pieces if piece.by is By.MODEL for mark in MARK.findall(piece.text)}
     last = max((place for place, piece in enumerate(pieces) if is_plain_reply(piece)), default=-1)
-    heard = [spoken(piece) for piece in pieces[last + 1:] if piece.by is not By.MODEL]
+    heard = [spoken(piece) for piece in pieces[last + 1 :] if piece.by is not By.MODEL]
     for rule in rules:
         for match in re.finditer(rule.pattern, "\n".join(heard)):
             mark = hashlib.sha256(f"{rule}{match[0]}".encode()).hexdigest()[:8]

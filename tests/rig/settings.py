@@ -3,15 +3,23 @@
 What each needs is in the notes on the clients (claude 2.1.330 and 2.1.197, gemini 0.61.0,
 codex 0.169.0). Nothing here knows of hcom.
 """
+
 import json
 from enum import Enum
 from pathlib import Path
 
-KEYS = {"ANTHROPIC_API_KEY": "rig-dummy-key-for-claude-0123456789",
-        "GEMINI_API_KEY": "rig-dummy-key-for-gemini", "OPENAI_API_KEY": "rig-dummy-key-for-codex"}
+KEYS = {
+    "ANTHROPIC_API_KEY": "rig-dummy-key-for-claude-0123456789",
+    "GEMINI_API_KEY": "rig-dummy-key-for-gemini",
+    "OPENAI_API_KEY": "rig-dummy-key-for-codex",
+}
 CLAUDE_TOOLS = ("Bash", "Write", "Edit", "Read", "Agent")
-GEMINI_TOOLS = {"run_shell_command": "allowRedirection = true\n", "write_file": "", "replace": "",
-                "invoke_agent": ""}
+GEMINI_TOOLS = {
+    "run_shell_command": "allowRedirection = true\n",
+    "write_file": "",
+    "replace": "",
+    "invoke_agent": "",
+}
 QUIET = {"DISABLE_TELEMETRY": "1", "DISABLE_ERROR_REPORTING": "1", "DISABLE_AUTOUPDATER": "1"}
 
 
@@ -23,6 +31,7 @@ def environment(port: int) -> dict[str, str]:
 
 class Permissions(Enum):
     """What the clients ask a person before they run a tool."""
+
     FREE = "free"  # nothing
     ASK = "ask"  # a dialog for every tool that changes something
     STOCK = "stock"  # as the client comes: Claude's auto mode, whose check needs its real server
@@ -54,30 +63,51 @@ def put_json(path: Path, value: dict) -> None:
 
 
 def claude(home: Path, permissions: Permissions) -> None:
-    put_json(home / ".claude.json", {
-        "hasCompletedOnboarding": True,
-        "customApiKeyResponses": {"approved": [KEYS["ANTHROPIC_API_KEY"][-20:]], "rejected": []}})
+    put_json(
+        home / ".claude.json",
+        {
+            "hasCompletedOnboarding": True,
+            "customApiKeyResponses": {
+                "approved": [KEYS["ANTHROPIC_API_KEY"][-20:]],
+                "rejected": [],
+            },
+        },
+    )
     # Manual mode by taking auto mode away: permissions.defaultMode in user settings would open an
     # offer of auto mode that eats the first prompt, and in project settings would litter projects.
-    told = {Permissions.FREE: {"disableAutoMode": "disable", "allow": list(CLAUDE_TOOLS)},
-            Permissions.ASK: {"disableAutoMode": "disable"}, Permissions.STOCK: {}}[permissions]
-    put_json(home / ".claude/settings.json",
-             {"skipDangerousModePermissionPrompt": True, "permissions": told})
+    told = {
+        Permissions.FREE: {"disableAutoMode": "disable", "allow": list(CLAUDE_TOOLS)},
+        Permissions.ASK: {"disableAutoMode": "disable"},
+        Permissions.STOCK: {},
+    }[permissions]
+    put_json(
+        home / ".claude/settings.json",
+        {"skipDangerousModePermissionPrompt": True, "permissions": told},
+    )
 
 
 def gemini(home: Path, permissions: Permissions) -> None:
-    put_json(home / ".gemini/settings.json", {
-        "security": {"auth": {"selectedType": "gemini-api-key"}},
-        "privacy": {"usageStatisticsEnabled": False}, "telemetry": {"enabled": False},
-        "general": {"enableAutoUpdate": False, "enableAutoUpdateNotification": False},
-        "ui": {"hideTips": True, "hideBanner": True}, "ide": {"hasSeenNudge": True},
-        "model": {"disableLoopDetection": True}})
+    put_json(
+        home / ".gemini/settings.json",
+        {
+            "security": {"auth": {"selectedType": "gemini-api-key"}},
+            "privacy": {"usageStatisticsEnabled": False},
+            "telemetry": {"enabled": False},
+            "general": {"enableAutoUpdate": False, "enableAutoUpdateNotification": False},
+            "ui": {"hideTips": True, "hideBanner": True},
+            "ide": {"hasSeenNudge": True},
+            "model": {"disableLoopDetection": True},
+        },
+    )
     if permissions is Permissions.FREE:
         policy = home / ".gemini/policies/rig.toml"
         policy.parent.mkdir(parents=True, exist_ok=True)
-        policy.write_text("".join(
-            f'[[rule]]\ntoolName = "{tool}"\ndecision = "allow"\npriority = 100\n{more}'
-            for tool, more in GEMINI_TOOLS.items()))
+        policy.write_text(
+            "".join(
+                f'[[rule]]\ntoolName = "{tool}"\ndecision = "allow"\npriority = 100\n{more}'
+                for tool, more in GEMINI_TOOLS.items()
+            )
+        )
 
 
 def codex(home: Path, permissions: Permissions, port: int) -> None:

@@ -7,6 +7,7 @@ its own loopback. At its end every process that it started is ended, and no othe
         luna = world.claude("luna")
         luna.ask("RUN: echo hello")
 """
+
 import functools
 import json
 import os
@@ -50,8 +51,11 @@ class World:
     """See the module. `tools` maps a command on the world's PATH to a client of `clients.CLIENTS`;
     by default every installed newest one."""
 
-    def __init__(self, tools: dict[str, str] | None = None,
-                 permissions: settings.Permissions = settings.Permissions.FREE):
+    def __init__(
+        self,
+        tools: dict[str, str] | None = None,
+        permissions: settings.Permissions = settings.Permissions.FREE,
+    ):
         newest = {tool: tool for tool in ("claude", "gemini", "codex") if clients.available(tool)}
         self.tools = newest if tools is None else tools
         self.permissions = permissions
@@ -71,11 +75,28 @@ class World:
             self.hold()
             settings.write(self.home, self.port, self.permissions)
             self.project("project")
-            self.run([*self.tmux.argv("new-session", "-d", "-s", "world", "-x", "80", "-y", "24",
-                                      "exec sleep 86400")]).check_returncode()
-            for option in (("-g", "remain-on-exit", "on"), ("-g", "status", "off"),
-                           ("-g", "history-limit", "5000"), ("-s", "escape-time", "0"),
-                           ("-s", "default-terminal", "tmux-256color")):
+            self.run(
+                [
+                    *self.tmux.argv(
+                        "new-session",
+                        "-d",
+                        "-s",
+                        "world",
+                        "-x",
+                        "80",
+                        "-y",
+                        "24",
+                        "exec sleep 86400",
+                    )
+                ]
+            ).check_returncode()
+            for option in (
+                ("-g", "remain-on-exit", "on"),
+                ("-g", "status", "off"),
+                ("-g", "history-limit", "5000"),
+                ("-s", "escape-time", "0"),
+                ("-s", "default-terminal", "tmux-256color"),
+            ):
                 self.tmux("set-option", *option)
         except BaseException:
             self.end()
@@ -98,8 +119,11 @@ class World:
 
     def fill_path(self) -> None:
         """bin/ holds hcom, node, python3 and the chosen clients; system tools come after it."""
-        self.shim("hcom", f"#!{sys.executable}\nimport runpy, sys\nsys.path[0] = {str(REPO)!r}\n"
-                          "runpy.run_module('hcom', run_name='__main__', alter_sys=True)\n")
+        self.shim(
+            "hcom",
+            f"#!{sys.executable}\nimport runpy, sys\nsys.path[0] = {str(REPO)!r}\n"
+            "runpy.run_module('hcom', run_name='__main__', alter_sys=True)\n",
+        )
         (self.bin / "python3").symlink_to(sys.executable)
         node = shutil.which("node")
         if node:
@@ -121,14 +145,23 @@ class World:
 
     def hold(self) -> None:
         """The holder runs, in a namespace where there is one, and serves the models."""
-        env = {"PATH": os.environ["PATH"], "PYTHONPATH": str(REPO), "LANG": "C.UTF-8",
-               "RIG_NAMESPACE": "1" if seal() else ""}
+        env = {
+            "PATH": os.environ["PATH"],
+            "PYTHONPATH": str(REPO),
+            "LANG": "C.UTF-8",
+            "RIG_NAMESPACE": "1" if seal() else "",
+        }
         with open(self.root / "holder.err", "w") as errors:
             self.holder = subprocess.Popen(
-                [*seal(), sys.executable, "-m", "tests.rig.holder", str(self.root)], env=env,
-                stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=errors, text=True,
+                [*seal(), sys.executable, "-m", "tests.rig.holder", str(self.root)],
+                env=env,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=errors,
+                text=True,
                 # it has to outlive a test run that is killed with its group, to clean up after it
-                start_new_session=True)
+                start_new_session=True,
+            )
         told = self.holder.stdout.readline()
         if not told:
             raise RuntimeError((self.root / "holder.err").read_text())
@@ -138,18 +171,28 @@ class World:
     def env(self) -> dict[str, str]:
         """The environment of everything in this world, built from nothing."""
         return {
-            "HOME": str(self.home), "HCOM_DIR": str(self.hcom_dir), "USER": "rig",
-            "CODEX_HOME": str(self.home / ".codex"), "TMPDIR": str(self.root / "tmp"),
-            "XDG_RUNTIME_DIR": str(self.root / "run"), "SHELL": "/bin/bash",
-            "PATH": f"{self.bin}:/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin", "TZ": "UTC",
-            "LANG": "C.UTF-8", "TERM": "tmux-256color", "COLORTERM": "truecolor",
-            **settings.environment(self.port)}
+            "HOME": str(self.home),
+            "HCOM_DIR": str(self.hcom_dir),
+            "USER": "rig",
+            "CODEX_HOME": str(self.home / ".codex"),
+            "TMPDIR": str(self.root / "tmp"),
+            "XDG_RUNTIME_DIR": str(self.root / "run"),
+            "SHELL": "/bin/bash",
+            "PATH": f"{self.bin}:/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin",
+            "TZ": "UTC",
+            "LANG": "C.UTF-8",
+            "TERM": "tmux-256color",
+            "COLORTERM": "truecolor",
+            **settings.environment(self.port),
+        }
 
     def merged(self, env: dict[str, str | None] | None) -> dict[str, str | None]:
         """The world's environment with changes; RuntimeError where it would touch the real one."""
         merged = {**self.env, **(env or {})}
-        real = {place.resolve() for place in (
-            Path.home(), Path(os.environ.get("HCOM_DIR", Path.home() / ".hcom")))}
+        real = {
+            place.resolve()
+            for place in (Path.home(), Path(os.environ.get("HCOM_DIR", Path.home() / ".hcom")))
+        }
         for name in ("HOME", "HCOM_DIR", "CODEX_HOME"):
             if name in merged and Path(merged[name] or "/").resolve() in real:
                 raise RuntimeError(f"{name} would be the real {merged[name]}")
@@ -164,24 +207,51 @@ class World:
             settings.trust(self.home, place)
         return place
 
-    def start(self, argv: list[str], env: dict[str, str] | None = None, cwd: Path | None = None,
-              stdin: str = "") -> Running:
+    def start(
+        self,
+        argv: list[str],
+        env: dict[str, str] | None = None,
+        cwd: Path | None = None,
+        stdin: str = "",
+    ) -> Running:
         """The command, begun, with no terminal."""
         return Running(self.root, argv, self.merged(env), cwd or self.projects[0], stdin)
 
-    def run(self, argv: list[str], env: dict[str, str] | None = None, cwd: Path | None = None,
-            stdin: str = "", timeout: float = 30) -> subprocess.CompletedProcess:
+    def run(
+        self,
+        argv: list[str],
+        env: dict[str, str] | None = None,
+        cwd: Path | None = None,
+        stdin: str = "",
+        timeout: float = 30,
+    ) -> subprocess.CompletedProcess:
         """The command, finished, with no terminal."""
         return self.start(argv, env, cwd, stdin).wait(timeout)
 
-    def pane(self, name: str, argv: list[str], cwd: Path | None = None,
-             env: dict[str, str | None] | None = None, cols: int = 110, rows: int = 36) -> Pane:
+    def pane(
+        self,
+        name: str,
+        argv: list[str],
+        cwd: Path | None = None,
+        env: dict[str, str | None] | None = None,
+        cols: int = 110,
+        rows: int = 36,
+    ) -> Pane:
         """The program in a new terminal of that size; `name` is unique in the world."""
         text = script(argv, cwd or self.projects[0], self.merged(env))
         path = self.root / "run" / f"{name}.sh"
         path.write_text(text)
-        self.tmux("new-session", "-d", "-s", name, "-x", str(cols), "-y", str(rows),
-                  f"exec /bin/sh {path}")
+        self.tmux(
+            "new-session",
+            "-d",
+            "-s",
+            name,
+            "-x",
+            str(cols),
+            "-y",
+            str(rows),
+            f"exec /bin/sh {path}",
+        )
         return Pane(self.tmux, f"={name}:", self.model)
 
     def ready(self, tool: str, name: str, argv: list[str], more: dict) -> Pane:

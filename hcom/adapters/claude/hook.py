@@ -5,8 +5,22 @@ import os
 import re
 
 from ...bus.render import one_line
-from ..base import (BLOCKED, END, NOTHING, PROMPT, START, SUB_ASKS, SUB_END, SUB_START, SUB_TOOL,
-                    TOOL, TURN_END, TURN_FAILED, Reply, Signal)
+from ..base import (
+    BLOCKED,
+    END,
+    NOTHING,
+    PROMPT,
+    START,
+    SUB_ASKS,
+    SUB_END,
+    SUB_START,
+    SUB_TOOL,
+    TOOL,
+    TURN_END,
+    TURN_FAILED,
+    Reply,
+    Signal,
+)
 
 KINDS = {
     "SessionStart": START,
@@ -29,8 +43,13 @@ SHELLS = frozenset(("Bash",))
 # A context of more than 10,000 characters is replaced by a preview and a file name. The room left
 # is for what the client puts around it.
 CONTEXT_CHARS = 9_500
-BUDGET = {PROMPT: CONTEXT_CHARS, TOOL: CONTEXT_CHARS, TURN_END: CONTEXT_CHARS,
-          SUB_TOOL: CONTEXT_CHARS, SUB_END: CONTEXT_CHARS}
+BUDGET = {
+    PROMPT: CONTEXT_CHARS,
+    TOOL: CONTEXT_CHARS,
+    TURN_END: CONTEXT_CHARS,
+    SUB_TOOL: CONTEXT_CHARS,
+    SUB_END: CONTEXT_CHARS,
+}
 
 # After this many turn ends in a row that were continued, without a tool call between, the client
 # overrides the next one and its text is lost (CLAUDE_CODE_STOP_HOOK_BLOCK_CAP; 0: no cap).
@@ -40,8 +59,12 @@ SUBAGENT_KINDS = (SUB_START, SUB_ASKS, SUB_END)
 
 WAKE_SIGN = "hcom: new mail"  # in every wake, so that the prompt hook knows it for one
 # What a prompt that is our wake begins with: sent to the session's socket, or by asyncRewake.
-WAKE = (r'<cross-session-message from="uds:[^"\n]*" from-name="hcom"[^>\n]*>\n' + WAKE_SIGN
-        + r"|(\[SYSTEM NOTIFICATION[^\n]*\n*)?<task-notification>\n<summary>" + WAKE_SIGN)
+WAKE = (
+    r'<cross-session-message from="uds:[^"\n]*" from-name="hcom"[^>\n]*>\n'
+    + WAKE_SIGN
+    + r"|(\[SYSTEM NOTIFICATION[^\n]*\n*)?<task-notification>\n<summary>"
+    + WAKE_SIGN
+)
 
 
 def stop_cap(env) -> int:
@@ -57,15 +80,19 @@ def needs_waiter(env) -> bool:
     it (in -p the waiter would block the turn), a version that knows asyncRewake. A wrapper that
     owns the wake steps back for it."""
     version = re.match(r"claude-code_(\d+)-(\d+)-", env.get("AI_AGENT", ""))
-    return (not env.get("CLAUDE_CODE_MESSAGING_SOCKET")
-            and env.get("CLAUDE_CODE_ENTRYPOINT") == "cli"
-            and version is not None and (int(version.group(1)), int(version.group(2))) >= (2, 1))
+    return (
+        not env.get("CLAUDE_CODE_MESSAGING_SOCKET")
+        and env.get("CLAUDE_CODE_ENTRYPOINT") == "cli"
+        and version is not None
+        and (int(version.group(1)), int(version.group(2))) >= (2, 1)
+    )
 
 
 def config_dir(env) -> str:
     """Where this Claude Code keeps its sessions and settings."""
     return env.get("CLAUDE_CONFIG_DIR") or os.path.join(
-        env.get("HOME") or os.path.expanduser("~"), ".claude")
+        env.get("HOME") or os.path.expanduser("~"), ".claude"
+    )
 
 
 def session_file(directory: str, pid: int) -> dict:
@@ -78,7 +105,7 @@ def session_file(directory: str, pid: int) -> dict:
     return facts if isinstance(facts, dict) else {}
 
 
-def surroundings(env) -> "dict | None":
+def surroundings(env) -> dict | None:
     """What a command run by Claude Code knows of its session; None when it is not run by it."""
     if env.get("CLAUDECODE") != "1" or not env.get("CLAUDE_CODE_SESSION_ID"):
         return None
@@ -122,13 +149,24 @@ def read(event: str, payload: dict, env, pid: int, at: float) -> Signal:
     tool, detail = _used(payload)
     prompt = _text(payload, "prompt")
     return Signal(
-        kind, session, env.get("HCOM_PROCESS_ID", ""), pid, _text(payload, "cwd"),
+        kind,
+        session,
+        env.get("HCOM_PROCESS_ID", ""),
+        pid,
+        _text(payload, "cwd"),
         _text(payload, "transcript_path"),
         _text(payload, "source") or _text(payload, "reason") or _text(payload, "error"),
-        tool, detail, one_line(prompt), subagent, forked, bool(re.match(WAKE, prompt)), at,
+        tool,
+        detail,
+        one_line(prompt),
+        subagent,
+        forked,
+        bool(re.match(WAKE, prompt)),
+        at,
         _client(payload, directory, env),
         (detail,) if tool in EDITS and detail and event == "PostToolUse" else (),
-        detail if tool in SHELLS else "")
+        detail if tool in SHELLS else "",
+    )
 
 
 def _client(payload: dict, directory: str, env) -> dict:
@@ -149,11 +187,19 @@ def _text(payload: dict, key: str) -> str:
 
 
 # What of a tool's input says what it was used on; a file, else a command, else a target.
-DETAILS = ("file_path", "notebook_path", "command", "path", "pattern", "url", "query",
-           "description")
+DETAILS = (
+    "file_path",
+    "notebook_path",
+    "command",
+    "path",
+    "pattern",
+    "url",
+    "query",
+    "description",
+)
 
 
-def _used(payload: dict) -> "tuple[str, str]":
+def _used(payload: dict) -> tuple[str, str]:
     """The tool's name and what it was used on: the file, the command, the target."""
     tool, given = _text(payload, "tool_name"), payload.get("tool_input")
     if not isinstance(given, dict):
@@ -167,14 +213,26 @@ def _used(payload: dict) -> "tuple[str, str]":
 def write(event: str, reply: Reply) -> str:
     """What the hook prints so that the model gets `reply`; "" for nothing to say."""
     if reply.kind == SUB_ASKS:
-        return json.dumps({"hookSpecificOutput": {
-            "hookEventName": event, "permissionDecision": "deny",
-            "permissionDecisionReason": reply.text}}) if reply.drop else ""
+        return (
+            json.dumps(
+                {
+                    "hookSpecificOutput": {
+                        "hookEventName": event,
+                        "permissionDecision": "deny",
+                        "permissionDecisionReason": reply.text,
+                    }
+                }
+            )
+            if reply.drop
+            else ""
+        )
     if reply.drop:
         return json.dumps({"decision": "block", "reason": "hcom: the mail is already delivered"})
     if not reply.text:
         return ""
     if reply.kind == SUB_END:
         return json.dumps({"decision": "block", "reason": reply.text})
-    return json.dumps({"hookSpecificOutput": {
-        "hookEventName": event, "additionalContext": reply.text}}, ensure_ascii=True)
+    return json.dumps(
+        {"hookSpecificOutput": {"hookEventName": event, "additionalContext": reply.text}},
+        ensure_ascii=True,
+    )

@@ -7,10 +7,12 @@ from ..front import Plan
 
 # What one Claude Code tells its children; another would take itself for a part of the first, and
 # keep neither session file nor transcript.
-_FOREIGN = re.compile(r"CLAUDECODE\Z"
-                      r"|CLAUDE_CODE_(?!DISABLE_|USE_|MAX_|API_|SKIP_|STOP_HOOK|ENABLE_)"
-                      r"|CLAUDE_EFFORT\Z|CLAUDE_PID\Z|CLAUDE_PROJECT_DIR\Z|CLAUDE_ENV_FILE\Z"
-                      r"|AI_AGENT\Z|HCOM_PROCESS_ID\Z")
+_FOREIGN = re.compile(
+    r"CLAUDECODE\Z"
+    r"|CLAUDE_CODE_(?!DISABLE_|USE_|MAX_|API_|SKIP_|STOP_HOOK|ENABLE_)"
+    r"|CLAUDE_EFFORT\Z|CLAUDE_PID\Z|CLAUDE_PROJECT_DIR\Z|CLAUDE_ENV_FILE\Z"
+    r"|AI_AGENT\Z|HCOM_PROCESS_ID\Z"
+)
 
 
 def scrubbed(env) -> dict:
@@ -19,24 +21,81 @@ def scrubbed(env) -> dict:
 
 
 FLAGS = Table(
-    value=frozenset((
-        "--agent", "--agents", "--append-system-prompt", "--append-system-prompt-file",
-        "--debug-file", "--effort", "--fallback-model", "--input-format", "--json-schema",
-        "--max-budget-usd", "--max-turns", "--model", "-n", "--name", "--output-format",
-        "--permission-mode", "--permission-prompt-tool", "--plugin-dir", "--plugin-url",
-        "--prefill", "--remote-control-session-name-prefix", "--resume-session-at", "--session-id",
-        "--setting-sources", "--settings", "--system-prompt", "--system-prompt-file", "--thinking",
-        "--task-budget", "--teammate-mode")),
-    optional=frozenset(("-d", "--debug", "--from-pr", "--prompt-suggestions", "--remote-control",
-                        "-r", "--resume", "-w", "--worktree")),
-    variadic=frozenset(("--add-dir", "--allowedTools", "--allowed-tools", "--disallowedTools",
-                        "--disallowed-tools", "--betas", "--file", "--mcp-config", "--tools",
-                        "--channels", "--dangerously-load-development-channels")),
+    value=frozenset(
+        (
+            "--agent",
+            "--agents",
+            "--append-system-prompt",
+            "--append-system-prompt-file",
+            "--debug-file",
+            "--effort",
+            "--fallback-model",
+            "--input-format",
+            "--json-schema",
+            "--max-budget-usd",
+            "--max-turns",
+            "--model",
+            "-n",
+            "--name",
+            "--output-format",
+            "--permission-mode",
+            "--permission-prompt-tool",
+            "--plugin-dir",
+            "--plugin-url",
+            "--prefill",
+            "--remote-control-session-name-prefix",
+            "--resume-session-at",
+            "--session-id",
+            "--setting-sources",
+            "--settings",
+            "--system-prompt",
+            "--system-prompt-file",
+            "--thinking",
+            "--task-budget",
+            "--teammate-mode",
+        )
+    ),
+    optional=frozenset(
+        (
+            "-d",
+            "--debug",
+            "--from-pr",
+            "--prompt-suggestions",
+            "--remote-control",
+            "-r",
+            "--resume",
+            "-w",
+            "--worktree",
+        )
+    ),
+    variadic=frozenset(
+        (
+            "--add-dir",
+            "--allowedTools",
+            "--allowed-tools",
+            "--disallowedTools",
+            "--disallowed-tools",
+            "--betas",
+            "--file",
+            "--mcp-config",
+            "--tools",
+            "--channels",
+            "--dangerously-load-development-channels",
+        )
+    ),
     boolean=frozenset(),
-    alias={"-n": "--name", "-d": "--debug", "-r": "--resume", "-w": "--worktree", "-p": "--print",
-           "-c": "--continue", "--allowed-tools": "--allowedTools",
-           "--disallowed-tools": "--disallowedTools"},
-    repeated=frozenset(("--add-dir", "--mcp-config", "--plugin-dir", "--plugin-url")))
+    alias={
+        "-n": "--name",
+        "-d": "--debug",
+        "-r": "--resume",
+        "-w": "--worktree",
+        "-p": "--print",
+        "-c": "--continue",
+        "--allowed-tools": "--allowedTools",
+        "--disallowed-tools": "--disallowedTools",
+    },
+    repeated=frozenset(("--add-dir", "--mcp-config", "--plugin-dir", "--plugin-url")),
+)
 
 
 def is_printing(args) -> bool:
@@ -44,7 +103,7 @@ def is_printing(args) -> bool:
     return any(flag == "--print" for flag, _ in groups(args, FLAGS))
 
 
-def resuming(session: str, fork: bool) -> "list[str]":
+def resuming(session: str, fork: bool) -> list[str]:
     """The arguments that resume a session, or start a copy of it."""
     return ["--resume", session, *(["--fork-session"] if fork else [])]
 

@@ -44,19 +44,42 @@ def entries(home, allowed) -> list:
     """What belongs in the file, as (place, element); `allowed` are the safe commands."""
     found = []
     for event, mode in EVENTS:
-        hooks = [{"type": "command", "command": launcher.command(home, "claude", event, mode),
-                  "timeout": LAST_S if event == "SubagentStop" else HOOK_S}]
+        hooks = [
+            {
+                "type": "command",
+                "command": launcher.command(home, "claude", event, mode),
+                "timeout": LAST_S if event == "SubagentStop" else HOOK_S,
+            }
+        ]
         if event in WAITS:
-            hooks.append({
-                "type": "command", "timeout": WAIT_S, "asyncRewake": True,
-                "command": NO_SOCKET + launcher.command(home, "claude", event, "wait"),
-                "rewakeMessage": "The messages are in the hook context of this prompt.",
-                "rewakeSummary": WAKE_SIGN})
+            hooks.append(
+                {
+                    "type": "command",
+                    "timeout": WAIT_S,
+                    "asyncRewake": True,
+                    "command": NO_SOCKET + launcher.command(home, "claude", event, "wait"),
+                    "rewakeMessage": "The messages are in the hook context of this prompt.",
+                    "rewakeSummary": WAKE_SIGN,
+                }
+            )
         found.append((["hooks", event], {"hooks": hooks}))
     event, matcher, condition = ASKS
-    found.append((["hooks", event], {"matcher": matcher, "hooks": [
-        {"type": "command", "command": launcher.command(home, "claude", event, "sub"),
-         "if": condition, "timeout": HOOK_S}]}))
+    found.append(
+        (
+            ["hooks", event],
+            {
+                "matcher": matcher,
+                "hooks": [
+                    {
+                        "type": "command",
+                        "command": launcher.command(home, "claude", event, "sub"),
+                        "if": condition,
+                        "timeout": HOOK_S,
+                    }
+                ],
+            },
+        )
+    )
     found += [(["permissions", "allow"], rule) for rule in rules(allowed)]
     return found
 
@@ -68,14 +91,20 @@ def rules(allowed) -> list[str]:
 
 def _ours(allowed) -> list:
     """How to know what is ours: (place, test)."""
+
     def is_group(group) -> bool:
-        return isinstance(group, dict) and isinstance(group.get("hooks"), list) and any(
-            launcher.is_ours(h) for h in group["hooks"])
+        return (
+            isinstance(group, dict)
+            and isinstance(group.get("hooks"), list)
+            and any(launcher.is_ours(h) for h in group["hooks"])
+        )
 
     known = set(rules(allowed))
     places = [(["hooks", event], is_group) for event, *_ in (*EVENTS, ASKS)]
-    return [*places, (["permissions", "allow"],
-                      lambda rule: isinstance(rule, str) and rule in known)]
+    return [
+        *places,
+        (["permissions", "allow"], lambda rule: isinstance(rule, str) and rule in known),
+    ]
 
 
 def add(home, env, allowed, every_allowed) -> bool:
@@ -90,12 +119,20 @@ def add(home, env, allowed, every_allowed) -> bool:
         document = jsontext.parsed(before) if before.strip() else {}
     except ValueError:
         document = {}  # `merged` says what is wrong with it
-    if any(is_group(group) for where, is_group in ours if where[0] == "hooks"
-           for group in settings.at(document, where)):
+    if any(
+        is_group(group)
+        for where, is_group in ours
+        if where[0] == "hooks"
+        for group in settings.at(document, where)
+    ):
         clean = settings.without(before, ours)
-        after = settings.without(before, [
-            (where, lambda e, where=where, test=test: test(e) and (where, e) not in wanted)
-            for where, test in ours])
+        after = settings.without(
+            before,
+            [
+                (where, lambda e, where=where, test=test: test(e) and (where, e) not in wanted)
+                for where, test in ours
+            ],
+        )
     after = settings.merged(place, after, wanted)
     if after == before:
         return False

@@ -3,27 +3,30 @@
 import json
 import time
 
+from ..flags import groups
 from .hook import WAKE_SIGN
 from .launch import FLAGS, is_printing
-from ..flags import groups
 
 STREAMED = ["--input-format", "stream-json", "--output-format", "stream-json", "--verbose"]
 
 
 def line(text: str) -> str:
     """A prompt as a line of input."""
-    return json.dumps({"type": "user", "message": {
-        "role": "user", "content": [{"type": "text", "text": text}]}})
+    return json.dumps(
+        {"type": "user", "message": {"role": "user", "content": [{"type": "text", "text": text}]}}
+    )
 
 
 def wake() -> str:
     """The line that makes the prompt hook hand over what waits."""
-    return line('<cross-session-message from="uds:hcom" from-name="hcom">\n'
-                f"{WAKE_SIGN} (#{time.time_ns() // 1_000_000 % 10_000_000})\n"
-                "</cross-session-message>")
+    return line(
+        '<cross-session-message from="uds:hcom" from-name="hcom">\n'
+        f"{WAKE_SIGN} (#{time.time_ns() // 1_000_000 % 10_000_000})\n"
+        "</cross-session-message>"
+    )
 
 
-def fed(args) -> "tuple[list[str], list[str] | None]":
+def fed(args) -> tuple[list[str], list[str] | None]:
     """`claude -p ... PROMPT` as (arguments of a client that reads lines, its first lines); None for
     the lines where the arguments say another format, or are not of -p."""
     found = groups(args, FLAGS)

@@ -13,8 +13,10 @@ import time
 from ...bus.agent import BLOCKED, LISTENING, Agent
 from .hook import WAKE_SIGN, session_file
 
-TEXT = (WAKE_SIGN + " (#{count}). The messages are in the hook context of this prompt. "
-        "Answer with the hcom command, never with SendMessage.")
+TEXT = (
+    WAKE_SIGN + " (#{count}). The messages are in the hook context of this prompt. "
+    "Answer with the hcom command, never with SendMessage."
+)
 STATES = {"idle": "idle", "shell": "idle", "busy": "busy", "waiting": "busy"}
 
 
@@ -30,7 +32,7 @@ def state(agent: Agent) -> str:
     return "idle" if agent.status == LISTENING else "busy"
 
 
-def status(agent: Agent) -> "tuple[str, str] | None":
+def status(agent: Agent) -> tuple[str, str] | None:
     """The status and its context by the client's session file, which also knows of Esc and of
     dialogs; None where there is no such file."""
     facts = session_file(agent.client.get("config", ""), agent.pid)
@@ -58,11 +60,19 @@ def ring(agent: Agent, tries: int, rung_at: float) -> None:
     # The counter: the same text twice within 30 s would be dropped as a duplicate.
     text = TEXT.format(count=time.time_ns() // 1_000_000 % 10_000_000)
     source = f"uds:{os.path.dirname(path)}/hcom"
-    lines = [{"type": "auth", "token": _token(agent, config)},
-             {"type": "user", "from": source, "priority": "next", "message": {
-                 "role": "user",
-                 "content": f'<cross-session-message from="{source}" from-name="hcom"{mode}>\n'
-                            f"{text}\n</cross-session-message>"}}]
+    lines = [
+        {"type": "auth", "token": _token(agent, config)},
+        {
+            "type": "user",
+            "from": source,
+            "priority": "next",
+            "message": {
+                "role": "user",
+                "content": f'<cross-session-message from="{source}" from-name="hcom"{mode}>\n'
+                f"{text}\n</cross-session-message>",
+            },
+        },
+    ]
     with socket.socket(socket.AF_UNIX) as connection:
         connection.settimeout(2.0)
         connection.connect(path)

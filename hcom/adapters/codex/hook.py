@@ -6,8 +6,21 @@ import re
 
 from ...bus.render import one_line
 from .. import ADHOC
-from ..base import (BLOCKED, END, NOTHING, PROMPT, START, SUB_END, SUB_START, SUB_TOOL, TOOL,
-                    TURN_END, TURN_FAILED, Reply, Signal)
+from ..base import (
+    BLOCKED,
+    END,
+    NOTHING,
+    PROMPT,
+    START,
+    SUB_END,
+    SUB_START,
+    SUB_TOOL,
+    TOOL,
+    TURN_END,
+    TURN_FAILED,
+    Reply,
+    Signal,
+)
 from . import host
 
 KINDS = {
@@ -33,8 +46,13 @@ SHELLS = frozenset(("Bash",))
 CONTEXT_CHARS = 300_000
 # The reason of a turn end is cut in the middle beyond 2,500 tokens of 4 bytes each.
 REASON_BYTES = 9_800
-BUDGET = {PROMPT: CONTEXT_CHARS, TOOL: CONTEXT_CHARS, TURN_END: 9_500,
-          SUB_TOOL: CONTEXT_CHARS, SUB_END: 9_500}
+BUDGET = {
+    PROMPT: CONTEXT_CHARS,
+    TOOL: CONTEXT_CHARS,
+    TURN_END: 9_500,
+    SUB_TOOL: CONTEXT_CHARS,
+    SUB_END: 9_500,
+}
 # The reason reaches the model inside <hook_prompt>, with these escaped: no channel for source code.
 ESCAPED = re.compile("[&<>]")
 
@@ -54,17 +72,17 @@ def needs_waiter(_env) -> bool:
 
 def carries(kind: str, text: str) -> bool:
     """Whether the channel of `kind` brings the whole of `text` to the model as it is."""
-    return kind != TURN_END or (
-        len(text.encode()) <= REASON_BYTES and not ESCAPED.search(text))
+    return kind != TURN_END or (len(text.encode()) <= REASON_BYTES and not ESCAPED.search(text))
 
 
 def config_dir(env) -> str:
     """Where this Codex keeps its sessions and settings."""
     return env.get("CODEX_HOME") or os.path.join(
-        env.get("HOME") or os.path.expanduser("~"), ".codex")
+        env.get("HOME") or os.path.expanduser("~"), ".codex"
+    )
 
 
-def surroundings(env) -> "dict | None":
+def surroundings(env) -> dict | None:
     """What a command run by Codex knows of its session; None when it is not run by it.
 
     A subagent has a thread of its own below the session's. It is not its parent, whose launch id it
@@ -77,8 +95,12 @@ def surroundings(env) -> "dict | None":
         return {"session": thread, "launch": "", "tool": ADHOC}
     directory = config_dir(env)
     pid = host.holder(directory, thread)
-    return {"session": thread, "pid": pid, "shared": host.is_shared(pid),
-            "client": {"home": directory}}
+    return {
+        "session": thread,
+        "pid": pid,
+        "shared": host.is_shared(pid),
+        "client": {"home": directory},
+    }
 
 
 def read(event: str, payload: dict, env, pid: int, at: float) -> Signal:
@@ -96,11 +118,25 @@ def read(event: str, payload: dict, env, pid: int, at: float) -> Signal:
     tool, detail, edited = _used(payload)
     prompt = _text(payload, "prompt")
     return Signal(
-        kind, payload["session_id"], env.get("HCOM_PROCESS_ID", ""), pid, _text(payload, "cwd"),
-        _text(payload, "transcript_path"), "interrupt" if event == "Interrupt" else source,
-        tool, detail, one_line(prompt), subagent, forked, prompt.strip() == WAKE_SIGN, at,
-        {"home": config_dir(env)}, edited if event == "PostToolUse" else (),
-        detail if tool in SHELLS else "", shared)
+        kind,
+        payload["session_id"],
+        env.get("HCOM_PROCESS_ID", ""),
+        pid,
+        _text(payload, "cwd"),
+        _text(payload, "transcript_path"),
+        "interrupt" if event == "Interrupt" else source,
+        tool,
+        detail,
+        one_line(prompt),
+        subagent,
+        forked,
+        prompt.strip() == WAKE_SIGN,
+        at,
+        {"home": config_dir(env)},
+        edited if event == "PostToolUse" else (),
+        detail if tool in SHELLS else "",
+        shared,
+    )
 
 
 def _parent(payload: dict, directory: str, pid: int) -> str:
@@ -113,7 +149,7 @@ def _parent(payload: dict, directory: str, pid: int) -> str:
             parent = json.loads(stream.readline())["payload"].get("forked_from_id")
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return ""
-    if not isinstance(parent, str) or pid and host.holder(directory, parent) == pid:
+    if not isinstance(parent, str) or (pid and host.holder(directory, parent) == pid):
         return ""
     return parent
 
@@ -128,7 +164,7 @@ DETAILS = ("command", "file_path", "path", "pattern", "url", "query", "message",
 PATCHED = re.compile(r"^\*\*\* (?:(?:Add|Update|Delete) File|Move to): (.+?)\s*$", re.MULTILINE)
 
 
-def _used(payload: dict) -> "tuple[str, str, tuple[str, ...]]":
+def _used(payload: dict) -> tuple[str, str, tuple[str, ...]]:
     """The tool's name, what it was used on, and the files it changed, as absolute paths.
 
     A patch's detail is its first file, with how many more there are.
@@ -140,8 +176,9 @@ def _used(payload: dict) -> "tuple[str, str, tuple[str, ...]]":
     if tool not in EDITS:
         return tool, detail[:2000], ()
     cwd = _text(payload, "cwd")
-    files = tuple(dict.fromkeys(os.path.normpath(os.path.join(cwd, path))
-                                for path in PATCHED.findall(detail)))
+    files = tuple(
+        dict.fromkeys(os.path.normpath(os.path.join(cwd, path)) for path in PATCHED.findall(detail))
+    )
     more = f" (+{len(files) - 1})" if len(files) > 1 else ""
     return tool, files[0] + more if files else "", files
 
@@ -157,5 +194,6 @@ def write(event: str, reply: Reply) -> str:
         return ""
     if reply.kind in (TURN_END, SUB_END):
         return json.dumps({"decision": "block", "reason": reply.text})
-    return json.dumps({"hookSpecificOutput": {
-        "hookEventName": event, "additionalContext": reply.text}})
+    return json.dumps(
+        {"hookSpecificOutput": {"hookEventName": event, "additionalContext": reply.text}}
+    )

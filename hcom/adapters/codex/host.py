@@ -24,8 +24,14 @@ def holder(directory: str, session: str) -> int:
         return 0
     # 5: FLOCK  ADVISORY  WRITE 29069 fe:00:1608914 0 EOF. Not by device: some file systems
     # (btrfs, overlayfs) show another number there than to stat.
-    return next((int(words[4]) for words in lines if words[1] == "FLOCK" and len(words) > 5
-                 and words[5].rpartition(":")[2] == str(inode)), 0)
+    return next(
+        (
+            int(words[4])
+            for words in lines
+            if words[1] == "FLOCK" and len(words) > 5 and words[5].rpartition(":")[2] == str(inode)
+        ),
+        0,
+    )
 
 
 def is_known(directory: str, session: str) -> bool:

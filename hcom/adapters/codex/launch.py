@@ -17,32 +17,117 @@ from .environment import scrubbed
 
 __all__ = ["FLAGS", "is_printing", "plan", "resuming", "scrubbed"]
 
-VALUE = frozenset((
-    "-c", "--config", "-m", "--model", "-p", "--profile", "-s", "--sandbox", "-C", "--cd",
-    "-a", "--ask-for-approval", "--enable", "--disable", "--remote", "--remote-auth-token-env",
-    "--local-provider", "--add-dir", "--color", "--thread-source", "--cyber-access-program",
-    "--output-schema", "-o", "--output-last-message", "--base", "--commit", "--title"))
+VALUE = frozenset(
+    (
+        "-c",
+        "--config",
+        "-m",
+        "--model",
+        "-p",
+        "--profile",
+        "-s",
+        "--sandbox",
+        "-C",
+        "--cd",
+        "-a",
+        "--ask-for-approval",
+        "--enable",
+        "--disable",
+        "--remote",
+        "--remote-auth-token-env",
+        "--local-provider",
+        "--add-dir",
+        "--color",
+        "--thread-source",
+        "--cyber-access-program",
+        "--output-schema",
+        "-o",
+        "--output-last-message",
+        "--base",
+        "--commit",
+        "--title",
+    )
+)
 OPTIONAL = frozenset()
 VARIADIC = frozenset(("-i", "--image"))
-BOOLEAN = frozenset((
-    "--strict-config", "--oss", "--approve-for-me", "--dangerously-bypass-approvals-and-sandbox",
-    "--dangerously-bypass-hook-trust", "--worktree", "--search", "--no-alt-screen", "--no-daemon",
-    "-h", "--help", "-V", "--version", "--last", "--all", "--include-non-interactive",
-    "--skip-git-repo-check", "--trust", "--ephemeral", "--ignore-user-config", "--ignore-rules",
-    "--json", "--uncommitted"))
-FLAGS = Table(VALUE, OPTIONAL, VARIADIC, BOOLEAN, {
-    "-c": "--config", "-i": "--image", "-m": "--model", "-p": "--profile", "-s": "--sandbox",
-    "-C": "--cd", "-a": "--ask-for-approval", "-o": "--output-last-message"},
-    frozenset(("--config", "--enable", "--disable", "--add-dir")))
+BOOLEAN = frozenset(
+    (
+        "--strict-config",
+        "--oss",
+        "--approve-for-me",
+        "--dangerously-bypass-approvals-and-sandbox",
+        "--dangerously-bypass-hook-trust",
+        "--worktree",
+        "--search",
+        "--no-alt-screen",
+        "--no-daemon",
+        "-h",
+        "--help",
+        "-V",
+        "--version",
+        "--last",
+        "--all",
+        "--include-non-interactive",
+        "--skip-git-repo-check",
+        "--trust",
+        "--ephemeral",
+        "--ignore-user-config",
+        "--ignore-rules",
+        "--json",
+        "--uncommitted",
+    )
+)
+FLAGS = Table(
+    VALUE,
+    OPTIONAL,
+    VARIADIC,
+    BOOLEAN,
+    {
+        "-c": "--config",
+        "-i": "--image",
+        "-m": "--model",
+        "-p": "--profile",
+        "-s": "--sandbox",
+        "-C": "--cd",
+        "-a": "--ask-for-approval",
+        "-o": "--output-last-message",
+    },
+    frozenset(("--config", "--enable", "--disable", "--add-dir")),
+)
 
 # Subcommands that open a session; any other word that stands first is a prompt or, if in OTHERS, a
 # command in which nothing of ours belongs.
 SESSIONS = ("resume", "fork", "exec", "e")
-OTHERS = frozenset((
-    "agents", "review", "login", "logout", "mcp", "plugin", "app-server", "remote-control",
-    "completion", "update", "doctor", "sandbox", "debug", "apply", "a", "queue", "archive",
-    "delete", "migrate-rollouts", "migrate-nfs-db", "unarchive", "cloud", "exec-server", "features",
-    "help", "execpolicy"))
+OTHERS = frozenset(
+    (
+        "agents",
+        "review",
+        "login",
+        "logout",
+        "mcp",
+        "plugin",
+        "app-server",
+        "remote-control",
+        "completion",
+        "update",
+        "doctor",
+        "sandbox",
+        "debug",
+        "apply",
+        "a",
+        "queue",
+        "archive",
+        "delete",
+        "migrate-rollouts",
+        "migrate-nfs-db",
+        "unarchive",
+        "cloud",
+        "exec-server",
+        "features",
+        "help",
+        "execpolicy",
+    )
+)
 # With these too: the first only print, a server elsewhere runs hooks and shells of its own.
 NOT_OURS = frozenset(("-h", "--help", "-V", "--version", "--remote"))
 
@@ -52,12 +137,12 @@ def is_printing(args) -> bool:
     return _said(args)[0][:1] in (["exec"], ["e"])
 
 
-def resuming(session: str, fork: bool) -> "list[str]":
+def resuming(session: str, fork: bool) -> list[str]:
     """The arguments that resume a session, or start a copy of it."""
     return ["fork" if fork else "resume", session]
 
 
-def _said(args) -> "tuple[list[str], set[str]]":
+def _said(args) -> tuple[list[str], set[str]]:
     """The words of the subcommand and its session, and the flags: codex -m x exec resume ID."""
     found = groups(args, FLAGS)
     flags = {flag for flag, _ in found if flag}
@@ -73,7 +158,7 @@ def _said(args) -> "tuple[list[str], set[str]]":
 def plan(args, home, env) -> Plan:
     """What starting with `args` means."""
     command, flags = _said(args)
-    if command[:1] and command[0] in OTHERS or flags & NOT_OURS:
+    if (command[:1] and command[0] in OTHERS) or flags & NOT_OURS:
         return Plan(list(args))
     verbs = [w for w in command[:2] if w in ("resume", "fork")]
     resumes = command[-1] if verbs and command[-1] not in verbs else ""
@@ -85,14 +170,16 @@ def plan(args, home, env) -> Plan:
     return Plan([*ours, *args], resumes, verbs[:1] == ["fork"], {"home": setup.config_dir(env)})
 
 
-def _settings(home, env, hooks: bool) -> "list[tuple[str, str]]":
+def _settings(home, env, hooks: bool) -> list[tuple[str, str]]:
     """The -c settings of a launch: (key, TOML value)."""
     found = []
     if hooks and setup.installed(home, env):
         found.append(("hooks.state", _states(setup.states(home, env))))
     elif hooks:
-        found += [(f"hooks.{event}", f"[{{hooks=[{_table(said)}]}}]")
-                  for event, said in setup.handlers(home)]
+        found += [
+            (f"hooks.{event}", f"[{{hooks=[{_table(said)}]}}]")
+            for event, said in setup.handlers(home)
+        ]
         found.append(("hooks.state", _states(setup.launch_states(home))))
     told = env.get("HCOM_CODEX_SYSTEM_PROMPT", "")
     told += "" if hooks else ("\n\n" if told else "") + WITHOUT_HOOKS
@@ -109,7 +196,7 @@ first and do as it says. This program is too old to bring you messages by itself
 do."""
 
 
-def _sandbox(args, home, env) -> "list[tuple[str, str]]":
+def _sandbox(args, home, env) -> list[tuple[str, str]]:
     """What hcom writes to as more writable roots, where the person's own are known and can be kept;
     and the PATH in which Codex's shell finds hcom, and no other program of that name.
 
@@ -121,8 +208,9 @@ def _sandbox(args, home, env) -> "list[tuple[str, str]]":
     said = dict(values)
     cwd, profile = os.path.abspath(said.get("--cd", "")), said.get("--profile", "")
     added = [folder for flag, folder in values if flag == "--add-dir"]
-    open_to_all = [os.path.join(cwd, folder)
-                   for folder in (cwd, "/tmp", env.get("TMPDIR") or "/tmp", *added)]
+    open_to_all = [
+        os.path.join(cwd, folder) for folder in (cwd, "/tmp", env.get("TMPDIR") or "/tmp", *added)
+    ]
     found = []
     try:
         roots = toml.all_roots(os.path.join(setup.config_dir(env), "config.toml"), profile, cwd)
@@ -141,19 +229,29 @@ def _sandbox(args, home, env) -> "list[tuple[str, str]]":
 
 def _within(path: str, folders) -> bool:
     real = os.path.realpath(path)
-    return any(os.path.commonpath([real, folder]) == folder
-               for folder in map(os.path.realpath, filter(os.path.isabs, folders)))
+    return any(
+        os.path.commonpath([real, folder]) == folder
+        for folder in map(os.path.realpath, filter(os.path.isabs, folders))
+    )
 
 
 def _table(said: dict) -> str:
-    parts = [f"{key}={value if isinstance(value, int) else toml.quoted(value)}"
-             for key, value in said.items()]
+    parts = [
+        f"{key}={value if isinstance(value, int) else toml.quoted(value)}"
+        for key, value in said.items()
+    ]
     return "{" + ",".join(parts) + "}"
 
 
-def _states(states: "dict[str, str]") -> str:
-    return "{" + ",".join(f"{toml.quoted(key)}={{trusted_hash={toml.quoted(value)}}}"
-                          for key, value in states.items()) + "}"
+def _states(states: dict[str, str]) -> str:
+    return (
+        "{"
+        + ",".join(
+            f"{toml.quoted(key)}={{trusted_hash={toml.quoted(value)}}}"
+            for key, value in states.items()
+        )
+        + "}"
+    )
 
 
 def _shell_path(home, env, writable) -> str:
@@ -172,7 +270,7 @@ def _shell_path(home, env, writable) -> str:
         return ""
     folders = login.split(os.pathsep)
     last = next((n for n, f in enumerate(folders) if shutil.which("hcom", path=f)), None)
-    before = folders if last is None else folders[:last + 1]
+    before = folders if last is None else folders[: last + 1]
     if any(not os.path.isabs(f) or _within(f, writable) for f in before):
         return os.pathsep.join([launcher.shim(home), login])
     if last is not None:

@@ -14,7 +14,7 @@ def found(env) -> str:
     return shutil.which(NAME, path=env.get("PATH", os.defpath)) or ""
 
 
-def abilities(env) -> "frozenset[str]":
+def abilities(env) -> frozenset[str]:
     """Which of --no-daemon and hooks it has; both when there is none to ask.
 
     A Codex with --no-daemon has hooks (0.169.0 has both); an older one is asked for its features.
@@ -29,7 +29,14 @@ def abilities(env) -> "frozenset[str]":
 def output(argv, env) -> str:
     """What a program prints; "" when it does not run or takes too long."""
     try:
-        return subprocess.run(argv, env=dict(env), stdin=subprocess.DEVNULL, capture_output=True,
-                              text=True, errors="replace", timeout=ASK_S).stdout
+        return subprocess.run(
+            argv,
+            env=dict(env),
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            errors="replace",
+            timeout=ASK_S,
+        ).stdout
     except (OSError, subprocess.TimeoutExpired):
         return ""

@@ -18,7 +18,9 @@ ENTER_AFTER_S = 0.1
 DIALOG = re.compile(
     r"Press enter to (?:confirm|continue)|Would you like to (?:run|make|grant)|Trust this folder\?"
     r"|Hooks need review|^\s*[›❯]\s*\d+\. |Sign in with ChatGPT|esc to (?:cancel|go back|close)"
-    r"|Try new model|enter (?:to )?(?:confirm|continue|select|submit)", re.MULTILINE)
+    r"|Try new model|enter (?:to )?(?:confirm|continue|select|submit)",
+    re.MULTILINE,
+)
 
 
 def look(screen) -> Look:
@@ -30,14 +32,14 @@ def look(screen) -> Look:
     state = said[1] if said else ""
     box, typed = _composer(screen, lines)
     # A dialog takes the composer's place; the same words above a composer are somebody's talk.
-    if state == "blocked" or box == "unknown" and DIALOG.search("\n".join(lines)):
+    if state == "blocked" or (box == "unknown" and DIALOG.search("\n".join(lines))):
         return Look("blocked", "unknown")
     if state == "working" or any(BUSY.match(line) for line in lines):
         return Look("busy", box, typed)
     return Look("idle" if state in IDLE else "unknown", box, typed)
 
 
-def _composer(screen, lines: "list[str]") -> "tuple[str, str]":
+def _composer(screen, lines: list[str]) -> tuple[str, str]:
     """What the composer holds, as (box, typed); the cursor stands in it, and is shown.
 
     Its first line begins with `› `, the next are indented by two, and blank lines frame it. A

@@ -19,7 +19,7 @@ PROGRAM = program.NAME
 
 HOOK_S = 10  # a hook of ours that takes longer is broken
 NOTICED_S = 0  # a running session never sees a change of its hooks; waiting would not help
-LAST_S = 3   # what Codex grants these two; more is cut to it, with a warning to the person
+LAST_S = 3  # what Codex grants these two; more is cut to it, with a warning to the person
 SUB_S = 7200  # a subagent's last hook waits for its mail, subagent_timeout seconds
 # Event, mode of the launcher, seconds. As few as the job needs: each costs this client 40 ms.
 EVENTS = (
@@ -55,16 +55,20 @@ def rules_path(home, env) -> str:
 
 # -- hooks, and what Codex trusts --
 
+
 def handler(home, event: str, mode: str, seconds: int) -> dict:
     """Our handler of one event."""
-    said = {"type": "command", "command": launcher.command(home, "codex", event, mode),
-            "timeout": seconds}
+    said = {
+        "type": "command",
+        "command": launcher.command(home, "codex", event, mode),
+        "timeout": seconds,
+    }
     if event in WITH_CONTEXT:
         said["additionalContextLimit"] = 0  # else context is cut at 2,500 tokens
     return said
 
 
-def handlers(home) -> "list[tuple[str, dict]]":
+def handlers(home) -> list[tuple[str, dict]]:
     """Our handlers: (event, handler)."""
     return [(event, handler(home, event, mode, seconds)) for event, mode, seconds in EVENTS]
 
@@ -87,9 +91,14 @@ def entries(home) -> list:
 
 
 def _is_ours(group) -> bool:
-    return isinstance(group, dict) and isinstance(group.get("hooks"), list) and any(
-        isinstance(h, dict) and launcher.OURS.search(str(h.get("command", "")))
-        for h in group["hooks"])
+    return (
+        isinstance(group, dict)
+        and isinstance(group.get("hooks"), list)
+        and any(
+            isinstance(h, dict) and launcher.OURS.search(str(h.get("command", "")))
+            for h in group["hooks"]
+        )
+    )
 
 
 OURS = [(["hooks", event], _is_ours) for event, _, _ in EVENTS]
@@ -115,7 +124,7 @@ def installed(home, env) -> bool:
     return all(element in settings.at(document, place) for place, element in entries(home))
 
 
-def states(home, env) -> "dict[str, str]":
+def states(home, env) -> dict[str, str]:
     """For our installed handlers, the keys by which Codex trusts them, each with its hash."""
     document = _document(home, env)
     found = {}
@@ -127,28 +136,33 @@ def states(home, env) -> "dict[str, str]":
     return found
 
 
-def launch_states(home) -> "dict[str, str]":
+def launch_states(home) -> dict[str, str]:
     """The same for handlers that are given on the command line."""
-    return {f"{PER_LAUNCH}:{snake(event)}:0:0": digest(event, said)
-            for event, said in handlers(home)}
+    return {
+        f"{PER_LAUNCH}:{snake(event)}:0:0": digest(event, said) for event, said in handlers(home)
+    }
 
 
 def trusted(home, env) -> bool:
     """Whether Codex, by its config.toml, runs our installed hooks as they are now."""
     known = toml.trusted_hashes(os.path.join(config_dir(env), "config.toml"))
     return installed(home, env) and all(
-        known.get(key) == value for key, value in states(home, env).items())
+        known.get(key) == value for key, value in states(home, env).items()
+    )
 
 
 def advice(home, env) -> str:
     """What the person has yet to do so that installed hooks run; "" for nothing."""
     if not installed(home, env) or trusted(home, env):
         return ""
-    return ("codex does not trust these hooks yet: at its next start it shows 'Hooks need review'; "
-            "look at them there and choose 'Trust all and continue'")
+    return (
+        "codex does not trust these hooks yet: at its next start it shows 'Hooks need review'; "
+        "look at them there and choose 'Trust all and continue'"
+    )
 
 
 # -- rules --
+
 
 def rules(allowed) -> str:
     """The rules file for `allowed`: (words, whether more words may follow) pairs.
@@ -157,10 +171,16 @@ def rules(allowed) -> str:
     must stand alone gets none, then: `hcom config` would let `hcom config terminal CMD` out. Those
     only read, which they can inside.
     """
-    lines = ["# Written by hcom: what agents may run outside the sandbox, unasked.",
-             "# `hcom hooks remove codex` takes this file away; HCOM_AUTO_APPROVE=0 too."]
-    lines += [f'prefix_rule(pattern = {json.dumps(words.split())}, decision = "allow", '
-              'justification = "hcom: messages and the log")' for words, more in allowed if more]
+    lines = [
+        "# Written by hcom: what agents may run outside the sandbox, unasked.",
+        "# `hcom hooks remove codex` takes this file away; HCOM_AUTO_APPROVE=0 too.",
+    ]
+    lines += [
+        f'prefix_rule(pattern = {json.dumps(words.split())}, decision = "allow", '
+        'justification = "hcom: messages and the log")'
+        for words, more in allowed
+        if more
+    ]
     return "\n".join(lines) + "\n" if len(lines) > 2 else ""
 
 
@@ -195,18 +215,24 @@ def _tidy(home, env) -> None:
 
 # -- the verbs of every setup --
 
+
 def add(home, env, allowed, _every_allowed) -> bool:
     """Our hooks and rules are there; False when they already were. HcomError: nothing changed."""
     if not os.path.isdir(config_dir(env)) and not program.found(env):
         raise HcomError("codex is not installed: nothing was changed", "it is not on your PATH")
     if not installed(home, env) and "hooks" not in program.abilities(env):
-        raise HcomError("this codex is too old for hooks: nothing was changed",
-                        "update it, or use hcom start and hcom listen in it")
+        raise HcomError(
+            "this codex is too old for hooks: nothing was changed",
+            "update it, or use hcom start and hcom listen in it",
+        )
     place = path(home, env)
     before = settings.text_of(place)
     # Also where nothing is to be done: it says so when the file is no plain JSON.
-    cleaned = settings.without(before, OURS) if has_any(home, env) and not installed(home, env) \
+    cleaned = (
+        settings.without(before, OURS)
+        if has_any(home, env) and not installed(home, env)
         else before
+    )
     after = settings.merged(place, cleaned, entries(home))
     if after != before:
         settings.replace(home, place, before, after)

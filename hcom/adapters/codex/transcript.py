@@ -7,7 +7,7 @@ from ..jsonl import parse, tail
 FRAME = re.compile(r"\[hcom message #(\d+) ")
 
 
-def seen(path: str, ids: "list[int]") -> "list[int]":
+def seen(path: str, ids: list[int]) -> list[int]:
     """Those of the message `ids` that stand in the rollout with an answer of the model behind.
 
     Context is recorded as a developer message, a turn end's reason as a user message
@@ -27,15 +27,20 @@ def seen(path: str, ids: "list[int]") -> "list[int]":
         kind, role = part.get("type"), part.get("role")
         if role == "assistant" or kind in MODEL_ITEMS:
             answering, proven = True, proven | shown
-        elif role == "developer" or role == "user" and _text(part).startswith("<hook_prompt"):
+        elif role == "developer" or (role == "user" and _text(part).startswith("<hook_prompt")):
             found = {int(n) for n in FRAME.findall(_text(part))} & wanted
             late, shown = (late | found, shown) if answering else (late, shown | found)
     return sorted(proven)
 
 
 # What the model writes when it is no message.
-MODEL_ITEMS = ("function_call", "custom_tool_call", "local_shell_call", "reasoning",
-               "web_search_call")
+MODEL_ITEMS = (
+    "function_call",
+    "custom_tool_call",
+    "local_shell_call",
+    "reasoning",
+    "web_search_call",
+)
 
 
 def _text(item: dict) -> str:

@@ -26,7 +26,7 @@ def state(agent: Agent) -> str:
     return "idle" if agent.status == LISTENING else "busy"
 
 
-def status(agent: Agent) -> "tuple[str, str] | None":
+def status(agent: Agent) -> tuple[str, str] | None:
     """Inactive when no process has the session open; None otherwise: hooks told the rest."""
     if agent.session and state(agent) == "gone":
         return INACTIVE, "exit:closed"
@@ -39,11 +39,17 @@ def ring(agent: Agent, tries: int, _rung_at: float) -> None:
         return  # the first may lie there unread for 10 s yet, and twice would be two turns
     program = _program()
     env = {**scrubbed(os.environ), "CODEX_HOME": _home(agent)}
-    null = [(os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),
-            *((os.POSIX_SPAWN_OPEN, fd, os.devnull, os.O_WRONLY, 0) for fd in (1, 2))]
+    null = [
+        (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),
+        *((os.POSIX_SPAWN_OPEN, fd, os.devnull, os.O_WRONLY, 0) for fd in (1, 2)),
+    ]
     # Not waited for: it takes 0.2 to 0.5 s, and whoever sends is not to feel that.
-    os.posix_spawn(program, ["codex", "queue", "--thread", agent.session, "--message", WAKE_SIGN],
-                   env, file_actions=null)
+    os.posix_spawn(
+        program,
+        ["codex", "queue", "--thread", agent.session, "--message", WAKE_SIGN],
+        env,
+        file_actions=null,
+    )
 
 
 def _program() -> str:

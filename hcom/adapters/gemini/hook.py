@@ -11,8 +11,7 @@ import re
 
 from ...bus.render import one_line
 from .. import ADHOC
-from ..base import (BLOCKED, END, NOTHING, PROMPT, START, TOOL, TURN_END, TURN_FAILED, Reply,
-                    Signal)
+from ..base import BLOCKED, END, NOTHING, PROMPT, START, TOOL, TURN_END, TURN_FAILED, Reply, Signal
 from . import transcript
 
 KINDS = {
@@ -56,11 +55,12 @@ def needs_waiter(_env) -> bool:
 
 def config_dir(env) -> str:
     """Where this Gemini CLI keeps its sessions and settings."""
-    return os.path.join(env.get("GEMINI_CLI_HOME") or env.get("HOME") or os.path.expanduser("~"),
-                        ".gemini")
+    return os.path.join(
+        env.get("GEMINI_CLI_HOME") or env.get("HOME") or os.path.expanduser("~"), ".gemini"
+    )
 
 
-def surroundings(env) -> "dict | None":
+def surroundings(env) -> dict | None:
     """What a command run by Gemini CLI knows of its session: nothing. None when not run by it.
 
     Only a launch tells whose it is; without one, no hook could be matched with what it joins as.
@@ -105,13 +105,29 @@ def read(event: str, payload: dict, env, pid: int, at: float) -> Signal:
         if source == "cancelled":
             kind = TURN_FAILED  # Esc; no turn end follows
         elif not source:
-            edited = (os.path.join(_text(payload, "cwd"), detail),) if tool in EDITS and detail \
-                else ()
+            edited = (
+                (os.path.join(_text(payload, "cwd"), detail),) if tool in EDITS and detail else ()
+            )
             command = detail if tool in SHELLS else ""
     return Signal(
-        kind, payload["session_id"], env.get("HCOM_PROCESS_ID", ""), pid, _text(payload, "cwd"),
-        _text(payload, "transcript_path"), source, tool, detail, one_line(prompt), "", "",
-        prompt.strip() == WAKE_SIGN, at, _inside(event, kind, payload), edited, command)
+        kind,
+        payload["session_id"],
+        env.get("HCOM_PROCESS_ID", ""),
+        pid,
+        _text(payload, "cwd"),
+        _text(payload, "transcript_path"),
+        source,
+        tool,
+        detail,
+        one_line(prompt),
+        "",
+        "",
+        prompt.strip() == WAKE_SIGN,
+        at,
+        _inside(event, kind, payload),
+        edited,
+        command,
+    )
 
 
 def _failure(payload: dict) -> str:
@@ -148,11 +164,21 @@ def _text(payload: dict, key: str) -> str:
 EDITS = ("write_file", "replace")
 SHELLS = ("run_shell_command",)
 # What of a tool's input says what it was used on; a file, else a command, else a target.
-DETAILS = ("file_path", "command", "dir_path", "path", "pattern", "url", "query", "agent_name",
-           "prompt", "description")
+DETAILS = (
+    "file_path",
+    "command",
+    "dir_path",
+    "path",
+    "pattern",
+    "url",
+    "query",
+    "agent_name",
+    "prompt",
+    "description",
+)
 
 
-def _used(payload: dict) -> "tuple[str, str]":
+def _used(payload: dict) -> tuple[str, str]:
     """The tool's name and what it was used on."""
     tool, given = _text(payload, "tool_name"), payload.get("tool_input")
     if not isinstance(given, dict):
@@ -161,11 +187,16 @@ def _used(payload: dict) -> "tuple[str, str]":
 
 
 # A dialog's kind and which of its details says what it is about.
-ASKED = {"exec": ("run_shell_command", "command"), "edit": ("replace", "filePath"),
-         "mcp": ("mcp", "toolName"), "ask_user": ("ask_user", "title"), "info": ("info", "title")}
+ASKED = {
+    "exec": ("run_shell_command", "command"),
+    "edit": ("replace", "filePath"),
+    "mcp": ("mcp", "toolName"),
+    "ask_user": ("ask_user", "title"),
+    "info": ("info", "title"),
+}
 
 
-def _asked(payload: dict) -> "tuple[str, str]":
+def _asked(payload: dict) -> tuple[str, str]:
     """What a dialog asks about, as (tool, what it is to be used on)."""
     details = payload.get("details")
     if not isinstance(details, dict):
@@ -183,5 +214,6 @@ def write(event: str, reply: Reply) -> str:
     if reply.kind == TURN_END:
         return json.dumps({"decision": "block", "reason": reply.text, "systemMessage": SHOWN})
     note = ESCAPE_NOTE if ESCAPED.search(reply.text) else ""
-    return json.dumps({"hookSpecificOutput": {
-        "hookEventName": event, "additionalContext": reply.text + note}})
+    return json.dumps(
+        {"hookSpecificOutput": {"hookEventName": event, "additionalContext": reply.text + note}}
+    )

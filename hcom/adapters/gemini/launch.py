@@ -14,39 +14,97 @@ from ..front import Plan
 
 # What one Gemini CLI tells its hooks and its shell. Not the person's settings: GEMINI_CLI_HOME,
 # GEMINI_CLI_TRUST_WORKSPACE, GEMINI_API_KEY and their like.
-_FOREIGN = re.compile(r"GEMINI_CLI\Z|GEMINI_SESSION_ID\Z|GEMINI_PROJECT_DIR\Z|GEMINI_CWD\Z"
-                      r"|GEMINI_PLANS_DIR\Z|HCOM_PROCESS_ID\Z")
+_FOREIGN = re.compile(
+    r"GEMINI_CLI\Z|GEMINI_SESSION_ID\Z|GEMINI_PROJECT_DIR\Z|GEMINI_CWD\Z"
+    r"|GEMINI_PLANS_DIR\Z|HCOM_PROCESS_ID\Z"
+)
 # Only in its shell, where it takes the person's git, pager and display away.
-_IN_SHELL = re.compile(r"GEMINI_CLI_NO_RELAUNCH\Z|GIT_CONFIG_|GIT_ASKPASS\Z|GIT_PAGER\Z|PAGER\Z"
-                       r"|GIT_TERMINAL_PROMPT\Z|GCM_INTERACTIVE\Z|GH_PROMPT_DISABLED\Z"
-                       r"|SSH_ASKPASS\Z|(DISPLAY|DBUS_SESSION_BUS_ADDRESS)=\Z")
+_IN_SHELL = re.compile(
+    r"GEMINI_CLI_NO_RELAUNCH\Z|GIT_CONFIG_|GIT_ASKPASS\Z|GIT_PAGER\Z|PAGER\Z"
+    r"|GIT_TERMINAL_PROMPT\Z|GCM_INTERACTIVE\Z|GH_PROMPT_DISABLED\Z"
+    r"|SSH_ASKPASS\Z|(DISPLAY|DBUS_SESSION_BUS_ADDRESS)=\Z"
+)
 
 FLAGS = Table(
-    value=frozenset((
-        "-m", "--model", "-p", "--prompt", "-i", "--prompt-interactive", "-o", "--output-format",
-        "--approval-mode", "--policy", "--admin-policy", "--allowed-mcp-server-names",
-        "--allowed-tools", "-e", "--extensions", "--session-file", "--session-id",
-        "--delete-session", "--include-directories", "--fake-responses",
-        "--fake-responses-non-strict", "--record-responses")),
+    value=frozenset(
+        (
+            "-m",
+            "--model",
+            "-p",
+            "--prompt",
+            "-i",
+            "--prompt-interactive",
+            "-o",
+            "--output-format",
+            "--approval-mode",
+            "--policy",
+            "--admin-policy",
+            "--allowed-mcp-server-names",
+            "--allowed-tools",
+            "-e",
+            "--extensions",
+            "--session-file",
+            "--session-id",
+            "--delete-session",
+            "--include-directories",
+            "--fake-responses",
+            "--fake-responses-non-strict",
+            "--record-responses",
+        )
+    ),
     optional=frozenset(("-r", "--resume", "-w", "--worktree")),
     variadic=frozenset(),
-    boolean=frozenset((
-        "-d", "--debug", "-s", "--sandbox", "-y", "--yolo", "-l", "--list-extensions",
-        "--skip-trust", "--acp", "--list-sessions", "--screen-reader", "--raw-output",
-        "--accept-raw-output-risk", "-v", "--version", "-h", "--help")),
-    alias={"-m": "--model", "-p": "--prompt", "-i": "--prompt-interactive",
-           "-o": "--output-format", "-e": "--extensions", "-r": "--resume", "-w": "--worktree",
-           "-d": "--debug", "-s": "--sandbox", "-y": "--yolo", "-l": "--list-extensions",
-           "-v": "--version", "-h": "--help"},
-    repeated=frozenset(("--include-directories", "--policy")))
+    boolean=frozenset(
+        (
+            "-d",
+            "--debug",
+            "-s",
+            "--sandbox",
+            "-y",
+            "--yolo",
+            "-l",
+            "--list-extensions",
+            "--skip-trust",
+            "--acp",
+            "--list-sessions",
+            "--screen-reader",
+            "--raw-output",
+            "--accept-raw-output-risk",
+            "-v",
+            "--version",
+            "-h",
+            "--help",
+        )
+    ),
+    alias={
+        "-m": "--model",
+        "-p": "--prompt",
+        "-i": "--prompt-interactive",
+        "-o": "--output-format",
+        "-e": "--extensions",
+        "-r": "--resume",
+        "-w": "--worktree",
+        "-d": "--debug",
+        "-s": "--sandbox",
+        "-y": "--yolo",
+        "-l": "--list-extensions",
+        "-v": "--version",
+        "-h": "--help",
+    },
+    repeated=frozenset(("--include-directories", "--policy")),
+)
 SESSION = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\Z", re.IGNORECASE)
 
 
 def scrubbed(env) -> dict:
     """`env` without what another agent's session put there."""
     inside = env.get("GEMINI_CLI") == "1"
-    return {key: value for key, value in env.items() if not _FOREIGN.match(key) and not (
-        inside and (_IN_SHELL.match(key) or _IN_SHELL.match(f"{key}={value}")))}
+    return {
+        key: value
+        for key, value in env.items()
+        if not _FOREIGN.match(key)
+        and not (inside and (_IN_SHELL.match(key) or _IN_SHELL.match(f"{key}={value}")))
+    }
 
 
 def is_printing(args) -> bool:
@@ -54,7 +112,7 @@ def is_printing(args) -> bool:
     return any(flag == "--prompt" for flag, _ in groups(args, FLAGS))
 
 
-def resuming(session: str, fork: bool) -> "list[str]":
+def resuming(session: str, fork: bool) -> list[str]:
     """The arguments that resume a session; it cannot be copied."""
     return ["--resume", session]
 
@@ -65,8 +123,11 @@ def plan(args, home, env) -> Plan:
     resumed = dict(groups(args, FLAGS)).get("--resume") or [""]
     session = resumed[-1].rpartition("=")[2]
     prompt = env.get("HCOM_GEMINI_SYSTEM_PROMPT", "")
-    return Plan(list(args), session if SESSION.match(session) else "",
-                env={"GEMINI_SYSTEM_MD": _prompt_file(home, prompt)} if prompt.strip() else None)
+    return Plan(
+        list(args),
+        session if SESSION.match(session) else "",
+        env={"GEMINI_SYSTEM_MD": _prompt_file(home, prompt)} if prompt.strip() else None,
+    )
 
 
 def _prompt_file(home, text: str) -> str:

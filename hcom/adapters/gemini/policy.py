@@ -8,25 +8,30 @@ repeat a group, hence the bounded nesting.
 """
 
 MARK = "# Written by hcom"
-HEAD = MARK + """: what agents may run unasked. `hcom hooks remove gemini` takes this
+HEAD = (
+    MARK
+    + """: what agents may run unasked. `hcom hooks remove gemini` takes this
 # file away, HCOM_AUTO_APPROVE=0 empties it; changes made here are lost.
 """
+)
 PRIORITY = 100
 QUOTED = 12  # quoted pieces in one command; beyond that the client asks
 IN_HEREDOC = 4
 
 # All as they stand in JSON. Neither quotes, expansion, another command, redirection nor a comment:
 PLAIN = r'[^\x27"\\\x60$;&|<>\x28\x29#\x00]*'
-PIECE = (r'(\x27[^\x27\x00]*\x27'                         # '...'
-         r'|\\"(?![^"]*\\\\)[^"$\x60\x00]*\\"'            # "..." without backslashes in it
-         r'|\\\\\x27)')                                   # \'
+PIECE = (
+    r"(\x27[^\x27\x00]*\x27"  # '...'
+    r'|\\"(?![^"]*\\\\)[^"$\x60\x00]*\\"'  # "..." without backslashes in it
+    r"|\\\\\x27)"
+)  # \'
 START, END = r'\x00"command":"', r'"\x00'
-QUIET = r'( 2>&1| 2>/dev/null|)'
+QUIET = r"( 2>&1| 2>/dev/null|)"
 ENDS_ONCE = r'(?![^\x00]*\\n\k<d>\\n[^"])'  # no heredoc's delimiter before the one at the end
-BODY = r'\\n\k<d>(\\n|)'
-HEREDOC = r'<< ?(?<q>\x27|\\")(?<d>\w+)\k<q>' + ENDS_ONCE + r'\\n[^\x00]*' + BODY
+BODY = r"\\n\k<d>(\\n|)"
+HEREDOC = r'<< ?(?<q>\x27|\\")(?<d>\w+)\k<q>' + ENDS_ONCE + r"\\n[^\x00]*" + BODY
 # Without quotes around the delimiter the shell expands what is in the text.
-EXPANDED = r'<< ?(?<d>\w+)' + ENDS_ONCE + r'(?![^\x00]*\\\\)\\n[^$\x60\x00]*' + BODY
+EXPANDED = r"<< ?(?<d>\w+)" + ENDS_ONCE + r"(?![^\x00]*\\\\)\\n[^$\x60\x00]*" + BODY
 
 
 def arguments(pieces: int) -> str:
@@ -37,16 +42,18 @@ def arguments(pieces: int) -> str:
     return f"( {PLAIN}{rest}|)"
 
 
-def patterns(allowed) -> "list[str]":
+def patterns(allowed) -> list[str]:
     """The patterns for `allowed`: (words, whether more words may follow) pairs."""
     leading = [words for words, more in allowed if more]
     exact = [words for words, more in allowed if not more]
     found = []
     if leading:
         begin = f"{START}({'|'.join(leading)})"
-        found += [begin + arguments(QUOTED) + QUIET + END,
-                  begin + arguments(IN_HEREDOC) + HEREDOC + END,
-                  begin + arguments(IN_HEREDOC) + EXPANDED + END]
+        found += [
+            begin + arguments(QUOTED) + QUIET + END,
+            begin + arguments(IN_HEREDOC) + HEREDOC + END,
+            begin + arguments(IN_HEREDOC) + EXPANDED + END,
+        ]
     if exact:
         found.append(f"{START}({'|'.join(exact)}){QUIET}{END}")
     return found
@@ -54,7 +61,9 @@ def patterns(allowed) -> "list[str]":
 
 def text(allowed) -> str:
     """The policy file for `allowed`; "" for none."""
-    rules = [f'[[rule]]\ntoolName = "run_shell_command"\nargsPattern = \'{pattern}\'\n'
-             f'decision = "allow"\npriority = {PRIORITY}\nallowRedirection = true\n'
-             for pattern in patterns(allowed)]
+    rules = [
+        f"[[rule]]\ntoolName = \"run_shell_command\"\nargsPattern = '{pattern}'\n"
+        f'decision = "allow"\npriority = {PRIORITY}\nallowRedirection = true\n'
+        for pattern in patterns(allowed)
+    ]
     return "\n".join([HEAD, *rules]) if rules else ""

@@ -39,11 +39,14 @@ def look(screen) -> Look:
     at_start = screen.cursor[0] in (0, len(prompt))
     if text.startswith("  ") and "".join(text.split()) in PLACEHOLDERS and at_start:
         return Look(state or "unknown", "empty")
-    return Look(state or "unknown", "text", text) if text.strip() \
+    return (
+        Look(state or "unknown", "text", text)
+        if text.strip()
         else Look(state or "unknown", "unknown")
+    )
 
 
-def _box(screen, lines: "list[str]") -> "tuple[str, str] | None":
+def _box(screen, lines: list[str]) -> tuple[str, str] | None:
     """The input box, as (what stands before the text, the text); None when there is none.
 
     It is the last one on the screen, a rule stands a line or two above it, and the cursor is in it,
@@ -54,12 +57,14 @@ def _box(screen, lines: "list[str]") -> "tuple[str, str] | None":
     top = end - 1
     while top >= 0 and not _is_edge(lines[top], TOP, screen.cols):
         top -= 1
-    if top < 0 or not any(_is_edge(line, RULE, screen.cols) for line in lines[max(0, top - 3):top]):
+    if top < 0 or not any(
+        _is_edge(line, RULE, screen.cols) for line in lines[max(0, top - 3) : top]
+    ):
         return None
     column, row = screen.cursor
     if not top < row < end and not (row > end and column == 0):
         return None
-    inner = [line.ljust(3) for line in lines[top + 1:end]]
+    inner = [line.ljust(3) for line in lines[top + 1 : end]]
     return inner[0][:3], "\n".join(line[3:] for line in inner)
 
 

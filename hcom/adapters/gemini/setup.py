@@ -18,7 +18,7 @@ PROGRAM = "gemini"
 PACKAGE = "@google/gemini-cli"
 SINCE = (0, 24)  # the first with hooks
 BY_DEFAULT = (0, 26)  # the first that runs them without being told to (both by their source)
-NOTICED_S = 0    # a running session never sees a change of its hooks; waiting would not help
+NOTICED_S = 0  # a running session never sees a change of its hooks; waiting would not help
 
 _INVOKED = f"^({'|'.join(SUBAGENTS)})$"
 _OTHERS = f"^(?!({'|'.join(SUBAGENTS)})$)"
@@ -35,7 +35,7 @@ EVENTS = (
     ("SessionEnd", "", "now"),
 )
 HOOK_MS = 15_000  # a hook of ours that takes longer is broken
-ASK_S = 20.0      # for the client to tell its version
+ASK_S = 20.0  # for the client to tell its version
 
 
 def _folder(home, env) -> str:
@@ -56,17 +56,32 @@ def entries(home) -> list:
     """What belongs in the settings, as (place, element)."""
     found = []
     for event, matcher, mode in EVENTS:
-        hooks = [{"type": "command", "name": "hcom",
-                  "command": launcher.command(home, "gemini", event, mode), "timeout": HOOK_MS}]
-        found.append((["hooks", event], {"matcher": matcher, "hooks": hooks} if matcher
-                      else {"hooks": hooks}))
+        hooks = [
+            {
+                "type": "command",
+                "name": "hcom",
+                "command": launcher.command(home, "gemini", event, mode),
+                "timeout": HOOK_MS,
+            }
+        ]
+        found.append(
+            (
+                ["hooks", event],
+                {"matcher": matcher, "hooks": hooks} if matcher else {"hooks": hooks},
+            )
+        )
     return found
 
 
 def _is_ours(group) -> bool:
-    return isinstance(group, dict) and isinstance(group.get("hooks"), list) and any(
-        isinstance(h, dict) and launcher.OURS.search(str(h.get("command", "")))
-        for h in group["hooks"])
+    return (
+        isinstance(group, dict)
+        and isinstance(group.get("hooks"), list)
+        and any(
+            isinstance(h, dict) and launcher.OURS.search(str(h.get("command", "")))
+            for h in group["hooks"]
+        )
+    )
 
 
 OURS = [(["hooks", event], _is_ours) for event in dict.fromkeys(e for e, _, _ in EVENTS)]
@@ -93,7 +108,8 @@ def add(home, env, allowed, _every_allowed) -> bool:
     before = settings.text_of(place)
     document = _document(place)
     stale = not installed(home, env) and any(
-        test(group) for where, test in OURS for group in settings.at(document, where))
+        test(group) for where, test in OURS for group in settings.at(document, where)
+    )
     cleaned = settings.without(before, OURS) if stale else before
     after = settings.merged(place, cleaned, entries(home))
     wanted = policy.text(allowed)
@@ -101,8 +117,9 @@ def add(home, env, allowed, _every_allowed) -> bool:
     if after == before and known == wanted:
         return False
     if known and rules and not known.startswith(policy.MARK):
-        raise HcomError(f"{rules} is left alone: it is not hcom's",
-                        "move it away, then: hcom hooks add gemini")
+        raise HcomError(
+            f"{rules} is left alone: it is not hcom's", "move it away, then: hcom hooks add gemini"
+        )
     _refuse_old(env)
     if after != before:
         settings.replace(home, place, before, after)
@@ -148,22 +165,29 @@ def _tidy(folder: str) -> None:
 
 # -- what the client is --
 
-def version(env) -> "tuple[int, ...] | None":
+
+def version(env) -> tuple[int, ...] | None:
     """The version of the client on the PATH; None when there is none or it does not tell."""
     found, program = packaged(env), shutil.which(PROGRAM, path=env.get("PATH", os.defpath))
     if found or not program:
         return found
     try:
         with tempfile.TemporaryDirectory() as place:  # it litters its home even for this
-            done = subprocess.run([program, "--version"], env={**env, "GEMINI_CLI_HOME": place},
-                                  stdin=subprocess.DEVNULL, capture_output=True, text=True,
-                                  errors="replace", timeout=ASK_S)
+            done = subprocess.run(
+                [program, "--version"],
+                env={**env, "GEMINI_CLI_HOME": place},
+                stdin=subprocess.DEVNULL,
+                capture_output=True,
+                text=True,
+                errors="replace",
+                timeout=ASK_S,
+            )
     except (OSError, subprocess.TimeoutExpired):
         return None
     return _numbers(done.stdout)
 
 
-def packaged(env) -> "tuple[int, ...] | None":
+def packaged(env) -> tuple[int, ...] | None:
     """The version by the package that the program on the PATH is in, if it is in one."""
     program = shutil.which(PROGRAM, path=env.get("PATH", os.defpath))
     folder = os.path.dirname(os.path.realpath(program)) if program else ""
@@ -175,7 +199,7 @@ def packaged(env) -> "tuple[int, ...] | None":
     return None
 
 
-def _numbers(text: str) -> "tuple[int, ...] | None":
+def _numbers(text: str) -> tuple[int, ...] | None:
     found = re.search(r"(\d+)\.(\d+)\.(\d+)", text)
     return tuple(map(int, found.groups())) if found else None
 
@@ -186,11 +210,14 @@ def _refuse_old(env) -> None:
         raise HcomError("gemini is not installed: nothing was changed", "it is not on your PATH")
     found = version(env)
     if found and found < SINCE:
-        raise HcomError(f"gemini {'.'.join(map(str, found))} has no hooks: nothing was changed",
-                        f"npm install -g {PACKAGE}, {'.'.join(map(str, SINCE))} or later")
+        raise HcomError(
+            f"gemini {'.'.join(map(str, found))} has no hooks: nothing was changed",
+            f"npm install -g {PACKAGE}, {'.'.join(map(str, SINCE))} or later",
+        )
 
 
 # -- what keeps installed hooks from running --
+
 
 def advice(home, env) -> str:
     """What the person has yet to do so that installed hooks run; "" for nothing."""
@@ -198,23 +225,27 @@ def advice(home, env) -> str:
         return ""
     document, found = _document(path(home, env)), packaged(env)
     if found and found < BY_DEFAULT and document["hooks"].get("enabled") is not True:
-        return (f'gemini {".".join(map(str, found))} runs no hooks: put "enabled": true under '
-                f'"hooks" in {path(home, env)}, or update it')
+        return (
+            f'gemini {".".join(map(str, found))} runs no hooks: put "enabled": true under '
+            f'"hooks" in {path(home, env)}, or update it'
+        )
     said = document.get("hooksConfig")
     if not isinstance(said, dict):
         return ""
     disabled = said.get("disabled")
-    if said.get("enabled") is False or isinstance(disabled, list) and "hcom" in disabled:
+    if said.get("enabled") is False or (isinstance(disabled, list) and "hcom" in disabled):
         return f"gemini runs no hooks of hcom: see hooksConfig in {path(home, env)}"
     return ""
 
 
-def warnings(_home, env, cwd: str) -> "list[str]":
+def warnings(_home, env, cwd: str) -> list[str]:
     """What a person should know before the client is run in `cwd`."""
     if trusted(env, cwd):
         return []
-    return [f"gemini does not trust {cwd}: it runs no hooks there, so no message reaches its "
-            "agent; choose 'Trust folder' when it asks, or /permissions trust"]
+    return [
+        f"gemini does not trust {cwd}: it runs no hooks there, so no message reaches its "
+        "agent; choose 'Trust folder' when it asks, or /permissions trust"
+    ]
 
 
 def trusted(env, cwd: str) -> bool:
@@ -225,8 +256,10 @@ def trusted(env, cwd: str) -> bool:
     folder_trust = security.get("folderTrust") if isinstance(security, dict) else None
     if isinstance(folder_trust, dict) and folder_trust.get("enabled") is False:
         return True
-    known = _document(env.get("GEMINI_CLI_TRUSTED_FOLDERS_PATH")
-                      or os.path.join(config_dir(env), "trustedFolders.json"))
+    known = _document(
+        env.get("GEMINI_CLI_TRUSTED_FOLDERS_PATH")
+        or os.path.join(config_dir(env), "trustedFolders.json")
+    )
     # The rule of the nearest folder counts; TRUST_PARENT is about the folder above.
     rules = {}
     for place, rule in known.items():

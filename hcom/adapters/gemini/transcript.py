@@ -37,9 +37,12 @@ def kept(path: str, ids: list[int]) -> list[int]:
     return sorted(standing & set(ids))
 
 
-def _shown(line: dict) -> "set[int]":
-    return {int(n) for n in SHOWN.findall(_heard(line.get("content")))} \
-        if line.get("type") == "user" else set()
+def _shown(line: dict) -> set[int]:
+    return (
+        {int(n) for n in SHOWN.findall(_heard(line.get("content")))}
+        if line.get("type") == "user"
+        else set()
+    )
 
 
 def readable(path: str) -> bool:
@@ -71,7 +74,7 @@ def forgot(path: str) -> bool:
 
 def conversation(path: str) -> list[dict]:
     """The messages as they stand now, oldest first, as far as the transcript's tail tells."""
-    messages: "dict[str, dict]" = {}
+    messages: dict[str, dict] = {}
     for raw in tail(path):
         line = parse(raw)
         change = line.get("$set")

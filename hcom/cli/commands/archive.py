@@ -35,7 +35,7 @@ def run(call) -> int:
         return _events(call, db)
 
 
-def _directories(one) -> "set[str]":
+def _directories(one) -> set[str]:
     return {os.path.realpath(a["directory"]) for a in one.facts["agents"] if a["directory"]}
 
 
@@ -47,12 +47,16 @@ def _list(call, numbered) -> int:
             continue
         who = ", ".join(a["name"] for a in facts["agents"][:6])
         more = len(facts["agents"]) - 6
-        said = facts.get("problem") or f"{facts['events']} events  {who}" \
-            + (f" and {more} more" if more > 0 else "")
+        said = facts.get("problem") or f"{facts['events']} events  {who}" + (
+            f" and {more} more" if more > 0 else ""
+        )
         call.say(f"{number:>3}  {one.name:<20}  {said}")
     if not numbered:
-        call.tell("no archives" + (" of this directory" if call.values.here else "")
-                  + "; hcom reset makes one")
+        call.tell(
+            "no archives"
+            + (" of this directory" if call.values.here else "")
+            + "; hcom reset makes one"
+        )
     return 0
 
 
@@ -68,23 +72,40 @@ def _events(call, db) -> int:
     wanted = call.values.last or DEFAULT_COUNT
     where = filters.Where("1", [])
     if call.values.sql is not None:
-        where = filters.preset(call.values.sql, filtering.namer(db)) \
-            or filters.Where(_expression(call, db), [])
+        where = filters.preset(call.values.sql, filtering.namer(db)) or filters.Where(
+            _expression(call, db), []
+        )
     for event in events.latest_where(db, where.sql, where.params, wanted):
         if call.values.json:
             call.say_json(event.as_dict())
         else:
-            call.say(f"#{event.id:<6} {event.timestamp[:19].replace('T', ' ')}  "
-                     f"{watch.happened(event)}")
+            call.say(
+                f"#{event.id:<6} {event.timestamp[:19].replace('T', ' ')}  {watch.happened(event)}"
+            )
     return 0
 
 
 def _agents(call, db) -> int:
     for row in stored.agents_where(db, _expression(call, db), (), call.values.last or 1000):
         if call.values.json:
-            call.say_json({key: row.get(key) for key in (
-                "name", "tag", "tool", "directory", "session", "transcript", "parent", "status",
-                "created_at", "ended_at", "stopped_at")})
+            call.say_json(
+                {
+                    key: row.get(key)
+                    for key in (
+                        "name",
+                        "tag",
+                        "tool",
+                        "directory",
+                        "session",
+                        "transcript",
+                        "parent",
+                        "status",
+                        "created_at",
+                        "ended_at",
+                        "stopped_at",
+                    )
+                }
+            )
         else:
             name = f"{row['tag']}-{row['name']}" if row["tag"] else row["name"]
             call.say(f"{name:<16} {row['tool']:<8} {row['status']:<10} {row['directory']}".rstrip())
@@ -92,16 +113,31 @@ def _agents(call, db) -> int:
 
 
 COMMAND = Command(
-    "archive", "Query archived sessions",
-    (("hcom archive", "List the archives, numbered; 1 is the most recent"),
-     ("hcom archive N", "Its events"), ("hcom archive N agents", "Who took part"),
-     ("hcom archive NAME", "By its name, or the beginning of it")),
-    (Option("--here", "Only archives with an agent in this directory"),
-     Option("--sql", "A WHERE expression over events_v (of agents: over their columns)", "EXPR"),
-     Option("--last", "The newest N (default: 20 events, all agents)", "N", count),
-     Option("--json", "JSON, one object a line")),
-    run, "archive agents",
-    ("hcom archive", "hcom archive --here", "hcom archive --json", "hcom archive 1",
-     "hcom archive 1 agents", "hcom archive 2026", "hcom archive 1 --last 5 --json",
-     """hcom archive 1 --sql "type = 'message'" """.strip(),
-     """hcom archive 1 agents --sql "tool = 'adhoc'" """.strip()))
+    "archive",
+    "Query archived sessions",
+    (
+        ("hcom archive", "List the archives, numbered; 1 is the most recent"),
+        ("hcom archive N", "Its events"),
+        ("hcom archive N agents", "Who took part"),
+        ("hcom archive NAME", "By its name, or the beginning of it"),
+    ),
+    (
+        Option("--here", "Only archives with an agent in this directory"),
+        Option("--sql", "A WHERE expression over events_v (of agents: over their columns)", "EXPR"),
+        Option("--last", "The newest N (default: 20 events, all agents)", "N", count),
+        Option("--json", "JSON, one object a line"),
+    ),
+    run,
+    "archive agents",
+    (
+        "hcom archive",
+        "hcom archive --here",
+        "hcom archive --json",
+        "hcom archive 1",
+        "hcom archive 1 agents",
+        "hcom archive 2026",
+        "hcom archive 1 --last 5 --json",
+        """hcom archive 1 --sql "type = 'message'" """.strip(),
+        """hcom archive 1 agents --sql "tool = 'adhoc'" """.strip(),
+    ),
+)

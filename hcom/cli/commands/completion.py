@@ -10,17 +10,22 @@ from ..model import NAME, Command
 SHELLS = ("bash", "zsh", "fish")
 # The commands whose free arguments are agents.
 TAKE_AGENTS = ("list", "stop", "kill", "resume", "fork", "term", "transcript")
-WORDS = {"events": ("sub", "unsub"), "hooks": ("status", "add", "remove"), "run": ("docs",),
-         "completion": SHELLS, "reset": ("all",)}
+WORDS = {
+    "events": ("sub", "unsub"),
+    "hooks": ("status", "add", "remove"),
+    "run": ("docs",),
+    "completion": SHELLS,
+    "reset": ("all",),
+}
 
 
-def flags(command) -> "list[str]":
+def flags(command) -> list[str]:
     """Every flag of a command, as typed."""
     options = (*command.options, NAME)
     return [flag for option in options for flag in option.flags.split()] + ["--help"]
 
 
-def words(name: str) -> "tuple[str, ...]":
+def words(name: str) -> tuple[str, ...]:
     """The words that may stand behind a command, but for names of agents."""
     if name == "config":
         from ...config import SHORT_KEYS
@@ -32,7 +37,10 @@ def words(name: str) -> "tuple[str, ...]":
 def _bash() -> str:
     cases = "\n".join(
         f"    {name}) words='{' '.join((*words(name), *flags(find(name))))}'"
-        + ("; agents=1" if name in TAKE_AGENTS else "") + " ;;" for name in COMMANDS)
+        + ("; agents=1" if name in TAKE_AGENTS else "")
+        + " ;;"
+        for name in COMMANDS
+    )
     return f"""# hcom completion for bash: eval "$(hcom completion bash)" in ~/.bashrc
 _hcom() {{
   local cur=${{COMP_WORDS[COMP_CWORD]}} prev=${{COMP_WORDS[COMP_CWORD-1]}} words= agents=
@@ -53,7 +61,10 @@ complete -F _hcom hcom"""
 def _zsh() -> str:
     cases = "\n".join(
         f"    {name}) found=({' '.join((*words(name), *flags(find(name))))})"
-        + ("; agents=1" if name in TAKE_AGENTS else "") + " ;;" for name in COMMANDS)
+        + ("; agents=1" if name in TAKE_AGENTS else "")
+        + " ;;"
+        for name in COMMANDS
+    )
     commands = "\n".join(f"    '{name}:{_plain(find(name).summary)}'" for name in COMMANDS)
     tools = " ".join(f"'{tool}:Launch {tool}'" for tool in adapters.TOOLS)
     return f"""#compdef hcom
@@ -83,11 +94,14 @@ def _plain(text: str) -> str:
 
 
 def _fish() -> str:
-    lines = ["# hcom completion for fish: hcom completion fish | source, in config.fish",
-             "complete -c hcom -f"]
+    lines = [
+        "# hcom completion for fish: hcom completion fish | source, in config.fish",
+        "complete -c hcom -f",
+    ]
     none = "-n __fish_use_subcommand"
-    lines += [f"complete -c hcom {none} -a {name} -d '{_quoted(find(name).summary)}'"
-              for name in COMMANDS]
+    lines += [
+        f"complete -c hcom {none} -a {name} -d '{_quoted(find(name).summary)}'" for name in COMMANDS
+    ]
     lines += [f"complete -c hcom {none} -a {tool} -d 'Launch {tool}'" for tool in adapters.TOOLS]
     for name in COMMANDS:
         here = f"-n '__fish_seen_subcommand_from {name}'"
@@ -96,8 +110,9 @@ def _fish() -> str:
         if name in TAKE_AGENTS:
             lines.append(f"complete -c hcom {here} -a '(hcom completion agents 2>/dev/null)'")
         for option in (*find(name).options, NAME):
-            forms = " ".join(f"-l {f[2:]}" if f.startswith("--") else f"-s {f[1:]}"
-                             for f in option.flags.split())
+            forms = " ".join(
+                f"-l {f[2:]}" if f.startswith("--") else f"-s {f[1:]}" for f in option.flags.split()
+            )
             takes = " -x" if option.value and not option.value.startswith("[") else ""
             lines.append(f"complete -c hcom {here} {forms}{takes} -d '{_quoted(option.help)}'")
     return "\n".join(lines)
@@ -116,18 +131,26 @@ def run(call) -> int:
         return 0
     scripts = {"bash": _bash, "zsh": _zsh, "fish": _fish}
     if given not in scripts or len(call.words) > 1:
-        raise UsageError(f"completion for which shell? Not {given!r}" if given
-                         else "completion for which shell?", "use " + ", ".join(SHELLS))
+        raise UsageError(
+            f"completion for which shell? Not {given!r}"
+            if given
+            else "completion for which shell?",
+            "use " + ", ".join(SHELLS),
+        )
     call.say(scripts[given]())
     return 0
 
 
 COMMAND = Command(
-    "completion", "Print a completion script for a shell",
+    "completion",
+    "Print a completion script for a shell",
     (("hcom completion bash|zsh|fish", "The script, to be evaluated by the shell at its start"),),
-    (), run, "shell",
+    (),
+    run,
+    "shell",
     ("hcom completion bash", "hcom completion zsh", "hcom completion fish"),
     """
 bash: eval "$(hcom completion bash)" in ~/.bashrc      zsh: the same with zsh, in ~/.zshrc
 fish: hcom completion fish | source, in ~/.config/fish/config.fish
-""")
+""",
+)

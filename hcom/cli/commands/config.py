@@ -23,8 +23,9 @@ def run(call) -> int:
     values = call.values
     words = [*call.words, *(call.tail or ())]
     if len(words) > 2:
-        raise UsageError(f"unexpected argument: {words[2]!r}",
-                         'quote it: hcom config KEY "a value"')
+        raise UsageError(
+            f"unexpected argument: {words[2]!r}", 'quote it: hcom config KEY "a value"'
+        )
     if sum(map(bool, (values.edit, values.reset, values.info))) > 1:
         raise UsageError("--edit, --reset and --info exclude each other", "hcom config --help")
     if values.i is not None:
@@ -50,12 +51,14 @@ def _key(given: str) -> str:
     key = config.key_of(given)
     if key is None:
         close = near(given.lower().removeprefix("hcom_"), config.SHORT_KEYS)
-        raise UsageError(f"no setting {given!r}", f"did you mean {close[0]}?" if close
-                         else "hcom config lists them")
+        raise UsageError(
+            f"no setting {given!r}",
+            f"did you mean {close[0]}?" if close else "hcom config lists them",
+        )
     return key
 
 
-def presets(home) -> "list[tuple[str, str]]":
+def presets(home) -> list[tuple[str, str]]:
     """The terminals that can be named here, as (name, meaning)."""
     return terminal.settings(terminal.known(home.root, terminal.current_platform()))
 
@@ -67,8 +70,13 @@ def _said(key: str, said) -> dict:
 def _every(call) -> int:
     found, passed = config.in_force(call.home, call.env), config.passed(call.home)
     if call.values.json:
-        call.say_json({**{key: _said(key, said) for key, said in found.items()},
-                       "passed": sorted(passed), "problems": config.problems(call.home, call.env)})
+        call.say_json(
+            {
+                **{key: _said(key, said) for key, said in found.items()},
+                "passed": sorted(passed),
+                "problems": config.problems(call.home, call.env),
+            }
+        )
         return 0
     for key, said in found.items():
         value = config.masked(key, said.value)
@@ -102,8 +110,10 @@ def is_inside_agent(call) -> bool:
 def _set(call, key: str, value: str) -> int:
     short = key[5:].lower()
     if config.KEYS[key].person and is_inside_agent(call):
-        raise HcomError(f"an agent may not change {short}", f"{PERSON}: "
-                        f"hcom config {short} {shlex.quote(config.masked(key, value))}")
+        raise HcomError(
+            f"an agent may not change {short}",
+            f"{PERSON}: hcom config {short} {shlex.quote(config.masked(key, value))}",
+        )
     if key == "HCOM_TERMINAL" and value.strip().lower() in ("", "default"):
         value = "default"
     config.check(key, value)
@@ -113,8 +123,9 @@ def _set(call, key: str, value: str) -> int:
     call.say(f"{short} = {config.masked(key, value) or '(empty)'}")
     now = config.in_force(call.home, call.env)[key]
     if now.source == config.ENVIRONMENT and now.value != value:
-        call.tell(f"hcom: here the environment says otherwise: {key}="
-                  f"{config.masked(key, now.value)}")
+        call.tell(
+            f"hcom: here the environment says otherwise: {key}={config.masked(key, now.value)}"
+        )
     if short == "auto_approve":
         call.tell("hcom: it takes effect with: hcom hooks add")
     return 0
@@ -143,8 +154,9 @@ def _edit(call, words) -> int:
     editor = call.env.get("VISUAL") or call.env.get("EDITOR") or "vi"
     path = call.home.path("config.env")
     if not os.path.exists(path):
-        text = "".join(f"# {key.about}\n# {name}={key.default}\n"
-                       for name, key in config.KEYS.items())
+        text = "".join(
+            f"# {key.about}\n# {name}={key.default}\n" for name, key in config.KEYS.items()
+        )
         from ...home import create, write_private
 
         create(call.home)
@@ -164,14 +176,18 @@ def _reset(call, words) -> int:
     if words:
         key = _key(words[0])
         if len(words) == 2:
-            raise UsageError(f"unexpected argument: {words[1]!r}",
-                             f"hcom config {words[0]} --reset")
+            raise UsageError(
+                f"unexpected argument: {words[1]!r}", f"hcom config {words[0]} --reset"
+            )
         config.write(call.home, key, None)
         call.say(f"{key[5:].lower()} = {config.KEYS[key].default or '(empty)'}")
         return 0
     kept = config.reset(call.home)
-    call.say(f"all settings have their defaults; the old ones are in {kept}" if kept
-             else "all settings have their defaults")
+    call.say(
+        f"all settings have their defaults; the old ones are in {kept}"
+        if kept
+        else "all settings have their defaults"
+    )
     return 0
 
 
@@ -182,13 +198,17 @@ def _tag(db, name: str, value: str) -> None:
     agents.set_tag(db, name, value)
 
 
-def _timeouts(db, name: str, timeout: "str | None", subagent: "str | None") -> None:
+def _timeouts(db, name: str, timeout: str | None, subagent: str | None) -> None:
     agent = agents.find(db, name)
     for given in (timeout, subagent):
         if given is not None:
             config.check("HCOM_SUBAGENT_TIMEOUT", given)
-    agents.set_timeouts(db, name, agent.timeout if timeout is None else int(timeout),
-                        agent.subagent_timeout if subagent is None else int(subagent))
+    agents.set_timeouts(
+        db,
+        name,
+        agent.timeout if timeout is None else int(timeout),
+        agent.subagent_timeout if subagent is None else int(subagent),
+    )
 
 
 def _hints(db, name: str, value: str) -> None:
@@ -233,31 +253,57 @@ def _agent(call, given: str, words) -> int:
 
 
 COMMAND = Command(
-    "config", "Get/set settings",
-    (("hcom config", "All settings, and where each comes from"),
-     ("hcom config KEY", "One value"),
-     ("hcom config KEY VALUE", 'Set it ("" for nothing)'),
-     ("hcom config KEY --info", "What it means, with examples"),
-     ("hcom config --edit", "Open config.env in $EDITOR"),
-     ("hcom config [KEY] --reset", "Back to the default, one or all"),
-     ("hcom config -i NAME|self", "What is set of an agent that runs"),
-     ("hcom config -i NAME KEY [VALUE]", "One of: " + ", ".join(RUNTIME))),
-    (Option("--json", "JSON output"), Option("--edit", "Open config.env in $EDITOR"),
-     Option("--reset", "Back to the default; the old file is kept beside it"),
-     Option("--info", "Detailed help for a setting"),
-     Option("-i", "An agent that runs, or self", "NAME")),
-    run, "key value",
-    ("hcom config", "hcom config --json", "hcom config tag", "hcom config tag dev",
-     'hcom config tag ""', "hcom config terminal --info", "hcom config hints 'Answer briefly'",
-     'hcom config claude_args "--model opus"', 'hcom config codex_args "--search"',
-     "hcom config subagent_timeout 60", 'hcom config default_subscriptions "collision,created"',
-     "hcom config auto_approve 1", "hcom config name_export HCOM_NAME",
-     "hcom config -i luna", "hcom config -i luna tag dev", "hcom config -i luna timeout 600",
-     "hcom config -i luna hints", "hcom config tag --reset", "hcom config --reset"),
-    "Settings:\n" + "\n".join(f"  {key:<28}{one.about}" for key, one in config.KEYS.items()) + """
+    "config",
+    "Get/set settings",
+    (
+        ("hcom config", "All settings, and where each comes from"),
+        ("hcom config KEY", "One value"),
+        ("hcom config KEY VALUE", 'Set it ("" for nothing)'),
+        ("hcom config KEY --info", "What it means, with examples"),
+        ("hcom config --edit", "Open config.env in $EDITOR"),
+        ("hcom config [KEY] --reset", "Back to the default, one or all"),
+        ("hcom config -i NAME|self", "What is set of an agent that runs"),
+        ("hcom config -i NAME KEY [VALUE]", "One of: " + ", ".join(RUNTIME)),
+    ),
+    (
+        Option("--json", "JSON output"),
+        Option("--edit", "Open config.env in $EDITOR"),
+        Option("--reset", "Back to the default; the old file is kept beside it"),
+        Option("--info", "Detailed help for a setting"),
+        Option("-i", "An agent that runs, or self", "NAME"),
+    ),
+    run,
+    "key value",
+    (
+        "hcom config",
+        "hcom config --json",
+        "hcom config tag",
+        "hcom config tag dev",
+        'hcom config tag ""',
+        "hcom config terminal --info",
+        "hcom config hints 'Answer briefly'",
+        'hcom config claude_args "--model opus"',
+        'hcom config codex_args "--search"',
+        "hcom config subagent_timeout 60",
+        'hcom config default_subscriptions "collision,created"',
+        "hcom config auto_approve 1",
+        "hcom config name_export HCOM_NAME",
+        "hcom config -i luna",
+        "hcom config -i luna tag dev",
+        "hcom config -i luna timeout 600",
+        "hcom config -i luna hints",
+        "hcom config tag --reset",
+        "hcom config --reset",
+    ),
+    "Settings:\n"
+    + "\n".join(f"  {key:<28}{one.about}" for key, one in config.KEYS.items())
+    + """
 
 Other variables in config.env (ANTHROPIC_MODEL=opus) go to the clients as they are.
 Precedence: default < config.env < environment, each key by itself.
 From inside an agent, settings that can run code or send data away are refused:
   """
-    + ", ".join(k[5:].lower() for k, one in config.KEYS.items() if one.person) + ".\n", VALUE)
+    + ", ".join(k[5:].lower() for k, one in config.KEYS.items() if one.person)
+    + ".\n",
+    VALUE,
+)

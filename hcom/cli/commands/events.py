@@ -23,8 +23,10 @@ def run(call) -> int:
         with open_db(call.home) as db:
             return report(call, db, call.words[1] if call.words[1:] else "")
     if action not in ("", "sub", "unsub"):
-        raise UsageError(f"unexpected argument: {action!r}",
-                         f'a filter is given as: hcom events --sql "{action}"')
+        raise UsageError(
+            f"unexpected argument: {action!r}",
+            f'a filter is given as: hcom events --sql "{action}"',
+        )
     if action == "sub":
         return subscribing.sub(call)
     if action == "unsub":
@@ -48,8 +50,9 @@ def run(call) -> int:
         found = None if where else events.latest(db, values.last or DEFAULT_COUNT)
     if found is None:
         with open_sandboxed(call.home) as sandboxed:
-            found = events.latest_where(sandboxed, where.sql, where.params,
-                                        values.last or DEFAULT_COUNT)
+            found = events.latest_where(
+                sandboxed, where.sql, where.params, values.last or DEFAULT_COUNT
+            )
     for event in found:
         call.say_json(event.as_dict())
     return 0
@@ -87,41 +90,56 @@ def _preset_lines() -> str:
     for name, preset in filters.PRESETS.items():
         takes = ":NAME" if not preset.everyone else "[:NAME]" if preset.sql else ""
         forms.append((name + takes, preset.about))
-    forms += [('cmd:"TEXT"', "a shell command contains TEXT; of one agent: cmd:NAME:\"TEXT\""),
-              ('cmd-starts:"TEXT"', "a shell command starts with TEXT"),
-              ('cmd-exact:"TEXT"', "a shell command is TEXT")]
+    forms += [
+        ('cmd:"TEXT"', 'a shell command contains TEXT; of one agent: cmd:NAME:"TEXT"'),
+        ('cmd-starts:"TEXT"', "a shell command starts with TEXT"),
+        ('cmd-exact:"TEXT"', "a shell command is TEXT"),
+    ]
     return "\n".join(f"  {form:<18}{about}" for form, about in forms)
 
 
 COMMAND = Command(
-    "events", "Query events / subscribe for push notifications",
-    (("hcom events", "The newest events, as JSON, one a line"),
-     ("hcom events --follow", "Each event as it comes, until Ctrl-C"),
-     ("hcom events --wait [SEC]", "Block until the next one comes (default: 60 s)"),
-     ("hcom events sub", "List subscriptions"),
-     ("hcom events sub FILTER", "Be sent a message when it happens: a preset, SQL or flags"),
-     ("hcom events unsub ID|PRESET", "Remove a subscription"),
-     ("hcom events launch [BATCH]", "Block until a launch is ready or has failed, and say why")),
-    (Option("--last", "How many (default: 20)", "N", count),
-     Option("--sql", "Those a WHERE expression admits, or a preset", "EXPR"),
-     Option("--wait", "Block until the next one comes (default: 60 s)", "[SEC]"),
-     Option("--follow", "Print each as it comes; with --last, the newest first"),
-     Option("--message", "The whole text of one message", "ID", count),
-     *filtering.OPTIONS,
-     Option("--once", "Only the first time", group=SUB),
-     Option("--for", "Another agent is told, not you", "NAME", group=SUB),
-     Option("--json", "JSON, one subscription or launch a line", group=SUB)),
-    run, "sub|unsub|launch filter",
-    ("hcom events", "hcom events --last 5", "hcom events --agent luna --type status",
-     "hcom events --file README.md --after 1h", 'hcom events --cmd "git commit" --last 3',
-     """hcom events --sql "msg_from = 'ci' AND type = 'message'" """.strip(),
-     """hcom events --wait 1 --sql "life_action = 'created'" """.strip(),
-     "hcom events --sql idle:luna", "hcom events sub",
-     "hcom events sub idle:nova --for luna", "hcom events sub collision --for luna",
-     """hcom events sub 'cmd:"git commit"' --once --for luna""",
-     """hcom events sub "type = 'message' AND msg_intent = 'error'" --for luna""",
-     "hcom events sub --agent nova --tool Bash --for luna",
-     "hcom events unsub idle:nova --name luna"),
+    "events",
+    "Query events / subscribe for push notifications",
+    (
+        ("hcom events", "The newest events, as JSON, one a line"),
+        ("hcom events --follow", "Each event as it comes, until Ctrl-C"),
+        ("hcom events --wait [SEC]", "Block until the next one comes (default: 60 s)"),
+        ("hcom events sub", "List subscriptions"),
+        ("hcom events sub FILTER", "Be sent a message when it happens: a preset, SQL or flags"),
+        ("hcom events unsub ID|PRESET", "Remove a subscription"),
+        ("hcom events launch [BATCH]", "Block until a launch is ready or has failed, and say why"),
+    ),
+    (
+        Option("--last", "How many (default: 20)", "N", count),
+        Option("--sql", "Those a WHERE expression admits, or a preset", "EXPR"),
+        Option("--wait", "Block until the next one comes (default: 60 s)", "[SEC]"),
+        Option("--follow", "Print each as it comes; with --last, the newest first"),
+        Option("--message", "The whole text of one message", "ID", count),
+        *filtering.OPTIONS,
+        Option("--once", "Only the first time", group=SUB),
+        Option("--for", "Another agent is told, not you", "NAME", group=SUB),
+        Option("--json", "JSON, one subscription or launch a line", group=SUB),
+    ),
+    run,
+    "sub|unsub|launch filter",
+    (
+        "hcom events",
+        "hcom events --last 5",
+        "hcom events --agent luna --type status",
+        "hcom events --file README.md --after 1h",
+        'hcom events --cmd "git commit" --last 3',
+        """hcom events --sql "msg_from = 'ci' AND type = 'message'" """.strip(),
+        """hcom events --wait 1 --sql "life_action = 'created'" """.strip(),
+        "hcom events --sql idle:luna",
+        "hcom events sub",
+        "hcom events sub idle:nova --for luna",
+        "hcom events sub collision --for luna",
+        """hcom events sub 'cmd:"git commit"' --once --for luna""",
+        """hcom events sub "type = 'message' AND msg_intent = 'error'" --for luna""",
+        "hcom events sub --agent nova --tool Bash --for luna",
+        "hcom events unsub idle:nova --name luna",
+    ),
     f"""
 Presets, for sub, --sql and listen --sql:
 {_preset_lines()}
@@ -143,4 +161,5 @@ Values:
   status_context    tool:X, deliver:X, approval, prompt, woken, stop, start, exit:X
   life_action       created, ready, stopped, batch_launched
 Use <> instead of != : some shells change the exclamation mark.
-""")
+""",
+)

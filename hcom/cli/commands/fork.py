@@ -9,7 +9,11 @@ def run(call) -> int:
 
 
 COMMAND = Command(
-    "fork", "Start a copy of an agent under a new name",
+    "fork",
+    "Start a copy of an agent under a new name",
     (("hcom fork NAME|SESSION [-- args]", "In this terminal; args go to the client"),),
-    (Option("--headless", "Without a window"),), run, "name args",
-    ("hcom fork kira --headless",))
+    (Option("--headless", "Without a window"),),
+    run,
+    "name args",
+    ("hcom fork kira --headless",),
+)

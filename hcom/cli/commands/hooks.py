@@ -56,13 +56,20 @@ def _remove(call, tool: str) -> None:
 
 
 COMMAND = Command(
-    "hooks", "Add or remove hooks",
-    (("hcom hooks", "Show which are installed"), ("hcom hooks add [TOOL]", "Add them"),
-     ("hcom hooks remove [TOOL]", "Take out exactly what hcom added")),
-    (Option("--json", "JSON, one tool a line"),), run, "action tool",
+    "hooks",
+    "Add or remove hooks",
+    (
+        ("hcom hooks", "Show which are installed"),
+        ("hcom hooks add [TOOL]", "Add them"),
+        ("hcom hooks remove [TOOL]", "Take out exactly what hcom added"),
+    ),
+    (Option("--json", "JSON, one tool a line"),),
+    run,
+    "action tool",
     ("hcom hooks", "hcom hooks status --json", "hcom hooks add claude", "hcom hooks remove"),
     """
 TOOL is claude or all (the default). Hooks deliver messages and record what an agent does.
 Sessions that are not in hcom do nothing but a shell test in them. `remove` cleans your own settings
 and, with HCOM_DIR set, those beside it.
-""")
+""",
+)

@@ -40,8 +40,13 @@ def run(call) -> int:
 
 def _told(agent, found) -> bool:
     """Whether there was a process, which has been told to end."""
-    pid = found.wrapper if launching.runs(found) else agent.pid \
-        if alive(agent.pid, agent.pid_start) else 0
+    pid = (
+        found.wrapper
+        if launching.runs(found)
+        else agent.pid
+        if alive(agent.pid, agent.pid_start)
+        else 0
+    )
     if pid:
         os.kill(pid, signal.SIGTERM)
     return bool(pid)
@@ -61,10 +66,18 @@ def _gone(agent, found, end: float) -> None:
 
 
 COMMAND = Command(
-    "kill", "End agents' programs, and close the windows that hcom opened",
-    (("hcom kill NAME ...", "End these (also headless ones)"),
-     ("hcom kill tag:NAME", "All with the tag"), ("hcom kill all", "All that hcom launched")),
-    (), run, "names", ("hcom kill all",),
+    "kill",
+    "End agents' programs, and close the windows that hcom opened",
+    (
+        ("hcom kill NAME ...", "End these (also headless ones)"),
+        ("hcom kill tag:NAME", "All with the tag"),
+        ("hcom kill all", "All that hcom launched"),
+    ),
+    (),
+    run,
+    "names",
+    ("hcom kill all",),
     """
 The client's whole process group gets SIGTERM, and SIGKILL when it has not gone after some seconds.
-""")
+""",
+)

@@ -34,20 +34,34 @@ def current(agent: Agent) -> Agent:
 def facts(agent: Agent, unread: int, now: float) -> dict:
     """What `list` says of an agent, by field name."""
     return {
-        "name": agent.display, "base_name": agent.name, "tag": agent.tag, "tool": agent.tool,
-        "status": agent.status, "status_context": agent.context, "status_detail": agent.detail,
-        "status_age": int(max(now - agent.status_at, 0)), "unread": unread,
-        "directory": agent.directory, "session_id": agent.session,
-        "transcript_path": agent.transcript, "parent_name": agent.parent,
-        "process_id": agent.launch, "pid": agent.pid, "headless": agent.headless,
-        "created_at": int(agent.created_at), "wake_failure": agent.wake_failure,
-        "hints": agent.hints}
+        "name": agent.display,
+        "base_name": agent.name,
+        "tag": agent.tag,
+        "tool": agent.tool,
+        "status": agent.status,
+        "status_context": agent.context,
+        "status_detail": agent.detail,
+        "status_age": int(max(now - agent.status_at, 0)),
+        "unread": unread,
+        "directory": agent.directory,
+        "session_id": agent.session,
+        "transcript_path": agent.transcript,
+        "parent_name": agent.parent,
+        "process_id": agent.launch,
+        "pid": agent.pid,
+        "headless": agent.headless,
+        "created_at": int(agent.created_at),
+        "wake_failure": agent.wake_failure,
+        "hints": agent.hints,
+    }
 
 
 def _row(agent: Agent, unread: int, now: float, me: str) -> str:
     what = one_line(" ".join(w for w in (agent.context, agent.detail) if w))
-    parts = [f"{MARKS[agent.status]} {agent.display:<14} {agent.tool:<7} {agent.status:<9} "
-             f"{age(now - agent.status_at):>4}  {what[:44]}".rstrip()]
+    parts = [
+        f"{MARKS[agent.status]} {agent.display:<14} {agent.tool:<7} {agent.status:<9} "
+        f"{age(now - agent.status_at):>4}  {what[:44]}".rstrip()
+    ]
     notes = [f"{unread} unread"] if unread else []
     if agent.wake_failure:
         notes.append(f"not woken: {agent.wake_failure}")
@@ -131,15 +145,30 @@ def _named(call, db) -> Agent:
 
 
 COMMAND = Command(
-    "list", "Show agents: status, age, unread, read receipts",
-    (("hcom list", "All agents"), ("hcom list self|NAME", "Details of one"),
-     ("hcom list self|NAME FIELD", "One field (status, directory, session_id, ...)")),
-    (Option("-v", "Verbose"), Option("--json", "JSON, one agent a line"),
-     Option("--sh", 'Shell exports: eval "$(hcom list self --sh)"')),
-    run, "name field",
-    ("hcom list", "hcom list -v", "hcom list --json", "hcom list luna", "hcom list luna status",
-     "hcom list luna --sh"),
+    "list",
+    "Show agents: status, age, unread, read receipts",
+    (
+        ("hcom list", "All agents"),
+        ("hcom list self|NAME", "Details of one"),
+        ("hcom list self|NAME FIELD", "One field (status, directory, session_id, ...)"),
+    ),
+    (
+        Option("-v", "Verbose"),
+        Option("--json", "JSON, one agent a line"),
+        Option("--sh", 'Shell exports: eval "$(hcom list self --sh)"'),
+    ),
+    run,
+    "name field",
+    (
+        "hcom list",
+        "hcom list -v",
+        "hcom list --json",
+        "hcom list luna",
+        "hcom list luna status",
+        "hcom list luna --sh",
+    ),
     """
 ▶ active: in a turn   ◉ listening: idle, can be woken   ■ blocked: a dialog waits for the person
 ○ inactive: its session ended; it gets its mail when it is resumed
-""")
+""",
+)

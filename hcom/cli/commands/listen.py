@@ -16,8 +16,13 @@ DEFAULT_S = 86_400.0
 
 
 def run(call) -> int:
-    given = call.values.timeout if call.values.timeout is not None else \
-        seconds(call.words[0]) if call.words else None
+    given = (
+        call.values.timeout
+        if call.values.timeout is not None
+        else seconds(call.words[0])
+        if call.words
+        else None
+    )
     if len(call.words) > 1:
         raise UsageError(f"unexpected argument: {call.words[1]!r}", "hcom listen --help")
     with open_db(call.home) as db:
@@ -27,8 +32,9 @@ def run(call) -> int:
             wait = given if given is not None else DEFAULT_S
             return 0 if wait_for(call, db, where, wait) else 1
         sender = call.sender(db)
-        timeout = given if given is not None else float(call.agent.timeout) if call.agent \
-            else DEFAULT_S
+        timeout = (
+            given if given is not None else float(call.agent.timeout) if call.agent else DEFAULT_S
+        )
         if call.agent is None:  # the person: an address without a row of its own
             call.agent = agents.blank(BIGBOSS, "person", call.now)
         mail.confirm(db, sender.name, call.now)
@@ -56,10 +62,21 @@ def _messages(call, db, end: float) -> int:
 def _json(message) -> str:
     import json
 
-    return json.dumps({
-        "id": message.id, "ts": message.at, "from": message.sender.name, "text": message.text,
-        "intent": message.envelope.intent or None, "thread": message.envelope.thread or None,
-        "reply_to": message.envelope.reply_to or None, "delivered_to": message.to}) + "\n"
+    return (
+        json.dumps(
+            {
+                "id": message.id,
+                "ts": message.at,
+                "from": message.sender.name,
+                "text": message.text,
+                "intent": message.envelope.intent or None,
+                "thread": message.envelope.thread or None,
+                "reply_to": message.envelope.reply_to or None,
+                "delivered_to": message.to,
+            }
+        )
+        + "\n"
+    )
 
 
 def wait_for(call, db, where, timeout: float) -> bool:
@@ -86,18 +103,28 @@ def wait_for(call, db, where, timeout: float) -> bool:
 
 
 COMMAND = Command(
-    "listen", "Block until a message or an event comes",
-    (("hcom listen --name X [timeout]", "Block and receive messages"),
-     ("hcom listen --sql FILTER", "Block until an event matches: SQL, or a preset (idle:NAME)")),
-    (Option("--timeout", "Seconds to wait (default: 86400)", "N", seconds),
-     Option("--json", "One JSON object for each message"),
-     Option("--sql", "Wait for an event: SQL or a preset (hcom events --help)", "FILTER"),
-     *filtering.OPTIONS),
-    run, "timeout",
-    ("hcom listen --name luna 1", "hcom listen --name luna --json --timeout 1",
-     """hcom listen --name luna --timeout 1 --sql "type = 'message'" """.strip(),
-     "hcom listen --name luna --timeout 1 --sql idle:nova",
-     "hcom listen --agent nova --status blocked 1"),
+    "listen",
+    "Block until a message or an event comes",
+    (
+        ("hcom listen --name X [timeout]", "Block and receive messages"),
+        ("hcom listen --sql FILTER", "Block until an event matches: SQL, or a preset (idle:NAME)"),
+    ),
+    (
+        Option("--timeout", "Seconds to wait (default: 86400)", "N", seconds),
+        Option("--json", "One JSON object for each message"),
+        Option("--sql", "Wait for an event: SQL or a preset (hcom events --help)", "FILTER"),
+        *filtering.OPTIONS,
+    ),
+    run,
+    "timeout",
+    (
+        "hcom listen --name luna 1",
+        "hcom listen --name luna --json --timeout 1",
+        """hcom listen --name luna --timeout 1 --sql "type = 'message'" """.strip(),
+        "hcom listen --name luna --timeout 1 --sql idle:nova",
+        "hcom listen --agent nova --status blocked 1",
+    ),
     """
 Exit code 0: a message or event came. 1: the time was up.
-""")
+""",
+)

@@ -16,8 +16,9 @@ from .config import PERSON, is_inside_agent
 
 def run(call) -> int:
     if call.words not in ([], ["all"]):
-        raise UsageError(f"reset what? Not {' '.join(call.words)!r}",
-                         "hcom reset, or hcom reset all")
+        raise UsageError(
+            f"reset what? Not {' '.join(call.words)!r}", "hcom reset, or hcom reset all"
+        )
     everything = call.words == ["all"]
     if everything and is_inside_agent(call):
         raise HcomError("an agent may not reset everything", f"{PERSON}: hcom reset all")
@@ -42,7 +43,7 @@ def run(call) -> int:
     return 0
 
 
-def _ready(call, everything: bool) -> "dict[str, list[str]]":
+def _ready(call, everything: bool) -> dict[str, list[str]]:
     """What is spooled is in the log, and everyone has left if they are to; each agent's keys."""
     with open_db(call.home) as db:
         try:
@@ -83,13 +84,19 @@ def _clean(call) -> None:
 
 
 COMMAND = Command(
-    "reset", "Archive & clear the database",
-    (("hcom reset", "The log goes to the archive; agents that run stay, with unread mail"),
-     ("hcom reset all", "Everyone leaves, hooks are removed, settings have their defaults, too")),
-    (), run, "all",
+    "reset",
+    "Archive & clear the database",
+    (
+        ("hcom reset", "The log goes to the archive; agents that run stay, with unread mail"),
+        ("hcom reset all", "Everyone leaves, hooks are removed, settings have their defaults, too"),
+    ),
+    (),
+    run,
+    "all",
     ("hcom reset", "hcom reset all"),
     """
 Nothing is deleted: hcom archive shows what was. Where you cannot write to ~/.hcom:
   export HCOM_DIR="$PWD/.hcom"              state there, hooks in $PWD/.claude, .gemini, .codex
   hcom hooks remove && rm -rf "$HCOM_DIR"   takes it all away again
-""")
+""",
+)

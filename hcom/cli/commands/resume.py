@@ -11,7 +11,6 @@ from ...store import agents
 from ...store.connect import open_db
 from ..model import Command, Option
 
-
 SESSION = r"\w[\w.-]*"  # it becomes an argument of the client
 
 
@@ -40,8 +39,16 @@ def again(call, fork: bool) -> int:
     extra = [*call.words[1:], *(call.tail or ())]
     if os.path.isdir(agent.directory):  # where not, `start` says so
         os.chdir(agent.directory)
-    return launching.start(call.home, call.env, agent.tool, [*arguments, *extra], 1,
-                           not call.values.headless, bool(call.values.headless), agent.directory)
+    return launching.start(
+        call.home,
+        call.env,
+        agent.tool,
+        [*arguments, *extra],
+        1,
+        not call.values.headless,
+        bool(call.values.headless),
+        agent.directory,
+    )
 
 
 def _found(db, word: str):
@@ -51,10 +58,14 @@ def _found(db, word: str):
 
 
 COMMAND = Command(
-    "resume", "Start an agent again that has ended, under its name",
+    "resume",
+    "Start an agent again that has ended, under its name",
     (("hcom resume NAME|SESSION [-- args]", "In this terminal; args go to the client"),),
-    (Option("--headless", "Without a window"),), run, "name args",
+    (Option("--headless", "Without a window"),),
+    run,
+    "name args",
     ("hcom resume kira --headless",),
     """
 Also long after it ended. Its mail of the meantime arrives.
-""")
+""",
+)

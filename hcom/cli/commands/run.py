@@ -13,7 +13,7 @@ INTERPRETERS = {".py": sys.executable, ".sh": "bash"}
 DOCS = ("--cli", "--config", "--api")
 
 
-def scripts(home) -> "dict[str, str]":
+def scripts(home) -> dict[str, str]:
     """The scripts in HCOM_DIR/scripts: name -> path."""
     try:
         entries = sorted(os.listdir(home.path("scripts")))
@@ -34,8 +34,11 @@ def _summary(path: str) -> str:
             text = stream.read(4096)
     except OSError:
         return ""
-    found = re.search(r'^(?:"""|\'\'\')\s*(.+?)\s*(?:"""|\'\'\')?$', text, re.MULTILINE) \
-        if path.endswith(".py") else re.search(r"^#(?!!)\s*(.+)$", text, re.MULTILINE)
+    found = (
+        re.search(r'^(?:"""|\'\'\')\s*(.+?)\s*(?:"""|\'\'\')?$', text, re.MULTILINE)
+        if path.endswith(".py")
+        else re.search(r"^#(?!!)\s*(.+)$", text, re.MULTILINE)
+    )
     return found.group(1) if found else ""
 
 
@@ -59,12 +62,16 @@ def run(call) -> int:
     return _execute(call, found[name], args)
 
 
-def _execute(call, path: str, args: "list[str]") -> int:
+def _execute(call, path: str, args: list[str]) -> int:
     """The script takes the place of this process, and can import hcom."""
-    package = os.path.dirname(os.path.dirname(os.path.dirname(os.path.dirname(
-        os.path.abspath(__file__)))))
-    env = {**call.env, "HCOM_DIR": call.home.root,
-           "PYTHONPATH": os.pathsep.join(filter(None, (package, call.env.get("PYTHONPATH"))))}
+    package = os.path.dirname(
+        os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+    )
+    env = {
+        **call.env,
+        "HCOM_DIR": call.home.root,
+        "PYTHONPATH": os.pathsep.join(filter(None, (package, call.env.get("PYTHONPATH")))),
+    }
     if call.values.name:
         args = [*args, "--name", call.values.name]
     program = INTERPRETERS[os.path.splitext(path)[1]]
@@ -72,32 +79,41 @@ def _execute(call, path: str, args: "list[str]") -> int:
     os.execvpe(program, [program, path, *args], env)
 
 
-def _docs(call, args: "list[str]") -> int:
+def _docs(call, args: list[str]) -> int:
     from .. import help as helps
 
     unknown = [a for a in args if a not in DOCS]
     if unknown:
         raise UsageError(f"no section {unknown[0]!r}", "use " + ", ".join(DOCS))
-    sections = {"--cli": helps.reference,
-                "--config": lambda: about.reference(presets(call.home)),
-                "--api": helps.api}
+    sections = {
+        "--cli": helps.reference,
+        "--config": lambda: about.reference(presets(call.home)),
+        "--api": helps.api,
+    }
     call.say("\n\n".join(sections[name]() for name in (args or DOCS)))
     return 0
 
 
 COMMAND = Command(
-    "run", "Run workflow scripts; docs for writing them",
-    (("hcom run", "List the scripts"),
-     ("hcom run SCRIPT [args]", "Run one; args go to it as they are"),
-     ("hcom run SCRIPT --source", "Print it"),
-     ("hcom run docs", "All there is to know for writing one"),
-     ("hcom run docs --cli", "The command line only"),
-     ("hcom run docs --config", "The settings only"),
-     ("hcom run docs --api", "The Python API only")),
-    (), run, "script args",
+    "run",
+    "Run workflow scripts; docs for writing them",
+    (
+        ("hcom run", "List the scripts"),
+        ("hcom run SCRIPT [args]", "Run one; args go to it as they are"),
+        ("hcom run SCRIPT --source", "Print it"),
+        ("hcom run docs", "All there is to know for writing one"),
+        ("hcom run docs --cli", "The command line only"),
+        ("hcom run docs --config", "The settings only"),
+        ("hcom run docs --api", "The Python API only"),
+    ),
+    (),
+    run,
+    "script args",
     ("hcom run", "hcom run docs --cli", "hcom run docs --config", "hcom run docs"),
     """
 Scripts are .py and .sh files in HCOM_DIR/scripts (default: ~/.hcom/scripts). The first line of
 their docstring or comment is what the list says of them. --name before the script's name is
 passed on.
-""", SCRIPT)
+""",
+    SCRIPT,
+)

@@ -14,7 +14,7 @@ from ..model import Command, Option
 READ_BYTES = LIMIT_BYTES + 4096  # enough to see that a message is too long
 
 
-def _text(call) -> "tuple[str, str]":
+def _text(call) -> tuple[str, str]:
     """The message's text, and the part of it in which addresses are looked for."""
     if call.values.stdin:
         if call.tail is not None:
@@ -26,8 +26,10 @@ def _text(call) -> "tuple[str, str]":
             # Cut in the middle of a letter it is too long, and not binary.
             text = raw.decode("utf-8", "ignore" if len(raw) == READ_BYTES else "strict")
         except UnicodeDecodeError:
-            raise HcomError("nothing sent: the message is not UTF-8 text",
-                            "put binary data in a file and send its path") from None
+            raise HcomError(
+                "nothing sent: the message is not UTF-8 text",
+                "put binary data in a file and send its path",
+            ) from None
         head = " ".join(call.words)
         if text.endswith("\n"):
             text = text[:-1]
@@ -48,15 +50,17 @@ def run(call) -> int:
     with open_db(call.home) as db:
         if values.__dict__["from"]:
             name = names.check_external(values.__dict__["from"])
-            if name.lower() in {n.lower() for a in agents.every(db) for n in (a.display, a.tag)} \
-                    or agents.find(db, name):
-                raise HcomError(f"nothing sent: {name} is an agent's name",
-                                "choose another name for --from")
+            if name.lower() in {
+                n.lower() for a in agents.every(db) for n in (a.display, a.tag)
+            } or agents.find(db, name):
+                raise HcomError(
+                    f"nothing sent: {name} is an agent's name", "choose another name for --from"
+                )
             sender = Sender(name, EXTERNAL)
         else:
             sender = call.sender(db)
         sent = mail.send(db, sender, text, address.mentions(addressed), envelope, call.now)
-        shown = [a.display for a in map(lambda n: agents.find(db, n), sent.to) if a]
+        shown = [a.display for a in (agents.find(db, n) for n in sent.to) if a]
         watched = events.is_watched(db)
     wake.announce(call.home, sent.to, sent.wakes, sent.parents)
     others = [n for n in sent.to if n == "bigboss"]
@@ -68,23 +72,36 @@ def run(call) -> int:
 
 
 COMMAND = Command(
-    "send", "Send a message to agents",
-    (('hcom send "msg"', "To everyone"),
-     ('hcom send "@name msg"', "To one agent, or a group by its tag"),
-     ("hcom send @name @name -- msg", "What stands behind -- is never an address"),
-     ("hcom send @name --stdin", "The text comes on standard input")),
-    (Option("--stdin", "Read the message from standard input"),
-     Option("--from -b", "Send as a program that is no agent", "NAME"),
-     Option("--intent", "request, inform, ack or error", "TYPE", group="Envelope (optional):"),
-     Option("--reply-to", "Answer this message (42, or 42:BOXE of another device)", "ID",
-            group="Envelope (optional):"),
-     Option("--thread", "Group related messages", "NAME", group="Envelope (optional):")),
-    run, "text",
-    ('hcom send --from ci "@luna the build is green"',
-     "hcom send @luna --from ci --intent inform --thread build -- 'it took $(time)'",
-     "printf 'a\\nb\\n' | hcom send @luna --from ci --stdin"),
+    "send",
+    "Send a message to agents",
+    (
+        ('hcom send "msg"', "To everyone"),
+        ('hcom send "@name msg"', "To one agent, or a group by its tag"),
+        ("hcom send @name @name -- msg", "What stands behind -- is never an address"),
+        ("hcom send @name --stdin", "The text comes on standard input"),
+    ),
+    (
+        Option("--stdin", "Read the message from standard input"),
+        Option("--from -b", "Send as a program that is no agent", "NAME"),
+        Option("--intent", "request, inform, ack or error", "TYPE", group="Envelope (optional):"),
+        Option(
+            "--reply-to",
+            "Answer this message (42, or 42:BOXE of another device)",
+            "ID",
+            group="Envelope (optional):",
+        ),
+        Option("--thread", "Group related messages", "NAME", group="Envelope (optional):"),
+    ),
+    run,
+    "text",
+    (
+        'hcom send --from ci "@luna the build is green"',
+        "hcom send @luna --from ci --intent inform --thread build -- 'it took $(time)'",
+        "printf 'a\\nb\\n' | hcom send @luna --from ci --stdin",
+    ),
     """
 An address is exact: @name, @tag-name, @tag for a group, @name:BOXE on another device,
 @bigboss for the person. E-mail addresses, `code` and fenced blocks hold no addresses.
 A reply without an address goes to the author; it stays in the author's thread.
-""")
+""",
+)

@@ -24,8 +24,11 @@ def run(call) -> int:
             agent = people.join_subagent(db, people.known(db, parent), call.values.name, call.now)
             call.say(bootstrap.text(agent))
             return 0
-        own = call.identify(db) if call.values.name or call.caller.session or call.caller.launch \
+        own = (
+            call.identify(db)
+            if call.values.name or call.caller.session or call.caller.launch
             else None
+        )
         if wanted:
             agent = people.reclaim(db, wanted, call.caller, call.now)
         elif own is not None:
@@ -33,17 +36,33 @@ def run(call) -> int:
         else:
             settings = config.read(call.home, call.env)
             agent = people.join(
-                db, tool, call.now, session=call.caller.session, pid=call.caller.pid,
-                pid_start=call.caller.pid_start, client=call.client, status="active",
-                tag=names.check_tag(settings.tag), hints=settings.hints,
+                db,
+                tool,
+                call.now,
+                session=call.caller.session,
+                pid=call.caller.pid,
+                pid_start=call.caller.pid_start,
+                client=call.client,
+                status="active",
+                tag=names.check_tag(settings.tag),
+                hints=settings.hints,
                 subagent_timeout=settings.subagent_timeout,
-                subscriptions=settings.default_subscriptions, directory=call.env.get("PWD", ""))
+                subscriptions=settings.default_subscriptions,
+                directory=call.env.get("PWD", ""),
+            )
         if call.client and call.caller.session:
             with transaction(db):
                 from ...store import agents
 
-                agents.met(db, agent.name, call.env.get("PWD", ""), "", call.caller.pid,
-                           call.caller.pid_start, call.client)
+                agents.met(
+                    db,
+                    agent.name,
+                    call.env.get("PWD", ""),
+                    "",
+                    call.caller.pid,
+                    call.caller.pid_start,
+                    call.client,
+                )
         marks.mark(call.home, people.keys(db, agent), agent.name)
     call.agent = agent
     _hooks(call, tool)
@@ -69,12 +88,17 @@ def _hooks(call, tool: str) -> None:
 
 
 COMMAND = Command(
-    "start", "Take part, from inside any AI tool",
-    (("hcom start", "Join with a new name; prints how to use hcom"),
-     ("hcom start --as NAME", "Be that agent again, after a compaction or in a new session")),
+    "start",
+    "Take part, from inside any AI tool",
+    (
+        ("hcom start", "Join with a new name; prints how to use hcom"),
+        ("hcom start --as NAME", "Be that agent again, after a compaction or in a new session"),
+    ),
     (Option("--as", "The name to take up again", "NAME"),),
-    run, "none",
+    run,
+    "none",
     ("hcom start", "hcom start --as luna"),
     """
 Inside a sandbox that cannot write to your home? Put HCOM_DIR=$PWD/.hcom before every hcom command.
-""")
+""",
+)

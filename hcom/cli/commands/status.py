@@ -15,20 +15,23 @@ from ...store import agents, events
 from ...store.connect import health, open_db
 from ..model import Command, Option
 
-CHECK_S = 3.0    # a database so large that its check takes longer is not checked whole
+CHECK_S = 3.0  # a database so large that its check takes longer is not checked whole
 VERSION_S = 10.0  # node clients need one or two to say their version
 SPOOLED_S = 60.0  # a recorder takes what is spooled within two seconds
 
 
-def _directory(home) -> "tuple[str, str]":
+def _directory(home) -> tuple[str, str]:
     try:
         mode = stat.S_IMODE(os.stat(home.root).st_mode)
     except OSError:
         return "not made yet", ""
     if mode & 0o077:
         return f"{mode:o}", f"chmod 700 {home.root}"
-    return (f"{mode:o}", "") if os.access(home.root, os.W_OK) else \
-        (f"{mode:o}, read-only", "export HCOM_DIR=$PWD/.hcom")
+    return (
+        (f"{mode:o}", "")
+        if os.access(home.root, os.W_OK)
+        else (f"{mode:o}, read-only", "export HCOM_DIR=$PWD/.hcom")
+    )
 
 
 def _database(home) -> dict:
@@ -36,28 +39,46 @@ def _database(home) -> dict:
     try:
         with open_db(home) as db:
             people.gone(db, time.time())
-            found = {"events": events.last_id(db), "agents": len(people.listed(db, time.time())),
-                     "bytes": os.path.getsize(home.db), "hint": "",
-                     "unwoken": [f"{a.display} was not woken: {a.wake_failure}"
-                                 for a in agents.every(db) if a.wake_failure]}
+            found = {
+                "events": events.last_id(db),
+                "agents": len(people.listed(db, time.time())),
+                "bytes": os.path.getsize(home.db),
+                "hint": "",
+                "unwoken": [
+                    f"{a.display} was not woken: {a.wake_failure}"
+                    for a in agents.every(db)
+                    if a.wake_failure
+                ],
+            }
             found["health"] = health(db, CHECK_S)
             if found["health"].startswith("damaged"):
                 found["hint"] = "hcom reset moves the database to the archive"
             return found
     except HcomError as error:
-        return {"health": error.message, "events": 0, "agents": 0, "bytes": 0, "hint": error.hint,
-                "unwoken": []}
+        return {
+            "health": error.message,
+            "events": 0,
+            "agents": 0,
+            "bytes": 0,
+            "hint": error.hint,
+            "unwoken": [],
+        }
 
 
-def _versions(programs, env) -> "dict[str, str]":
+def _versions(programs, env) -> dict[str, str]:
     """What each client says its version is, "" where it says nothing; all are asked at once."""
     asked = {}
     for tool, program in programs.items():
         if program:
             try:
                 asked[tool] = subprocess.Popen(
-                    [program, "--version"], env=dict(env), stdin=subprocess.DEVNULL,
-                    stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, start_new_session=True)
+                    [program, "--version"],
+                    env=dict(env),
+                    stdin=subprocess.DEVNULL,
+                    stdout=subprocess.PIPE,
+                    stderr=subprocess.DEVNULL,
+                    start_new_session=True,
+                )
             except OSError:
                 continue
     end, found = time.monotonic() + VERSION_S, {}
@@ -72,9 +93,11 @@ def _versions(programs, env) -> "dict[str, str]":
     return found
 
 
-def _tools(home, env) -> "dict[str, dict]":
-    programs = {tool: shutil.which(adapters.load(tool, "setup").PROGRAM, path=env.get("PATH", ""))
-                or "" for tool in adapters.TOOLS}
+def _tools(home, env) -> dict[str, dict]:
+    programs = {
+        tool: shutil.which(adapters.load(tool, "setup").PROGRAM, path=env.get("PATH", "")) or ""
+        for tool in adapters.TOOLS
+    }
     versions, found = _versions(programs, env), {}
     for tool, program in programs.items():
         setup = adapters.load(tool, "setup")
@@ -84,42 +107,56 @@ def _tools(home, env) -> "dict[str, dict]":
                 advice = setup.advice(home, env)
         except HcomError as error:
             hooks, advice = False, f"{error.message} ({error.hint})"
-        found[tool] = {"program": program, "version": versions.get(tool, ""), "hooks": hooks,
-                       "settings": setup.path(home, env), "advice": advice}
+        found[tool] = {
+            "program": program,
+            "version": versions.get(tool, ""),
+            "hooks": hooks,
+            "settings": setup.path(home, env),
+            "advice": advice,
+        }
     return found
 
 
-def _terminal(home, env, setting: str) -> "tuple[str, str]":
+def _terminal(home, env, setting: str) -> tuple[str, str]:
     """Where a new agent would open, and what to do when it can't."""
     platform = terminal.current_platform()
     try:
         table = terminal.known(home.root, platform)
-        found = terminal.choose(setting, env, platform, shutil.which, table,
-                                terminal.ancestors(os.getpid()))
+        found = terminal.choose(
+            setting, env, platform, shutil.which, table, terminal.ancestors(os.getpid())
+        )
         return found.name, ""
     except HcomError as error:
         return f"none: {error.message}", error.hint
 
 
-def _stale(home) -> "list[tuple[str, str]]":
+def _stale(home) -> list[tuple[str, str]]:
     """What was left lying about: (what, what to do)."""
     found = []
-    waiting = [e for e in _entries(home.path("run", "spool"))
-               if time.time() - _modified(e) > SPOOLED_S]
+    waiting = [
+        e for e in _entries(home.path("run", "spool")) if time.time() - _modified(e) > SPOOLED_S
+    ]
     if waiting:
         found.append((f"{len(waiting)} events of hooks wait to be recorded", "hcom hooks add"))
-    dead = [e for e in _entries(home.path("run", "bells"))
-            if e.rpartition(".")[2].isdigit() and not alive(int(e.rpartition(".")[2]), "")]
+    dead = [
+        e
+        for e in _entries(home.path("run", "bells"))
+        if e.rpartition(".")[2].isdigit() and not alive(int(e.rpartition(".")[2]), "")
+    ]
     if len(dead) > 50:
-        found.append((f"{len(dead)} doorbells of processes that ended",
-                      f"rm {home.path('run', 'bells', '*')}"))
+        found.append(
+            (
+                f"{len(dead)} doorbells of processes that ended",
+                f"rm {home.path('run', 'bells', '*')}",
+            )
+        )
     parts = [e for e in _entries(home.path("archive")) if "/.part-" in e]
     if parts:
         found.append(("a reset did not come to its end", "hcom archive"))
     return found
 
 
-def _entries(folder: str) -> "list[str]":
+def _entries(folder: str) -> list[str]:
     try:
         return [os.path.join(folder, entry) for entry in os.listdir(folder)]
     except OSError:
@@ -142,19 +179,30 @@ def report(home, env) -> dict:
     todos = [todo, database["hint"], *config.problems(home, env), *database["unwoken"]]
     todos += [f"{what}: {mend}" for what, mend in _stale(home)]
     todos += [f"{tool}: {said['advice']}" for tool, said in tools.items() if said["advice"]]
-    todos += [f"{tool} has no hooks: hcom hooks add {tool}" for tool, said in tools.items()
-              if said["program"] and not said["hooks"]]
+    todos += [
+        f"{tool} has no hooks: hcom hooks add {tool}"
+        for tool, said in tools.items()
+        if said["program"] and not said["hooks"]
+    ]
     if hint:
         todos.append(f"terminal: {hint}")
-    return {"version": __version__, "python": sys.version.split()[0],
-            "directory": home.root, "permissions": permissions, "database": database["health"],
-            "bytes": database["bytes"], "events": database["events"],
-            "agents": database["agents"], "tools": tools,
-            "terminal": {"setting": settings.terminal, "opens": opens},
-            "relay": settings.relay, "todo": [t for t in todos if t]}
+    return {
+        "version": __version__,
+        "python": sys.version.split()[0],
+        "directory": home.root,
+        "permissions": permissions,
+        "database": database["health"],
+        "bytes": database["bytes"],
+        "events": database["events"],
+        "agents": database["agents"],
+        "tools": tools,
+        "terminal": {"setting": settings.terminal, "opens": opens},
+        "relay": settings.relay,
+        "todo": [t for t in todos if t],
+    }
 
 
-def _logged(home, count: int = 20) -> "list[str]":
+def _logged(home, count: int = 20) -> list[str]:
     """The newest lines of the log that tell of something that went wrong."""
     words = ("failed", "error", "refused", "dropped", "skipped", "trace")
     found = []
@@ -170,12 +218,16 @@ def _logged(home, count: int = 20) -> "list[str]":
 def _print(call, said: dict) -> None:
     call.say(f"hcom {said['version']}, Python {said['python']}")
     call.say(f"directory  {said['directory']} ({said['permissions']})")
-    call.say(f"database   {said['database']}, {said['events']} events, {said['agents']} agents, "
-             f"{said['bytes'] / 1_000_000:.1f} MB")
+    call.say(
+        f"database   {said['database']}, {said['events']} events, {said['agents']} agents, "
+        f"{said['bytes'] / 1_000_000:.1f} MB"
+    )
     for tool, facts in said["tools"].items():
         version = f"{facts['version']}, " if facts["version"] else ""
-        call.say(f"{tool:<10} {version}{facts['program'] or 'not found on PATH'}; "
-                 f"hooks {'installed' if facts['hooks'] else 'not installed'}")
+        call.say(
+            f"{tool:<10} {version}{facts['program'] or 'not found on PATH'}; "
+            f"hooks {'installed' if facts['hooks'] else 'not installed'}"
+        )
     call.say(f"terminal   {said['terminal']['setting']} (opens: {said['terminal']['opens']})")
     call.say(f"relay      {said['relay'] or 'off'}")
     for line in said["todo"]:
@@ -196,7 +248,11 @@ def run(call) -> int:
 
 
 COMMAND = Command(
-    "status", "Show installation status and diagnostics",
+    "status",
+    "Show installation status and diagnostics",
     (("hcom status", "Version, directory, database, clients, hooks, what to do"),),
     (Option("--logs", "Also recent errors and warnings"), Option("--json", "One JSON object")),
-    run, "", ("hcom status", "hcom status --logs", "hcom status --json"))
+    run,
+    "",
+    ("hcom status", "hcom status --logs", "hcom status --json"),
+)

@@ -52,8 +52,16 @@ def run(call) -> int:
 
 
 COMMAND = Command(
-    "stop", "Leave; or make others leave. Their programs go on",
-    (("hcom stop", "This session leaves hcom"), ("hcom stop NAME NAME ...", "These leave"),
-     ("hcom stop tag:NAME", "All with the tag"), ("hcom stop all", "Everyone")),
-    (), run, "names",
-    ("hcom stop luna", "hcom stop all"))
+    "stop",
+    "Leave; or make others leave. Their programs go on",
+    (
+        ("hcom stop", "This session leaves hcom"),
+        ("hcom stop NAME NAME ...", "These leave"),
+        ("hcom stop tag:NAME", "All with the tag"),
+        ("hcom stop all", "Everyone"),
+    ),
+    (),
+    run,
+    "names",
+    ("hcom stop luna", "hcom stop all"),
+)

@@ -64,11 +64,17 @@ def _print(call, screen: dict) -> None:
 
 
 COMMAND = Command(
-    "term", "Show what an agent's terminal shows",
+    "term",
+    "Show what an agent's terminal shows",
     (("hcom term NAME", "Its screen, as text"),),
-    (Option("--json", "Lines, cursor and title as JSON"),
-     Option("--follow -f", "Again whenever it changes")), run, "name",
+    (
+        Option("--json", "Lines, cursor and title as JSON"),
+        Option("--follow -f", "Again whenever it changes"),
+    ),
+    run,
+    "name",
     ("hcom term kira",),
     """
 For agents that hcom launched, in a window or headless.
-""")
+""",
+)

@@ -3,6 +3,7 @@
 Each module here reads one API's requests into `Asked` and writes a `Step` back as that API's
 stream or whole body. None decides what is answered: that is `script`.
 """
+
 from typing import NamedTuple
 
 from tests.rig.script import Piece
@@ -10,6 +11,7 @@ from tests.rig.script import Piece
 
 class Asked(NamedTuple):
     """One model request. `kind`: turn, title (of the session), aux (routing, probes, summaries)."""
+
     tool: str
     kind: str
     session: str  # "" when the request does not say
@@ -47,4 +49,4 @@ def instance(schema: dict) -> object:
 
 def chunks(text: str, size: int = 12) -> list[str]:
     """The text in stream-sized parts, at least one."""
-    return [text[at:at + size] for at in range(0, len(text), size)] or [""]
+    return [text[at : at + size] for at in range(0, len(text), size)] or [""]

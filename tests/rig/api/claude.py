@@ -1,4 +1,5 @@
 """Anthropic Messages, as Claude Code 2.1 speaks it."""
+
 import json
 import os
 import re
@@ -10,9 +11,11 @@ from tests.rig.script import By, Call, Piece, Step
 CWD = re.compile(r"(?:Primary working|Working) directory: (.+)")
 PASTED = re.compile(r'</?pasted_content id="\w+">')  # 2.1.330 wraps a paste of many lines in it
 # what the client itself puts in the user's mouth, none of it typed by a person
-NOT_TYPED = re.compile(r"<system-reminder>|<task-notification>|Stop hook feedback:|\[SYSTEM NOTIF"
-                       r"|Another Claude session|<local-command|<command-|\[Request interrupted"
-                       r"|\w+(?::\w+)? hook (?:additional|success|blocking)")
+NOT_TYPED = re.compile(
+    r"<system-reminder>|<task-notification>|Stop hook feedback:|\[SYSTEM NOTIF"
+    r"|Another Claude session|<local-command|<command-|\[Request interrupted"
+    r"|\w+(?::\w+)? hook (?:additional|success|blocking)"
+)
 
 
 def matches(path: str) -> bool:
@@ -26,9 +29,17 @@ def read(path: str, headers, body: dict) -> Asked:
     kind = "title" if schema else "turn" if body.get("tools") else "aux"
     system = plain(body.get("system", ""))
     found = CWD.search(system) or CWD.search(plain([m["content"] for m in body["messages"]]))
-    return Asked("claude", kind, headers.get("x-claude-code-session-id", ""),
-                 headers.get("x-claude-code-agent-id", ""), found[1].strip() if found else "",
-                 bool(body.get("stream")), schema, pieces(body), body)
+    return Asked(
+        "claude",
+        kind,
+        headers.get("x-claude-code-session-id", ""),
+        headers.get("x-claude-code-agent-id", ""),
+        found[1].strip() if found else "",
+        bool(body.get("stream")),
+        schema,
+        pieces(body),
+        body,
+    )
 
 
 def pieces(body: dict) -> list[Piece]:
@@ -42,10 +53,14 @@ def pieces(body: dict) -> list[Piece]:
         blocks = [{"type": "text", "text": content}] if isinstance(content, str) else content
         for block in blocks:
             text = plain(block)
-            typed = (message["role"] == "user" and block["type"] == "text"
-                     and not NOT_TYPED.match(text.lstrip()))
-            told.append(Piece(By.USER, PASTED.sub("", text).strip()) if typed
-                        else Piece(By.CONTEXT, text))
+            typed = (
+                message["role"] == "user"
+                and block["type"] == "text"
+                and not NOT_TYPED.match(text.lstrip())
+            )
+            told.append(
+                Piece(By.USER, PASTED.sub("", text).strip()) if typed else Piece(By.CONTEXT, text)
+            )
     return told
 
 
@@ -75,13 +90,23 @@ def tool_use(call: Call, asked: Asked) -> dict:
         "WRITE": ("Write", {"file_path": path, "content": rest + "\n"}),
         "EDIT": ("Edit", {"file_path": path, "old_string": old, "new_string": new}),
         "READ": ("Read", {"file_path": path}),
-        "AGENT": (agent, {"description": "a scripted errand", "prompt": call.arg,
-                          "subagent_type": "general-purpose"}),
+        "AGENT": (
+            agent,
+            {
+                "description": "a scripted errand",
+                "prompt": call.arg,
+                "subagent_type": "general-purpose",
+            },
+        ),
     }[call.verb]
     if "run_in_background" in offered.get(name, {}).get("properties", {}):
         given["run_in_background"] = False  # 2.1.330 has no such choice: always in the background
-    return {"type": "tool_use", "id": f"toolu_{uuid.uuid4().hex[:24]}", "name": name,
-            "input": given}
+    return {
+        "type": "tool_use",
+        "id": f"toolu_{uuid.uuid4().hex[:24]}",
+        "name": name,
+        "input": given,
+    }
 
 
 def blocks(asked: Asked, step: Step) -> list[dict]:
@@ -90,10 +115,16 @@ def blocks(asked: Asked, step: Step) -> list[dict]:
 
 
 def whole(asked: Asked, step: Step) -> dict:
-    return {"id": f"msg_{uuid.uuid4().hex[:24]}", "type": "message", "role": "assistant",
-            "model": asked.body.get("model", "mock"), "content": blocks(asked, step),
-            "stop_reason": "tool_use" if step.calls else "end_turn", "stop_sequence": None,
-            "usage": {"input_tokens": 100, "output_tokens": 10}}
+    return {
+        "id": f"msg_{uuid.uuid4().hex[:24]}",
+        "type": "message",
+        "role": "assistant",
+        "model": asked.body.get("model", "mock"),
+        "content": blocks(asked, step),
+        "stop_reason": "tool_use" if step.calls else "end_turn",
+        "stop_sequence": None,
+        "usage": {"input_tokens": 100, "output_tokens": 10},
+    }
 
 
 def events(asked: Asked, step: Step) -> list[Event]:
@@ -110,8 +141,15 @@ def events(asked: Asked, step: Step) -> list[Event]:
         out.append(("content_block_start", {"index": index, "content_block": empty}))
         out += [("content_block_delta", {"index": index, "delta": delta}) for delta in deltas]
         out.append(("content_block_stop", {"index": index}))
-    out.append(("message_delta", {"delta": {"stop_reason": reason, "stop_sequence": None},
-                                  "usage": {"output_tokens": 10}}))
+    out.append(
+        (
+            "message_delta",
+            {
+                "delta": {"stop_reason": reason, "stop_sequence": None},
+                "usage": {"output_tokens": 10},
+            },
+        )
+    )
     out.append(("message_stop", {}))
     return [(name, {"type": name, **data}) for name, data in out]
 

@@ -1,4 +1,5 @@
 """OpenAI Responses, as Codex 0.169 speaks it."""
+
 import json
 import re
 import uuid
@@ -7,8 +8,10 @@ from tests.rig.api import Asked, Event, chunks
 from tests.rig.script import By, Call, Piece, Step
 
 CWD = re.compile(r"<cwd>(.+?)</cwd>")
-NOT_TYPED = re.compile(r"<environment_context>|<hook_prompt|<user_instructions>|# AGENTS\.md"
-                       r"|<turn_aborted>|<subagent_notification>|<permissions instructions>")
+NOT_TYPED = re.compile(
+    r"<environment_context>|<hook_prompt|<user_instructions>|# AGENTS\.md"
+    r"|<turn_aborted>|<subagent_notification>|<permissions instructions>"
+)
 CALLED = ("function_call", "custom_tool_call", "local_shell_call", "reasoning")
 
 
@@ -24,8 +27,17 @@ def read(path: str, headers, body: dict) -> Asked:
     session, thread = ids.get("session_id", ""), ids.get("thread_id", "")
     told = pieces(body)
     found = CWD.findall("\n".join(piece.text for piece in told))
-    return Asked("codex", kind, session, thread if thread != session else "",
-                 found[-1] if found else "", bool(body.get("stream")), schema, told, body)
+    return Asked(
+        "codex",
+        kind,
+        session,
+        thread if thread != session else "",
+        found[-1] if found else "",
+        bool(body.get("stream")),
+        schema,
+        told,
+        body,
+    )
 
 
 def pieces(body: dict) -> list[Piece]:
@@ -36,8 +48,11 @@ def pieces(body: dict) -> list[Piece]:
         kind = item.get("type", "message")
         if kind in CALLED or item.get("role") == "assistant":
             reply = item.get("call_id", "").rpartition("_")[0]
-            same = told and told[-1].by is By.MODEL and (not reply or not reply_of_last
-                                                         or reply == reply_of_last)
+            same = (
+                told
+                and told[-1].by is By.MODEL
+                and (not reply or not reply_of_last or reply == reply_of_last)
+            )
             before = told.pop().text + "\n" if same else ""
             told.append(Piece(By.MODEL, before + plain(item)))
             reply_of_last = reply
@@ -80,14 +95,20 @@ def call_item(call: Call, asked: Asked, call_id: str) -> dict:
     base = {"id": f"fc_{uuid.uuid4().hex[:16]}", "call_id": call_id, "status": "completed"}
     if call.verb in ("WRITE", "EDIT"):
         if offered.get("apply_patch", {}).get("type") == "custom":
-            return {**base, "type": "custom_tool_call", "name": "apply_patch",
-                    "input": patch(call)}
+            return {**base, "type": "custom_tool_call", "name": "apply_patch", "input": patch(call)}
         line = f"apply_patch <<'RIG_PATCH'\n{patch(call)}RIG_PATCH"
     else:
         line = {"RUN": call.arg, "READ": f"cat {call.arg}"}.get(call.verb, "")
     if call.verb == "AGENT":
-        home = next((name for name, tool in offered.items() if tool["type"] == "namespace"
-                     and "spawn_agent" in {part["name"] for part in tool["tools"]}), "")
+        home = next(
+            (
+                name
+                for name, tool in offered.items()
+                if tool["type"] == "namespace"
+                and "spawn_agent" in {part["name"] for part in tool["tools"]}
+            ),
+            "",
+        )
         base["namespace"] = home
         name, given = "spawn_agent", {"message": call.arg}
     elif "exec_command" in offered:
@@ -100,17 +121,32 @@ def call_item(call: Call, asked: Asked, call_id: str) -> dict:
 def items(asked: Asked, step: Step) -> list[dict]:
     reply = f"call_{uuid.uuid4().hex[:12]}"
     calls = [call_item(call, asked, f"{reply}_{index}") for index, call in enumerate(step.calls)]
-    said = {"type": "message", "id": f"msg_{reply}", "role": "assistant", "status": "completed",
-            "content": [{"type": "output_text", "text": step.say, "annotations": []}]}
+    said = {
+        "type": "message",
+        "id": f"msg_{reply}",
+        "role": "assistant",
+        "status": "completed",
+        "content": [{"type": "output_text", "text": step.say, "annotations": []}],
+    }
     return ([said] if step.say or not calls else []) + calls
 
 
 def whole(asked: Asked, step: Step) -> dict:
-    usage = {"input_tokens": 100, "output_tokens": 10, "total_tokens": 110,
-             "input_tokens_details": {"cached_tokens": 0},
-             "output_tokens_details": {"reasoning_tokens": 0}}
-    return {"id": f"resp_{uuid.uuid4().hex[:16]}", "object": "response", "status": "completed",
-            "model": asked.body.get("model", "mock"), "output": items(asked, step), "usage": usage}
+    usage = {
+        "input_tokens": 100,
+        "output_tokens": 10,
+        "total_tokens": 110,
+        "input_tokens_details": {"cached_tokens": 0},
+        "output_tokens_details": {"reasoning_tokens": 0},
+    }
+    return {
+        "id": f"resp_{uuid.uuid4().hex[:16]}",
+        "object": "response",
+        "status": "completed",
+        "model": asked.body.get("model", "mock"),
+        "output": items(asked, step),
+        "usage": usage,
+    }
 
 
 def events(asked: Asked, step: Step) -> list[Event]:
@@ -125,19 +161,31 @@ def events(asked: Asked, step: Step) -> list[Event]:
         out.append(("response.output_item.added", {"output_index": index, "item": begun_item}))
         if item["type"] == "message":
             spot = {"item_id": item["id"], "output_index": index, "content_index": 0}
-            out += [("response.output_text.delta", {**spot, "delta": part})
-                    for part in chunks(item["content"][0]["text"])]
+            out += [
+                ("response.output_text.delta", {**spot, "delta": part})
+                for part in chunks(item["content"][0]["text"])
+            ]
         out.append(("response.output_item.done", {"output_index": index, "item": item}))
     out.append(("response.completed", {"response": response}))
-    return [(name, {"type": name, "sequence_number": number, **data})
-            for number, (name, data) in enumerate(out)]
+    return [
+        (name, {"type": name, "sequence_number": number, **data})
+        for number, (name, data) in enumerate(out)
+    ]
 
 
 def refusal(status: int) -> dict:
-    return {"error": {"message": f"scripted error {status}", "type": "invalid_request_error",
-                      "code": None}}
+    return {
+        "error": {
+            "message": f"scripted error {status}",
+            "type": "invalid_request_error",
+            "code": None,
+        }
+    }
 
 
 def other(path: str) -> dict:
-    return {"object": "list", "models": [],
-            "data": [{"id": "mock-model", "object": "model", "owned_by": "rig"}]}
+    return {
+        "object": "list",
+        "models": [],
+        "data": [{"id": "mock-model", "object": "model", "owned_by": "rig"}],
+    }

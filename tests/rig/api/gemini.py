@@ -1,4 +1,5 @@
 """Gemini's generateContent and streamGenerateContent, as Gemini CLI 0.61 speaks them."""
+
 import json
 import os
 import re
@@ -22,8 +23,17 @@ def read(path: str, headers, body: dict) -> Asked:
     kind = "turn" if body.get("tools") and not schema else "aux"
     told = pieces(body)
     found = CWD.search("\n".join(piece.text for piece in told) + system(body))
-    return Asked("gemini", kind, "", "subagent" if "complete_task" in offered(body) else "",
-                 found[1].strip() if found else "", ":stream" in path, schema, told, body)
+    return Asked(
+        "gemini",
+        kind,
+        "",
+        "subagent" if "complete_task" in offered(body) else "",
+        found[1].strip() if found else "",
+        ":stream" in path,
+        schema,
+        told,
+        body,
+    )
 
 
 def pieces(body: dict) -> list[Piece]:
@@ -47,8 +57,10 @@ def plain(part: dict) -> str:
     if "functionCall" in part:
         return json.dumps(part["functionCall"].get("args"), ensure_ascii=False)
     returned = part.get("functionResponse", {}).get("response", {})
-    return "\n".join(value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
-                     for value in returned.values())
+    return "\n".join(
+        value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+        for value in returned.values()
+    )
 
 
 def system(body: dict) -> str:
@@ -57,15 +69,25 @@ def system(body: dict) -> str:
 
 def offered(body: dict) -> set[str]:
     """The names of the tools that the model may call."""
-    return {function["name"] for tool in body.get("tools", [])
-            for function in tool.get("functionDeclarations", [])}
+    return {
+        function["name"]
+        for tool in body.get("tools", [])
+        for function in tool.get("functionDeclarations", [])
+    }
 
 
 def calls(asked: Asked, step: Step) -> list[dict]:
     if asked.agent and not step.calls:
         # a subagent ends by this tool alone; mere text is answered with a reproach
-        return [{"functionCall": {"id": f"call-{uuid.uuid4().hex[:12]}", "name": "complete_task",
-                                  "args": {"result": {"response": step.say}}}}]
+        return [
+            {
+                "functionCall": {
+                    "id": f"call-{uuid.uuid4().hex[:12]}",
+                    "name": "complete_task",
+                    "args": {"result": {"response": step.say}},
+                }
+            }
+        ]
     return [function_call(call, asked) for call in step.calls]
 
 
@@ -76,8 +98,15 @@ def function_call(call: Call, asked: Asked) -> dict:
     name, given = {
         "RUN": ("run_shell_command", {"command": call.arg, "description": "a scripted command"}),
         "WRITE": ("write_file", {"file_path": path, "content": rest + "\n"}),
-        "EDIT": ("replace", {"file_path": path, "old_string": old, "new_string": new,
-                             "instruction": "a scripted edit"}),
+        "EDIT": (
+            "replace",
+            {
+                "file_path": path,
+                "old_string": old,
+                "new_string": new,
+                "instruction": "a scripted edit",
+            },
+        ),
         "READ": ("read_file", {"file_path": path}),
         "AGENT": ("invoke_agent", {"agent_name": "generalist", "prompt": call.arg}),
     }[call.verb]
@@ -87,8 +116,11 @@ def function_call(call: Call, asked: Asked) -> dict:
 def candidate(parts: list[dict], end: bool) -> dict:
     reply = {"content": {"role": "model", "parts": parts}, "index": 0}
     count = {"promptTokenCount": 100, "candidatesTokenCount": 10, "totalTokenCount": 110}
-    return {"candidates": [{**reply, "finishReason": "STOP"} if end else reply],
-            "usageMetadata": count, "modelVersion": "mock"}
+    return {
+        "candidates": [{**reply, "finishReason": "STOP"} if end else reply],
+        "usageMetadata": count,
+        "modelVersion": "mock",
+    }
 
 
 def whole(asked: Asked, step: Step) -> dict:
@@ -104,8 +136,13 @@ def events(asked: Asked, step: Step) -> list[Event]:
 
 
 def refusal(status: int) -> dict:
-    return {"error": {"code": status, "message": f"scripted error {status}",
-                      "status": "INVALID_ARGUMENT" if status == 400 else "INTERNAL"}}
+    return {
+        "error": {
+            "code": status,
+            "message": f"scripted error {status}",
+            "status": "INVALID_ARGUMENT" if status == 400 else "INTERNAL",
+        }
+    }
 
 
 def other(path: str) -> dict:
