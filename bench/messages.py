@@ -11,9 +11,9 @@ from pathlib import Path
 
 from bench.bus import CI, HCOM, REPO, Bus
 from bench.measure import BARE, Row, below
-from hcom import wake
 from hcom.bus.message import Envelope
 from hcom.hub import mail
+from hcom.ops import wake
 
 REPEATS = 30
 CROWD, EACH = 20, 50

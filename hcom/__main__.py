@@ -25,7 +25,7 @@ if __name__ == "__main__":
         # Taking the interpreter down in order takes as long as the hook's own work.
         os._exit(main(sys.argv[1:]))
     if sys.argv[1:2] == ["wrapped"]:
-        from hcom.wrap import main
+        from hcom.wrap.main import main
     else:
         from hcom.cli import main
     sys.exit(main(sys.argv[1:]))

@@ -67,7 +67,7 @@ def _truth(text: str) -> None:
 
 
 def _presets(text: str) -> None:
-    from .bus.filters import DEFAULTS
+    from .bus.notice import DEFAULTS
 
     for word in filter(None, (part.strip() for part in text.split(","))):
         if word not in DEFAULTS:

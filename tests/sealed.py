@@ -124,8 +124,8 @@ class Home:
     def settled(self) -> None:
         """Whatever was recorded has been matched; also what nobody waits for."""
         code = (
-            f"import sys; sys.path.insert(0, {ROOT!r}); from hcom import notices, home; "
-            "import os; notices.run(home.locate(os.environ))"
+            f"import os, sys; sys.path.insert(0, {ROOT!r}); from hcom import home; "
+            "from hcom.ops import match; match.run(home.locate(os.environ))"
         )
         subprocess.run([sys.executable, "-c", code], env=self.env, check=True, timeout=60)
         self.until(

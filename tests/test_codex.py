@@ -17,9 +17,9 @@ from hcom.adapters import base, flags
 from hcom.adapters.base import Reply
 from hcom.adapters.codex import hook, host, launch, screen, setup, toml, transcript, wake
 from hcom.adapters.front import Look
-from hcom.cli import tools
 from hcom.errors import HcomError
 from hcom.home import Home
+from hcom.ops import setup as tools
 from hcom.pty.screen import Screen
 from hcom.store import agents
 from tests.rig import clients

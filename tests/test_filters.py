@@ -6,8 +6,9 @@ import subprocess
 import time
 import unittest
 
-from hcom.bus import filters, watch
+from hcom.bus import notice
 from hcom.errors import HcomError, UnknownAgent, UsageError
+from hcom.store import filters
 from tests.sealed import Home
 
 
@@ -111,7 +112,7 @@ class Echoes(unittest.TestCase):
         ]
         for earlier, event, echo in table:
             with self.subTest(earlier=[e.data["context"] for e in earlier], event=event.data):
-                self.assertEqual(watch.is_echo(earlier, event), echo)
+                self.assertEqual(notice.is_echo(earlier, event), echo)
 
 
 class Flags(unittest.TestCase):

@@ -3,8 +3,8 @@
 import itertools
 import unittest
 
-from hcom.delivery import gate
-from hcom.delivery.gate import (
+from hcom.wrap import gate
+from hcom.wrap.gate import (  # fmt: skip
     Action,
     Box,
     Client,
@@ -16,7 +16,7 @@ from hcom.delivery.gate import (
     Submitted,
     Waiting,
     Why,
-)  # fmt: skip
+)
 
 NOW = 1000.0
 FINE = Seen(NOW, mail=7, client=Client.IDLE, box=Box.EMPTY)

@@ -23,9 +23,9 @@ from hcom.adapters.base import (
 )
 from hcom.adapters.gemini import hook, launch, policy, setup, transcript
 from hcom.adapters.gemini.screen import look
-from hcom.cli.tools import SAFE
 from hcom.errors import HcomError
 from hcom.home import Home
+from hcom.ops.setup import SAFE
 from hcom.pty.screen import Screen
 
 DATA = Path(__file__).parent / "data"

@@ -5,8 +5,8 @@ import re
 import subprocess
 import unittest
 
-from hcom.cli import COMMANDS, find
 from hcom.cli import help as helps
+from hcom.cli.catalog import COMMANDS, find
 from hcom.cli.commands import completion
 from hcom.cli.model import NAME
 from hcom.config import KEYS

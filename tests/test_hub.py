@@ -7,10 +7,11 @@ import sys
 import tempfile
 import unittest
 
+from hcom.bus import bootstrap
 from hcom.bus.message import EXTERNAL, INSTANCE, Envelope, Sender
 from hcom.errors import HcomError, UnknownAgent
 from hcom.home import Home
-from hcom.hub import bootstrap, mail, people
+from hcom.hub import mail, people
 from hcom.hub.people import Caller
 from hcom.process import start_of
 from hcom.store import agents, deliveries, events

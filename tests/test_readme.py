@@ -22,7 +22,7 @@ class Readme(unittest.TestCase):
         self.assertEqual(text, written(text), "run: python3 -m tests.test_readme")
 
     def test_every_command_is_in_it(self):
-        from hcom.cli import COMMANDS
+        from hcom.cli.catalog import COMMANDS
 
         for command in COMMANDS:
             self.assertIn(f"hcom {command}", README.read_text(encoding="utf-8"))

@@ -9,9 +9,9 @@ import unittest
 
 from hcom.adapters import jsontext, launcher
 from hcom.adapters.claude import setup
-from hcom.cli.tools import SAFE
 from hcom.errors import HcomError
 from hcom.home import Home, create
+from hcom.ops.setup import SAFE
 
 FOREIGN = {"hooks": [{"type": "command", "command": "echo hcom_dir hcom hook; hcom list"}]}
 ODD = (

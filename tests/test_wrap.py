@@ -6,13 +6,13 @@ import unittest
 from unittest import mock
 
 from hcom import home as homes
-from hcom import wrap
 from hcom.adapters.codex.hook import WAKE_SIGN
 from hcom.adapters.codex.screen import ENTER_AFTER_S
 from hcom.bus.message import EXTERNAL, Envelope, Sender
-from hcom.delivery import bell, gate
+from hcom.delivery import bell
 from hcom.hub import mail, people
 from hcom.store.connect import open_db
+from hcom.wrap import gate, policy
 from tests.sealed import Home
 
 TARDY_S = 1e-6  # no loop is ever early
@@ -26,7 +26,7 @@ class Typing(unittest.TestCase):
         self.home = homes.locate(sealed.env)
         homes.create(self.home)
         self.now = 1000.0
-        patched = mock.patch.object(wrap.time, "monotonic", lambda: self.now)
+        patched = mock.patch.object(policy.time, "monotonic", lambda: self.now)
         patched.start()
         self.addCleanup(patched.stop)
         with open_db(self.home) as db:
@@ -39,8 +39,8 @@ class Typing(unittest.TestCase):
                 session="session",
                 status="listening",
             )
-        self.wrap = wrap.Wrap(self.home, "luna", "codex", "launch", bell.Bell(self.home, "luna"))
-        self.addCleanup(lambda: wrap.owner.give_up(self.wrap.lock))
+        self.wrap = policy.Wrap(self.home, "luna", "codex", "launch", bell.Bell(self.home, "luna"))
+        self.addCleanup(lambda: policy.owner.give_up(self.wrap.lock))
         self.wrap.on_start(os.getpid(), 80, 10)
         self.draw("\x1b[2mAsk Codex\x1b[22m")
 
@@ -99,10 +99,10 @@ class Typing(unittest.TestCase):
         self.assertAlmostEqual(self.now, typed_at + gate.QUIET_S, 3)
 
     def test_while_another_owns_the_wake_it_does_not_spin(self):
-        wrap.owner.give_up(self.wrap.lock)
+        policy.owner.give_up(self.wrap.lock)
         self.wrap.lock = -1
-        other = wrap.owner.take(self.home, "luna")
-        self.addCleanup(wrap.owner.give_up, other)
+        other = policy.owner.take(self.home, "luna")
+        self.addCleanup(policy.owner.give_up, other)
         self.assert_it_rests()
 
     def test_a_busy_client_is_looked_at_no_more_often_than_it_draws(self):

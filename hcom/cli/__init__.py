@@ -8,27 +8,6 @@ from .. import adapters, log
 from .. import home as homes
 from ..errors import HcomError, UsageError
 
-# In the order of `hcom --help`.
-COMMANDS = (
-    "send",
-    "listen",
-    "list",
-    "start",
-    "stop",
-    "kill",
-    "resume",
-    "fork",
-    "term",
-    "events",
-    "run",
-    "config",
-    "archive",
-    "reset",
-    "hooks",
-    "status",
-    "completion",
-)
-
 
 def main(argv: list[str] | None = None) -> int:
     """Run one command line; its exit code. Nothing escapes as a traceback."""
@@ -115,23 +94,10 @@ def _is_launch(argv) -> bool:
     return argv[0] in adapters.TOOLS or (argv[0].lstrip("-").isdecimal() and len(argv) > 1)
 
 
-def find(name: str):
-    """The Command called `name`. UsageError when there is none."""
-    if name not in COMMANDS:
-        from ..bus.names import near
-
-        close = near(name, COMMANDS)
-        raise UsageError(
-            f"no command {name!r}", f"did you mean {close[0]}?" if close else "hcom --help"
-        )
-    from importlib import import_module
-
-    return import_module(f"{__name__}.commands.{name}").COMMAND
-
-
 def _command(home, argv: list[str]) -> int:
     from . import model
     from .call import Call
+    from .catalog import find
 
     command = find(argv[0])
     if model.asks_for_help(command, argv[1:]):

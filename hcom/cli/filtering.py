@@ -3,10 +3,9 @@ mean together."""
 
 import os
 
-from ..bus import filters
 from ..bus.names import near
 from ..errors import UnknownAgent
-from ..store import agents, events
+from ..store import agents, events, filters
 from .model import Option
 
 GROUP = "Filter (all given must hold):"

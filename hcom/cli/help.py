@@ -1,7 +1,7 @@
 """Help texts, made from the declarations of the commands."""
 
 from .. import __version__, adapters
-from . import COMMANDS, find
+from .catalog import COMMANDS, find
 from .model import NAME, Command
 
 COLUMN = 34  # where the meanings begin: the longest common form is 33 wide

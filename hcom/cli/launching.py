@@ -4,13 +4,13 @@ import os
 import shlex
 import sys
 
-from .. import adapters, launch
+from .. import adapters
 from ..bus.agent import BIGBOSS
 from ..bus.render import clean
 from ..errors import UsageError
 from ..hub import people
+from ..ops import launch, setup
 from ..store.connect import open_db
-from . import tools
 from .call import surroundings
 
 HEADLESS = "--headless"
@@ -49,7 +49,7 @@ def start(
         raise UsageError(f"cannot launch {count}", f"use a number from 1 to {launch.MOST}")
     if (caller.tool or env.get("HCOM_PROCESS_ID")) and env.get("HCOM_GO") != "1":
         return _preview(spec)
-    for line in tools.add_for_launch(home, env, tool):
+    for line in setup.add_for_launch(home, env, tool):
         sys.stderr.write(f"hcom: {line}\n")
     on_terminal = sys.stdin.isatty() and sys.stdout.isatty() and not caller.tool
     if in_place and on_terminal and not headless and not env.get("HCOM_PROCESS_ID"):

@@ -1,10 +1,10 @@
 """`hcom events sub` and `unsub`: being told of events by a message."""
 
-from ..bus import filters
 from ..bus.agent import BIGBOSS
 from ..errors import HcomError, UsageError
-from ..hub import people, watch
-from ..store import subscriptions
+from ..hub import people
+from ..hub import subscriptions as watch
+from ..store import filters, subscriptions
 from ..store.connect import open_db
 from . import filtering
 

@@ -18,9 +18,9 @@ def main(argv: list[str]) -> int:
     try:
         began = time.time()
         if argv[1:2] == ["record"]:
-            from . import spool
+            from . import recorder
 
-            return spool.record()
+            return recorder.record()
         if argv[1:2] == ["wait"]:
             from . import waiter
 

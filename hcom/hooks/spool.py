@@ -11,12 +11,10 @@ import time
 from .. import adapters, log
 from .. import home as homes
 from ..adapters.base import parsed
-from ..delivery import bell
-from ..errors import StoreError
-from ..store import events
-from ..store.connect import TROUBLE, open_db
+from ..store.connect import TROUBLE
+from .context import recognise
+from .record import record
 
-LINGER_S = 2.0  # between two tool calls of a busy agent there are rarely more
 ABANDONED_S = 60.0  # a file without its last line after this is of a launcher that was killed
 RECORDER = "_recorder"
 
@@ -85,51 +83,15 @@ def _take(home, db, path: str) -> int:
 
 
 def _record(home, db, body: bytes, words: list[str], at: float) -> None:
-    from . import handle
-
     tool, event, launch, pid = words
     adapter = adapters.load(tool, "hook")
     if adapter is None:
         return
     env = {**os.environ, "HCOM_PROCESS_ID": "" if launch == "-" else launch}
     signal = adapter.read(event, parsed(body), env, int(pid), at)
-    context = handle.recognise(home, db, adapter, tool, env, signal)
+    context = recognise(home, db, adapter, tool, env, signal)
     if context is not None:
-        handle.record(context)
-
-
-def record() -> int:
-    """The recorder: takes what is spooled, waits a moment for more, and ends. Always 0."""
-    home = homes.locate(os.environ)
-    log.to(home.root)
-    with homes.Lock(home, "recorder") as lock:
-        if not _alone(home, lock):
-            return 0
-        try:
-            with bell.Bell(home, RECORDER) as rings:
-                pipe = _publish(home, rings)
-                try:
-                    while True:
-                        _take_all(home)
-                        bell.ring(home, [bell.EVERYONE])
-                        if not rings.wait(LINGER_S):
-                            break
-                finally:
-                    _withdraw(pipe)
-                _take_all(home)
-        except StoreError as error:
-            log.log("recorder.failed", error=error.message)  # the files wait for the next one
-    return 0
-
-
-def _take_all(home) -> None:
-    """Everything spooled is recorded, and matched with subscriptions where there are any."""
-    with open_db(home) as db:
-        wanted = drain(home, db) and events.are_tools_watched(db)
-    if wanted:
-        from .. import notices
-
-        notices.leave_behind(home)
+        record(context)
 
 
 def _bury(home) -> None:
@@ -139,36 +101,11 @@ def _bury(home) -> None:
         return
     with homes.Lock(home, "recorder") as lock:
         if lock.take():  # else it lives
-            _withdraw(path)
+            withdraw(path)
 
 
-def _alone(home, lock) -> bool:
-    """Whether this is the recorder now. One that still listens is rung and does the work; one that
-    is about to end is waited for."""
-    end = time.monotonic() + 2.0
-    while time.monotonic() < end:
-        if lock.take():
-            return True
-        if os.path.exists(home.path("run", "recorder")):
-            bell.ring(home, [RECORDER])
-            return False
-        time.sleep(0.02)
-    return False
-
-
-def _publish(home, rings) -> str:
-    """The launcher finds the recorder's bell by one fixed name; "" when there is none."""
-    path = home.path("run", "recorder")
-    try:
-        if os.path.lexists(path):
-            os.unlink(path)
-        os.link(rings.path, path)
-    except OSError:
-        return ""
-    return path
-
-
-def _withdraw(path: str) -> None:
+def withdraw(path: str) -> None:
+    """The bell of the recorder is gone; "" for none."""
     if path:
         try:
             os.unlink(path)

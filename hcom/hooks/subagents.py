@@ -11,6 +11,7 @@ from ..delivery import bell, marks
 from ..hub import mail, people
 from ..process import alive
 from ..store import agents
+from .record import record_tool
 
 INVITATION = """\
 [hcom] You are a subagent of {parent!r}. If your task says to talk to other agents through hcom, \
@@ -50,8 +51,6 @@ def _asks(context) -> Reply:
 
 
 def _used(context) -> Reply:
-    from .handle import record_tool
-
     record_tool(context)
     sub = _joined(context)
     if sub is None:

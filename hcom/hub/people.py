@@ -46,9 +46,9 @@ def join(
                 agents.bind(db, kind, getattr(agent, kind), chosen)
         events.append_life(db, chosen, "created", by or chosen, "", batch, now)
         if subscriptions:
-            from . import watch  # most hooks never make an agent
+            from .subscriptions import subscribe_defaults  # most hooks never make an agent
 
-            watch.subscribe_defaults(db, chosen, subscriptions, now)
+            subscribe_defaults(db, chosen, subscriptions, now)
         return agent
 
 

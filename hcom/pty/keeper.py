@@ -15,7 +15,7 @@ import time
 from typing import TYPE_CHECKING, NoReturn
 
 if TYPE_CHECKING:
-    from .spawn import Tty
+    from .tty import Tty
 
 # Blocked, and taken one by one by sigwait. The rest of the list would otherwise stop or end us.
 HEARD = frozenset(

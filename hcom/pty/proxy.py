@@ -74,7 +74,7 @@ class _Proxy:
     def __init__(
         self,
         child: spawn.Child,
-        terminal: spawn.Tty | None,
+        terminal: tty.Tty | None,
         stdin: int | None,
         signals: int,
         guard: Guarded,

@@ -7,17 +7,17 @@ Ctrl-Z (Gemini then waits for ever for a SIGCONT), and nobody would end it if we
 
 import errno
 import fcntl
-import mmap
 import os
 import signal
 import struct
 import termios
 import time
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple, NoReturn
+from typing import NamedTuple, NoReturn
 
 from ..errors import HcomError
 from . import keeper
+from .tty import Tty
 
 # A client gets this long between the first signal and SIGKILL: Claude Code gives its SessionEnd
 # hooks 1.5 s by default, Gemini takes up to 2.5 s to notice that its terminal is gone.
@@ -43,15 +43,6 @@ class Killed(NamedTuple):
 
 
 Ending = Exited | Killed
-
-
-class Tty(NamedTuple):
-    """The person's terminal: its descriptor, the modes to leave it in, and those we set."""
-
-    fd: int
-    sane: list[Any]  # as termios.tcgetattr gives it
-    raw: list[Any]
-    undo: mmap.mmap  # what to send to it so that it is as before, up to a NUL; the keeper sees it
 
 
 class Child(NamedTuple):

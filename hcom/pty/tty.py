@@ -6,12 +6,19 @@ import os
 import select
 import struct
 import termios
-from typing import NamedTuple
-
-from .spawn import Tty
+from typing import Any, NamedTuple
 
 # For a terminal that does not say (a serial line, `script` in a cron job); what terminfo assumes.
 UNKNOWN_SIZE = (80, 24)
+
+
+class Tty(NamedTuple):
+    """The person's terminal: its descriptor, the modes to leave it in, and those we set."""
+
+    fd: int
+    sane: list[Any]  # as termios.tcgetattr gives it
+    raw: list[Any]
+    undo: mmap.mmap  # what to send to it so that it is as before, up to a NUL; the keeper sees it
 
 
 class Size(NamedTuple):

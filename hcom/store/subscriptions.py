@@ -4,8 +4,7 @@ import json
 import sqlite3
 from collections import namedtuple
 
-from ..bus.filters import COLLISIONS
-from ..bus.watch import OWN, WINDOW_S, Clash, Edit
+from ..bus.notice import COLLISIONS, OWN, WINDOW_S, Clash, Edit
 from ..errors import HcomError
 from .events import _event
 

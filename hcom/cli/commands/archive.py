@@ -2,11 +2,11 @@
 
 import os
 
-from ...bus import filters, watch
+from ...bus import notice
 from ...errors import UsageError
 from ...hub import archive
 from ...store import archive as stored
-from ...store import events
+from ...store import events, filters
 from ...store.connect import SQL_S
 from .. import filtering
 from ..model import Command, Option, count
@@ -80,7 +80,7 @@ def _events(call, db) -> int:
             call.say_json(event.as_dict())
         else:
             call.say(
-                f"#{event.id:<6} {event.timestamp[:19].replace('T', ' ')}  {watch.happened(event)}"
+                f"#{event.id:<6} {event.timestamp[:19].replace('T', ' ')}  {notice.happened(event)}"
             )
     return 0
 

@@ -4,7 +4,7 @@ from ... import adapters
 from ...errors import UsageError
 from ...hub import people
 from ...store.connect import open_db
-from .. import COMMANDS, find
+from ..catalog import COMMANDS, find
 from ..model import NAME, Command
 
 SHELLS = ("bash", "zsh", "fish")

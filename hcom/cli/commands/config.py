@@ -6,11 +6,12 @@ import shutil
 import subprocess
 import sys
 
-from ... import config, terminal, wake
+from ... import config, terminal
 from ...bus import names
 from ...bus.names import near
 from ...errors import HcomError, UsageError
 from ...hub import people
+from ...ops import wake
 from ...store import agents
 from ...store.connect import open_db, transaction
 from .. import about

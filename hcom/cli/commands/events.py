@@ -2,10 +2,10 @@
 
 import sys
 
-from ...bus import filters
+from ...bus import notice
 from ...delivery import bell
 from ...errors import HcomError, UsageError
-from ...store import events
+from ...store import events, filters
 from ...store.connect import SQL_S, open_db, open_sandboxed, renew_budget
 from .. import filtering, subscribing
 from ..launched import report
@@ -41,7 +41,7 @@ def run(call) -> int:
         if values.message:
             return _whole(call, db, values.message)
         where = filtering.where(call, db, values.sql)
-        if where and where.looks_at == filters.COLLISIONS:
+        if where and where.looks_at == notice.COLLISIONS:
             raise HcomError("collision is for subscriptions only", "hcom events sub collision")
         if values.wait is not None:
             return 0 if wait_for(call, db, where or filters.Where("1", []), wait) else 1

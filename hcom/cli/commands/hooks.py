@@ -4,7 +4,7 @@ import shutil
 
 from ... import adapters
 from ...errors import HcomError, UsageError
-from .. import tools
+from ...ops import setup
 from ..model import Command, Option
 
 
@@ -30,9 +30,9 @@ def run(call) -> int:
 
 
 def _status(call, tool: str) -> None:
-    setup = adapters.load(tool, "setup")
-    path, there = setup.path(call.home, call.env), setup.installed(call.home, call.env)
-    advice = tools.advice(call.home, call.env, tool)
+    adapter = adapters.load(tool, "setup")
+    path, there = adapter.path(call.home, call.env), adapter.installed(call.home, call.env)
+    advice = setup.advice(call.home, call.env, tool)
     if call.values.json:
         call.say_json({"tool": tool, "installed": there, "path": path, "to_do": advice})
         return
@@ -42,16 +42,16 @@ def _status(call, tool: str) -> None:
 
 
 def _add(call, tool: str) -> None:
-    done = tools.add(call.home, call.env, tool)
+    done = setup.add(call.home, call.env, tool)
     path = adapters.load(tool, "setup").path(call.home, call.env)
     call.say(f"{tool}: hooks {'added to' if done else 'are in'} {path}")
-    advice = tools.advice(call.home, call.env, tool)
+    advice = setup.advice(call.home, call.env, tool)
     if advice:
         call.say(f"{tool}: {advice}")
 
 
 def _remove(call, tool: str) -> None:
-    paths = tools.remove(call.home, call.env, tool)
+    paths = setup.remove(call.home, call.env, tool)
     call.say(f"{tool}: hooks removed from {', '.join(paths)}" if paths else f"{tool}: no hooks")
 
 

@@ -4,9 +4,9 @@ import os
 import signal
 import time
 
-from ... import launch, notices, wake
 from ...errors import HcomError
-from ...hub import launching
+from ...hub import launches as launching
+from ...ops import launch, match, wake
 from ...process import alive
 from ...store import launches
 from ...store.connect import open_db
@@ -33,7 +33,7 @@ def run(call) -> int:
             launch.close(call.home, found, call.env)
     call.agent = None
     wake.announce(call.home, [])
-    notices.follow_up(call.home)
+    match.follow_up(call.home)
     call.say("killed " + ", ".join(a.display for a in ended) if ended else "nothing to kill")
     return 0 if ended or everyone else 1
 

@@ -4,11 +4,12 @@ import os
 import shlex
 import time
 
-from ... import adapters, notices
+from ... import adapters
 from ...bus.agent import INACTIVE, Agent
 from ...bus.render import one_line
 from ...errors import HcomError, UsageError
 from ...hub import people
+from ...ops import match
 from ...store import agents, deliveries, events
 from ...store.connect import open_db
 from ..model import Command, Option
@@ -114,7 +115,7 @@ def run(call) -> int:
         else:
             code = _everyone(call, db)
     if watched:
-        notices.leave_behind(call.home)
+        match.leave_behind(call.home)
     return code
 
 

@@ -2,7 +2,7 @@
 
 import time
 
-from ...bus import filters
+from ...bus import notice
 from ...bus.agent import BIGBOSS
 from ...delivery import bell
 from ...errors import HcomError, UsageError
@@ -81,7 +81,7 @@ def _json(message) -> str:
 
 def wait_for(call, db, where, timeout: float) -> bool:
     """The next event that `where` admits is printed; False when none came within `timeout`."""
-    if where.looks_at == filters.COLLISIONS:
+    if where.looks_at == notice.COLLISIONS:
         raise HcomError("collision is for subscriptions only", "hcom events sub collision")
     end = time.monotonic() + timeout
     behind = events.last_id(db)

@@ -2,14 +2,14 @@
 
 import time
 
-from ... import adapters, config, log, wake
+from ... import adapters, config, log
 from ...delivery import bell, marks
 from ...errors import HcomError, StoreError, UsageError
 from ...hooks import spool
 from ...hub import archive, people
+from ...ops import setup, wake
 from ...store import agents
 from ...store.connect import open_db
-from .. import tools
 from ..model import Command
 from .config import PERSON, is_inside_agent
 
@@ -74,7 +74,7 @@ def _clean(call) -> None:
     """The hooks are out of every client, the settings have their defaults."""
     for tool in adapters.TOOLS:
         try:
-            for path in tools.remove(call.home, call.env, tool):
+            for path in setup.remove(call.home, call.env, tool):
                 call.say(f"{tool}: hooks removed from {path}")
         except HcomError as error:
             call.tell(f"hcom: {tool}: {error.message}")

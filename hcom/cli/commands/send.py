@@ -2,11 +2,11 @@
 
 import sys
 
-from ... import notices, wake
 from ...bus import address, message, names
 from ...bus.message import EXTERNAL, LIMIT_BYTES, Sender
 from ...errors import HcomError, UsageError
 from ...hub import mail
+from ...ops import match, wake
 from ...store import agents, events
 from ...store.connect import open_db
 from ..model import Command, Option
@@ -67,7 +67,7 @@ def run(call) -> int:
     to = ", ".join(shown + others) or "nobody (no one else is here)"
     call.say(f"sent #{sent.id} to {to}")
     if watched:
-        notices.leave_behind(call.home)
+        match.leave_behind(call.home)
     return 0
 
 

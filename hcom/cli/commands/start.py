@@ -2,14 +2,14 @@
 
 import time
 
-from ... import adapters, config, notices, wake
+from ... import adapters, config
 from ...adapters import ADHOC
-from ...bus import names
+from ...bus import bootstrap, names
 from ...delivery import marks
 from ...errors import HcomError, UsageError
-from ...hub import bootstrap, people
+from ...hub import people
+from ...ops import match, setup, wake
 from ...store.connect import open_db, transaction
-from .. import tools
 from ..model import Command, Option
 
 
@@ -68,7 +68,7 @@ def run(call) -> int:
     _hooks(call, tool)
     call.say(bootstrap.text(agent, hooked=tool != ADHOC))
     wake.announce(call.home, [])
-    notices.follow_up(call.home)
+    match.follow_up(call.home)
     return 0
 
 
@@ -76,13 +76,13 @@ def _hooks(call, tool: str) -> None:
     """The session's tool has our hooks; where they cannot be had, that is said and all goes on."""
     if tool == ADHOC or adapters.load(tool, "setup") is None:
         return
-    setup = adapters.load(tool, "setup")
+    adapter = adapters.load(tool, "setup")
     try:
-        if tools.add(call.home, call.env, tool):
-            call.tell(f"hcom: hooks added to {setup.path(call.home, call.env)}")
+        if setup.add(call.home, call.env, tool):
+            call.tell(f"hcom: hooks added to {adapter.path(call.home, call.env)}")
             # The session runs this command: while it does, the turn does not end, and when it
             # ends, the hooks are known to the session.
-            time.sleep(setup.NOTICED_S)
+            time.sleep(adapter.NOTICED_S)
     except HcomError as error:
         call.tell(f"hcom: no hooks: {error.message}")
 

@@ -2,11 +2,11 @@
 
 import time
 
-from ... import notices, wake
 from ...bus.agent import BIGBOSS
 from ...delivery import bell, marks
 from ...errors import HcomError
 from ...hub import people
+from ...ops import match, wake
 from ...store.connect import open_db
 from ..model import Command
 
@@ -46,7 +46,7 @@ def run(call) -> int:
             bell.ring(call.home, [agent.name], bell.QUIT)
     call.agent = None
     wake.announce(call.home, [])
-    notices.follow_up(call.home)
+    match.follow_up(call.home)
     call.say("stopped " + ", ".join(a.display for a in targets) if targets else "no agents")
     return 0
 

@@ -7,10 +7,11 @@ import time
 
 from ...delivery import bell
 from ...errors import HcomError, UsageError
-from ...hub import launching, people
+from ...hub import launches as launching
+from ...hub import people
 from ...store import launches
 from ...store.connect import open_db
-from ...wrap import SHOW, VIEWERS
+from ...wrap.policy import SHOW, VIEWERS
 from ..model import Command, Option
 
 ANSWER_S = 3.0

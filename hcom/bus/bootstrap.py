@@ -1,6 +1,6 @@
 """What an agent is told of hcom when its session begins."""
 
-from ..bus.agent import Agent
+from .agent import Agent
 
 TEXT = """\
 [hcom] You are {name!r} in hcom, a message bus between AI coding agents on this machine.

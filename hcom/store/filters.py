@@ -7,15 +7,12 @@ import re
 from collections import namedtuple
 from datetime import datetime, timedelta, timezone
 
+from ..bus.agent import STATUSES
+from ..bus.message import INTENTS
+from ..bus.notice import ALL, COLLISIONS, TOOLS
 from ..errors import HcomError, UnknownAgent, UsageError
-from .agent import STATUSES
-from .message import INTENTS
-
-# What a subscription has to look at: whatever happens, the use of tools, edits of one file by two.
-ALL, TOOLS, COLLISIONS = "all", "tools", "collisions"
 
 EVENT_TYPES = ("message", "status", "life")
-DEFAULTS = ("collision", "created", "stopped", "blocked")  # those that need no name
 
 
 class Where(namedtuple("Where", "sql params looks_at label", defaults=(ALL, ""))):

@@ -5,12 +5,15 @@ Pure. Notices are messages of hcom; none of them, nor what follows from one, may
 
 from collections import namedtuple
 
-from .filters import COLLISIONS
 from .render import one_line
 
 WINDOW_S = 20  # two edits of one file within this are a collision: what spec/ says
 LINES = 8  # of one notice; a burst is summed up, its details are in the log
 BURST, BURST_S = 30, 60.0  # a subscription that fires oftener than this is no help to its owner
+
+# What a subscription has to look at: whatever happens, the use of tools, edits of one file by two.
+ALL, TOOLS, COLLISIONS = "all", "tools", "collisions"
+DEFAULTS = ("collision", "created", "stopped", "blocked")  # the presets that need no name
 
 OWN = "hcom"  # the instance of notices in the log; no agent can have this name
 

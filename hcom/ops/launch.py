@@ -14,16 +14,17 @@ import time
 import uuid
 from collections import namedtuple
 
-from . import adapters, config, terminal
-from .adapters import flags, launcher
-from .bus import names
-from .bus.agent import INACTIVE
-from .delivery import bell, marks
-from .errors import HcomError
-from .home import write_private
-from .hub import launching, people
-from .store import agents, events, launches
-from .store.connect import open_db, transaction
+from .. import adapters, config, terminal
+from ..adapters import flags, launcher
+from ..bus import names
+from ..bus.agent import INACTIVE
+from ..delivery import bell, marks
+from ..errors import HcomError
+from ..home import write_private
+from ..hub import launches as launching
+from ..hub import people
+from ..store import agents, events, launches
+from ..store.connect import open_db, transaction
 
 MOST = 50  # at once; more windows than anybody has screens for
 TAKEN_S = 20.0  # how long an opened terminal has to start its script

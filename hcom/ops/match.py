@@ -8,10 +8,11 @@ leaves: that one looks again before it ends.
 import os
 import time
 
-from . import log, wake
-from .home import Lock
-from .process import detach
-from .store.connect import open_db
+from .. import log
+from ..home import Lock
+from ..process import detach
+from ..store.connect import open_db
+from . import wake
 
 PASSES = 20  # a process ends after this many even if more goes on: the next writer starts another
 
@@ -33,8 +34,8 @@ def leave_behind(home) -> None:
 def follow_up(home) -> None:
     """What was recorded is matched in a process left behind, where anybody waits for it. For those
     who have no database open; never fails."""
-    from .errors import StoreError
-    from .store import events
+    from ..errors import StoreError
+    from ..store import events
 
     try:
         with open_db(home) as db:
@@ -47,8 +48,8 @@ def follow_up(home) -> None:
 
 def run(home) -> None:
     """Everything recorded so far is matched, and those who have a notice are told."""
-    from .hub import watch
-    from .store import subscriptions
+    from ..hub import subscriptions as watch
+    from ..store import subscriptions
 
     for _ in range(PASSES):
         with Lock(home, os.path.join("locks", "watch")) as lock:

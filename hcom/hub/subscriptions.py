@@ -9,12 +9,13 @@ import json
 import random
 from datetime import datetime
 
-from ..bus import filters, watch
+from ..bus import notice
 from ..bus.agent import BIGBOSS
-from ..bus.filters import COLLISIONS, Where
+from ..bus.notice import COLLISIONS, DEFAULTS
 from ..errors import HcomError
-from ..store import events, requests, subscriptions
+from ..store import events, filters, requests, subscriptions
 from ..store.connect import open_sandboxed, renew_budget, transaction
+from ..store.filters import Where
 from ..store.subscriptions import Subscription
 from . import mail
 
@@ -71,10 +72,10 @@ def subscribe_defaults(db, owner: str, setting: str, now: float) -> None:
     """A new agent has the subscriptions that `setting` lists; of collisions, its own. Within the
     caller's transaction."""
     for word in dict.fromkeys(part.strip() for part in setting.split(",")):
-        if word not in filters.DEFAULTS:
+        if word not in DEFAULTS:
             continue  # config says what is wrong; joining must not fail for it
         where = filters.preset(word, str)
-        label = watch.owner_label(word, where.looks_at, owner)
+        label = notice.owner_label(word, where.looks_at, owner)
         _added(db, owner, owner, where._replace(label=label), False, now)
 
 
@@ -117,17 +118,17 @@ def settle(home, db, now: float) -> list[str]:
     with transaction(db):
         lines: dict[str, list[str]] = {}
         for sub, event in found:
-            lines.setdefault(sub.owner, []).append(watch.notice(sub.label, sub.id, event))
+            lines.setdefault(sub.owner, []).append(notice.notice(sub.label, sub.id, event))
         _tell_clashes(db, subscriptions.of_collisions(subs), clashes, lines)
         for silence in silences:
             requests.close(db, silence.request, silence.target)
-            lines.setdefault(silence.requester, []).append(watch.silence_line(silence))
+            lines.setdefault(silence.requester, []).append(notice.silence_line(silence))
         broken += _count(db, found, now)
         for sub, why in broken:
             subscriptions.switch_off(db, sub.id, why)
             lines.setdefault(sub.owner, []).append(f"{sub.id} ({sub.label}) is switched off: {why}")
         for owner, said in lines.items():
-            mail.notify(db, [owner], watch.gathered(said), now)
+            mail.notify(db, [owner], notice.gathered(said), now)
         subscriptions.set_matched(db, last)
     return list(lines)
 
@@ -148,7 +149,7 @@ def _matches(home, db, subs, start: int, last: int):
                 broken.append((sub, error.message))
                 continue
             for event in (events.find(db, i) for i in ids):
-                if not watch.is_echo(subscriptions.before(db, event.instance, event.id), event):
+                if not notice.is_echo(subscriptions.before(db, event.instance, event.id), event):
                     found.append((sub, event))
                     if sub.once:
                         break
@@ -162,15 +163,15 @@ def _count(db, found, now: float) -> list[tuple[Subscription, str]]:
         if sub.once:
             subscriptions.remove(db, sub.id)
             continue
-        fresh = now - sub.fired_since > watch.BURST_S
+        fresh = now - sub.fired_since > notice.BURST_S
         fired, since = (1, now) if fresh else (sub.fired + 1, sub.fired_since)
         subscriptions.count_fired(db, sub.id, fired, since)
-        if fired > watch.BURST:
-            noisy.append((sub, f"it fired more than {watch.BURST} times in a minute"))
+        if fired > notice.BURST:
+            noisy.append((sub, f"it fired more than {notice.BURST} times in a minute"))
     return noisy
 
 
-def _clashes(db, subs, start: int, last: int) -> list[watch.Clash]:
+def _clashes(db, subs, start: int, last: int) -> list[notice.Clash]:
     """The collisions among what was not matched, where anybody watches for them."""
     subs = subscriptions.of_collisions(subs)
     if not subs:
@@ -187,7 +188,7 @@ def _tell_clashes(db, subs, clashes, lines: dict[str, list[str]]) -> None:
         for sub in subs:
             wanted = sub.label == "collision" or sub.owner in clash.pair
             if wanted and sub.owner not in told and clash.newer.event_id > sub.after_id:
-                lines.setdefault(sub.owner, []).append(watch.clash_line(clash, sub.owner, sub.id))
+                lines.setdefault(sub.owner, []).append(notice.clash_line(clash, sub.owner, sub.id))
                 told.add(sub.owner)
                 if sub.once:
                     subscriptions.remove(db, sub.id)
@@ -195,7 +196,7 @@ def _tell_clashes(db, subs, clashes, lines: dict[str, list[str]]) -> None:
             subscriptions.set_told(db, clash)
 
 
-def _silences(db, start: int, last: int) -> list[watch.Silence]:
+def _silences(db, start: int, last: int) -> list[notice.Silence]:
     """The requests whose target went idle, left or ended without an answer; each once."""
     oldest = requests.oldest(db)
     if not oldest:
@@ -203,10 +204,10 @@ def _silences(db, start: int, last: int) -> list[watch.Silence]:
     found = {}
     for row in requests.developments(db, max(start, oldest), last):
         at = datetime.fromisoformat(row["timestamp"].replace("Z", "+00:00")).timestamp()
-        how = watch.how_silent(json.loads(row["data"]), row["type"], at, row["offered_at"])
+        how = notice.how_silent(json.loads(row["data"]), row["type"], at, row["offered_at"])
         key = (row["event_id"], row["target"])
         if how and key not in found:
-            found[key] = watch.Silence(
+            found[key] = notice.Silence(
                 row["event_id"], row["requester"], row["target"], row["text"], how
             )
     return list(found.values())

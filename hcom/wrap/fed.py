@@ -9,13 +9,14 @@ import subprocess
 import sys
 import time
 
-from . import adapters, log, notices
-from .delivery import bell, marks, owner
-from .hub import launching
-from .process import start_of
-from .pty.signals import Signals
-from .store import deliveries
-from .store.connect import open_db
+from .. import adapters, log
+from ..delivery import bell, marks, owner
+from ..hub import launches
+from ..ops import match
+from ..process import start_of
+from ..pty.signals import Signals
+from ..store import deliveries
+from ..store.connect import open_db
 
 SAFETY_S = 30.0  # a ring can be lost with a crash
 CONFIRM_S = 10.0  # the prompt hook takes the mail; not by then: another line
@@ -37,7 +38,7 @@ def run(home, launch: str, told: dict) -> None:
             start_new_session=True,
         )
         with open_db(home) as db:
-            launching.started(
+            launches.started(
                 db,
                 launch,
                 name,
@@ -50,10 +51,10 @@ def run(home, launch: str, told: dict) -> None:
         _feed(home, name, stream, client, signals.fd, rings, lock)
     code = client.wait()
     with open_db(home) as db:
-        keys = launching.over(db, launch, name, f"exit {code}", "", time.time())
+        keys = launches.over(db, launch, name, f"exit {code}", "", time.time())
     marks.unmark(home, keys)
     owner.give_up(lock)
-    notices.follow_up(home)
+    match.follow_up(home)
     sys.exit(code if code >= 0 else 128 - code)
 
 

@@ -8,13 +8,13 @@ hook's confirmation, rings again within bounds, and is gone when the mail is tak
 import os
 import time
 
-from . import adapters, log
-from .bus.agent import Agent
-from .delivery import bell, marks, owner
-from .errors import StoreError
-from .process import alive, detach
-from .store import agents, deliveries
-from .store.connect import open_db
+from .. import adapters, log
+from ..bus.agent import Agent
+from ..delivery import bell, marks, owner
+from ..errors import StoreError
+from ..process import alive, detach
+from ..store import agents, deliveries
+from ..store.connect import open_db
 
 IDLE, BUSY, GONE = "idle", "busy", "gone"  # what an adapter's wake.state says
 

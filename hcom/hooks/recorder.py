@@ -1,0 +1,77 @@
+"""The process that records what the launcher spooled: one at a time, it stays a moment, so that a
+burst of tool calls starts one.
+"""
+
+import os
+import time
+
+from .. import home as homes
+from .. import log
+from ..delivery import bell
+from ..errors import StoreError
+from ..store import events
+from ..store.connect import open_db
+from . import spool
+from .spool import RECORDER, withdraw
+
+LINGER_S = 2.0  # between two tool calls of a busy agent there are rarely more
+
+
+def record() -> int:
+    """The recorder: takes what is spooled, waits a moment for more, and ends. Always 0."""
+    home = homes.locate(os.environ)
+    log.to(home.root)
+    with homes.Lock(home, "recorder") as lock:
+        if not _alone(home, lock):
+            return 0
+        try:
+            with bell.Bell(home, RECORDER) as rings:
+                pipe = _publish(home, rings)
+                try:
+                    while True:
+                        _take_all(home)
+                        bell.ring(home, [bell.EVERYONE])
+                        if not rings.wait(LINGER_S):
+                            break
+                finally:
+                    withdraw(pipe)
+                _take_all(home)
+        except StoreError as error:
+            log.log("recorder.failed", error=error.message)  # the files wait for the next one
+    return 0
+
+
+def _take_all(home) -> None:
+    """Everything spooled is recorded, and matched with subscriptions where there are any."""
+    with open_db(home) as db:
+        wanted = spool.drain(home, db) and events.are_tools_watched(db)
+    if wanted:
+        from ..ops import match
+
+        match.leave_behind(home)
+
+
+def _alone(home, lock) -> bool:
+    """Whether this is the recorder now. One that still listens is rung and does the work; one that
+    is about to end is waited for."""
+    end = time.monotonic() + 2.0
+    while time.monotonic() < end:
+        if lock.take():
+            return True
+        if os.path.exists(home.path("run", "recorder")):
+            bell.ring(home, [RECORDER])
+            return False
+        time.sleep(0.02)
+    return False
+
+
+def _publish(home, rings) -> str:
+    """The launcher finds the recorder's bell by one fixed name; "" when there is none."""
+    path = home.path("run", "recorder")
+    try:
+        if os.path.lexists(path):
+            os.unlink(path)
+        os.link(rings.path, path)
+    except OSError:
+        return ""
+    return path

@@ -1,0 +1,1 @@
+"""A client under our pty or fed by lines: what `hcom claude` runs."""
