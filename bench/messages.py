@@ -13,7 +13,7 @@ from bench.bus import CI, HCOM, REPO, Bus
 from bench.measure import BARE, Row, below
 from hcom.bus.message import Envelope
 from hcom.hub import mail
-from hcom.ops import wake
+from hcom.ops.after import Done, after
 
 REPEATS = 30
 CROWD, EACH = 20, 50
@@ -77,7 +77,7 @@ def heard(bus: Bus, turn: int) -> float:
     time.sleep(0.05)  # from its bell to its sleep
     sent = mail.send(bus.db, CI, f"number {turn}", ["nova"], Envelope("", "", ""), time.time())
     committed = time.perf_counter()
-    wake.announce(bus.home, sent.to, sent.wakes)
+    after(bus.home, Done(sent.to, sent.wakes))
     took = until_said(process) - committed
     if f"number {turn}" not in process.communicate(timeout=10)[0].decode():
         raise RuntimeError("another message was printed")

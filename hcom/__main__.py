@@ -26,6 +26,10 @@ if __name__ == "__main__":
         os._exit(main(sys.argv[1:]))
     if sys.argv[1:2] == ["wrapped"]:
         from hcom.wrap.main import main
+    elif sys.argv[1:2] == ["match"]:
+        from hcom.ops.match import main
+    elif sys.argv[1:2] == ["wake"]:
+        from hcom.ops.wake import main
     else:
         from hcom.cli import main
     sys.exit(main(sys.argv[1:]))

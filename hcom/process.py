@@ -1,6 +1,9 @@
-"""Facts about processes: whether one is still the process it was, and starting a detached one."""
+"""Facts about processes: whether one is still the process it was, and leaving one behind."""
 
 import os
+import sys
+
+FIRST_KEPT = 100  # what is kept open for a process left behind has numbers from here
 
 
 def start_of(pid: int) -> str:
@@ -39,21 +42,40 @@ def alive(pid: int, start: str) -> bool:
     return not start or not now or now == start
 
 
-def detach() -> bool:
-    """Fork: True in a child of its own session with no terminal and no files; False in the caller,
-    also when no process can be had: what a child would do is never worth failing for.
+def itself() -> list[str]:
+    """The words that run this package, wherever it lies."""
+    package = os.path.dirname(os.path.abspath(__file__))
+    return [os.path.realpath(sys.executable), "-I", "-S", package]
 
-    The child must end with os._exit. An open database must not be carried over.
+
+def leave_behind(argv: list[str], env, keep=()) -> list[int]:
+    """`argv` runs as a process that is nobody's child: in a session of its own, with no terminal
+    and none of our descriptors but `keep`, whose numbers there are returned. [] also when there can
+    be no process: what it would do is never worth failing for.
+
+    A shell starts it and is waited for (a millisecond), so that the caller has no child to reap.
     """
+    null = [(os.POSIX_SPAWN_OPEN, fd, os.devnull, os.O_RDWR, 0) for fd in (0, 1, 2)]
+    given = [(os.POSIX_SPAWN_DUP2, fd, FIRST_KEPT + n) for n, fd in enumerate(keep)]
+    closed = [(os.POSIX_SPAWN_CLOSE, fd) for fd in _inheritable()]
+    shell = ["sh", "-c", '"$@" &', "sh", *argv]
     try:
-        if os.fork():
-            return False
+        pid = os.posix_spawn(
+            "/bin/sh", shell, env, file_actions=[*null, *closed, *given], setsid=True
+        )
+        os.waitpid(pid, 0)
     except OSError:
-        return False
-    os.setsid()
-    null = os.open(os.devnull, os.O_RDWR)
-    for descriptor in (0, 1, 2):
-        os.dup2(null, descriptor)
-    if null > 2:
-        os.close(null)
-    return True
+        return []
+    return [FIRST_KEPT + n for n in range(len(given))]
+
+
+def _inheritable() -> list[int]:
+    """Our descriptors that a program started by us would have, but for the first three."""
+    found = []
+    for name in os.listdir("/dev/fd"):
+        try:
+            if int(name) > 2 and os.get_inheritable(int(name)):
+                found.append(int(name))
+        except OSError:
+            continue  # the listing's own
+    return found

@@ -22,7 +22,7 @@ CORE = LEAVES | {"bus", "store", "delivery", "adapters", "hub"}
 # (hooks, wrap, cli) never imports another, but that the command line may start each.
 LAYERS: "dict[str, set[str]]" = {
     "__init__": set(),
-    "__main__": {"cli", "hooks", "wrap"},  # hooks are many and wrappers stay: not through cli
+    "__main__": {"cli", "hooks", "wrap", "ops"},  # the processes of hcom: not all through cli
     "errors": set(),
     "home": {"errors"},
     "log": {"errors", "home"},
@@ -54,6 +54,8 @@ SQL_CALLS = {"execute", "executemany", "executescript"}
 BROAD = {"Exception", "BaseException"}
 # What would end or start more than we hold in our hands.
 FORBIDDEN = re.compile(r"\b(pkill|killall)\b")
+# hcom is also a guest in other programs: only what is a process of its own may do this.
+NOT_IN_A_HOST, OWN_PROCESS = ("os.fork", "os.forkpty"), ("pty",)
 TOOLS = re.compile("claude|gemini|codex", re.IGNORECASE)
 # The settings are named after the tools, in the config table and where their help is kept.
 CONFIG_KEY = re.compile(r"(hcom_)?(claude|gemini|codex)_(args|system_prompt)", re.IGNORECASE)
@@ -220,6 +222,12 @@ def dangerous(source: Source) -> Iterator[str]:
         if FORBIDDEN.search(text):
             yield f"{source.path}:{line}: {text!r}"
     for node in ast.walk(source.tree):
+        if (
+            isinstance(node, ast.Attribute)
+            and ast.unparse(node) in NOT_IN_A_HOST
+            and source.layer not in OWN_PROCESS
+        ):
+            yield f"{source.path}:{node.lineno}: {ast.unparse(node)} in somebody's process"
         if isinstance(node, ast.Attribute) and ast.unparse(node) in ("os.system", "os.popen"):
             yield f"{source.path}:{node.lineno}: {ast.unparse(node)}"
         if (
@@ -366,6 +374,7 @@ PLANTED = (
     (dangerous, "hcom/hub/planted.py", "run(['pkill', '-f', 'hcom'])\n"),
     (dangerous, "hcom/hub/planted.py", "subprocess.run('ls', shell=True)\n"),
     (dangerous, "hcom/hub/planted.py", "import os\nos.system('ls')\n"),
+    (dangerous, "hcom/ops/planted.py", "import os\nif not os.fork():\n    pass\n"),
     (undocumented, "hcom/bus/planted.py", '"""Header."""\ndef f():\n    pass\n'),
     (undocumented, "hcom/bus/planted.py", "x = 1\n"),
 )

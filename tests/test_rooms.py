@@ -13,20 +13,20 @@ from tests.test_architecture import LAYERS, ROOT, Source, imported, sources
 
 # What each room may have; the leaves are one room. Past it, something is written twice.
 BUDGETS = {
-    "leaves": 340,
-    "bus": 320,
-    "store": 620,
-    "delivery": 120,
-    "adapters": 1540,
-    "pty": 1250,
-    "terminal": 490,
-    "hub": 570,
-    "ops": 340,
-    "hooks": 540,
-    "wrap": 490,
-    "cli": 1670,
+    "leaves": 390,
+    "bus": 360,
+    "store": 710,
+    "delivery": 130,
+    "adapters": 1770,
+    "pty": 1430,
+    "terminal": 560,
+    "hub": 650,
+    "ops": 900,
+    "hooks": 620,
+    "wrap": 560,
+    "cli": 1920,
 }
-TOTAL = 8250
+TOTAL = 8700
 LEAVES = ("__init__", "__main__", "errors", "home", "log", "process", "config")
 
 

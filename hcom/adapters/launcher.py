@@ -8,9 +8,9 @@ event of an agent without mail goes to the spool. POSIX sh: dash, bash, zsh and 
 import os
 import re
 import shlex
-import sys
 
 from ..home import KEPT, create, write_private
+from ..process import itself
 
 # How a hook command of ours is known among others, wherever HCOM_DIR and the package are.
 OURS = re.compile(
@@ -117,16 +117,6 @@ def shim(home) -> str:
     """A folder in which `hcom` runs this interpreter and this package."""
     _say(home.kept("bin", "hcom"), f'#!/bin/sh\nexec {shlex.join(itself())} "$@"\n', 0o700)
     return home.kept("bin")
-
-
-def itself() -> list[str]:
-    """The words that run this package, wherever it lies."""
-    return [
-        os.path.realpath(sys.executable),
-        "-I",
-        "-S",
-        os.path.dirname(os.path.dirname(os.path.abspath(__file__))),
-    ]
 
 
 def _say(path: str, text: str, mode: int) -> None:

@@ -25,9 +25,10 @@ from ..adapters.base import (
 )
 from ..bus.agent import ACTIVE, INACTIVE, LISTENING
 from ..bus.agent import BLOCKED as WAITING
-from ..delivery import bell, marks
+from ..delivery import marks
 from ..errors import StoreError
 from ..hub import mail, people
+from ..ops.after import Done, after
 from ..store import agents, deliveries, events
 from ..store.connect import HOOK_BUSY_S, open_db, transaction
 from . import spool
@@ -61,15 +62,8 @@ def run(adapter, tool: str, event: str, signal: Signal, raw: bytes, env, emit) -
         spool.put(home, raw, tool, event, signal)
         log.log("hook.spooled", hook=event, error=error.message)
         return 0
-    bell.ring(home, [bell.EVERYONE, context.agent.name])
-    if restless:
-        from ..ops import wake
-
-        wake.rouse(home, [context.agent.name])
-    if watched:
-        from ..ops import match
-
-        match.leave_behind(home)
+    name = context.agent.name
+    after(home, Done(rung=[name], restless=[name] if restless else (), watched=watched))
     return 0
 
 

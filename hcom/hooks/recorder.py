@@ -9,6 +9,7 @@ from .. import home as homes
 from .. import log
 from ..delivery import bell
 from ..errors import StoreError
+from ..ops.after import Done, after
 from ..store import events
 from ..store.connect import open_db
 from . import spool
@@ -46,9 +47,7 @@ def _take_all(home) -> None:
     with open_db(home) as db:
         wanted = spool.drain(home, db) and events.are_tools_watched(db)
     if wanted:
-        from ..ops import match
-
-        match.leave_behind(home)
+        after(home, Done(watched=True))
 
 
 def _alone(home, lock) -> bool:

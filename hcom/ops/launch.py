@@ -18,13 +18,15 @@ from .. import adapters, config, terminal
 from ..adapters import flags, launcher
 from ..bus import names
 from ..bus.agent import INACTIVE
-from ..delivery import bell, marks
+from ..delivery import marks
 from ..errors import HcomError
 from ..home import write_private
 from ..hub import launches as launching
 from ..hub import people
+from ..process import itself
 from ..store import agents, events, launches
 from ..store.connect import open_db, transaction
+from .after import Done, after
 
 MOST = 50  # at once; more windows than anybody has screens for
 TAKEN_S = 20.0  # how long an opened terminal has to start its script
@@ -148,7 +150,7 @@ def here(home, spec: LaunchSpec) -> None:
     sys.stderr.write(f"hcom: this is {ready.agent.display}\n")
     sys.stderr.flush()
     _hand_over(home, ready, spec)
-    python, *arguments = launcher.itself()
+    python, *arguments = itself()
     os.execve(
         python, [python, *arguments, "wrapped", ready.launch], {**spec.env, "HCOM_DIR": home.root}
     )
@@ -182,7 +184,7 @@ def elsewhere(home, spec: LaunchSpec) -> Batch:
             time.time(),
         )
         logs = [x.log for x in launches.of_batch(db, batch) if x.log]
-    bell.ring(home, [bell.EVERYONE])
+    after(home, Done())
     if not alive:
         raise HcomError(f"nothing launched: {errors[0][1]}", "hcom config terminal --info")
     return Batch(batch, [a.display for a in alive], [why for _, why in errors], logs)
@@ -237,7 +239,7 @@ def _opened(home, ready: Ready, spec: LaunchSpec, preset):
         script,
         "#!/bin/bash\nrm -f -- "
         f"{shlex.quote(script)}\n"
-        f"HCOM_DIR={shlex.quote(home.root)} exec {shlex.join(launcher.itself())} "
+        f"HCOM_DIR={shlex.quote(home.root)} exec {shlex.join(itself())} "
         f"wrapped {ready.launch}\n",
         0o700,
     )
@@ -257,7 +259,7 @@ def _detached(home, ready: Ready) -> None:
     )
     try:
         subprocess.Popen(
-            [*launcher.itself(), "wrapped", ready.launch],
+            [*itself(), "wrapped", ready.launch],
             stdin=subprocess.DEVNULL,
             stdout=descriptor,
             stderr=descriptor,
@@ -291,7 +293,7 @@ def _undone(home, ready: Ready, why: str) -> tuple[str, str]:
             pass
     with open_db(home) as db:
         launching.over(db, ready.launch, ready.agent.name, why, "", time.time())
-    marks.unmark(home, [ready.launch])
+    after(home, Done(left=[(ready.agent.name, [ready.launch])]))
     return ready.agent.name, why
 
 

@@ -1,49 +1,28 @@
-"""Seeing to it that what was recorded is matched with subscriptions, in a process left behind.
-
-Whoever wrote events asks the store whether anybody waits for such (`events.is_watched`), and only
-then comes here: after its own work is done and its reply written. A pass that finds another at work
-leaves: that one looks again before it ends.
+"""Matching what was recorded with subscriptions: the process that `after` leaves behind where
+anybody waits for such events. A pass that finds another at work leaves: that one looks again
+before it ends.
 """
 
 import os
 import time
 
 from .. import log
-from ..home import Lock
-from ..process import detach
+from ..home import Lock, locate
 from ..store.connect import open_db
-from . import wake
+from .after import Done, after
 
 PASSES = 20  # a process ends after this many even if more goes on: the next writer starts another
 
 
-def leave_behind(home) -> None:
-    """A detached process matches what nobody has; this one goes on. No database may be open."""
-    if not detach():
-        return
+def main(argv: list[str]) -> int:
+    """`match`: the process that was left behind. Always 0."""
+    home = locate(os.environ)
+    log.to(home.root)
     try:
-        # The locks and bells of whoever left this behind are not this process's.
-        os.closerange(3, 256)
         run(home)
-    except BaseException as error:  # boundary
-        log.log("watch.failed", error=repr(error)[:300])
-    finally:
-        os._exit(0)
-
-
-def follow_up(home) -> None:
-    """What was recorded is matched in a process left behind, where anybody waits for it. For those
-    who have no database open; never fails."""
-    from ..errors import StoreError
-    from ..store import events
-
-    try:
-        with open_db(home) as db:
-            watched = events.is_watched(db)
-    except StoreError:
-        return
-    if watched:
-        leave_behind(home)
+    except Exception as error:  # boundary
+        log.log("match.failed", error=repr(error)[:300])
+    return 0
 
 
 def run(home) -> None:
@@ -58,7 +37,7 @@ def run(home) -> None:
             with open_db(home) as db:
                 told = watch.settle(home, db, time.time())
         if told:
-            wake.announce(home, told)
+            after(home, Done(told, watched=False))
         with open_db(home) as db:
             if not subscriptions.is_behind(db):
                 return

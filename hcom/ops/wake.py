@@ -10,9 +10,10 @@ import time
 
 from .. import adapters, log
 from ..bus.agent import Agent
-from ..delivery import bell, marks, owner
+from ..delivery import bell, owner
 from ..errors import StoreError
-from ..process import alive, detach
+from ..home import locate
+from ..process import FIRST_KEPT, alive, itself, leave_behind
 from ..store import agents, deliveries
 from ..store.connect import open_db
 
@@ -22,18 +23,6 @@ IDLE, BUSY, GONE = "idle", "busy", "gone"  # what an adapter's wake.state says
 # goes unanswered only when something holds the message back, and a fourth would not help.
 PATIENCE_S = (3.0, 6.0, 12.0)
 LOOK_S = 0.5  # how often a busy client is asked whether it is idle: no hook tells of Esc
-
-
-def announce(home, names, wakes: bool = True, parents=()) -> None:
-    """Agents `names` learn that something was queued for them: the launcher, the waiters, and
-    where `wakes`, the idle clients. `parents` are those in whose sessions some of them run."""
-    if not names:
-        bell.ring(home, [bell.EVERYONE])
-        return
-    marks.raise_flag(home, [*names, *parents])
-    bell.ring(home, [bell.EVERYONE, *names])
-    if wakes:
-        rouse(home, names)
 
 
 def rouse(home, names) -> None:
@@ -60,17 +49,40 @@ def rouse(home, names) -> None:
         lock = owner.take(home, agent.name)
         if lock >= 0:
             owned.append(Wake(agent, lock))
+    if not owned:
+        return
     for wake in owned:
         wake.look(time.monotonic())
-    if owned and detach():
-        try:
-            _stay(home, owned)
-        except BaseException as error:  # boundary
-            log.log("wake.failed", error=repr(error)[:300])
-        finally:
-            os._exit(0)
+    # Its words say which descriptor holds the ownership of whose wake, and what was rung by now.
+    fds = [wake.lock for wake in owned]
+    words = [f"{w.agent.name}:{FIRST_KEPT + n}:{w.tries}:{w.rung_at}" for n, w in enumerate(owned)]
+    leave_behind([*itself(), "wake", *words], {**os.environ, "HCOM_DIR": home.root}, fds)
     for wake in owned:
-        owner.give_up(wake.lock)  # in the one who forked: the child holds it on
+        owner.give_up(wake.lock)  # here: the process left behind holds it on
+
+
+def main(argv: list[str]) -> int:
+    """`wake NAME:DESCRIPTOR:TRIES:RUNG_AT ...`: see to wakes that another began. Always 0."""
+    home = locate(os.environ)
+    log.to(home.root)
+    try:
+        _stay(home, [wake for wake in (_taken_over(home, word) for word in argv[1:]) if wake])
+    except Exception as error:  # boundary
+        log.log("wake.failed", error=repr(error)[:300])
+    return 0
+
+
+def _taken_over(home, word: str) -> "Wake | None":
+    name, lock, tries, rung_at = word.split(":")
+    with open_db(home) as db:
+        agent = agents.find(db, name)
+    if agent is None:
+        return None
+    wake = Wake(agent, int(lock))
+    wake.tries, wake.rung_at = int(tries), float(rung_at)
+    if wake.tries:
+        wake.due = time.monotonic() + PATIENCE_S[wake.tries - 1]
+    return wake
 
 
 class Wake:
@@ -103,6 +115,8 @@ class Wake:
 
 def _stay(home, owned: list[Wake]) -> None:
     """Until each agent has taken its mail, or cannot be woken: look, ring, wait."""
+    if not owned:
+        return
     with bell.Bell(home, owned[0].agent.name) as first:
         bells = [bell.Bell(home, w.agent.name).__enter__() for w in owned[1:]]
         try:

@@ -10,9 +10,9 @@ import sys
 import time
 
 from .. import adapters, log
-from ..delivery import bell, marks, owner
+from ..delivery import bell, owner
 from ..hub import launches
-from ..ops import match
+from ..ops.after import Done, after
 from ..process import start_of
 from ..pty.signals import Signals
 from ..store import deliveries
@@ -52,9 +52,8 @@ def run(home, launch: str, told: dict) -> None:
     code = client.wait()
     with open_db(home) as db:
         keys = launches.over(db, launch, name, f"exit {code}", "", time.time())
-    marks.unmark(home, keys)
     owner.give_up(lock)
-    match.follow_up(home)
+    after(home, Done(left=[(name, keys)]))
     sys.exit(code if code >= 0 else 128 - code)
 
 

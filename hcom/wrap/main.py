@@ -7,10 +7,10 @@ import time
 
 from .. import home as homes
 from .. import log
-from ..delivery import bell, marks
+from ..delivery import bell
 from ..errors import HcomError
 from ..hub import launches as launching
-from ..ops import match
+from ..ops.after import Done, after
 from ..pty import proxy, spawn
 from ..store import launches
 from ..store.connect import open_db, transaction
@@ -110,8 +110,6 @@ def _over(home, policy: Wrap, why: str) -> None:
             keys = launching.over(
                 db, policy.launch, policy.name, why, "\n".join(screen), time.time()
             )
-        marks.unmark(home, keys)
-        bell.ring(home, [bell.EVERYONE])
-        match.follow_up(home)
+        after(home, Done(left=[(policy.name, keys)]))
     except Exception as error:  # boundary: the client's exit status matters more
         _fault(error)

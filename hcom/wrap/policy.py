@@ -13,6 +13,7 @@ from ..bus.agent import ACTIVE, BLOCKED
 from ..delivery import bell, owner
 from ..home import write_private
 from ..hub import launches as launching
+from ..ops.after import Done, after
 from ..ops.wake import LOOK_S, Wake
 from ..process import start_of
 from ..pty.keys import Keys
@@ -180,7 +181,7 @@ class Wrap:
         if self.look(self.mirror.screen).client == gate.Client.IDLE.value:
             with open_db(self.home) as db:
                 launching.interrupted(db, self.name, time.time())
-            bell.ring(self.home, [bell.EVERYONE])
+            after(self.home, Done())
             self.refresh()
 
     def ring(self, now: float) -> None:

@@ -11,7 +11,7 @@ from ...bus import names
 from ...bus.names import near
 from ...errors import HcomError, UsageError
 from ...hub import people
-from ...ops import wake
+from ...ops.after import Done, after
 from ...store import agents
 from ...store.connect import open_db, transaction
 from .. import about
@@ -242,7 +242,7 @@ def _agent(call, given: str, words) -> int:
         agent = agents.find(db, agent.name)
     shown = {name: getattr(agent, name) for name in ([key] if words else RUNTIME)}
     if len(words) == 2:
-        wake.announce(call.home, [])
+        after(call.home, Done(watched=False))
     if call.values.json:
         call.say_json(shown)
     elif len(words) == 1:

@@ -6,7 +6,8 @@ import time
 
 from ...errors import HcomError
 from ...hub import launches as launching
-from ...ops import launch, match, wake
+from ...ops import launch
+from ...ops.after import Done, after
 from ...process import alive
 from ...store import launches
 from ...store.connect import open_db
@@ -27,13 +28,13 @@ def run(call) -> int:
         targets = [(a, found) for a, found in targets if not everyone or launching.runs(found)]
         ended = [a for a, found in targets if _told(a, found)]
         end = time.monotonic() + PATIENCE_S
+        left = []
         for agent, found in targets:
             _gone(agent, found, end)
-            leave(call, db, agent, own, "killed")
+            left.append(leave(call, db, agent, own, "killed"))
             launch.close(call.home, found, call.env)
     call.agent = None
-    wake.announce(call.home, [])
-    match.follow_up(call.home)
+    after(call.home, Done(left=left))
     call.say("killed " + ", ".join(a.display for a in ended) if ended else "nothing to kill")
     return 0 if ended or everyone else 1
 

@@ -9,8 +9,8 @@ from ...bus.agent import INACTIVE, Agent
 from ...bus.render import one_line
 from ...errors import HcomError, UsageError
 from ...hub import people
-from ...ops import match
-from ...store import agents, deliveries, events
+from ...ops.after import Done, after
+from ...store import agents, deliveries
 from ...store.connect import open_db
 from ..model import Command, Option
 
@@ -106,7 +106,7 @@ def run(call) -> int:
     if len(call.words) > 2:
         raise UsageError(f"unexpected argument: {call.words[2]!r}", "hcom list --help")
     with open_db(call.home) as db:
-        watched = people.gone(db, time.time()) and events.is_watched(db)
+        gone = people.gone(db, time.time())
         call.identify(db)
         if call.words:
             agent = _named(call, db)
@@ -114,8 +114,8 @@ def run(call) -> int:
             code = _details(call, said)
         else:
             code = _everyone(call, db)
-    if watched:
-        match.leave_behind(call.home)
+    if gone:
+        after(call.home, Done())
     return code
 
 

@@ -3,11 +3,11 @@
 import time
 
 from ... import adapters, config, log
-from ...delivery import bell, marks
 from ...errors import HcomError, StoreError, UsageError
 from ...hooks import spool
 from ...hub import archive, people
-from ...ops import setup, wake
+from ...ops import setup
+from ...ops.after import Done, after
 from ...store import agents
 from ...store.connect import open_db
 from ..model import Command
@@ -31,15 +31,13 @@ def run(call) -> int:
         name = archive.set_aside(call.home, time.time())
         call.say(f"the database could not be read: moved to the archive as {name}")
         before, done = {}, archive.Done(name, [], {})
-    for name, keys in before.items():
-        if name not in {a.name for a in done.kept}:
-            marks.unmark(call.home, keys)
-            marks.lower_flag(call.home, name)
+    kept = {a.name for a in done.kept}
     _said(call, done)
     if everything:
         _clean(call)
     call.agent = None
-    wake.announce(call.home, [])
+    left = [(name, keys) for name, keys in before.items() if name not in kept]
+    after(call.home, Done(left=left, watched=False))
     return 0
 
 
@@ -54,7 +52,6 @@ def _ready(call, everything: bool) -> dict[str, list[str]]:
         before = {a.name: people.keys(db, a) for a in agents.every(db)}
         for agent in agents.every(db) if everything else ():
             people.leave(db, agent, "bigboss", "reset", call.now)
-            bell.ring(call.home, [agent.name], bell.QUIT)
         return before
 
 

@@ -6,7 +6,7 @@ from ...bus import address, message, names
 from ...bus.message import EXTERNAL, LIMIT_BYTES, Sender
 from ...errors import HcomError, UsageError
 from ...hub import mail
-from ...ops import match, wake
+from ...ops.after import Done, after
 from ...store import agents, events
 from ...store.connect import open_db
 from ..model import Command, Option
@@ -62,12 +62,10 @@ def run(call) -> int:
         sent = mail.send(db, sender, text, address.mentions(addressed), envelope, call.now)
         shown = [a.display for a in (agents.find(db, n) for n in sent.to) if a]
         watched = events.is_watched(db)
-    wake.announce(call.home, sent.to, sent.wakes, sent.parents)
     others = [n for n in sent.to if n == "bigboss"]
     to = ", ".join(shown + others) or "nobody (no one else is here)"
     call.say(f"sent #{sent.id} to {to}")
-    if watched:
-        match.leave_behind(call.home)
+    after(call.home, Done(sent.to, sent.wakes, sent.parents, watched=watched))
     return 0
 
 

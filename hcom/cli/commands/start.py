@@ -8,7 +8,8 @@ from ...bus import bootstrap, names
 from ...delivery import marks
 from ...errors import HcomError, UsageError
 from ...hub import people
-from ...ops import match, setup, wake
+from ...ops import setup
+from ...ops.after import Done, after
 from ...store.connect import open_db, transaction
 from ..model import Command, Option
 
@@ -67,8 +68,7 @@ def run(call) -> int:
     call.agent = agent
     _hooks(call, tool)
     call.say(bootstrap.text(agent, hooked=tool != ADHOC))
-    wake.announce(call.home, [])
-    match.follow_up(call.home)
+    after(call.home, Done())
     return 0
 
 

@@ -3,10 +3,9 @@
 import time
 
 from ...bus.agent import BIGBOSS
-from ...delivery import bell, marks
 from ...errors import HcomError
 from ...hub import people
-from ...ops import match, wake
+from ...ops.after import Done, after
 from ...store.connect import open_db
 from ..model import Command
 
@@ -28,10 +27,11 @@ def chosen(call, db, words) -> list:
     return list({a.name: a for a in found}.values())
 
 
-def leave(call, db, agent, own, reason: str) -> None:
-    """`agent` has left at the wish of `own` (None: the person), and its hooks know it."""
+def leave(call, db, agent, own, reason: str) -> tuple[str, list[str]]:
+    """`agent` has left at the wish of `own` (None: the person): its name, and what its hooks know
+    it by."""
     keys = people.leave(db, agent, own.name if own else BIGBOSS, reason, call.now)
-    marks.unmark(call.home, [*keys, f"pid-{agent.pid}"])
+    return agent.name, [*keys, f"pid-{agent.pid}"]
 
 
 def run(call) -> int:
@@ -40,13 +40,9 @@ def run(call) -> int:
         if not call.words and own is None:
             raise HcomError("stop whom? This session is no agent of hcom", "hcom stop NAME")
         targets = chosen(call, db, call.words) if call.words else [own]
-        for agent in targets:
-            leave(call, db, agent, own, "stopped")
-            marks.lower_flag(call.home, agent.name)
-            bell.ring(call.home, [agent.name], bell.QUIT)
+        left = [leave(call, db, agent, own, "stopped") for agent in targets]
     call.agent = None
-    wake.announce(call.home, [])
-    match.follow_up(call.home)
+    after(call.home, Done(left=left))
     call.say("stopped " + ", ".join(a.display for a in targets) if targets else "no agents")
     return 0
 
