@@ -48,7 +48,6 @@ TEST_FILE_LINES, TEST_FUNCTION_LINES = 550, 70
 LONGER: dict[str, str] = {
     "tests/test_codex.py": "tables of payloads beside the tests that read them",
     "tests/test_gemini.py": "tables of payloads beside the tests that read them",
-    "hcom/cli/commands/start.py:run": "one list of what joining is",
 }
 SQL_CALLS = {"execute", "executemany", "executescript"}
 BROAD = {"Exception", "BaseException"}

@@ -117,6 +117,7 @@ def _deliver(call) -> None:
     """An agent without hooks gets its new messages behind the output of each command."""
     from ..adapters import ADHOC
     from ..hub import mail
+    from ..ops import talk
     from ..store.connect import open_db
 
     if call.agent.tool != ADHOC:
@@ -124,4 +125,9 @@ def _deliver(call) -> None:
     with open_db(call.home) as db:
         # It goes on: what was printed behind earlier commands has been read.
         mail.confirm(db, call.agent.name, call.now)
-        call.hand_over(db, lambda claimed: mail.text_for(call.agent, claimed) + "\n")
+        talk.hand(
+            db,
+            call.agent,
+            call.now,
+            lambda claimed: call.print(mail.text_for(call.agent, claimed) + "\n"),
+        )

@@ -8,32 +8,16 @@ import stat
 import sys
 import time
 
-from .. import adapters
 from ..bus.agent import BIGBOSS
 from ..bus.message import EXTERNAL, Sender
 from ..bus.render import clean
 from ..errors import HcomError
 from ..home import Home
-from ..hub import mail, people
-from ..process import start_of
+from ..hub import people
+from ..ops import talk
 
 LEAVE_MS = 100  # what has read the last byte and wants no more closes the pipe in a few ms
 READ_S = 1.0  # a reader may take this long until it reads at all
-
-
-def surroundings(env) -> tuple[people.Caller, dict]:
-    """Who runs this process, by its environment, and what the adapter wants to be kept of it."""
-    tool, facts = adapters.surrounding(env)
-    pid = facts.get("pid", 0)
-    caller = people.Caller(
-        facts.get("session", ""),
-        facts.get("launch", env.get("HCOM_PROCESS_ID", "")),
-        pid,
-        start_of(pid) if pid else "",
-        tool,
-        facts.get("shared", False),
-    )
-    return caller, facts.get("client", {})
 
 
 class Call:
@@ -42,7 +26,7 @@ class Call:
     def __init__(self, home: Home, env, values, words, tail, now: float):
         self.home, self.env, self.values = home, env, values
         self.words, self.tail, self.now = words, tail, now
-        self.caller, self.client = surroundings(env)
+        self.caller, self.client = talk.surroundings(env)
         self.tool = self.caller.tool
         self.agent = None
 
@@ -75,22 +59,11 @@ class Call:
         """A word to the person, not part of the results."""
         sys.stderr.write(clean(text) + "\n")
 
-    def hand_over(self, db, texts) -> bool:
-        """`texts(claimed) -> str` of what waits for the agent is printed; it stays queued when it
-        cannot be. False when nothing waited."""
-        mail.pick_up(db, self.agent.name, lambda _ids: [], self.now)
-        claimed = mail.claim(db, self.agent.name, 0, self.now)
-        if not claimed.messages:
-            return False
-        try:
-            sys.stdout.write(texts(claimed))
-            sys.stdout.flush()
-            see_it_read()
-        except OSError:
-            mail.take_back(db, self.agent.name, claimed.messages)
-            raise
-        mail.handed(db, self.agent.name, claimed.messages, time.time())
-        return True
+    def print(self, text: str) -> None:
+        """`text` is with whoever reads our output. OSError when nobody does."""
+        sys.stdout.write(text)
+        sys.stdout.flush()
+        see_it_read()
 
 
 def see_it_read() -> None:

@@ -1,11 +1,7 @@
-"""The filter flags that events, listen and sub share, and what a call's --sql, presets and flags
-mean together."""
+"""The filter flags that events, listen and sub share, and what a call asks for with them."""
 
-import os
-
-from ..bus.names import near
-from ..errors import UnknownAgent
-from ..store import agents, events, filters
+from ..ops import look
+from ..store import filters
 from .model import Option
 
 GROUP = "Filter (all given must hold):"
@@ -14,49 +10,25 @@ OPTIONS = tuple(
 )
 
 
-def namer(db):
-    """`name_of` for presets and flags: the stored name of an agent, also one that has left; the
-    sender of an event, where there is no such agent. UnknownAgent."""
-
-    def name_of(given: str) -> str:
-        wanted = given.strip().lstrip("@").lower()
-        agent = agents.find(db, wanted)
-        if agent is not None:
-            return agent.name
-        everyone = agents.every(db)
-        for other in everyone:
-            if other.display.lower() == wanted:
-                return other.name
-        if wanted in ("bigboss", "hcom") or events.has_instance(db, given.lstrip("@")):
-            return given.lstrip("@")
-        close = near(wanted, [a.display for a in everyone])
-        raise UnknownAgent(
-            f"no agent {given!r}", f"did you mean {close[0]}?" if close else "hcom list"
-        )
-
-    return name_of
-
-
 def given_flags(values) -> dict[str, str]:
     """The filter flags that a call gives."""
     said = vars(values)
     return {name: said[name] for name in filters.FLAGS if said.get(name) is not None}
 
 
-def where(call, db, expression: str | None) -> filters.Where | None:
-    """What `expression` (a preset or SQL) and the call's flags ask for; None when nothing."""
-    name_of = namer(db)
-    asked = None
-    if expression is not None:
-        events.refuse_empty(expression)
-        asked = filters.preset(expression, name_of)
-        if asked is None:
-            events.refuse_statement(expression)
-            asked = filters.Where(expression, [], label=expression.strip())
-    flags = filters.flags(
-        given_flags(call.values),
-        name_of,
-        lambda path: os.path.realpath(os.path.expanduser(path)),
-        call.now,
-    )
-    return filters.both(asked, flags)
+def is_given(call) -> bool:
+    """Whether the call asks for events: by --sql or by a flag."""
+    return call.values.sql is not None or bool(given_flags(call.values))
+
+
+def where(call, db, expression: "str | None") -> filters.Where:
+    """What `expression` (a preset or SQL) and the call's flags ask for together."""
+    return look.where(db, expression, given_flags(call.values), call.now)
+
+
+def wait(call, db, timeout: float) -> int:
+    """The next event that the call asks for is printed: 0; 1 when none comes within `timeout`."""
+    for event in look.coming(db, where(call, db, call.values.sql), timeout):
+        call.say_json(event.as_dict())
+        return 0
+    return 1

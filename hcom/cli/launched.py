@@ -1,31 +1,15 @@
 """`hcom events launch [batch]`: how far the clients of a launch have come."""
 
-import time
-
-from ..delivery import bell
-from ..errors import HcomError
+from ..ops import look
 from ..store import launches
-
-# Clients are ready in 1 to 6 s; one that waits for a person (login, trust) never gets there itself.
-WAIT_S = 60.0
+from ..store.connect import open_db
 
 
-def report(call, db, batch: str, timeout: float = WAIT_S) -> int:
+def report(call, batch: str) -> int:
     """Block until each client of the batch is ready or has failed, and say which and why; 0 when
     all are ready. "" means the newest batch. HcomError when there is none."""
-    batch = batch or launches.last_batch(db)
-    if not launches.of_batch(db, batch) or not batch:
-        raise HcomError(
-            f"no launch {batch!r}" if batch else "nothing was launched yet",
-            "hcom events --sql \"life_action = 'batch_launched'\"",
-        )
-    end = time.monotonic() + timeout
-    with bell.Bell(call.home, bell.EVERYONE) as rings:
-        while any(x.state == launches.WAITING for x in launches.of_batch(db, batch)):
-            if time.monotonic() > end:
-                break
-            rings.wait(min(1.0, timeout))
-    found = launches.of_batch(db, batch)
+    with open_db(call.home) as db:
+        found = look.launched(db, batch)
     for one in found:
         _say(call, one)
     return 0 if all(x.state in (launches.READY, launches.ENDED) for x in found) else 1

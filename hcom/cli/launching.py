@@ -9,9 +9,8 @@ from ..bus.agent import BIGBOSS
 from ..bus.render import clean
 from ..errors import UsageError
 from ..hub import people
-from ..ops import launch, setup
+from ..ops import launch, setup, talk
 from ..store.connect import open_db
-from .call import surroundings
 
 HEADLESS = "--headless"
 
@@ -35,7 +34,7 @@ def start(
     home, env, tool: str, args, count: int, in_place: bool, headless: bool, cwd: str = ""
 ) -> int:
     """One or more clients run; `in_place` where this terminal may be used for it."""
-    caller, _ = surroundings(env)
+    caller, _ = talk.surroundings(env)
     spec = launch.LaunchSpec(
         tool,
         args,

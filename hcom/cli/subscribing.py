@@ -2,9 +2,8 @@
 
 from ..bus.agent import BIGBOSS
 from ..errors import HcomError, UsageError
-from ..hub import people
-from ..hub import subscriptions as watch
-from ..store import filters, subscriptions
+from ..ops import look
+from ..store import subscriptions
 from ..store.connect import open_db
 from . import filtering
 
@@ -33,7 +32,7 @@ def sub(call) -> int:
             return _list(call, db)
         where = filtering.where(call, db, words[0] if words else call.values.sql)
         owner, by = _owner(call, db)
-        made, new = watch.subscribe(call.home, db, owner, by, where, call.values.once, call.now)
+        made, new = look.subscribe(db, owner, by, where, call.values.once, call.now)
     to = "you are" if owner == by else f"{owner} is"
     if new:
         call.say(f"{made.id}: {to} told of {made.label}{', once' if made.once else ''}")
@@ -46,7 +45,7 @@ def _owner(call, db) -> tuple[str, str]:
     """For whom the subscription is, and who makes it."""
     given = call.values.__dict__["for"]
     if given:
-        owner = people.known(db, given).name
+        owner = look.owner(db, given)
         return owner, call.agent.name if call.agent else BIGBOSS
     sender = call.sender(db)
     return sender.name, sender.name
@@ -54,7 +53,7 @@ def _owner(call, db) -> tuple[str, str]:
 
 def _list(call, db) -> int:
     """An agent's own subscriptions; everybody's, for who is no agent."""
-    shown = subscriptions.every(db, call.agent.name if call.agent else "")
+    shown = look.told(db, call.agent.name if call.agent else "")
     for one in shown:
         if call.values.json:
             call.say_json(
@@ -89,7 +88,6 @@ def unsub(call) -> int:
     with open_db(call.home) as db:
         call.identify(db)
         given = words[0].strip()
-        asked = filters.preset(given, filtering.namer(db)) if ":" in given else None
         if (
             call.agent is None
             and not subscriptions.find(db, given)
@@ -98,7 +96,7 @@ def unsub(call) -> int:
         ):
             raise HcomError(f"no subscription {given!r}", "hcom events sub")
         who = call.agent.name if call.agent else BIGBOSS
-        gone = watch.unsubscribe(db, asked.label if asked else given, who)
+        gone = look.unsubscribe(db, given, who)
     for one in gone:
         call.say(f"{one.id} removed ({one.label})")
     return 0

@@ -5,10 +5,10 @@ import os
 from ...bus import notice
 from ...errors import UsageError
 from ...hub import archive
+from ...ops import look
 from ...store import archive as stored
 from ...store import events, filters
 from ...store.connect import SQL_S
-from .. import filtering
 from ..model import Command, Option, count
 
 DEFAULT_COUNT = 20
@@ -72,7 +72,7 @@ def _events(call, db) -> int:
     wanted = call.values.last or DEFAULT_COUNT
     where = filters.Where("1", [])
     if call.values.sql is not None:
-        where = filters.preset(call.values.sql, filtering.namer(db)) or filters.Where(
+        where = filters.preset(call.values.sql, look.namer(db)) or filters.Where(
             _expression(call, db), []
         )
     for event in events.latest_where(db, where.sql, where.params, wanted):

@@ -7,13 +7,11 @@ import subprocess
 import sys
 
 from ... import config, terminal
-from ...bus import names
 from ...bus.names import near
 from ...errors import HcomError, UsageError
 from ...hub import people
-from ...ops.after import Done, after
-from ...store import agents
-from ...store.connect import open_db, transaction
+from ...ops import agents
+from ...store.connect import open_db
 from .. import about
 from ..model import VALUE, Command, Option
 
@@ -192,57 +190,19 @@ def _reset(call, words) -> int:
     return 0
 
 
-def _tag(db, name: str, value: str) -> None:
-    names.check_tag(value)
-    if agents.find(db, value):
-        raise HcomError(f"{value!r} is an agent's name", "choose another tag")
-    agents.set_tag(db, name, value)
-
-
-def _timeouts(db, name: str, timeout: str | None, subagent: str | None) -> None:
-    agent = agents.find(db, name)
-    for given in (timeout, subagent):
-        if given is not None:
-            config.check("HCOM_SUBAGENT_TIMEOUT", given)
-    agents.set_timeouts(
-        db,
-        name,
-        agent.timeout if timeout is None else int(timeout),
-        agent.subagent_timeout if subagent is None else int(subagent),
-    )
-
-
-def _hints(db, name: str, value: str) -> None:
-    config.check("HCOM_HINTS", value)
-    agents.set_hints(db, name, value)
-
-
-# What can be set of an agent that runs: how.
-RUNTIME = {
-    "tag": _tag,
-    "timeout": lambda db, name, value: _timeouts(db, name, value, None),
-    "hints": _hints,
-    "subagent_timeout": lambda db, name, value: _timeouts(db, name, None, value),
-}
-
-
 def _agent(call, given: str, words) -> int:
     """Show or set what can be set of one agent."""
     key = words[0].lower().removeprefix("hcom_") if words else ""
-    if words and key not in RUNTIME:
-        raise UsageError(f"no setting {words[0]!r} of an agent", "use " + ", ".join(RUNTIME))
+    if words and key not in agents.RUNTIME:
+        raise UsageError(f"no setting {words[0]!r} of an agent", "use " + ", ".join(agents.RUNTIME))
     with open_db(call.home) as db:
         own = call.identify(db)
         if given == "self" and own is None:
             raise HcomError("this session is no agent of hcom", "hcom start, or --name NAME")
         agent = own if given == "self" else people.known(db, given)
         if len(words) == 2:
-            with transaction(db):
-                RUNTIME[key](db, agent.name, words[1])
-        agent = agents.find(db, agent.name)
-    shown = {name: getattr(agent, name) for name in ([key] if words else RUNTIME)}
-    if len(words) == 2:
-        after(call.home, Done(watched=False))
+            agent = agents.configure(db, agent, key, words[1])
+    shown = {name: getattr(agent, name) for name in ([key] if words else agents.RUNTIME)}
     if call.values.json:
         call.say_json(shown)
     elif len(words) == 1:
@@ -264,7 +224,7 @@ COMMAND = Command(
         ("hcom config --edit", "Open config.env in $EDITOR"),
         ("hcom config [KEY] --reset", "Back to the default, one or all"),
         ("hcom config -i NAME|self", "What is set of an agent that runs"),
-        ("hcom config -i NAME KEY [VALUE]", "One of: " + ", ".join(RUNTIME)),
+        ("hcom config -i NAME KEY [VALUE]", "One of: " + ", ".join(agents.RUNTIME)),
     ),
     (
         Option("--json", "JSON output"),

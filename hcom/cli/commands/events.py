@@ -1,16 +1,14 @@
 """hcom events: the log of messages, status changes, edits, commands and lives."""
 
+import math
 import sys
 
-from ...bus import notice
-from ...delivery import bell
-from ...errors import HcomError, UsageError
-from ...store import events, filters
-from ...store.connect import SQL_S, open_db, open_sandboxed, renew_budget
-from .. import filtering, subscribing
-from ..launched import report
+from ...errors import UsageError
+from ...ops import look
+from ...store import filters
+from ...store.connect import open_db
+from .. import filtering, launched, subscribing
 from ..model import Command, Option, count, seconds
-from .listen import wait_for
 
 DEFAULT_COUNT = 20
 DEFAULT_WAIT_S = 60.0
@@ -20,68 +18,42 @@ SUB = "Subscribe:"
 def run(call) -> int:
     values, action = call.values, call.words[0] if call.words else ""
     if action == "launch" and len(call.words) < 3:
-        with open_db(call.home) as db:
-            return report(call, db, call.words[1] if call.words[1:] else "")
+        return launched.report(call, call.words[1] if call.words[1:] else "")
     if action not in ("", "sub", "unsub"):
         raise UsageError(
             f"unexpected argument: {action!r}",
             f'a filter is given as: hcom events --sql "{action}"',
         )
-    if action == "sub":
-        return subscribing.sub(call)
-    if action == "unsub":
-        return subscribing.unsub(call)
-    if values.once or values.__dict__["for"]:
+    if action:
+        return subscribing.sub(call) if action == "sub" else subscribing.unsub(call)
+    if values.once or vars(values)["for"]:
         raise UsageError("--once and --for go with: hcom events sub", "hcom events --help")
     if values.wait is not None and values.follow:
         raise UsageError("--wait and --follow exclude each other", "hcom events --help")
-    wait = DEFAULT_WAIT_S if values.wait in (None, "") else seconds(values.wait)
     with open_db(call.home) as db:
         call.identify(db)
         if values.message:
-            return _whole(call, db, values.message)
-        where = filtering.where(call, db, values.sql)
-        if where and where.looks_at == notice.COLLISIONS:
-            raise HcomError("collision is for subscriptions only", "hcom events sub collision")
+            call.say(look.text(db, values.message))
+            return 0
         if values.wait is not None:
-            return 0 if wait_for(call, db, where or filters.Where("1", []), wait) else 1
+            return filtering.wait(call, db, seconds(values.wait) if values.wait else DEFAULT_WAIT_S)
+        wanted = filtering.where(call, db, values.sql)
         if values.follow:
-            return _follow(call, db, where or filters.Where("1", []))
-        found = None if where else events.latest(db, values.last or DEFAULT_COUNT)
-    if found is None:
-        with open_sandboxed(call.home) as sandboxed:
-            found = events.latest_where(
-                sandboxed, where.sql, where.params, values.last or DEFAULT_COUNT
-            )
-    for event in found:
-        call.say_json(event.as_dict())
+            return _follow(call, db, wanted)
+        for event in look.latest(db, wanted, values.last or DEFAULT_COUNT):
+            call.say_json(event.as_dict())
     return 0
 
 
-def _follow(call, db, where) -> int:
+def _follow(call, db, wanted) -> int:
     """The newest events (--last), then each that comes, until it is interrupted."""
-    with open_sandboxed(call.home) as sandboxed, bell.Bell(call.home, bell.EVERYONE) as rings:
-        behind = events.last_id(db)
-        shown = events.latest_where(sandboxed, where.sql, where.params, call.values.last or 1)
-        for event in shown if call.values.last else ():
-            call.say_json(event.as_dict())
-        while True:
-            sys.stdout.flush()
-            rings.wait(bell.SAFETY_S)
-            newest = events.last_id(db)
-            renew_budget(sandboxed.connection, SQL_S)
-            while behind < newest:
-                upto = min(newest, behind + 1000)
-                for event in events.between_where(sandboxed, where.sql, where.params, behind, upto):
-                    call.say_json(event.as_dict())
-                behind = upto
-
-
-def _whole(call, db, event_id: int) -> int:
-    event = events.find(db, event_id)
-    if event is None or event.type != "message":
-        raise HcomError(f"#{event_id} is not a message", "hcom events --last 20")
-    call.say(event.data["text"])
+    coming = look.coming(db, wanted, math.inf)
+    for event in look.latest(db, wanted, call.values.last) if call.values.last else ():
+        call.say_json(event.as_dict())
+    sys.stdout.flush()
+    for event in coming:
+        call.say_json(event.as_dict())
+        sys.stdout.flush()
     return 0
 
 

@@ -6,13 +6,11 @@ import time
 
 from ...errors import HcomError
 from ...hub import launches as launching
-from ...ops import launch
-from ...ops.after import Done, after
+from ...ops import agents, launch
 from ...process import alive
 from ...store import launches
 from ...store.connect import open_db
 from ..model import Command
-from .stop import chosen, leave
 
 # The wrapper gives its client 5 s between the first signal and SIGKILL, then it is our turn.
 PATIENCE_S = 8.0
@@ -24,17 +22,16 @@ def run(call) -> int:
     with open_db(call.home) as db:
         own = call.identify(db)
         everyone = call.words == ["all"]
-        targets = [(a, launches.of_agent(db, a.name)) for a in chosen(call, db, call.words)]
+        named = agents.chosen(db, call.words, call.now)
+        targets = [(a, launches.of_agent(db, a.name)) for a in named]
         targets = [(a, found) for a, found in targets if not everyone or launching.runs(found)]
         ended = [a for a, found in targets if _told(a, found)]
         end = time.monotonic() + PATIENCE_S
-        left = []
         for agent, found in targets:
             _gone(agent, found, end)
-            left.append(leave(call, db, agent, own, "killed"))
+            agents.stop(db, [agent], agents.by(own), "killed", call.now)
             launch.close(call.home, found, call.env)
     call.agent = None
-    after(call.home, Done(left=left))
     call.say("killed " + ", ".join(a.display for a in ended) if ended else "nothing to kill")
     return 0 if ended or everyone else 1
 

@@ -4,17 +4,15 @@ import os
 import shlex
 import time
 
-from ... import adapters
-from ...bus.agent import INACTIVE, Agent
+from ...bus.agent import ACTIVE, BLOCKED, INACTIVE, LISTENING, Agent
 from ...bus.render import one_line
 from ...errors import HcomError, UsageError
-from ...hub import people
-from ...ops.after import Done, after
-from ...store import agents, deliveries
+from ...ops import agents
 from ...store.connect import open_db
 from ..model import Command, Option
 
-MARKS = {"active": "▶", "listening": "◉", "blocked": "■", "inactive": "○"}
+VERBOSE = ("directory", "session_id", "transcript_path", "parent_name", "pid")
+MARKS = {ACTIVE: "▶", LISTENING: "◉", BLOCKED: "■", INACTIVE: "○"}
 
 
 def age(seconds: float) -> str:
@@ -23,38 +21,6 @@ def age(seconds: float) -> str:
         if seconds >= length:
             return f"{int(seconds // length)}{unit}"
     return f"{max(int(seconds), 0)}s"
-
-
-def current(agent: Agent) -> Agent:
-    """The agent with the status that its client shows now, where the client can be asked."""
-    module = adapters.load(agent.tool, "wake")
-    said = module.status(agent) if module and agent.pid and agent.status != INACTIVE else None
-    return agent._replace(status=said[0], context=said[1]) if said else agent
-
-
-def facts(agent: Agent, unread: int, now: float) -> dict:
-    """What `list` says of an agent, by field name."""
-    return {
-        "name": agent.display,
-        "base_name": agent.name,
-        "tag": agent.tag,
-        "tool": agent.tool,
-        "status": agent.status,
-        "status_context": agent.context,
-        "status_detail": agent.detail,
-        "status_age": int(max(now - agent.status_at, 0)),
-        "unread": unread,
-        "directory": agent.directory,
-        "session_id": agent.session,
-        "transcript_path": agent.transcript,
-        "parent_name": agent.parent,
-        "process_id": agent.launch,
-        "pid": agent.pid,
-        "headless": agent.headless,
-        "created_at": int(agent.created_at),
-        "wake_failure": agent.wake_failure,
-        "hints": agent.hints,
-    }
 
 
 def _row(agent: Agent, unread: int, now: float, me: str) -> str:
@@ -73,50 +39,38 @@ def _row(agent: Agent, unread: int, now: float, me: str) -> str:
 
 def _everyone(call, db) -> int:
     now, me = time.time(), call.agent.name if call.agent else ""
-    unread = deliveries.unread(db)
-    shown = [current(a) for a in people.listed(db, now)]
+    shown = agents.here(db, now)
     if call.values.json:
-        for agent in shown:
-            call.say_json(facts(agent, unread.get(agent.name, 0), now))
+        for seen in shown:
+            call.say_json(agents.facts(seen, now))
         return 0
     if not shown:
         call.tell("no agents; start one with: hcom claude")
-    for agent in shown:
-        call.say(_row(agent, unread.get(agent.name, 0), now, me))
-        if call.values.v:
-            for key in ("directory", "session_id", "transcript_path", "parent_name", "pid"):
-                value = facts(agent, 0, now)[key]
-                if value:
-                    call.say(f"    {key}: {one_line(str(value), 1000)}")
-    if me:
-        _receipts(call, db, me)
-    return 0
-
-
-def _receipts(call, db, me: str) -> None:
-    """How far the caller's last message came."""
-    last = deliveries.last_sent(db, me)
-    states = deliveries.receipts(db, last) if last else {}
+    for seen in shown:
+        call.say(_row(*seen, now, me))
+        said = agents.facts(seen, now)
+        for key in VERBOSE if call.values.v else ():
+            if said[key]:
+                call.say(f"    {key}: {one_line(str(said[key]), 1000)}")
+    last, states = agents.receipts(db, me) if me else (0, {})
     if states:
-        said = ", ".join(f"{name} {state}" for name, state in sorted(states.items()))
-        call.say(f"your last message #{last}: {said}")
+        came = ", ".join(f"{name} {state}" for name, state in sorted(states.items()))
+        call.say(f"your last message #{last}: {came}")
+    return 0
 
 
 def run(call) -> int:
     if len(call.words) > 2:
         raise UsageError(f"unexpected argument: {call.words[2]!r}", "hcom list --help")
     with open_db(call.home) as db:
-        gone = people.gone(db, time.time())
         call.identify(db)
-        if call.words:
-            agent = _named(call, db)
-            said = facts(current(agent), deliveries.unread(db).get(agent.name, 0), time.time())
-            code = _details(call, said)
-        else:
-            code = _everyone(call, db)
-    if gone:
-        after(call.home, Done())
-    return code
+        if not call.words:
+            return _everyone(call, db)
+        if call.words[0] == "self" and call.agent is None:
+            raise HcomError("this session is no agent of hcom", "hcom start, or --name NAME")
+        name = call.agent.name if call.words[0] == "self" else call.words[0]
+        now = time.time()
+        return _details(call, agents.facts(agents.one(db, name, now), now))
 
 
 def _details(call, said: dict) -> int:
@@ -135,14 +89,6 @@ def _details(call, said: dict) -> int:
             if value not in ("", 0, False):
                 call.say(f"{key}: {os.path.expanduser(str(value))}")
     return 0
-
-
-def _named(call, db) -> Agent:
-    if call.words[0] != "self":
-        return people.known(db, call.words[0])
-    if call.agent is None:
-        raise HcomError("this session is no agent of hcom", "hcom start, or --name NAME")
-    return agents.find(db, call.agent.name)
 
 
 COMMAND = Command(

@@ -1,14 +1,13 @@
 """hcom listen: wait for messages, or for an event."""
 
-import time
+import json
 
-from ...bus import notice
 from ...bus.agent import BIGBOSS
-from ...delivery import bell
-from ...errors import HcomError, UsageError
+from ...errors import UsageError
 from ...hub import mail
-from ...store import agents, events
-from ...store.connect import SQL_S, open_db, open_sandboxed, renew_budget
+from ...ops import talk
+from ...store import agents
+from ...store.connect import open_db
 from .. import filtering
 from ..model import Command, Option, seconds
 
@@ -16,53 +15,34 @@ DEFAULT_S = 86_400.0
 
 
 def run(call) -> int:
-    given = (
-        call.values.timeout
-        if call.values.timeout is not None
-        else seconds(call.words[0])
-        if call.words
-        else None
-    )
     if len(call.words) > 1:
         raise UsageError(f"unexpected argument: {call.words[1]!r}", "hcom listen --help")
+    given = call.values.timeout
+    if given is None and call.words:
+        given = seconds(call.words[0])
     with open_db(call.home) as db:
         call.identify(db)
-        where = filtering.where(call, db, call.values.sql)
-        if where is not None:  # events are for everyone: no name is needed
-            wait = given if given is not None else DEFAULT_S
-            return 0 if wait_for(call, db, where, wait) else 1
-        sender = call.sender(db)
-        timeout = (
-            given if given is not None else float(call.agent.timeout) if call.agent else DEFAULT_S
-        )
-        if call.agent is None:  # the person: an address without a row of its own
-            call.agent = agents.blank(BIGBOSS, "person", call.now)
-        mail.confirm(db, sender.name, call.now)
-        return _messages(call, db, time.monotonic() + timeout)
+        if filtering.is_given(call):  # events are for everyone: no name is needed
+            return filtering.wait(call, db, DEFAULT_S if given is None else given)
+        return _messages(call, db, given)
 
 
-def _messages(call, db, end: float) -> int:
-    def texts(claimed) -> str:
-        if call.values.json:
-            return "".join(_json(m) for m in claimed.messages)
-        return mail.text_for(call.agent, claimed) + "\n"
-
-    with bell.Bell(call.home, call.agent.name) as rings:
-        while True:
-            call.now = time.time()
-            if call.hand_over(db, texts):
-                call.agent = None  # nothing is to be printed behind it
-                return 0
-            left = end - time.monotonic()
-            if left <= 0:
-                return 1
-            rings.wait(min(left, bell.SAFETY_S))
+def _messages(call, db, timeout: "float | None") -> int:
+    sender = call.sender(db)
+    # the person: an address without a row of its own
+    agent = call.agent or agents.blank(BIGBOSS, "person", call.now)
+    if timeout is None:
+        timeout = float(call.agent.timeout) if call.agent else DEFAULT_S
+    mail.confirm(db, sender.name, call.now)
+    shown = _json if call.values.json else lambda claimed: mail.text_for(agent, claimed) + "\n"
+    came = talk.listen(db, agent, timeout, lambda claimed: call.print(shown(claimed)))
+    if came:
+        call.agent = None  # nothing is to be printed behind it
+    return 0 if came else 1
 
 
-def _json(message) -> str:
-    import json
-
-    return (
+def _json(claimed) -> str:
+    return "".join(
         json.dumps(
             {
                 "id": message.id,
@@ -76,30 +56,8 @@ def _json(message) -> str:
             }
         )
         + "\n"
+        for message in claimed.messages
     )
-
-
-def wait_for(call, db, where, timeout: float) -> bool:
-    """The next event that `where` admits is printed; False when none came within `timeout`."""
-    if where.looks_at == notice.COLLISIONS:
-        raise HcomError("collision is for subscriptions only", "hcom events sub collision")
-    end = time.monotonic() + timeout
-    behind = events.last_id(db)
-    with open_sandboxed(call.home) as sandboxed, bell.Bell(call.home, bell.EVERYONE) as rings:
-        events.latest_where(sandboxed, where.sql, where.params, 1, behind)  # wrong SQL: at once
-        while True:
-            newest = events.last_id(db)
-            if newest > behind:
-                renew_budget(sandboxed.connection, SQL_S)
-                found = events.between_where(sandboxed, where.sql, where.params, behind, newest)
-                if found:
-                    call.say_json(found[0].as_dict())
-                    return True
-                behind = newest
-            left = end - time.monotonic()
-            if left <= 0:
-                return False
-            rings.wait(min(left, bell.SAFETY_S))
 
 
 COMMAND = Command(

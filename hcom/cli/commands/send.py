@@ -2,12 +2,10 @@
 
 import sys
 
-from ...bus import address, message, names
-from ...bus.message import EXTERNAL, LIMIT_BYTES, Sender
+from ...bus import message
+from ...bus.message import LIMIT_BYTES
 from ...errors import HcomError, UsageError
-from ...hub import mail
-from ...ops.after import Done, after
-from ...store import agents, events
+from ...ops import talk
 from ...store.connect import open_db
 from ..model import Command, Option
 
@@ -47,25 +45,11 @@ def run(call) -> int:
     text, addressed = _text(call)
     text = message.text_of(text)
     envelope = message.envelope(values.intent or "", values.reply_to or "", values.thread or "")
+    program = vars(values)["from"]
     with open_db(call.home) as db:
-        if values.__dict__["from"]:
-            name = names.check_external(values.__dict__["from"])
-            if name.lower() in {
-                n.lower() for a in agents.every(db) for n in (a.display, a.tag)
-            } or agents.find(db, name):
-                raise HcomError(
-                    f"nothing sent: {name} is an agent's name", "choose another name for --from"
-                )
-            sender = Sender(name, EXTERNAL)
-        else:
-            sender = call.sender(db)
-        sent = mail.send(db, sender, text, address.mentions(addressed), envelope, call.now)
-        shown = [a.display for a in (agents.find(db, n) for n in sent.to) if a]
-        watched = events.is_watched(db)
-    others = [n for n in sent.to if n == "bigboss"]
-    to = ", ".join(shown + others) or "nobody (no one else is here)"
-    call.say(f"sent #{sent.id} to {to}")
-    after(call.home, Done(sent.to, sent.wakes, sent.parents, watched=watched))
+        sender = talk.external(db, program) if program else call.sender(db)
+        sent = talk.send(db, sender, text, addressed, envelope, call.now)
+    call.say(f"sent #{sent.id} to {', '.join(sent.to) or 'nobody (no one else is here)'}")
     return 0
 
 

@@ -2,73 +2,27 @@
 
 import time
 
-from ... import adapters, config
+from ... import adapters
 from ...adapters import ADHOC
-from ...bus import bootstrap, names
-from ...delivery import marks
 from ...errors import HcomError, UsageError
-from ...hub import people
-from ...ops import setup
-from ...ops.after import Done, after
-from ...store.connect import open_db, transaction
+from ...ops import agents, setup
+from ...store.connect import open_db
 from ..model import Command, Option
 
 
 def run(call) -> int:
     if call.words:
         raise UsageError(f"unexpected argument: {call.words[0]!r}", "hcom start --as NAME")
-    wanted = names.check(call.values.__dict__["as"]) if call.values.__dict__["as"] else ""
-    tool = call.tool or ADHOC
-    parent = marks.marked(call.home, f"sub-{call.values.name}") if call.values.name else ""
+    name, wanted = call.values.name, vars(call.values)["as"] or ""
     with open_db(call.home) as db:
-        if parent:
-            agent = people.join_subagent(db, people.known(db, parent), call.values.name, call.now)
-            call.say(bootstrap.text(agent))
-            return 0
-        own = (
-            call.identify(db)
-            if call.values.name or call.caller.session or call.caller.launch
-            else None
-        )
-        if wanted:
-            agent = people.reclaim(db, wanted, call.caller, call.now)
-        elif own is not None:
-            agent = own
-        else:
-            settings = config.read(call.home, call.env)
-            agent = people.join(
-                db,
-                tool,
-                call.now,
-                session=call.caller.session,
-                pid=call.caller.pid,
-                pid_start=call.caller.pid_start,
-                client=call.client,
-                status="active",
-                tag=names.check_tag(settings.tag),
-                hints=settings.hints,
-                subagent_timeout=settings.subagent_timeout,
-                subscriptions=settings.default_subscriptions,
-                directory=call.env.get("PWD", ""),
-            )
-        if call.client and call.caller.session:
-            with transaction(db):
-                from ...store import agents
-
-                agents.met(
-                    db,
-                    agent.name,
-                    call.env.get("PWD", ""),
-                    "",
-                    call.caller.pid,
-                    call.caller.pid_start,
-                    call.client,
-                )
-        marks.mark(call.home, people.keys(db, agent), agent.name)
-    call.agent = agent
-    _hooks(call, tool)
-    call.say(bootstrap.text(agent, hooked=tool != ADHOC))
-    after(call.home, Done())
+        joined = agents.start_subagent(db, name, call.now) if name else None
+        if joined is None:
+            known = name or call.caller.session or call.caller.launch
+            own = call.identify(db) if known else None
+            joined = agents.start(db, call.env, call.caller, call.client, own, wanted, call.now)
+            call.agent = joined.agent
+            _hooks(call, call.tool or ADHOC)
+    call.say(joined.text)
     return 0
 
 

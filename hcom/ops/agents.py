@@ -1,0 +1,240 @@
+"""Agents: who is here and what they do, joining, leaving, being resumed, what is set of them."""
+
+import re
+from collections import namedtuple
+
+from .. import adapters, config
+from ..adapters import ADHOC
+from ..bus import bootstrap, names
+from ..bus.agent import ACTIVE, BIGBOSS, INACTIVE, Agent
+from ..delivery import marks
+from ..errors import HcomError, UsageError
+from ..hub import people
+from ..process import alive
+from ..store import agents, deliveries, events
+from ..store.connect import transaction
+from .after import Done, after
+
+SESSION = r"\w[\w.-]*"  # it becomes an argument of the client
+
+
+# -- who is here --
+
+
+class Seen(namedtuple("Seen", "agent unread")):
+    """An agent with the status that its client shows now, and how many messages wait for it."""
+
+    __slots__ = ()
+
+
+def current(agent: Agent) -> Agent:
+    """The agent with the status that its client shows now, where the client can be asked."""
+    module = adapters.load(agent.tool, "wake")
+    said = module.status(agent) if module and agent.pid and agent.status != INACTIVE else None
+    return agent._replace(status=said[0], context=said[1]) if said else agent
+
+
+def here(db, now: float) -> list[Seen]:
+    """Those that take part now, oldest first; who died without a word is recorded as ended."""
+    bury(db, now)
+    unread = deliveries.unread(db)
+    return [Seen(current(a), unread.get(a.name, 0)) for a in people.listed(db, now)]
+
+
+def one(db, name: str, now: float) -> Seen:
+    """The agent called `name`. UnknownAgent."""
+    bury(db, now)
+    agent = people.known(db, name)
+    return Seen(current(agent), deliveries.unread(db).get(agent.name, 0))
+
+
+def bury(db, now: float) -> None:
+    """Agents whose client died without a word are recorded as ended, and that is told."""
+    if people.gone(db, now):
+        after(db.home, Done(watched=events.is_watched(db)))
+
+
+def facts(seen: Seen, now: float) -> dict:
+    """What is said of an agent, by field name."""
+    agent = seen.agent
+    return {
+        "name": agent.display,
+        "base_name": agent.name,
+        "tag": agent.tag,
+        "tool": agent.tool,
+        "status": agent.status,
+        "status_context": agent.context,
+        "status_detail": agent.detail,
+        "status_age": int(max(now - agent.status_at, 0)),
+        "unread": seen.unread,
+        "directory": agent.directory,
+        "session_id": agent.session,
+        "transcript_path": agent.transcript,
+        "parent_name": agent.parent,
+        "process_id": agent.launch,
+        "pid": agent.pid,
+        "headless": agent.headless,
+        "created_at": int(agent.created_at),
+        "wake_failure": agent.wake_failure,
+        "hints": agent.hints,
+    }
+
+
+def receipts(db, sender: str) -> tuple[int, dict[str, str]]:
+    """The newest message of `sender`, and how far it came with each recipient; (0, {}) for none."""
+    last = deliveries.last_sent(db, sender)
+    return last, deliveries.receipts(db, last) if last else {}
+
+
+def chosen(db, words, now: float) -> list[Agent]:
+    """The agents that `words` name: names, tag:NAME, all. UnknownAgent when one means nobody."""
+    everyone = people.listed(db, now)
+    found = []
+    for word in words:
+        if word == "all":
+            found += everyone
+        elif word.startswith("tag:"):
+            tagged = [a for a in everyone if a.tag and a.tag.lower() == word[4:].lower()]
+            if not tagged:
+                raise HcomError(f"no agent has the tag {word[4:]!r}", "hcom list")
+            found += tagged
+        else:
+            found.append(people.known(db, word))
+    return list({a.name: a for a in found}.values())
+
+
+# -- joining and leaving --
+
+
+class Joined(namedtuple("Joined", "agent text")):
+    """An agent that takes part, and what it is told of hcom."""
+
+    __slots__ = ()
+
+
+def start(db, env, caller, client: dict, own: "Agent | None", wanted: str, now: float) -> Joined:
+    """The session of `caller` takes part: as `wanted` where that is said, else as its `own` agent,
+    else under a new name. `client` are facts for its adapter. HcomError when it may not."""
+    home, directory = db.home, env.get("PWD", "")
+    if wanted:
+        agent = people.reclaim(db, names.check(wanted), caller, now)
+    else:
+        agent = own or _joined(db, env, caller, client, directory, now)
+    if client and caller.session:
+        with transaction(db):
+            agents.met(db, agent.name, directory, "", caller.pid, caller.pid_start, client)
+    marks.mark(home, people.keys(db, agent), agent.name)
+    after(home, Done(watched=events.is_watched(db)))
+    return Joined(agent, bootstrap.text(agent, hooked=(caller.tool or ADHOC) != ADHOC))
+
+
+def _joined(db, env, caller, client: dict, directory: str, now: float) -> Agent:
+    settings = config.read(db.home, env)
+    return people.join(
+        db,
+        caller.tool or ADHOC,
+        now,
+        session=caller.session,
+        pid=caller.pid,
+        pid_start=caller.pid_start,
+        client=client,
+        status=ACTIVE,
+        tag=names.check_tag(settings.tag),
+        hints=settings.hints,
+        subagent_timeout=settings.subagent_timeout,
+        subscriptions=settings.default_subscriptions,
+        directory=directory,
+    )
+
+
+def start_subagent(db, key: str, now: float) -> "Joined | None":
+    """The subagent that its tool calls `key` takes part; None when no hook has offered it to."""
+    parent = marks.marked(db.home, f"sub-{key}")
+    if not parent:
+        return None
+    agent = people.join_subagent(db, people.known(db, parent), key, now)
+    after(db.home, Done(watched=events.is_watched(db)))
+    return Joined(agent, bootstrap.text(agent))
+
+
+def stop(db, targets: list[Agent], by: str, reason: str, now: float) -> None:
+    """The agents have left at the wish of `by`; their clients go on."""
+    left = [
+        (agent.name, [*people.leave(db, agent, by, reason, now), f"pid-{agent.pid}"])
+        for agent in targets
+    ]
+    after(db.home, Done(left=left, watched=events.is_watched(db)))
+
+
+# -- being started again --
+
+
+class Again(namedtuple("Again", "agent args")):
+    """An agent that is to be started again, or a copy of it, with the arguments of its client."""
+
+    __slots__ = ()
+
+
+def again(db, word: str, fork: bool) -> Again:
+    """The agent called `word`, also by its session and when it has left, can be started again; or
+    a copy of it. HcomError when it cannot."""
+    agent = agents.find(db, word.lstrip("@").lower()) or agents.bound(db, "session", word)
+    agent = agent or people.known(db, word)
+    if not re.fullmatch(SESSION, agent.session):
+        raise HcomError(f"{agent.display} has no session to go on with", "hcom list -v")
+    launch = adapters.load(agent.tool, "launch")
+    if launch is None:
+        raise HcomError(f"{agent.tool} cannot be started by hcom", "hcom list -v")
+    if not fork and agent.ended_at is None and alive(agent.pid, agent.pid_start):
+        raise HcomError(f"{agent.display} still runs", f"hcom fork {agent.name} for a copy")
+    if agent.stopped_at is not None and not fork:
+        agents.rejoin(db, agent.name)
+    return Again(agent, launch.resuming(agent.session, fork))
+
+
+# -- what can be set of an agent that runs --
+
+
+def _tag(db, agent: Agent, value: str) -> None:
+    names.check_tag(value)
+    if agents.find(db, value):
+        raise HcomError(f"{value!r} is an agent's name", "choose another tag")
+    agents.set_tag(db, agent.name, value)
+
+
+def _timeout(db, agent: Agent, value: str) -> None:
+    config.check("HCOM_SUBAGENT_TIMEOUT", value)
+    agents.set_timeouts(db, agent.name, int(value), agent.subagent_timeout)
+
+
+def _subagent_timeout(db, agent: Agent, value: str) -> None:
+    config.check("HCOM_SUBAGENT_TIMEOUT", value)
+    agents.set_timeouts(db, agent.name, agent.timeout, int(value))
+
+
+def _hints(db, agent: Agent, value: str) -> None:
+    config.check("HCOM_HINTS", value)
+    agents.set_hints(db, agent.name, value)
+
+
+RUNTIME = {
+    "tag": _tag,
+    "timeout": _timeout,
+    "hints": _hints,
+    "subagent_timeout": _subagent_timeout,
+}
+
+
+def configure(db, agent: Agent, key: str, value: str) -> Agent:
+    """`key` (one of RUNTIME) of the agent is `value`: the agent as it is now. HcomError."""
+    if key not in RUNTIME:
+        raise UsageError(f"no setting {key!r} of an agent", "use " + ", ".join(RUNTIME))
+    with transaction(db):
+        RUNTIME[key](db, agent, value)
+    after(db.home, Done(watched=False))
+    return agents.find(db, agent.name) or agent
+
+
+def by(agent: "Agent | None") -> str:
+    """Who asks: the agent, or the person."""
+    return agent.name if agent else BIGBOSS

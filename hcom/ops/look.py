@@ -1,0 +1,152 @@
+"""What happened and what happens: the log, filters, waiting for events, subscriptions, launches."""
+
+import os
+import time
+
+from ..bus.agent import BIGBOSS
+from ..bus.names import near
+from ..bus.notice import COLLISIONS, OWN
+from ..delivery import bell
+from ..errors import HcomError, UnknownAgent
+from ..hub import people, subscriptions
+from ..store import agents, events, filters, launches
+from ..store import subscriptions as stored
+from ..store.connect import SQL_S, open_sandboxed, renew_budget
+
+EVERYTHING = filters.Where("1", [])
+# Clients are ready in 1 to 6 s; one that waits for a person (login, trust) never gets there itself.
+READY_S = 60.0
+BURST = 1000  # events that are looked at in one query
+
+
+def namer(db):
+    """`name_of` for presets and flags: the stored name of an agent, also one that has left; the
+    sender of an event, where there is no such agent. UnknownAgent."""
+
+    def name_of(given: str) -> str:
+        wanted = given.strip().lstrip("@").lower()
+        agent = agents.find(db, wanted)
+        if agent is not None:
+            return agent.name
+        everyone = agents.every(db)
+        for other in everyone:
+            if other.display.lower() == wanted:
+                return other.name
+        if wanted in (BIGBOSS, OWN) or events.has_instance(db, given.lstrip("@")):
+            return given.lstrip("@")
+        close = near(wanted, [a.display for a in everyone])
+        raise UnknownAgent(
+            f"no agent {given!r}", f"did you mean {close[0]}?" if close else "hcom list"
+        )
+
+    return name_of
+
+
+def where(db, expression: "str | None", flags: dict[str, str], now: float) -> filters.Where:
+    """What `expression` (a preset or SQL) and the flags ask for; EVERYTHING when nothing does.
+    HcomError when one of them is wrong."""
+    name_of = namer(db)
+    asked = None
+    if expression is not None:
+        events.refuse_empty(expression)
+        asked = filters.preset(expression, name_of)
+        if asked is None:
+            events.refuse_statement(expression)
+            asked = filters.Where(expression, [], label=expression.strip())
+    flagged = filters.flags(flags, name_of, _real_path, now)
+    return filters.both(asked, flagged) or EVERYTHING
+
+
+def _real_path(path: str) -> str:
+    return os.path.realpath(os.path.expanduser(path))
+
+
+def _refuse_collisions(wanted: filters.Where) -> None:
+    if wanted.looks_at == COLLISIONS:
+        raise HcomError("collision is for subscriptions only", "hcom events sub collision")
+
+
+def latest(db, wanted: filters.Where, count: int) -> list[events.Event]:
+    """The `count` newest events that are wanted, oldest first."""
+    _refuse_collisions(wanted)
+    if wanted is EVERYTHING:
+        return events.latest(db, count)
+    with open_sandboxed(db.home) as sandboxed:
+        return events.latest_where(sandboxed, wanted.sql, wanted.params, count)
+
+
+def coming(db, wanted: filters.Where, timeout: float):
+    """Each event that is wanted, as it comes, until `timeout` seconds have gone without one."""
+    _refuse_collisions(wanted)
+    behind = events.last_id(db)
+    with open_sandboxed(db.home) as sandboxed, bell.Bell(db.home, bell.EVERYONE) as rings:
+        # wrong SQL: at once
+        events.latest_where(sandboxed, wanted.sql, wanted.params, 1, behind)
+        end = time.monotonic() + timeout
+        while (left := end - time.monotonic()) > 0:
+            newest = events.last_id(db)
+            while behind < newest:
+                upto = min(newest, behind + BURST)
+                renew_budget(sandboxed.connection, SQL_S)
+                for event in events.between_where(
+                    sandboxed, wanted.sql, wanted.params, behind, upto
+                ):
+                    yield event
+                    end = time.monotonic() + timeout
+                behind = upto
+            rings.wait(min(left, bell.SAFETY_S))
+
+
+def text(db, event_id: int) -> str:
+    """The whole text of a message. HcomError when it is none."""
+    event = events.find(db, event_id)
+    if event is None or event.type != "message":
+        raise HcomError(f"#{event_id} is not a message", "hcom events --last 20")
+    return event.data["text"]
+
+
+# -- subscriptions --
+
+
+def subscribe(db, owner: str, by: str, wanted: filters.Where, once: bool, now: float):
+    """`owner` is told of what is wanted, made so by `by`: the subscription, and whether it is
+    new."""
+    return subscriptions.subscribe(db.home, db, owner, by, wanted, once, now)
+
+
+def unsubscribe(db, given: str, caller: str) -> list[stored.Subscription]:
+    """The subscriptions that `given` (an id, a preset or a label) names are gone. HcomError when
+    there are none, or they are somebody else's."""
+    asked = filters.preset(given, namer(db)) if ":" in given else None
+    return subscriptions.unsubscribe(db, asked.label if asked else given, caller)
+
+
+def told(db, owner: str) -> list[stored.Subscription]:
+    """The subscriptions of `owner` ("": of everyone), also those switched off."""
+    return stored.every(db, owner)
+
+
+def owner(db, given: str) -> str:
+    """The stored name of the agent that is to be told."""
+    return people.known(db, given).name
+
+
+# -- launches --
+
+
+def launched(db, batch: str, timeout: float = READY_S) -> list[launches.Launch]:
+    """The launches of a batch ("": the newest), once each is ready or has failed, or `timeout`
+    seconds are over. HcomError when there is none."""
+    asked, batch = batch, batch or launches.last_batch(db)
+    if not batch or not launches.of_batch(db, batch):
+        raise HcomError(
+            f"no launch {asked!r}" if asked else "nothing was launched yet",
+            "hcom events --sql \"life_action = 'batch_launched'\"",
+        )
+    end = time.monotonic() + timeout
+    with bell.Bell(db.home, bell.EVERYONE) as rings:
+        while any(x.state == launches.WAITING for x in launches.of_batch(db, batch)):
+            if time.monotonic() > end:
+                break
+            rings.wait(min(1.0, timeout))
+    return launches.of_batch(db, batch)

@@ -1,0 +1,91 @@
+"""Messages, as a person, an agent or a program sends and takes them."""
+
+import time
+from collections import namedtuple
+
+from .. import adapters
+from ..bus import address, message, names
+from ..bus.agent import BIGBOSS
+from ..bus.message import EXTERNAL, Sender
+from ..delivery import bell
+from ..errors import HcomError
+from ..hub import mail, people
+from ..process import start_of
+from ..store import agents, events
+from .after import Done, after
+
+
+class Sent(namedtuple("Sent", "id to")):
+    """A message that is stored: its id, and the names people see of those it went to."""
+
+    __slots__ = ()
+
+
+def surroundings(env) -> tuple[people.Caller, dict]:
+    """Who runs this process, by its environment, and what the adapter wants to be kept of it."""
+    tool, facts = adapters.surrounding(env)
+    pid = facts.get("pid", 0)
+    caller = people.Caller(
+        facts.get("session", ""),
+        facts.get("launch", env.get("HCOM_PROCESS_ID", "")),
+        pid,
+        start_of(pid) if pid else "",
+        tool,
+        facts.get("shared", False),
+    )
+    return caller, facts.get("client", {})
+
+
+def external(db, name: str) -> Sender:
+    """The program that calls itself `name`. HcomError when it could be taken for somebody else."""
+    name = names.check_external(name)
+    taken = {n.lower() for a in agents.every(db) for n in (a.display, a.tag)}
+    if name.lower() in taken or agents.find(db, name):
+        raise HcomError(
+            f"nothing sent: {name} is an agent's name", "choose another name for --from"
+        )
+    return Sender(name, EXTERNAL)
+
+
+def send(db, sender: Sender, text: str, addressed: str, envelope: message.Envelope, now) -> Sent:
+    """The message is stored, and those it goes to are on their way to it.
+
+    `addressed` is the part of `text` in which addresses are looked for; without any it goes to
+    everyone, a reply to whom it answers. UnknownAgent, HcomError: nothing is sent.
+    """
+    sent = mail.send(db, sender, text, address.mentions(addressed), envelope, now)
+    found = (agents.find(db, name) for name in sent.to)
+    shown = [agent.display for agent in found if agent]
+    shown += [name for name in sent.to if name == BIGBOSS]
+    watched = events.is_watched(db)
+    after(db.home, Done(sent.to, sent.wakes, sent.parents, watched=watched))
+    return Sent(sent.id, shown)
+
+
+def hand(db, agent, now: float, write) -> bool:
+    """`write(claimed)` has put what waits for `agent` where it is read; False when nothing waits.
+    What OSError keeps from being written is queued again."""
+    mail.pick_up(db, agent.name, lambda _ids: [], now)
+    claimed = mail.claim(db, agent.name, 0, now)
+    if not claimed.messages:
+        return False
+    try:
+        write(claimed)
+    except OSError:
+        mail.take_back(db, agent.name, claimed.messages)
+        raise
+    mail.handed(db, agent.name, claimed.messages, time.time())
+    return True
+
+
+def listen(db, agent, timeout: float, write) -> bool:
+    """What waits for `agent`, or comes within `timeout` seconds, is handed to `write(claimed)`;
+    False when nothing came."""
+    end = time.monotonic() + timeout
+    with bell.Bell(db.home, agent.name) as rings:
+        while not hand(db, agent, time.time(), write):
+            left = end - time.monotonic()
+            if left <= 0:
+                return False
+            rings.wait(min(left, bell.SAFETY_S))
+    return True
