@@ -5,12 +5,9 @@ import shlex
 import sys
 
 from .. import adapters
-from ..bus.agent import BIGBOSS
 from ..bus.render import clean
 from ..errors import UsageError
-from ..hub import people
 from ..ops import launch, setup, talk
-from ..store.connect import open_db
 
 HEADLESS = "--headless"
 
@@ -40,7 +37,7 @@ def start(
         args,
         cwd or os.getcwd(),
         dict(env),
-        by=_by(home, caller),
+        by=launch.asker(home, caller),
         headless=headless,
         count=count,
     )
@@ -61,15 +58,6 @@ def start(
     for why in batch.errors:
         sys.stderr.write(f"hcom: not launched: {why}\n")
     return 1 if batch.errors else 0
-
-
-def _by(home, caller) -> str:
-    """The agent that asks for the launch; the person when it is none."""
-    if not (caller.session or caller.launch):
-        return BIGBOSS
-    with open_db(home) as db:
-        agent = people.speaker(db, caller, "")
-    return agent.name if agent else BIGBOSS
 
 
 def _preview(spec) -> int:

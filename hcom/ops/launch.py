@@ -17,7 +17,7 @@ from collections import namedtuple
 from .. import adapters, config, terminal
 from ..adapters import flags, launcher
 from ..bus import names
-from ..bus.agent import INACTIVE
+from ..bus.agent import BIGBOSS, INACTIVE
 from ..delivery import marks
 from ..errors import HcomError
 from ..home import write_private
@@ -39,7 +39,7 @@ class LaunchSpec(
     namedtuple(
         "LaunchSpec",
         "tool args cwd env by tag headless count",
-        defaults=("bigboss", None, False, 1),
+        defaults=(BIGBOSS, None, False, 1),
     )
 ):
     """What is to be launched: `args` for the client, `env` the launcher's; `by` who asks; `tag`
@@ -58,6 +58,15 @@ class Batch(namedtuple("Batch", "id agents errors logs")):
     """What a launch came to: the agents' names, and why the others failed."""
 
     __slots__ = ()
+
+
+def asker(home, caller) -> str:
+    """The agent that asks for a launch; the person when it is none."""
+    if not (caller.session or caller.launch):
+        return BIGBOSS
+    with open_db(home) as db:
+        agent = people.speaker(db, caller, "")
+    return agent.name if agent else BIGBOSS
 
 
 def prepare(home, spec: LaunchSpec, batch: str) -> Ready:

@@ -2,14 +2,11 @@
 
 import time
 
-from ... import adapters, config, log
-from ...errors import HcomError, StoreError, UsageError
+from ... import log
+from ...errors import HcomError, UsageError
 from ...hooks import spool
-from ...hub import archive, people
-from ...ops import setup
-from ...ops.after import Done, after
-from ...store import agents
-from ...store.connect import open_db
+from ...hub import archive
+from ...ops import reset
 from ..model import Command
 from .config import PERSON, is_inside_agent
 
@@ -22,40 +19,22 @@ def run(call) -> int:
     everything = call.words == ["all"]
     if everything and is_inside_agent(call):
         raise HcomError("an agent may not reset everything", f"{PERSON}: hcom reset all")
-    try:
-        before = _ready(call, everything)
-        done = archive.reset(call.home, time.time())
-    except StoreError as error:
-        if "corrupt" not in error.message:
-            raise
-        name = archive.set_aside(call.home, time.time())
-        call.say(f"the database could not be read: moved to the archive as {name}")
-        before, done = {}, archive.Done(name, [], {})
-    kept = {a.name for a in done.kept}
-    _said(call, done)
+    _said(call, reset.reset(call.home, everything, _drained, time.time()))
     if everything:
-        _clean(call)
-    call.agent = None
-    left = [(name, keys) for name, keys in before.items() if name not in kept]
-    after(call.home, Done(left=left, watched=False))
+        _cleaned(call, reset.clean(call.home, call.env))
     return 0
 
 
-def _ready(call, everything: bool) -> dict[str, list[str]]:
-    """What is spooled is in the log, and everyone has left if they are to; each agent's keys."""
-    with open_db(call.home) as db:
-        try:
-            spool.drain(call.home, db)
-        except OSError as error:
-            log.log("reset.undrained", error=str(error))
-        people.gone(db, call.now)
-        before = {a.name: people.keys(db, a) for a in agents.every(db)}
-        for agent in agents.every(db) if everything else ():
-            people.leave(db, agent, "bigboss", "reset", call.now)
-        return before
+def _drained(home, db) -> None:
+    try:
+        spool.drain(home, db)
+    except OSError as error:
+        log.log("reset.undrained", error=str(error))
 
 
-def _said(call, done) -> None:
+def _said(call, done: reset.Reset) -> None:
+    if done.set_aside:
+        call.say(f"the database could not be read: moved to the archive as {done.set_aside}")
     if done.archive:
         call.say(f"archived as {done.archive}: hcom archive 1")
     else:
@@ -67,17 +46,13 @@ def _said(call, done) -> None:
         call.say("never seen, now only in the archive: " + archive.described(done.lost))
 
 
-def _clean(call) -> None:
-    """The hooks are out of every client, the settings have their defaults."""
-    for tool in adapters.TOOLS:
-        try:
-            for path in setup.remove(call.home, call.env, tool):
-                call.say(f"{tool}: hooks removed from {path}")
-        except HcomError as error:
-            call.tell(f"hcom: {tool}: {error.message}")
-    kept = config.reset(call.home)
-    if kept:
-        call.say(f"settings have their defaults; the old ones are in {kept}")
+def _cleaned(call, done: reset.Cleaned) -> None:
+    for tool, path in done.hooks:
+        call.say(f"{tool}: hooks removed from {path}")
+    for tool, why in done.problems:
+        call.tell(f"hcom: {tool}: {why}")
+    if done.settings:
+        call.say(f"settings have their defaults; the old ones are in {done.settings}")
 
 
 COMMAND = Command(

@@ -1,0 +1,65 @@
+"""The conversation goes to the archive, and the database is empty again."""
+
+from collections import namedtuple
+
+from .. import adapters, config
+from ..bus.agent import BIGBOSS
+from ..errors import HcomError, StoreError
+from ..hub import archive, people
+from ..store import agents
+from ..store.connect import open_db
+from . import setup
+from .after import Done, after
+
+
+class Reset(namedtuple("Reset", "archive kept lost set_aside", defaults=("",))):
+    """What a reset did: as `archive.Done`; `set_aside` is that archive again where the
+    database could not be read."""
+
+    __slots__ = ()
+
+
+class Cleaned(namedtuple("Cleaned", "hooks problems settings")):
+    """What was taken away: (tool, path) of each settings file, what could not be, as (tool, why),
+    and where the old config.env is kept, "" when there was none."""
+
+    __slots__ = ()
+
+
+def reset(home, everybody_leaves: bool, drain, now: float) -> Reset:
+    """The log is in a new archive; who runs stays, with the mail they have not seen, unless
+    `everybody_leaves`. `drain(home, db)` records what hooks have left to be recorded."""
+    try:
+        before = _ready(home, everybody_leaves, drain, now)
+        done = Reset(*archive.reset(home, now))
+    except StoreError as error:
+        if "corrupt" not in error.message:
+            raise
+        name = archive.set_aside(home, now)
+        before, done = {}, Reset(name, [], {}, name)
+    kept = {agent.name for agent in done.kept}
+    left = [(name, keys) for name, keys in before.items() if name not in kept]
+    after(home, Done(left=left, watched=False))
+    return done
+
+
+def _ready(home, everybody_leaves: bool, drain, now: float) -> dict[str, list[str]]:
+    """What is spooled is in the log, and everyone has left if they are to; each agent's keys."""
+    with open_db(home) as db:
+        drain(home, db)
+        people.gone(db, now)
+        before = {agent.name: people.keys(db, agent) for agent in agents.every(db)}
+        for agent in agents.every(db) if everybody_leaves else ():
+            people.leave(db, agent, BIGBOSS, "reset", now)
+        return before
+
+
+def clean(home, env) -> Cleaned:
+    """The hooks are out of every client, the settings have their defaults."""
+    hooks, problems = [], []
+    for tool in adapters.TOOLS:
+        try:
+            hooks += [(tool, path) for path in setup.remove(home, env, tool)]
+        except HcomError as error:
+            problems.append((tool, error.message))
+    return Cleaned(hooks, problems, config.reset(home))
