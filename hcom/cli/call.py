@@ -8,7 +8,7 @@ import stat
 import sys
 import time
 
-from ..bus.agent import BIGBOSS
+from ..bus.agent import BIGBOSS, Agent
 from ..bus.message import EXTERNAL, Sender
 from ..bus.render import clean
 from ..errors import HcomError
@@ -28,7 +28,7 @@ class Call:
         self.words, self.tail, self.now = words, tail, now
         self.caller, self.client = talk.surroundings(env)
         self.tool = self.caller.tool
-        self.agent = None
+        self.agent: Agent | None = None
 
     def identify(self, db):
         """The agent that this call speaks for, None when there is none; remembered."""

@@ -118,7 +118,7 @@ def parse(command: Command, argv: list[str]):
     else:
         values = parser.parse_intermixed_args(argv)
     if not command.words and (values.words or tail):
-        extra = (values.words or tail)[0]
+        extra = [*values.words, *(tail or ())][0]
         raise UsageError(f"unexpected argument: {extra!r}", f"hcom {command.name} --help")
     for option in command.options:
         given = getattr(values, option.key)

@@ -19,7 +19,7 @@ def scripts(home) -> dict[str, str]:
         entries = sorted(os.listdir(home.path("scripts")))
     except OSError:
         return {}
-    found = {}
+    found: dict[str, str] = {}
     for entry in entries:
         stem, ending = os.path.splitext(entry)
         if ending in INTERPRETERS and not entry.startswith((".", "_")):

@@ -39,7 +39,7 @@ def _database(home) -> dict:
     try:
         with open_db(home) as db:
             people.gone(db, time.time())
-            found = {
+            found: dict = {
                 "events": events.last_id(db),
                 "agents": len(people.listed(db, time.time())),
                 "bytes": os.path.getsize(home.db),
