@@ -2,20 +2,18 @@
 
 import os
 import shlex
-import shutil
 import subprocess
 import sys
 
-from ... import config, terminal
+from ... import config
 from ...bus.names import near
 from ...errors import HcomError, UsageError
 from ...hub import people
-from ...ops import agents
+from ...ops import agents, settings
+from ...ops.settings import PERSON
 from ...store.connect import open_db
 from .. import about
 from ..model import VALUE, Command, Option
-
-PERSON = "a person must do it, in a terminal of their own"
 
 
 def run(call) -> int:
@@ -41,7 +39,7 @@ def run(call) -> int:
         return _every(call)
     key = _key(words[0])
     if values.info:
-        call.say(about.text(key, presets(call.home)))
+        call.say(about.text(key, settings.presets(call.home)))
         return 0
     return _set(call, key, words[1]) if len(words) == 2 else _one(call, key)
 
@@ -55,11 +53,6 @@ def _key(given: str) -> str:
             f"did you mean {close[0]}?" if close else "hcom config lists them",
         )
     return key
-
-
-def presets(home) -> list[tuple[str, str]]:
-    """The terminals that can be named here, as (name, meaning)."""
-    return terminal.settings(terminal.known(home.root, terminal.current_platform()))
 
 
 def _said(key: str, said) -> dict:
@@ -107,42 +100,12 @@ def is_inside_agent(call) -> bool:
 
 
 def _set(call, key: str, value: str) -> int:
-    short = key[5:].lower()
-    if config.KEYS[key].person and is_inside_agent(call):
-        raise HcomError(
-            f"an agent may not change {short}",
-            f"{PERSON}: hcom config {short} {shlex.quote(config.masked(key, value))}",
-        )
-    if key == "HCOM_TERMINAL" and value.strip().lower() in ("", "default"):
-        value = "default"
-    config.check(key, value)
-    if key == "HCOM_TERMINAL":
-        _check_terminal(call, value)
-    config.write(call.home, key, value)
-    call.say(f"{short} = {config.masked(key, value) or '(empty)'}")
-    now = config.in_force(call.home, call.env)[key]
-    if now.source == config.ENVIRONMENT and now.value != value:
-        call.tell(
-            f"hcom: here the environment says otherwise: {key}={config.masked(key, now.value)}"
-        )
-    if short == "auto_approve":
-        call.tell("hcom: it takes effect with: hcom hooks add")
+    said = settings.change(call.home, call.env, key, value, is_inside_agent(call))
+    written = config.in_force(call.home, {})[key].value
+    call.say(f"{key[5:].lower()} = {config.masked(key, written) or '(empty)'}")
+    for line in said:
+        call.tell(f"hcom: {line}")
     return 0
-
-
-def _check_terminal(call, value: str) -> None:
-    """HcomError when no window can ever open by `value`; a word when none can here and now."""
-    if value == "default":
-        return
-    platform = terminal.current_platform()
-    table = terminal.known(call.home.root, platform)
-    named = value.strip().casefold() in table
-    try:
-        terminal.choose(value, call.env, platform, shutil.which, table)
-    except HcomError as error:
-        if not named:
-            raise
-        call.tell(f"hcom: {error.message}")
 
 
 def _edit(call, words) -> int:

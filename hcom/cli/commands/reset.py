@@ -7,8 +7,9 @@ from ...errors import HcomError, UsageError
 from ...hooks import spool
 from ...hub import archive
 from ...ops import reset
+from ...ops.settings import PERSON
 from ..model import Command
-from .config import PERSON, is_inside_agent
+from .config import is_inside_agent
 
 
 def run(call) -> int:

@@ -5,9 +5,9 @@ import re
 import sys
 
 from ...errors import HcomError, UsageError
+from ...ops import settings
 from .. import about
 from ..model import SCRIPT, Command
-from .config import presets
 
 INTERPRETERS = {".py": sys.executable, ".sh": "bash"}
 DOCS = ("--cli", "--config", "--api")
@@ -87,7 +87,7 @@ def _docs(call, args: list[str]) -> int:
         raise UsageError(f"no section {unknown[0]!r}", "use " + ", ".join(DOCS))
     sections = {
         "--cli": helps.reference,
-        "--config": lambda: about.reference(presets(call.home)),
+        "--config": lambda: about.reference(settings.presets(call.home)),
         "--api": helps.api,
     }
     call.say("\n\n".join(sections[name]() for name in (args or DOCS)))

@@ -1,0 +1,56 @@
+"""Settings as a person or an agent changes them; what they are stands in `config`."""
+
+import shlex
+import shutil
+
+from .. import config, terminal
+from ..errors import HcomError
+
+PERSON = "a person must do it, in a terminal of their own"
+
+
+def presets(home) -> list[tuple[str, str]]:
+    """The terminals that can be named here, as (name, meaning)."""
+    return terminal.settings(terminal.known(home.root, terminal.current_platform()))
+
+
+def change(home, env, key: str, value: str, inside: bool) -> list[str]:
+    """config.env says that `key` is `value`; what the person should know of it, a line each.
+
+    HcomError when it may not be, or not at the wish of an agent (`inside` its client): some
+    settings can run code or send data away.
+    """
+    short = key[5:].lower()
+    if config.KEYS[key].person and inside:
+        raise HcomError(
+            f"an agent may not change {short}",
+            f"{PERSON}: hcom config {short} {shlex.quote(config.masked(key, value))}",
+        )
+    said = []
+    if key == "HCOM_TERMINAL":
+        value = "default" if value.strip().lower() in ("", "default") else value
+    config.check(key, value)
+    if key == "HCOM_TERMINAL":
+        said += _terminal_trouble(home, env, value)
+    config.write(home, key, value)
+    now = config.in_force(home, env)[key]
+    if now.source == config.ENVIRONMENT and now.value != value:
+        said.append(f"here the environment says otherwise: {key}={config.masked(key, now.value)}")
+    if short == "auto_approve":
+        said.append("it takes effect with: hcom hooks add")
+    return said
+
+
+def _terminal_trouble(home, env, value: str) -> list[str]:
+    """HcomError when no window can ever open by `value`; why none can here and now."""
+    if value == "default":
+        return []
+    platform = terminal.current_platform()
+    table = terminal.known(home.root, platform)
+    try:
+        terminal.choose(value, env, platform, shutil.which, table)
+    except HcomError as error:
+        if value.strip().casefold() not in table:
+            raise
+        return [error.message]
+    return []
