@@ -399,7 +399,7 @@ class Sandboxed(Live):
                 "for f in $HCOM_DIR/hook $HCOM_DIR/.agents/hook; do echo probe >> $f; done; true",
                 "mv $HCOM_DIR/.agents $HCOM_DIR/x; mkdir $HCOM_DIR/.agents; true",
                 # Nor may the person's next launch run its words, or a program of its own.
-                "cd $HCOM_DIR; for f in config.env terminals.json scripts/x.py logs/hcom.log x; do "
+                "cd $HCOM_DIR; for f in config.env scripts/x.py logs/hcom.log x; do "
                 "mkdir scripts; echo HCOM_TERMINAL=probe >> $f; done; ln -sf x hcom.db; true",
                 r"printf '#!/bin/sh\nprobe\n' > hcom; chmod +x hcom; "
                 "mkdir -p $HCOM_DIR/.agents/bin; cp hcom $HCOM_DIR/.agents/bin/; true",

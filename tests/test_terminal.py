@@ -1,7 +1,9 @@
-"""Terminals: the preset table, a person's own presets, custom commands, and which one is chosen."""
+"""Terminals: what must hold in the preset table, custom commands, and which one is chosen."""
 
+import copy
+import json
 import os
-import tempfile
+import re
 import unittest
 
 from hcom.errors import HcomError
@@ -11,14 +13,13 @@ from hcom.terminal import (
     ancestors,
     builtin,
     choose,
-    known,
     parse_custom,
-    parse_user,
     platform_of,
     settings,
 )
-from hcom.terminal.preset import NoId, fill, id_parts, placeholders
+from hcom.terminal.preset import OPEN_NAMES, fill, placeholders
 from hcom.terminal.window import label
+from tests.test_architecture import ROOT
 
 LINUX, MACOS, WSL = Platform.LINUX, Platform.MACOS, Platform.WSL
 ALL = [
@@ -65,26 +66,148 @@ ZELLIJ = {"ZELLIJ": "0", "ZELLIJ_SESSION_NAME": "s"}
 KITTY = {"TERM": "xterm-kitty", "KITTY_WINDOW_ID": "1"}
 
 
+TABLE = json.loads((ROOT / "hcom/terminal/presets.json").read_text(encoding="utf-8"))
+PLATFORMS = [p.value for p in Platform]
+
+
+def is_texts(raw) -> bool:
+    return isinstance(raw, list) and bool(raw) and all(isinstance(text, str) for text in raw)
+
+
+def is_pattern(raw) -> bool:
+    try:
+        return bool(raw) and bool(re.compile(raw))
+    except re.error:
+        return False
+
+
+# What a field of presets.json may be; what is named like a platform holds such fields again.
+TEXTS, TRUE = ("a list of texts", is_texts), ("true", lambda raw: raw is True)
+FIELDS = {
+    "about": ("a text", lambda raw: isinstance(raw, str) and raw),
+    "source": TEXTS,
+    "platforms": ("platforms", lambda raw: raw and set(raw) <= set(PLATFORMS)),
+    "open": TEXTS,
+    "opener": ("an opener", lambda raw: raw in [o.value for o in Opener]),
+    "keep": TEXTS,
+    "prints": ("named groups", lambda raw: is_pattern(raw) and re.compile(raw).groupindex),
+    "reports": TEXTS,
+    "close": TEXTS,
+    "gone": ("patterns", lambda raw: is_texts(raw) and all(map(is_pattern, raw))),
+    "inside": TEXTS,
+    "multiplexer": TRUE,
+    "display": TRUE,
+    "rank": ("a rank", lambda raw: type(raw) is int and raw >= 0),
+    "escape": (
+        "texts for characters",
+        lambda raw: raw and all(len(c) == 1 and isinstance(text, str) for c, text in raw.items()),
+    ),
+    "full": ("says, use", lambda raw: set(raw) == {"says", "use"} and is_pattern(raw["says"])),
+}
+
+
+def faults(table) -> list[str]:
+    """What is wrong in a table of presets as presets.json has it, a line each."""
+    found = []
+    for name, raw in table.items():
+        places = [raw, *(raw.get(platform, {}) for platform in PLATFORMS)]
+        wrong = [said for place in places for said in misread(place)]
+        if not wrong:
+            for platform in PLATFORMS:
+                fields = {**raw, **raw.get(platform, {})}
+                wrong += [f"on {platform}: {said}" for said in incomplete(fields, table)]
+        found += [f"{name}: {said}" for said in wrong]
+    return found
+
+
+def misread(place):
+    """What is wrong with the fields of a preset, or of a platform in it, each by itself."""
+    for key, raw in place.items():
+        if key not in (*FIELDS, *PLATFORMS):
+            yield f"no field {key}"
+        elif key in FIELDS and not FIELDS[key][1](raw):
+            yield f"{key} is not {FIELDS[key][0]}"
+
+
+def incomplete(fields, table):
+    """What is wrong with one preset's fields together."""
+    if not {"about", "source", "open"} <= fields.keys():
+        yield "about, source or open is missing"
+        return
+    names = placeholders(tuple(fields["open"]))
+    if "script" not in names:
+        yield "open has no {script}"
+    if not all(name in OPEN_NAMES or name.isupper() for name in names):
+        yield "open has an unknown placeholder"
+    own = {*re.compile(fields.get("prints", "")).groupindex, *fields.get("reports", ())}
+    used = set(placeholders(tuple(fields.get("close", ()))))
+    if used - own - set(fields.get("keep", ())):
+        yield "close has an unknown placeholder"
+    if "close" in fields and not used & own:
+        yield "close does not say which window"
+    if fields.get("opener") == "window" and "close" in fields:
+        yield "closes by its pid and by a command"
+    if "full" in fields:
+        other = table.get(fields["full"]["use"])
+        if other is None or fields["full"]["use"] != fields["full"]["use"].casefold():
+            yield "full falls back on what is not there"
+        elif "full" in other:
+            yield "full falls back on what may be full"
+
+
 def which(*programs):
     return lambda name: f"/bin/{name}" if name in programs else None
 
 
 class Table(unittest.TestCase):
+    def test_nothing_is_wrong_in_it(self):
+        self.assertEqual([], faults(TABLE))
+
+    def test_what_is_wrong_is_found(self):
+        for name, change, expected in [
+            ("xterm", {"opne": ["x"]}, "no field opne"),
+            ("xterm", {"bsd": {"rank": 1}}, "no field bsd"),
+            ("xterm", {"about": ""}, "about is not a text"),
+            ("xterm", {"source": "xterm(1)"}, "source is not a list of texts"),
+            ("xterm", {"platforms": ["bsd"]}, "platforms is not platforms"),
+            ("xterm", {"opener": "x"}, "opener is not an opener"),
+            ("xterm", {"darwin": {"opener": 1}}, "opener is not an opener"),
+            ("xterm", {"rank": True}, "rank is not a rank"),
+            ("xterm", {"display": False}, "display is not true"),
+            ("xterm", {"escape": {"ab": "c"}}, "escape is not texts for characters"),
+            ("xterm", {"open": ["xterm"]}, "open has no {script}"),
+            ("xterm", {"darwin": {"open": ["xterm"]}}, "on darwin: open has no {script}"),
+            ("xterm", {"open": ["xterm", "{script}", "{nme}"]}, "open has an unknown placeholder"),
+            ("xterm", {"open": []}, "open is not a list of texts"),
+            ("xterm", {"close": ["xterm"]}, "close does not say which window"),
+            ("zellij", {"opener": "window"}, "closes by its pid and by a command"),
+            ("zellij", {"gone": ["("]}, "gone is not patterns"),
+            ("zellij", {"close": ["zellij", "{PANE}"]}, "close has an unknown placeholder"),
+            ("kitty-tab", {"close": ["kitten", "{KITTY_LISTEN_ON}"]}, "does not say which window"),
+            ("kitty-tab", {"prints": "[0-9]"}, "prints is not named groups"),
+            ("tmux-split", {"full": {"says": "x"}}, "full is not says, use"),
+            ("tmux-split", {"full": {"says": "x", "use": "b"}}, "falls back on what is not there"),
+            ("tmux-split", {"full": {"says": "x", "use": "tmux-split"}}, "on what may be full"),
+        ]:
+            with self.subTest(name, change=change):
+                table = copy.deepcopy(TABLE)
+                table[name].update(change)
+                self.assertTrue(any(expected in said for said in faults(table)), faults(table))
+
     def test_every_named_preset_is_there(self):
         for platform in Platform:
             self.assertEqual({name.casefold() for name in SPEC}, set(builtin(platform)))
 
-    def test_each_preset_is_complete(self):
-        for platform in Platform:
-            for preset in builtin(platform).values():
-                with self.subTest(preset.name, platform=platform):
-                    self.assertIn("script", placeholders(preset.open))
-                    self.assertTrue(preset.about and preset.source)
-                    self.assertEqual(bool(preset.close) and isinstance(preset.id, NoId), False)
-                    for name in placeholders(preset.close):
-                        self.assertIn(name, id_parts(preset))
-                    if preset.full:
-                        self.assertIn(preset.full.use, builtin(platform))
+    def test_a_preset_is_what_the_table_says(self):
+        tmux, kitty = builtin(LINUX)["tmux-split"], builtin(MACOS)["kitty"]
+        self.assertEqual(("TMUX",), tmux.inside[0])
+        self.assertEqual({"server", "pane", "socket"}, tmux.parts)
+        self.assertRegex("error connecting to /x", tmux.gone)
+        self.assertEqual("tmux-window", tmux.full.use)
+        self.assertEqual(frozenset(Platform), tmux.platforms)
+        self.assertEqual(("open", Opener.RETURNS, 0), (kitty.program, kitty.opener, kitty.rank))
+        self.assertEqual("stays", builtin(LINUX)["kitty"].opener.value)
+        self.assertEqual((("$", "\\$"), ("^", "\\^")), builtin(LINUX)["screen"].escape)
 
     def test_applescript_gets_the_path_as_an_argument_only(self):
         for preset in builtin(MACOS).values():
@@ -102,7 +225,7 @@ class Table(unittest.TestCase):
             )
 
     def test_help_names_default_presets_and_custom(self):
-        listed = [name for name, about in settings(builtin(LINUX)) if about]
+        listed = [name for name, about in settings(LINUX) if about]
         self.assertEqual(["default", *listed[1:-1], "custom"], listed)
         self.assertEqual(set(SPEC), set(listed[1:-1]))
 
@@ -211,7 +334,7 @@ class Choice(unittest.TestCase):
             ([], "tmux-split"),
         ]:
             with self.subTest(parents):
-                chosen = choose("default", env, LINUX, which(*ALL), ancestors=parents)
+                chosen = choose("default", env, LINUX, which(*ALL), parents)
                 self.assertEqual(expected, chosen.name)
 
     def test_platform(self):
@@ -256,86 +379,6 @@ class Custom(unittest.TestCase):
                 parse_custom(text, which("term"))
             self.assertIn(expected, caught.exception.message)
             self.assertTrue(caught.exception.hint)
-
-
-class UserFile(unittest.TestCase):
-    GOOD = '{"Foot": {"about": "f", "open": ["foot", "{script}"], "opener": "window"}}'
-
-    def test_good(self):
-        found = parse_user(self.GOOD, LINUX)
-        self.assertEqual(["foot"], list(found))
-        self.assertEqual(Opener.WINDOW, found["foot"].opener)
-        self.assertEqual({}, parse_user(" {} \n", LINUX))
-
-    def test_fields_of_a_platform_replace_the_common_ones(self):
-        text = '{"f": {"open": ["f", "{script}"], "darwin": {"open": ["g", "{script}"]}}}'
-        self.assertEqual("f", parse_user(text, LINUX)["f"].program)
-        self.assertEqual("g", parse_user(text, MACOS)["f"].program)
-
-    def test_broken_ones_are_named_with_their_line(self):
-        good = '"g": {"open": ["g", "{script}"]},'
-        for broken, line, expected in [
-            ("", 1, "expected '{'"),
-            ("[]", 1, "expected '{'"),
-            ("{} x", 1, "unexpected text"),
-            (f"{{\n{good}\n}}", 3, ""),
-            (f'{{\n{good}\n"b": {{"open": }}\n}}', 3, "Expecting value"),
-            (f'{{\n{good}\n"b": 3}}', 3, "'b': expected an object"),
-            (f'{{\n{good}\n\n"b": {{}}}}', 4, "'b': field 'open' is missing"),
-            (f'{{\n{good}\n"b": {{"open": ["x"]}}}}', 3, "no {script}"),
-            (f'{{\n{good}\n"b": {{"opne": ["x"]}}}}', 3, "unknown field 'opne'"),
-            (f'{{\n{good}\n"b": {{"open": "x {{script}}"}}}}', 3, "'open': expected a list"),
-            (f'{{\n{good}\n"G": {{"open": ["g", "{{script}}"]}}}}', 3, "there twice"),
-            ('{"custom": {"open": ["g", "{script}"]}}', 1, "can't be given"),
-            ('{"a": {"open": ["g", "{script}", "{nme}"]}}', 1, "unknown placeholder {nme}"),
-            ('{"a": {"open": ["g", "{script}"], "opener": "x"}}', 1, "'opener'"),
-            ('{"a": {"open": ["g", "{script}"], "platforms": ["bsd"]}}', 1, "'platforms'"),
-            ('{"a": {"open": ["g", "{script}"], "gone": ["("]}}', 1, "'gone'"),
-            ('{"a": {"open": ["g", "{script}"], "rank": true}}', 1, "'rank'"),
-            ('{"a": {"open": ["g", "{script}"], "id": {"stdout": "[0-9]"}}}', 1, "no group"),
-            ('{"a": {"open": ["g", "{script}"], "close": ["g"]}}', 1, "needs an 'id'"),
-            (
-                '{"a": {"open": ["g", "{script}"], "id": {"script": ["W"]}, "close": ["g"]}}',
-                1,
-                "does not say which window",
-            ),
-            (
-                '{"a": {"open": ["g", "{script}"], "id": {"script": ["W"]}, "close": ["{V}"]}}',
-                1,
-                "unknown placeholder {V}",
-            ),
-            ('{"a": {"open": ["g", "{script}"], "darwin": {"opener": 1}}}', 1, "'opener'"),
-        ]:
-            with self.subTest(broken), self.assertRaises(HcomError) as caught:
-                parse_user(broken, LINUX, "/h/terminals.json")
-            self.assertIn(f"/h/terminals.json line {line}: ", caught.exception.message)
-            self.assertIn(expected, caught.exception.message)
-
-    def test_the_file_in_hcom_dir_comes_first_and_hides(self):
-        with tempfile.TemporaryDirectory() as home:
-            self.assertEqual(builtin(LINUX), known(home, LINUX))
-            with open(os.path.join(home, "terminals.json"), "w", encoding="utf-8") as file:
-                file.write(
-                    '{"XTERM": {"open": ["xterm", "-geometry", "9x9", "{script}"],'
-                    ' "inside": ["XTERM_VERSION"]}}'
-                )
-            table = known(home, LINUX)
-            self.assertEqual("xterm", list(table)[0])
-            self.assertEqual(len(builtin(LINUX)), len(table))
-            env = {"XTERM_VERSION": "1"}
-            self.assertIn("9x9", choose("default", env, LINUX, which("xterm"), table).open)
-
-    def test_an_unreadable_file_or_a_lost_fallback_is_said(self):
-        with tempfile.TemporaryDirectory() as home:
-            path = os.path.join(home, "terminals.json")
-            with open(path, "wb") as file:
-                file.write(b'{"\xff": 1}')
-            with self.assertRaisesRegex(HcomError, "cannot read"):
-                known(home, LINUX)
-            with open(path, "w", encoding="utf-8") as file:
-                file.write('{"a": {"open": ["a", "{script}"], "full": {"says": "x", "use": "b"}}}')
-            with self.assertRaisesRegex(HcomError, "'b', which does not exist"):
-                known(home, LINUX)
 
 
 if __name__ == "__main__":

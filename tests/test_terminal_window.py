@@ -20,7 +20,6 @@ from hcom.terminal import (
     close_window,
     open_window,
     parse_custom,
-    parse_user,
     window,
     with_reported,
 )
@@ -440,18 +439,6 @@ class Returning(Place):
             ],
             self.log(),
         )
-
-    def test_a_persons_preset_is_opened_and_closed(self):
-        self.stand_in("mine", 'printf "%s " "$@" >> "$HOME/log"; echo >> "$HOME/log"; echo id 3')
-        table = parse_user(
-            '{"Mine": {"open": ["mine", "{HOME}", "{script}"], '
-            '"id": {"stdout": "id (?P<n>[0-9])"}, "close": ["mine", "x{n}"]}}',
-            Platform.LINUX,
-        )
-        opened = self.open(table["mine"])
-        close_window(opened, self.env)  # unknown to the built-in table: left to its process
-        close_window(opened, self.env, table)
-        self.assertEqual([f"{self.dir} {self.script} ", "x3 "], self.log())
 
 
 if __name__ == "__main__":

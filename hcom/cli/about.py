@@ -25,8 +25,8 @@ Where a new agent opens when it cannot run in the terminal you are in.
   hcom config terminal default
 
 hcom writes a script that starts the client and hands its path to the command. The command is split
-as a shell splits words and run as it stands, without a shell. To try it: hcom 1 claude. Presets of
-your own go into terminals.json beside config.env. An agent may not change this setting.
+as a shell splits words and run as it stands, without a shell. To try it: hcom 1 claude. An agent
+may not change this setting.
 
 Presets here:
 """,

@@ -200,16 +200,13 @@ def elsewhere(home, spec: LaunchSpec) -> Batch:
 
 
 def _preset(home, env):
-    platform = terminal.current_platform()
-    table = terminal.known(home.root, platform)
     return terminal.choose(
         config.read(home, env).terminal,
         env,
-        platform,
+        terminal.current_platform(),
         shutil.which,
-        table,
         terminal.ancestors(os.getpid()),
-    ), table
+    )
 
 
 def _paths(home, launch: str) -> tuple[str, str]:
@@ -252,10 +249,7 @@ def _opened(home, ready: Ready, spec: LaunchSpec, preset):
         f"wrapped {ready.launch}\n",
         0o700,
     )
-    chosen, table = preset
-    opened = terminal.open_window(
-        chosen, script, ready.cwd, dict(spec.env), ready.agent.display, table
-    )
+    opened = terminal.open_window(preset, script, ready.cwd, dict(spec.env), ready.agent.display)
     with open_db(home) as db, transaction(db):
         launches.set_window(db, ready.launch, opened)
     return opened
@@ -309,5 +303,4 @@ def _undone(home, ready: Ready, why: str) -> tuple[str, str]:
 def close(home, launch, env) -> None:
     """The window that hcom opened for the launch is closed, and no other."""
     if launch and launch.window:
-        table = terminal.known(home.root, terminal.current_platform())
-        terminal.close_window(terminal.Opened(*launch.window), env, table)
+        terminal.close_window(terminal.Opened(*launch.window), env)

@@ -9,9 +9,9 @@ from ..errors import HcomError
 PERSON = "a person must do it, in a terminal of their own"
 
 
-def presets(home) -> list[tuple[str, str]]:
+def presets() -> list[tuple[str, str]]:
     """The terminals that can be named here, as (name, meaning)."""
-    return terminal.settings(terminal.known(home.root, terminal.current_platform()))
+    return terminal.settings(terminal.current_platform())
 
 
 def change(home, env, key: str, value: str, inside: bool) -> list[str]:
@@ -31,7 +31,7 @@ def change(home, env, key: str, value: str, inside: bool) -> list[str]:
         value = "default" if value.strip().lower() in ("", "default") else value
     config.check(key, value)
     if key == "HCOM_TERMINAL":
-        said += _terminal_trouble(home, env, value)
+        said += _terminal_trouble(env, value)
     config.write(home, key, value)
     now = config.in_force(home, env)[key]
     if now.source == config.ENVIRONMENT and now.value != value:
@@ -41,16 +41,15 @@ def change(home, env, key: str, value: str, inside: bool) -> list[str]:
     return said
 
 
-def _terminal_trouble(home, env, value: str) -> list[str]:
+def _terminal_trouble(env, value: str) -> list[str]:
     """HcomError when no window can ever open by `value`; why none can here and now."""
     if value == "default":
         return []
     platform = terminal.current_platform()
-    table = terminal.known(home.root, platform)
     try:
-        terminal.choose(value, env, platform, shutil.which, table)
+        terminal.choose(value, env, platform, shutil.which)
     except HcomError as error:
-        if value.strip().casefold() not in table:
+        if value.strip().casefold() not in terminal.builtin(platform):
             raise
         return [error.message]
     return []

@@ -1,12 +1,12 @@
 """Where a person keeps terminals: presets as data, and opening and closing one window, pane or tab.
 
 Knows nothing of agents or of what the script does. `choice` and `preset` are pure; `table` reads
-the two JSON files; `window` starts processes. No command ever passes through a shell of ours.
+the JSON file; `window` starts processes. No command ever passes through a shell of ours.
 """
 
 from .choice import ancestors, choose, current_platform, platform_of
 from .preset import Opener, Platform, Preset
-from .table import builtin, known, parse_custom, parse_user, settings
+from .table import builtin, parse_custom, settings
 from .window import Opened, close_window, open_window, with_reported
 
 __all__ = [
@@ -19,10 +19,8 @@ __all__ = [
     "choose",
     "close_window",
     "current_platform",
-    "known",
     "open_window",
     "parse_custom",
-    "parse_user",
     "platform_of",
     "settings",
     "with_reported",

@@ -23,18 +23,16 @@ def choose(
     env: Mapping[str, str],
     platform: Platform,
     which: Callable[[str], str | None],
-    table: Mapping[str, Preset] | None = None,
     ancestors: Sequence[str] = (),
 ) -> Preset:
     """The preset that `setting` (HCOM_TERMINAL) means here.
 
     `setting` is a preset's name in any case, a command with {script}, or "default" or "" for the
-    surroundings. `table` is what `known` gave. `ancestors` are the command names of our parents,
-    nearest first: they tell which of two nested multiplexers is the inner one; the environment
-    names both. Raises HcomError when the named one can't work here or there is none.
+    surroundings. `ancestors` are the command names of our parents, nearest first: they tell which
+    of two nested multiplexers is the inner one; the environment names both. Raises HcomError when
+    the named one can't work here or there is none.
     """
-    table = builtin(platform) if table is None else table
-    wanted = setting.strip()
+    table, wanted = builtin(platform), setting.strip()
     if wanted.casefold() in ("", "default"):
         return _around(table, env, platform, which, ancestors)
     preset = table.get(wanted.casefold())
@@ -45,7 +43,7 @@ def choose(
                 f"terminal {preset.name!r} {reason}", hint="hcom config terminal default"
             )
         return preset
-    if wanted.casefold() != "custom" and ("{" in wanted or len(wanted.split()) > 1):
+    if "{" in wanted or len(wanted.split()) > 1:
         return parse_custom(wanted, which)
     if wanted.casefold() == "custom":
         raise HcomError(

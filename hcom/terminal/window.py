@@ -16,7 +16,7 @@ from typing import IO, Any, NamedTuple
 
 from ..errors import HcomError
 from .choice import current_platform
-from .preset import FromScript, FromStdout, Opener, Preset, fill, id_parts
+from .preset import Opener, Preset, fill
 from .table import builtin
 
 OPEN_S = 15.0  # `open` and osascript first start the application, on a cold disk or with a dialog
@@ -50,12 +50,11 @@ def open_window(
     cwd: str,
     env: Mapping[str, str],
     title: str,
-    table: Mapping[str, Preset] | None = None,
 ) -> Opened:
     """`script` runs in a new window of `preset`, or soon will.
 
-    `env` is for the opening command; the window has its own. `table` is what `known` gave.
-    Raises HcomError when the command is missing, fails or hangs.
+    `env` is for the opening command; the window has its own. Raises HcomError when the command is
+    missing, fails or hangs.
     """
     if not os.path.isdir(cwd):
         raise HcomError(f"no directory {cwd!r}", hint="cd to a directory that exists")
@@ -74,10 +73,9 @@ def open_window(
             return Opened(preset.name, _id_from(preset, out, env))
         return _detached(preset, argv, cwd, env)
     except _Failed as error:
-        table = builtin(current_platform()) if table is None else table
         if preset.full and re.search(preset.full.says, str(error)):
-            other = table[preset.full.use.casefold()]
-            return open_window(other._replace(full=None), script, cwd, env, title, table)
+            other = builtin(current_platform())[preset.full.use]
+            return open_window(other, script, cwd, env, title)
         raise HcomError(
             f"terminal {preset.name!r} did not open: {error}", hint="hcom config terminal --info"
         ) from None
@@ -85,22 +83,17 @@ def open_window(
 
 def with_reported(opened: Opened, preset: Preset, env: Mapping[str, str]) -> Opened:
     """`opened` with the id that the launched script finds in its own environment `env`."""
-    if not isinstance(preset.id, FromScript):
-        return opened
-    parts = {name: env[name] for name in preset.id.variables if env.get(name)}
-    return opened._replace(id=_joined({**_parts(opened.id), **parts}))
+    found = _named(preset.reports, env)
+    return opened._replace(id=_joined({**_parts(opened.id), **found}))
 
 
-def close_window(
-    opened: Opened, env: Mapping[str, str], table: Mapping[str, Preset] | None = None
-) -> None:
+def close_window(opened: Opened, env: Mapping[str, str]) -> None:
     """The window of `opened` is gone, and no other. One that was gone already is no error.
 
     A window that can't be named is left to close with its process. Raises HcomError when the
     closing command fails.
     """
-    table = builtin(current_platform()) if table is None else table
-    preset = table.get(opened.preset.casefold())
+    preset = builtin(current_platform()).get(opened.preset.casefold())
     if preset is None:  # a custom command, or a preset since removed
         return
     parts = _parts(opened.id)
@@ -110,11 +103,11 @@ def close_window(
     # An agent in a sandbox can write what we remember; some terminals read commands in it.
     parts = {
         name: parts[name]
-        for name in id_parts(preset) & parts.keys()
+        for name in preset.parts & parts.keys()
         if re.fullmatch(PLAIN, parts[name])
     }
     # Half an id could name another window: pane 5 of whichever terminal answers us now.
-    if not preset.close or not id_parts(preset) <= parts.keys():
+    if not preset.close or not preset.parts <= parts.keys():
         return
     where = {name: value for name, value in parts.items() if name.isupper()}
     try:
@@ -131,13 +124,14 @@ def label(title: str) -> str:
 
 
 def _id_from(preset: Preset, out: str, env: Mapping[str, str]) -> str:
-    parts = {name: env[name] for name in preset.keep if env.get(name)}
-    if isinstance(preset.id, FromStdout):
-        match = re.search(preset.id.pattern, out)
-        if not match:  # the window is there all the same; it closes when its process ends
-            return ""
-        parts.update(match.groupdict(""))
-    return _joined(parts)
+    match = re.search(preset.prints, out)
+    if not match:  # the window is there all the same; it closes when its process ends
+        return ""
+    return _joined({**_named(preset.keep, env), **match.groupdict("")})
+
+
+def _named(names: tuple[str, ...], env: Mapping[str, str]) -> dict[str, str]:
+    return {name: env[name] for name in names if env.get(name)}
 
 
 def _joined(parts: Mapping[str, str]) -> str:
@@ -188,8 +182,8 @@ def _detached(preset: Preset, argv: list[str], cwd: str, env: Mapping[str, str])
             status = process.wait(SETTLE_S)
         except subprocess.TimeoutExpired:
             _started.append(process)
-            parts = {name: env[name] for name in preset.keep if env.get(name)}
-            return Opened(preset.name, _joined({**parts, "born": _born(process.pid)}), process.pid)
+            parts = {**_named(preset.keep, env), "born": _born(process.pid)}
+            return Opened(preset.name, _joined(parts), process.pid)
         if status:
             raise _Failed(_said(err) or f"{argv[0]} ended with status {status}")
         return Opened(preset.name)

@@ -61,8 +61,8 @@ def _report_window(home, launch: str) -> None:
         from .. import terminal
 
         opened = terminal.Opened(*found.window)
-        table = terminal.known(home.root, terminal.current_platform())
-        preset = table.get(opened.preset.casefold())
+        presets = terminal.builtin(terminal.current_platform())
+        preset = presets.get(opened.preset.casefold())
         if preset:
             with transaction(db):
                 launches.set_window(db, launch, terminal.with_reported(opened, preset, os.environ))

@@ -39,7 +39,7 @@ def run(call) -> int:
         return _every(call)
     key = _key(words[0])
     if values.info:
-        call.say(about.text(key, settings.presets(call.home)))
+        call.say(about.text(key, settings.presets()))
         return 0
     return _set(call, key, words[1]) if len(words) == 2 else _one(call, key)
 

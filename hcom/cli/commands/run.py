@@ -87,7 +87,7 @@ def _docs(call, args: list[str]) -> int:
         raise UsageError(f"no section {unknown[0]!r}", "use " + ", ".join(DOCS))
     sections = {
         "--cli": helps.reference,
-        "--config": lambda: about.reference(settings.presets(call.home)),
+        "--config": lambda: about.reference(settings.presets()),
         "--api": helps.api,
     }
     call.say("\n\n".join(sections[name]() for name in (args or DOCS)))

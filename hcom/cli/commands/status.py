@@ -117,14 +117,11 @@ def _tools(home, env) -> dict[str, dict]:
     return found
 
 
-def _terminal(home, env, setting: str) -> tuple[str, str]:
+def _terminal(env, setting: str) -> tuple[str, str]:
     """Where a new agent would open, and what to do when it can't."""
-    platform = terminal.current_platform()
+    platform, parents = terminal.current_platform(), terminal.ancestors(os.getpid())
     try:
-        table = terminal.known(home.root, platform)
-        found = terminal.choose(
-            setting, env, platform, shutil.which, table, terminal.ancestors(os.getpid())
-        )
+        found = terminal.choose(setting, env, platform, shutil.which, parents)
         return found.name, ""
     except HcomError as error:
         return f"none: {error.message}", error.hint
@@ -175,7 +172,7 @@ def report(home, env) -> dict:
     permissions, todo = _directory(home)
     database, tools = _database(home), _tools(home, env)
     settings = config.read(home, env)
-    opens, hint = _terminal(home, env, settings.terminal)
+    opens, hint = _terminal(env, settings.terminal)
     todos = [todo, database["hint"], *config.problems(home, env), *database["unwoken"]]
     todos += [f"{what}: {mend}" for what, mend in _stale(home)]
     todos += [f"{tool}: {said['advice']}" for tool, said in tools.items() if said["advice"]]
