@@ -33,40 +33,15 @@ RESERVED = {BIGBOSS, "hcom", "all", "self", "system", "user"}
 ALIKE = str.maketrans("cqyvwz015", "kkiuusols")
 
 
-def _distance_is_one(a: str, b: str) -> bool:
-    """Whether one change, one insertion or one swap of neighbours makes `a` into `b`."""
-    if abs(len(a) - len(b)) > 1:
-        return False
-    if len(a) == len(b):
-        differing = [i for i in range(len(a)) if a[i] != b[i]]
-        if len(differing) == 1:
-            return True
-        return (
-            len(differing) == 2
-            and differing[1] == differing[0] + 1
-            and a[differing[0]] == b[differing[1]]
-            and a[differing[1]] == b[differing[0]]
-        )
-    short, long = sorted((a, b), key=len)
-    return any(long[:i] + long[i + 1 :] == short for i in range(len(long)))
-
-
-def confusable(a: str, b: str) -> bool:
-    """Whether somebody could take name `a` for name `b`."""
-    if a == b:
-        return True
-    a, b = a.translate(ALIKE), b.translate(ALIKE)
-    return a == b or _distance_is_one(a, b)
-
-
 def _blurs(name: str) -> set[str]:
-    """What is left of the name when it is read badly: two confusable names have some in common."""
+    """What is left of the name when it is read badly: two names that somebody could take for each
+    other (one letter changed, more, fewer or swapped with its neighbour) have some in common."""
     flat = name.translate(ALIKE)
     return {flat, *(flat[:i] + flat[i + 1 :] for i in range(len(flat)))}
 
 
 def fresh(taken, pick) -> str:
-    """A new name, not confusable with any in `taken`; `pick(sequence)` chooses (random.choice).
+    """A new name that nobody takes for one in `taken`; `pick(sequence)` chooses (random.choice).
 
     When thousands of names are taken, being unlike the others is given up, being new never.
     """
