@@ -102,11 +102,10 @@ class Drawing(unittest.TestCase):
                     screen.feed(bytes([byte]))
                 self.assertEqual(screen.lines(), (lines + [""] * 4)[:4])
 
-    def test_dim_and_inverse(self):
+    def test_dim(self):
         cells = shown("a\x1b[2mb漢\x1b[22;7mc\x1b[0md\x1b[38;2;2;2;2me\x1b[38;5;2mf").cells(0)
         self.assertEqual("".join(cell.text for cell in cells), "ab漢cdef  ")
         self.assertEqual([cell.text for cell in cells if cell.dim], ["b", "漢", ""])
-        self.assertEqual([cell.text for cell in cells if cell.inverse], ["c"])
 
     def test_cursor(self):
         table = [("", (0, 0)), ("ab", (2, 0)), ("0123456789", (9, 0)), ("\x1b[3;4H", (3, 2)),
@@ -122,14 +121,8 @@ class Drawing(unittest.TestCase):
             "\x1b]8;;http://x\x1b\\link\x1b]8;;\x1b\\"
         )
         self.assertEqual(screen.title, "two ✳")
-        self.assertEqual(screen.notes, ["done", "notify;Gemini;ready"])
         self.assertEqual(screen.state, "state=idle:app=codex")
         self.assertEqual(screen.lines()[0], "link")
-
-    def test_notes_do_not_pile_up(self):
-        screen = shown("".join(f"\x1b]9;{n}\x07" for n in range(500)))
-        self.assertLess(len(screen.notes), 100)
-        self.assertEqual(screen.notes[-1], "499")
 
     def test_width(self):
         for char, columns in (
@@ -322,10 +315,10 @@ class Mirrored(unittest.TestCase):
     def test_what_lasts_is_kept_from_a_flood(self):
         mirror = Mirror(60, 5)
         self.flood(mirror, LIMIT // 2)
-        mirror.feed(b"\x1b]0;new\x07\x1b]9;note\x07\x1b]7501;state=idle:app=codex\x07", 1.0)
+        mirror.feed(b"\x1b]0;new\x07\x1b]7501;state=idle:app=codex\x07", 1.0)
         self.flood(mirror, 5 * LIMIT)
         screen = mirror.screen
-        self.assertEqual((screen.title, screen.notes), ("new", ["note"]))
+        self.assertEqual(screen.title, "new")
         self.assertEqual(screen.state, "state=idle:app=codex")
 
     def test_a_flood_that_does_not_scroll_is_unknown(self):

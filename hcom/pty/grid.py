@@ -8,9 +8,7 @@ from functools import lru_cache
 from typing import NamedTuple
 
 DIM = 1
-INVERSE = 2
-# What SGR numbers keep of a look and add to it.
-_LOOKS = {0: (0, 0), 2: (~0, DIM), 7: (~0, INVERSE), 22: (~DIM, 0), 27: (~INVERSE, 0)}
+_LOOKS = {0: 0, 2: DIM, 22: 0}  # the look after an SGR number; all others leave it as it is
 _TAB = 8
 
 
@@ -19,7 +17,6 @@ class Cell(NamedTuple):
 
     text: str
     dim: bool
-    inverse: bool
 
 
 @lru_cache(maxsize=4096)
@@ -126,9 +123,7 @@ def styled(look: int, numbers: list[int]) -> int:
         if number in (38, 48, 58):  # a colour: 5 and one number, or 2 and three
             kind = numbers[at + 1] if at + 1 < len(numbers) else 0
             at += {5: 2, 2: 4}.get(kind, 0)
-        elif number in _LOOKS:
-            keep, add = _LOOKS[number]
-            look = look & keep | add
+        look = _LOOKS.get(number, look)
         at += 1
     return look
 

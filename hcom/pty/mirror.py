@@ -20,7 +20,7 @@ KEPT = 65536
 
 # What stays true over a gap: titles and states, and which of its two screens the program uses.
 _LASTING = re.compile(
-    rb"\x1b\](?:0|2|9|777|7501);[^\x07\x1b]{0,4096}(?:\x07|\x1b\\)|\x1b\[\?(?:47|1047|1049)[hl]"
+    rb"\x1b\](?:0|2|7501);[^\x07\x1b]{0,4096}(?:\x07|\x1b\\)|\x1b\[\?(?:47|1047|1049)[hl]"
 )
 # From here on the screen is known again: reset, all erased, an empty alternate screen.
 _FRESH = (b"\x1bc", b"\x1b[2J", b"\x1b[?1049h")

@@ -7,13 +7,11 @@ Any bytes are taken.
 from collections.abc import Callable
 from typing import NamedTuple
 
-from .grid import DIM, INVERSE, Cell, Grid, Tabs, styled, width
+from .grid import Cell, Grid, Tabs, styled, width
 from .parse import Parser
 
-# Titles and notes come from a program; none that means something to us is longer.
+# Titles come from a program; none that means something to us is longer.
 _LONGEST = 4096
-# A person would not read more, and nobody may look for hours.
-_NOTES = 64
 # DEC special graphics, which ncurses draws its lines with: ` to ~.
 _LINES = dict(zip(range(0x60, 0x7F), "◆▒␉␌␍␊°±␤␋┘┐┌└┼⎺⎻─⎼⎽├┤┴┬│≤≥π≠£·"))
 
@@ -30,14 +28,13 @@ class _Saved(NamedTuple):
 class Screen:
     """A terminal of `cols` by `rows`.
 
-    `title` by OSC 0 or 2; `state` by OSC 7501 (Codex: `state=idle:app=codex`); `notes` the texts
-    of OSC 9 and 777, oldest first; `unknown` while what was on the screen has been lost (`lose`).
+    `title` by OSC 0 or 2; `state` by OSC 7501 (Codex: `state=idle:app=codex`); `unknown` while what
+    was on the screen has been lost (`lose`).
     """
 
     def __init__(self, cols: int, rows: int) -> None:
         self.cols, self.rows = max(1, cols), max(1, rows)
         self.title = self.state = ""
-        self.notes: list[str] = []
         self._parser = Parser(self)
         self._reset()
 
@@ -74,7 +71,7 @@ class Screen:
     def cells(self, y: int) -> list[Cell]:
         """Row `y`, column by column."""
         row = self._grid.rows[y]
-        return [Cell(t, bool(k & DIM), bool(k & INVERSE)) for t, k in zip(row.text, row.look)]
+        return [Cell(text, bool(look)) for text, look in zip(row.text, row.look)]
 
     @property
     def cursor(self) -> tuple[int, int]:
@@ -219,8 +216,6 @@ class Screen:
             self.title = rest
         elif code == "7501" and rest != "?":  # Claude asks the terminal whether it knows of it
             self.state = rest
-        elif code in ("9", "777"):
-            self.notes = [*self.notes[1 - _NOTES :], rest]
 
     # -- the cursor --
 
