@@ -124,14 +124,15 @@ class Settings(namedtuple("Settings", [k[5:].lower() for k in KEYS] + ["passed"]
     __slots__ = ()
 
 
-class Line(namedtuple("Line", "number key value problem")):
-    """One line of config.env: a value for a key, or the problem with it; neither for a comment."""
+class InForce(namedtuple("InForce", "value source")):
+    """A value as text, and where it comes from: FILE, ENVIRONMENT or DEFAULT."""
 
     __slots__ = ()
 
 
-class InForce(namedtuple("InForce", "value source")):
-    """A value, and where it comes from: FILE, ENVIRONMENT or DEFAULT."""
+class Found(namedtuple("Found", "in_force passed problems")):
+    """All that config.env and the environment say: each key's InForce, the variables that go to the
+    clients as they are, and what is wrong in a line each."""
 
     __slots__ = ()
 
@@ -166,29 +167,22 @@ def _text(home) -> str:
         return ""
 
 
-def lines(home) -> list[Line]:
-    """Every line of config.env, parsed."""
-    return [_parsed(number, text) for number, text in enumerate(_text(home).split("\n"), 1)]
-
-
-def _parsed(number: int, text: str) -> Line:
-    if not text.strip() or text.lstrip().startswith("#"):
-        return Line(number, "", "", "")
-    match = re.match(r"\s*(?:export\s+)?([A-Za-z_]\w*)=(.*)\Z", text)
+def _set_by(line: str) -> dict[str, str]:
+    """What a line of config.env sets: one variable, or none. HcomError when it says nothing."""
+    if not line.strip() or line.lstrip().startswith("#"):
+        return {}
+    match = re.match(r"\s*(?:export\s+)?([A-Za-z_]\w*)=(.*)\Z", line)
     if not match:
-        return Line(number, "", "", "it is not KEY=value")
+        raise HcomError("it is not KEY=value")
     key, raw = match.group(1), match.group(2).strip()
     if raw[:1] in ("'", '"') and (len(raw) < 2 or raw[-1] != raw[0]):
-        return Line(number, "", "", f"the quotes of {key} do not end")
+        raise HcomError(f"the quotes of {key} do not end")
     value = _unquoted(raw)
     if key in KEYS:
-        try:
-            check(key, value)
-        except HcomError as error:
-            return Line(number, "", "", error.message)
+        check(key, value)
     elif key.startswith("HCOM_") and key not in PASSED_ON:
-        return Line(number, "", "", f"there is no setting {key}")
-    return Line(number, key, value, "")
+        raise HcomError(f"there is no setting {key}")
+    return {key: value}
 
 
 def _unquoted(value: str) -> str:
@@ -205,48 +199,33 @@ def _quoted(value: str) -> str:
     return '"' + re.sub(r"([\\\"$`])", r"\\\1", value) + '"'
 
 
-def problems(home, env) -> list[str]:
-    """What is wrong with config.env and with the settings in the environment, a line each."""
-    found = [
-        f"config.env line {line.number} is ignored: {line.problem}"
-        for line in lines(home)
-        if line.problem
-    ]
-    for key in KEYS:
+def found(home, env) -> Found:
+    """What the settings are, and where each comes from."""
+    written, in_force, problems = {}, {}, []
+    for number, line in enumerate(_text(home).split("\n"), 1):
+        try:
+            written.update(_set_by(line))
+        except HcomError as error:
+            problems.append(f"config.env line {number} is ignored: {error.message}")
+    for key, one in KEYS.items():
+        value = written.pop(key, None)
+        in_force[key] = InForce(one.default, DEFAULT) if value is None else InForce(value, FILE)
         if key in env:
             try:
                 check(key, env[key])
+                in_force[key] = InForce(env[key], ENVIRONMENT)
             except HcomError as error:
-                found.append(f"the environment is ignored: {error.message}")
-    return found
-
-
-def in_force(home, env) -> dict[str, InForce]:
-    """Each key's value as text, and where it comes from."""
-    written = {line.key: line.value for line in lines(home) if line.key}
-    found = {}
-    for key, (default, *_) in KEYS.items():
-        found[key] = InForce(written[key], FILE) if key in written else InForce(default, DEFAULT)
-        if key in env:
-            try:
-                check(key, env[key])
-            except HcomError:
-                continue
-            found[key] = InForce(env[key], ENVIRONMENT)
-    return found
-
-
-def passed(home) -> dict[str, str]:
-    """The variables of config.env that go to the clients as they are."""
-    return {line.key: line.value for line in lines(home) if line.key and line.key not in KEYS}
+                problems.append(f"the environment is ignored: {error.message}")
+    return Found(in_force, written, problems)
 
 
 def read(home, env) -> Settings:
     """The settings in force."""
-    values = {key[5:].lower(): said.value for key, said in in_force(home, env).items()}
+    in_force, passed, _ = found(home, env)
+    values = {key[5:].lower(): said.value for key, said in in_force.items()}
     values["subagent_timeout"] = int(values["subagent_timeout"])
     values["auto_approve"] = values["auto_approve"].strip().lower() in TRUE
-    return Settings(**values, passed=passed(home))
+    return Settings(**values, passed=passed)
 
 
 def masked(key: str, value: str) -> str:

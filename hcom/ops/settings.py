@@ -33,7 +33,7 @@ def change(home, env, key: str, value: str, inside: bool) -> list[str]:
     if key == "HCOM_TERMINAL":
         said += _terminal_trouble(env, value)
     config.write(home, key, value)
-    now = config.in_force(home, env)[key]
+    now = config.found(home, env).in_force[key]
     if now.source == config.ENVIRONMENT and now.value != value:
         said.append(f"here the environment says otherwise: {key}={config.masked(key, now.value)}")
     if short == "auto_approve":

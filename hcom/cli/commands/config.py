@@ -60,13 +60,13 @@ def _said(key: str, said) -> dict:
 
 
 def _every(call) -> int:
-    found, passed = config.in_force(call.home, call.env), config.passed(call.home)
+    found, passed, problems = config.found(call.home, call.env)
     if call.values.json:
         call.say_json(
             {
                 **{key: _said(key, said) for key, said in found.items()},
                 "passed": sorted(passed),
-                "problems": config.problems(call.home, call.env),
+                "problems": problems,
             }
         )
         return 0
@@ -75,22 +75,23 @@ def _every(call) -> int:
         call.say(f"{key[5:].lower():<22} {value or '(empty)':<30} {said.source}")
     for name in passed:
         call.say(f"{name:<22} {'(set, goes to the clients)':<30} {config.FILE}")
-    _complain(call)
+    _complain(call, problems)
     return 0
 
 
-def _complain(call) -> None:
-    for problem in config.problems(call.home, call.env):
+def _complain(call, problems) -> None:
+    for problem in problems:
         call.tell(f"hcom: {problem}")
 
 
 def _one(call, key: str) -> int:
-    said = config.in_force(call.home, call.env)[key]
+    found, _, problems = config.found(call.home, call.env)
+    said = found[key]
     if call.values.json:
         call.say_json({key: _said(key, said)})
     else:
         call.say(config.masked(key, said.value))
-    _complain(call)
+    _complain(call, problems)
     return 0
 
 
@@ -101,7 +102,7 @@ def is_inside_agent(call) -> bool:
 
 def _set(call, key: str, value: str) -> int:
     said = settings.change(call.home, call.env, key, value, is_inside_agent(call))
-    written = config.in_force(call.home, {})[key].value
+    written = config.found(call.home, {}).in_force[key].value
     call.say(f"{key[5:].lower()} = {config.masked(key, written) or '(empty)'}")
     for line in said:
         call.tell(f"hcom: {line}")
@@ -128,7 +129,7 @@ def _edit(call, words) -> int:
         code = subprocess.call([*shlex.split(editor), path])
     except (OSError, ValueError) as error:
         raise HcomError(f"cannot run {editor!r}: {error}", "export EDITOR=nano") from None
-    _complain(call)
+    _complain(call, config.found(call.home, call.env).problems)
     return 0 if code == 0 else 1
 
 

@@ -171,9 +171,10 @@ def report(home, env) -> dict:
     """Everything that `hcom status` says, by key; `todo` is what is wrong and how to mend it."""
     permissions, todo = _directory(home)
     database, tools = _database(home), _tools(home, env)
-    settings = config.read(home, env)
-    opens, hint = _terminal(env, settings.terminal)
-    todos = [todo, database["hint"], *config.problems(home, env), *database["unwoken"]]
+    settings, _, problems = config.found(home, env)
+    setting = settings["HCOM_TERMINAL"].value
+    opens, hint = _terminal(env, setting)
+    todos = [todo, database["hint"], *problems, *database["unwoken"]]
     todos += [f"{what}: {mend}" for what, mend in _stale(home)]
     todos += [f"{tool}: {said['advice']}" for tool, said in tools.items() if said["advice"]]
     todos += [
@@ -193,8 +194,8 @@ def report(home, env) -> dict:
         "events": database["events"],
         "agents": database["agents"],
         "tools": tools,
-        "terminal": {"setting": settings.terminal, "opens": opens},
-        "relay": settings.relay,
+        "terminal": {"setting": setting, "opens": opens},
+        "relay": settings["HCOM_RELAY"].value,
         "todo": [t for t in todos if t],
     }
 
