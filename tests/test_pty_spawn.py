@@ -1,6 +1,5 @@
 """Programs started on a pty: how they begin, how they end, and that nothing of them is left."""
 
-import errno
 import os
 import select
 import signal
@@ -106,16 +105,15 @@ class Beginning(Spawned):
 
     def test_refusals(self):
         table = [
-            (("no-such-program",), {}, errno.ENOENT, "not installed"),
-            (("/etc/passwd",), {}, errno.EACCES, "/etc/passwd"),
-            (("/",), {}, errno.EACCES, '"/"'),
-            (("sh",), {"cwd": "/no/such/place"}, errno.ENOENT, 'directory "/no/such/place"'),
-            (("a\0b",), {}, errno.EINVAL, "invalid"),
+            (("no-such-program",), {}, '"no-such-program" is not installed'),
+            (("/etc/passwd",), {}, 'cannot run "/etc/passwd": permission denied'),
+            (("/",), {}, 'cannot run "/": permission denied'),
+            (("sh",), {"cwd": "/no/such"}, 'use directory "/no/such": no such file or directory'),
+            (("a\0b",), {}, "invalid argument"),
         ]
-        for argv, more, number, words in table:
+        for argv, more, words in table:
             with self.subTest(argv=argv), self.assertRaises(SpawnError) as caught:
                 spawn.spawn(argv, SEALED, cols=80, rows=24, **more)
-            self.assertEqual(caught.exception.errno, number)
             self.assertIn(words, caught.exception.message)
 
     def test_a_refusal_leaves_nothing(self):

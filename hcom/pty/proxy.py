@@ -156,17 +156,19 @@ class _Proxy:
             if self.person and self.person.pending and not self.closing:
                 return None  # a slow reader; it will take it or be gone
             return max(0.0, self.settled_at - time.monotonic())
-        deadline = self.guard.call("deadline")
-        if deadline is None or (self.program is not None and self.program.pending):
-            return None  # in the second case the tick comes when the program has read
-        due = max(deadline, self.keys.clear_at(), self.ticked_at + TICK_S)
-        return max(0.0, due - time.monotonic())
+        due = self.due()
+        return None if due is None else max(0.0, due - time.monotonic())
 
-    def tick(self, now: float) -> None:
+    def due(self) -> float | None:
+        """When the policy has its tick; None for never, or not before the program has read."""
         deadline = self.guard.call("deadline")
         if deadline is None or self.program is None or self.program.pending:
-            return
-        if now < max(deadline, self.keys.clear_at(), self.ticked_at + TICK_S):
+            return None
+        return max(deadline, self.keys.clear_at(), self.ticked_at + TICK_S)
+
+    def tick(self, now: float) -> None:
+        due = self.due()
+        if due is None or self.program is None or now < due:
             return
         self.ticked_at = now
         typed = self.guard.call("tick", now)

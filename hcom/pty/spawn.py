@@ -27,11 +27,7 @@ LOOK_S = 0.02
 
 
 class SpawnError(HcomError):
-    """The program could not be started; `errno` says why as the system put it."""
-
-    def __init__(self, message: str, number: int, hint: str = ""):
-        super().__init__(message, hint)
-        self.errno = number
+    """The program could not be started; the message says why."""
 
 
 class Exited(NamedTuple):
@@ -97,12 +93,12 @@ def spawn(
 
 def _refusal(report: Mapping[bytes, bytes], program: str, cwd: str | None) -> SpawnError:
     if b"chdir" in report:
-        code = int(report[b"chdir"])
-        return SpawnError(f'cannot use directory "{cwd}": {os.strerror(code).lower()}', code)
+        said = os.strerror(int(report[b"chdir"])).lower()
+        return SpawnError(f'cannot use directory "{cwd}": {said}')
     code = int(report.get(b"exec", errno.EAGAIN))  # no word: the keeper itself could not start
     if code == errno.ENOENT:
-        return SpawnError(f'"{program}" is not installed', code)
-    return SpawnError(f'cannot run "{program}": {os.strerror(code).lower()}', code)
+        return SpawnError(f'"{program}" is not installed')
+    return SpawnError(f'cannot run "{program}": {os.strerror(code).lower()}')
 
 
 def _lead(
