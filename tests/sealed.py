@@ -111,6 +111,13 @@ class Home:
         finally:
             db.close()
 
+    def change(self, statement: str) -> None:
+        """The database is changed from outside."""
+        db = sqlite3.connect(os.path.join(self.hcom_dir, "hcom.db"), timeout=10)
+        with db:
+            db.execute(statement)
+        db.close()
+
     def until(self, true, what: str, seconds: float = 15.0):
         """What `true()` says, once it says something."""
         end = time.monotonic() + seconds

@@ -1,4 +1,4 @@
-"""Help, docs and completion come from the declarations; and what spec/ lists is all there."""
+"""Help and docs come from the declarations; and what spec/ lists is all there."""
 
 import os
 import re
@@ -7,7 +7,6 @@ import unittest
 
 from hcom.cli import help as helps
 from hcom.cli.catalog import COMMANDS, find
-from hcom.cli.commands import completion
 from hcom.cli.model import NAME
 from hcom.config import KEYS
 from tests.sealed import Home
@@ -200,45 +199,6 @@ class Outputs(unittest.TestCase):
         self.assertIn("printf", self.home.said("run", "echo", "--source"))
         for name in ("nope", "../echo", ""):
             self.assertEqual(self.home.run("run", name).returncode, 1)
-
-    def test_completion_of_bash(self):
-        self.home.start()
-        script = self.home.said("completion", "bash")
-
-        def completed(*words) -> list[str]:
-            quoted = " ".join(f"'{w}'" for w in words)
-            code = (
-                f"{script}\nCOMP_WORDS=({quoted}); COMP_CWORD={len(words) - 1}; _hcom; "
-                'printf "%s\\n" "${COMPREPLY[@]}"'
-            )
-            done = subprocess.run(
-                ["bash", "-c", code], env=self.home.env, capture_output=True, text=True, check=True
-            )
-            return done.stdout.split()
-
-        self.assertEqual(completed("hcom", "ar"), ["archive"])
-        self.assertIn("--intent", completed("hcom", "send", "--i"))
-        self.assertEqual(completed("hcom", "config", "claude"), ["claude_args"])
-        name = self.home.names()[0]
-        self.assertIn(name, completed("hcom", "stop", ""))
-        self.assertEqual(completed("hcom", "send", "--name", name[:2]), [name])
-        self.assertEqual(completed("hcom", "completion", "f"), ["fish"])
-
-    def test_every_completion_knows_every_command_and_flag(self):
-        for shell in completion.SHELLS:
-            script = self.home.said("completion", shell)
-            for name in COMMANDS:
-                self.assertIn(name, script)
-                for option in find(name).options:
-                    for flag in option.flags.split():
-                        wanted = (
-                            flag
-                            if shell != "fish"
-                            else (f"-l {flag[2:]}" if flag.startswith("--") else f"-s {flag[1:]}")
-                        )
-                        self.assertIn(wanted, script, f"{shell}: {name} {flag}")
-        self.assertEqual(self.home.run("completion").returncode, 2)
-        self.assertEqual(self.home.run("completion", "tcsh").returncode, 2)
 
     def test_status_says_what_to_do(self):
         said = self.home.said("status")

@@ -68,14 +68,20 @@ def asks_for_help(command: Command, argv: list[str]) -> bool:
     return "--help" in ours or "-h" in ours
 
 
+def taking(command: Command) -> set[str]:
+    """The flags of the command behind which a value must stand."""
+    options = (o for o in (*command.options, NAME) if o.value and not o.value.startswith("["))
+    return {flag for option in options for flag in option.flags.split()}
+
+
 def _first_word(command: Command, argv: list[str]) -> int:
     """Where the first free argument stands: it is no option, nor an option's value."""
-    taking = {f for o in (*command.options, NAME) if o.value for f in o.flags.split()}
+    valued = taking(command)
     return next(
         (
             i
             for i, arg in enumerate(argv)
-            if not arg.startswith("-") and (i == 0 or argv[i - 1] not in taking)
+            if not arg.startswith("-") and (i == 0 or argv[i - 1] not in valued)
         ),
         len(argv),
     )
