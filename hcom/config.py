@@ -24,10 +24,6 @@ class Key(namedtuple("Key", "default about check secret person", defaults=(False
     __slots__ = ()
 
 
-def _tag(text: str) -> None:
-    names.check_tag(text)
-
-
 def _any_text(text: str) -> None:
     if len(text) > HINTS_CHARS:
         raise HcomError(f"{len(text)} characters, the limit is {HINTS_CHARS}")
@@ -89,7 +85,7 @@ def _variable(text: str) -> None:
 
 
 KEYS = {
-    "HCOM_TAG": Key("", "Group tag of new agents (names become tag-name)", _tag),
+    "HCOM_TAG": Key("", "Group tag of new agents (names become tag-name)", names.check_tag),
     "HCOM_TERMINAL": Key(
         "default",
         "Where new agents open: a preset, or a command with {script}",
@@ -113,12 +109,19 @@ KEYS = {
     ),
     "HCOM_NAME_EXPORT": Key("", "Variable that carries an agent's name into its client", _variable),
 }
-SHORT_KEYS = tuple(key[5:].lower() for key in KEYS)
+
+
+def short(key: str) -> str:
+    """The key as a person writes it: tag for HCOM_TAG."""
+    return key.removeprefix("HCOM_").lower()
+
+
+SHORT_KEYS = tuple(map(short, KEYS))
 # Read by launches from the environment; in config.env they pass through as other variables do.
 PASSED_ON = ("HCOM_GEMINI_SYSTEM_PROMPT", "HCOM_CODEX_SYSTEM_PROMPT")
 
 
-class Settings(namedtuple("Settings", [k[5:].lower() for k in KEYS] + ["passed"])):
+class Settings(namedtuple("Settings", [*SHORT_KEYS, "passed"])):
     """What is in force, parsed; `passed` are the non-HCOM variables of config.env."""
 
     __slots__ = ()
@@ -222,7 +225,7 @@ def found(home, env) -> Found:
 def read(home, env) -> Settings:
     """The settings in force."""
     in_force, passed, _ = found(home, env)
-    values = {key[5:].lower(): said.value for key, said in in_force.items()}
+    values = {short(key): said.value for key, said in in_force.items()}
     values["subagent_timeout"] = int(values["subagent_timeout"])
     values["auto_approve"] = values["auto_approve"].strip().lower() in TRUE
     return Settings(**values, passed=passed)

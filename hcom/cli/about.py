@@ -2,7 +2,24 @@
 
 from .. import config
 
+EXAMPLES = {
+    "claude_args": "--model opus",
+    "gemini_args": "--model gemini-2.5-flash",
+    "codex_args": "--search",
+}
 TEXTS = {
+    **{
+        key: f"""
+Arguments for every {key.partition("_")[0]} that hcom launches.
+Those on the command line win where they disagree.
+
+  hcom config {key} "{example}"
+  hcom config {key} ""
+
+Quote as in a shell.
+"""
+        for key, example in EXAMPLES.items()
+    },
     "tag": """
 New agents get this tag: luna becomes dev-luna. The agents of one tag are a group.
 
@@ -25,8 +42,7 @@ Where a new agent opens when it cannot run in the terminal you are in.
   hcom config terminal default
 
 hcom writes a script that starts the client and hands its path to the command. The command is split
-as a shell splits words and run as it stands, without a shell. To try it: hcom 1 claude. An agent
-may not change this setting.
+as a shell splits words and run as it stands, without a shell. To try it: hcom 1 claude.
 
 Presets here:
 """,
@@ -49,39 +65,15 @@ work is done. Its parent waits for it that long.
 
 From 1 to 86400; 30 where nothing is set.
 """,
-    "claude_args": """
-Arguments for every claude that hcom launches. Those on the command line win where they disagree.
-
-  hcom config claude_args "--model opus"
-  hcom config claude_args ""
-
-Quote as in a shell. An agent may not change this setting.
-""",
-    "gemini_args": """
-Arguments for every gemini that hcom launches. Those on the command line win where they disagree.
-
-  hcom config gemini_args "--model gemini-2.5-flash"
-  hcom config gemini_args ""
-
-Quote as in a shell. An agent may not change this setting.
-""",
-    "codex_args": """
-Arguments for every codex that hcom launches. Those on the command line win where they disagree.
-
-  hcom config codex_args "--search"
-  hcom config codex_args ""
-
-Quote as in a shell. An agent may not change this setting.
-""",
     "relay": """
 The relay server through which agents on several machines reach each other. `hcom relay` sets it.
 
 A server of your own answers POST /push/{device_id}, GET /poll and GET /version. The URL begins with
-https://, or with http:// on this machine. An agent may not change this setting.
+https://, or with http:// on this machine.
 """,
     "relay_token": """
 The token that the relay server asks for. `hcom relay` sets it. Shown masked, stored in config.env,
-which only you can read. An agent may not change this setting.
+which only you can read.
 """,
     "auto_approve": """
 Whether clients let their agents run safe hcom commands unasked.
@@ -91,7 +83,7 @@ Whether clients let their agents run safe hcom commands unasked.
 
 Safe are send, start, list, events, listen, transcript, archive, status, help, and looking at relay
 and config. What launches, stops, kills, resets or changes a setting is always asked for. It takes
-effect with: hcom hooks add. An agent may not change this setting.
+effect with: hcom hooks add.
 """,
     "default_subscriptions": """
 What each new agent is subscribed to, with commas between.
@@ -120,10 +112,11 @@ Then in the agent's shell: echo $HCOM_NAME. A name that a shell admits, and that
 def text(key: str, presets: list[tuple[str, str]]) -> str:
     """All of what is said of `key`; `presets` are the (name, meaning) pairs of terminals."""
     found = config.KEYS[key]
-    short = key[5:].lower()
-    lines = [f"{key}: {found.about}", "", TEXTS[short].strip("\n")]
-    if short == "terminal":
+    lines = [f"{key}: {found.about}", "", TEXTS[config.short(key)].strip("\n")]
+    if key == "HCOM_TERMINAL":
         lines += [f"  {name:<18}{about}" for name, about in presets]
+    if found.person:
+        lines += ["", "An agent may not change this setting."]
     lines += ["", f"Default: {found.default or '(nothing)'}"]
     return "\n".join(lines)
 

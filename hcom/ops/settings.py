@@ -20,7 +20,7 @@ def change(home, env, key: str, value: str, inside: bool) -> list[str]:
     HcomError when it may not be, or not at the wish of an agent (`inside` its client): some
     settings can run code or send data away.
     """
-    short = key[5:].lower()
+    short = config.short(key)
     if config.KEYS[key].person and inside:
         raise HcomError(
             f"an agent may not change {short}",

@@ -72,7 +72,7 @@ def _every(call) -> int:
         return 0
     for key, said in found.items():
         value = config.masked(key, said.value)
-        call.say(f"{key[5:].lower():<22} {value or '(empty)':<30} {said.source}")
+        call.say(f"{config.short(key):<22} {value or '(empty)':<30} {said.source}")
     for name in passed:
         call.say(f"{name:<22} {'(set, goes to the clients)':<30} {config.FILE}")
     _complain(call, problems)
@@ -103,7 +103,7 @@ def is_inside_agent(call) -> bool:
 def _set(call, key: str, value: str) -> int:
     said = settings.change(call.home, call.env, key, value, is_inside_agent(call))
     written = config.found(call.home, {}).in_force[key].value
-    call.say(f"{key[5:].lower()} = {config.masked(key, written) or '(empty)'}")
+    call.say(f"{config.short(key)} = {config.masked(key, written) or '(empty)'}")
     for line in said:
         call.tell(f"hcom: {line}")
     return 0
@@ -143,7 +143,7 @@ def _reset(call, words) -> int:
                 f"unexpected argument: {words[1]!r}", f"hcom config {words[0]} --reset"
             )
         config.write(call.home, key, None)
-        call.say(f"{key[5:].lower()} = {config.KEYS[key].default or '(empty)'}")
+        call.say(f"{config.short(key)} = {config.KEYS[key].default or '(empty)'}")
         return 0
     kept = config.reset(call.home)
     call.say(
@@ -228,7 +228,7 @@ Other variables in config.env (ANTHROPIC_MODEL=opus) go to the clients as they a
 Precedence: default < config.env < environment, each key by itself.
 From inside an agent, settings that can run code or send data away are refused:
   """
-    + ", ".join(k[5:].lower() for k, one in config.KEYS.items() if one.person)
+    + ", ".join(config.short(k) for k, one in config.KEYS.items() if one.person)
     + ".\n",
     VALUE,
 )
