@@ -300,7 +300,7 @@ def _undone(home, ready: Ready, why: str) -> tuple[str, str]:
     return ready.agent.name, why
 
 
-def close(home, launch, env) -> None:
+def close(launch, env) -> None:
     """The window that hcom opened for the launch is closed, and no other."""
     if launch and launch.window:
         terminal.close_window(terminal.Opened(*launch.window), env)

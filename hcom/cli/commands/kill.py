@@ -30,7 +30,7 @@ def run(call) -> int:
         for agent, found in targets:
             _gone(agent, found, end)
             agents.stop(db, [agent], agents.by(own), "killed", call.now)
-            launch.close(call.home, found, call.env)
+            launch.close(found, call.env)
     call.agent = None
     call.say("killed " + ", ".join(a.display for a in ended) if ended else "nothing to kill")
     return 0 if ended or everyone else 1
