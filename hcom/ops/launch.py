@@ -170,7 +170,8 @@ def elsewhere(home, spec: LaunchSpec) -> Batch:
     if not 1 <= spec.count <= MOST:
         raise HcomError(f"cannot launch {spec.count} at once", f"use a number from 1 to {MOST}")
     batch = uuid.uuid4().hex[:8]
-    preset = None if spec.headless else _preset(home, spec.env)
+    setting = config.read(home, spec.env).terminal
+    preset = None if spec.headless else terminal.chosen(setting, spec.env)
     started, errors = [], []
     for _ in range(spec.count):
         ready = prepare(home, spec, batch)
@@ -197,16 +198,6 @@ def elsewhere(home, spec: LaunchSpec) -> Batch:
     if not alive:
         raise HcomError(f"nothing launched: {errors[0][1]}", "hcom config terminal --info")
     return Batch(batch, [a.display for a in alive], [why for _, why in errors], logs)
-
-
-def _preset(home, env):
-    return terminal.choose(
-        config.read(home, env).terminal,
-        env,
-        terminal.current_platform(),
-        shutil.which,
-        terminal.ancestors(os.getpid()),
-    )
 
 
 def _paths(home, launch: str) -> tuple[str, str]:

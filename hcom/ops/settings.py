@@ -1,7 +1,6 @@
 """Settings as a person or an agent changes them; what they are stands in `config`."""
 
 import shlex
-import shutil
 
 from .. import config, terminal
 from ..errors import HcomError
@@ -45,11 +44,10 @@ def _terminal_trouble(env, value: str) -> list[str]:
     """HcomError when no window can ever open by `value`; why none can here and now."""
     if value == "default":
         return []
-    platform = terminal.current_platform()
     try:
-        terminal.choose(value, env, platform, shutil.which)
+        terminal.chosen(value, env)
     except HcomError as error:
-        if value.strip().casefold() not in terminal.builtin(platform):
+        if value.strip().casefold() not in terminal.builtin(terminal.current_platform()):
             raise
         return [error.message]
     return []

@@ -4,7 +4,7 @@ Knows nothing of agents or of what the script does. `choice` and `preset` are pu
 the JSON file; `window` starts processes. No command ever passes through a shell of ours.
 """
 
-from .choice import ancestors, choose, current_platform, platform_of
+from .choice import ancestors, choose, chosen, current_platform, platform_of
 from .preset import Opener, Platform, Preset
 from .table import builtin, parse_custom, settings
 from .window import Opened, close_window, open_window, with_reported
@@ -17,6 +17,7 @@ __all__ = [
     "ancestors",
     "builtin",
     "choose",
+    "chosen",
     "close_window",
     "current_platform",
     "open_window",

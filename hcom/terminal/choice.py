@@ -6,6 +6,7 @@ variables it sets; then what the platform has.
 
 import difflib
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Mapping, Sequence
@@ -55,6 +56,11 @@ def choose(
         f"no terminal {setting!r}" + (f", did you mean {table[near[0]].name!r}" if near else ""),
         hint="hcom config terminal --info",
     )
+
+
+def chosen(setting: str, env: Mapping[str, str]) -> Preset:
+    """The preset that `setting` means for this process. HcomError, as `choose` has it."""
+    return choose(setting, env, current_platform(), shutil.which, ancestors(os.getpid()))
 
 
 def obstacle(

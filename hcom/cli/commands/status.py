@@ -119,10 +119,8 @@ def _tools(home, env) -> dict[str, dict]:
 
 def _terminal(env, setting: str) -> tuple[str, str]:
     """Where a new agent would open, and what to do when it can't."""
-    platform, parents = terminal.current_platform(), terminal.ancestors(os.getpid())
     try:
-        found = terminal.choose(setting, env, platform, shutil.which, parents)
-        return found.name, ""
+        return terminal.chosen(setting, env).name, ""
     except HcomError as error:
         return f"none: {error.message}", error.hint
 
