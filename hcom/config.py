@@ -121,8 +121,15 @@ SHORT_KEYS = tuple(map(short, KEYS))
 PASSED_ON = ("HCOM_GEMINI_SYSTEM_PROMPT", "HCOM_CODEX_SYSTEM_PROMPT")
 
 
-class Settings(namedtuple("Settings", [*SHORT_KEYS, "passed"])):
-    """What is in force, parsed; `passed` are the non-HCOM variables of config.env."""
+class Settings(
+    namedtuple(
+        "Settings",
+        "tag terminal hints subagent_timeout claude_args gemini_args codex_args relay relay_token "
+        "auto_approve default_subscriptions name_export passed",
+    )
+):
+    """What is in force, parsed: KEYS in their order; `passed` are the non-HCOM variables of
+    config.env."""
 
     __slots__ = ()
 
@@ -256,7 +263,8 @@ def write(home, key: str, value: str | None) -> None:
 
 
 def _changed(text: str, key: str, value: str | None) -> str:
-    kept, place = [], None
+    kept: list[str] = []
+    place = None
     for line in re.findall(r"[^\n]*\n|[^\n]+", text):
         if re.match(rf"\s*(?:export\s+)?{key}\s*=", line):
             place = len(kept) if place is None else place

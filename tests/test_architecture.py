@@ -176,7 +176,7 @@ def too_large(source: Source) -> Iterator[str]:
         yield f"{source.path}: {len(lines) - 1} lines"
     for node in ast.walk(source.tree):
         if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
-            length = node.end_lineno - node.lineno + 1
+            length = (node.end_lineno or 0) - node.lineno + 1
             if length > function_lines and f"{source.path}:{node.name}" not in LONGER:
                 yield f"{source.path}:{node.lineno}: {node.name} has {length} lines"
     for number, line in enumerate(lines, 1):
@@ -213,7 +213,7 @@ def tool_names(source: Source) -> Iterator[str]:
             or (node.name if isinstance(node, (ast.FunctionDef, ast.ClassDef)) else "")
         )
         if name and TOOLS.search(name) and not CONFIG_KEY.fullmatch(name):
-            yield f"{source.path}:{node.lineno}: the tool name in {name}"
+            yield f"{source.path}:{getattr(node, 'lineno', 0)}: the tool name in {name}"
 
 
 def dangerous(source: Source) -> Iterator[str]:

@@ -33,6 +33,9 @@ class Sealed(unittest.TestCase):
 
 
 class Values(Sealed):
+    def test_what_is_in_force_has_a_field_for_each_key(self):
+        self.assertEqual(config.Settings._fields, (*config.SHORT_KEYS, "passed"))
+
     def test_each_key_has_its_own_text(self):
         self.assertEqual(set(about.TEXTS), set(config.SHORT_KEYS))
         self.assertEqual(len(set(about.TEXTS.values())), len(config.KEYS))

@@ -104,7 +104,7 @@ class Beginning(Spawned):
         self.assertLessEqual(set(fds), {b"0", b"1", b"2", b"3"})  # 3 is the listing's own
 
     def test_refusals(self):
-        table = [
+        table: list[tuple[tuple[str, ...], dict, str]] = [
             (("no-such-program",), {}, '"no-such-program" is not installed'),
             (("/etc/passwd",), {}, 'cannot run "/etc/passwd": permission denied'),
             (("/",), {}, 'cannot run "/": permission denied'),
@@ -140,7 +140,7 @@ class Ending(Spawned):
 
     def test_leave_ends_as_the_program_did(self):
         code = "from hcom.pty import spawn; spawn.leave(spawn.%r)"
-        table = [(Exited(5), 5), (Exited(0), 0)]
+        table: list[tuple[spawn.Ending, int]] = [(Exited(5), 5), (Exited(0), 0)]
         table += [(Killed(n), -n) for n in (signal.SIGTERM, signal.SIGKILL, signal.SIGINT)]
         for how, code_of_it in table:
             with self.subTest(how):

@@ -48,7 +48,7 @@ def alive(pid):
 class Place(unittest.TestCase):
     """A directory with its own HOME, PATH and a script whose run can be seen."""
 
-    TOOLS = ("bash", "cat", "sleep", "env")
+    TOOLS: tuple[str, ...] = ("bash", "cat", "sleep", "env")
 
     def setUp(self):
         place = tempfile.TemporaryDirectory(prefix="hcom")
@@ -59,7 +59,7 @@ class Place(unittest.TestCase):
         os.mkdir(self.bin)
         os.mkdir(self.cwd)
         for tool in self.TOOLS:
-            os.symlink(shutil.which(tool), os.path.join(self.bin, tool))
+            os.symlink(shutil.which(tool) or tool, os.path.join(self.bin, tool))
         self.env = {
             "HOME": self.dir,
             "PATH": self.bin,

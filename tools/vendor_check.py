@@ -84,9 +84,9 @@ def imports(path: Path, name: str) -> Iterator[Import]:
         if isinstance(node, ast.Import):
             yield from (Import(place, alias.name, guarded) for alias in node.names)
         elif isinstance(node, ast.ImportFrom) and not node.level:
-            yield Import(place, node.module, guarded)
+            yield Import(place, node.module or "", guarded)
         elif isinstance(node, ast.Call) and by_name(node):
-            yield Import(place, node.args[0].value, guarded)
+            yield Import(place, ast.literal_eval(node.args[0]), guarded)
         for child, inside in parts(node):
             yield from visit(child, guarded or inside)
 

@@ -27,7 +27,7 @@ class Recipients(namedtuple("Recipients", "names mentions scope")):
 
 def mentions(text: str) -> list[str]:
     """The addresses in `text`, without @, in order, each once; code is not looked at."""
-    found = []
+    found: list[str] = []
     for match in MENTION.finditer(CODE.sub(" ", text)):
         name = match.group(1)
         if name.lower() not in (f.lower() for f in found):

@@ -56,7 +56,7 @@ def drained(fd: int) -> bytes:
 
     `fd` does not block. Empty when nothing is there; raises Gone at the end.
     """
-    parts = []
+    parts: list[bytes] = []
     got = 0
     while got < READ:
         try:

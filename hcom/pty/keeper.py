@@ -159,7 +159,7 @@ class _Keeper:
         os._exit(number)
 
 
-def end_by(number: int) -> None:
+def end_by(number: int) -> NoReturn:
     """This process is killed by that signal, without a core: the one that matters is dumped."""
     resource.setrlimit(resource.RLIMIT_CORE, (0, resource.getrlimit(resource.RLIMIT_CORE)[1]))
     if number != signal.SIGKILL:

@@ -176,6 +176,10 @@ class Screen:
             elif not self._feeds_left:
                 self._grid_lost = self._cursor_lost = False
 
+    def _next_line(self) -> None:
+        self.control("\r")
+        self._feed_line()
+
     def _feed_back(self) -> None:
         self._wrapping = False
         if self._y == self._top:
@@ -345,7 +349,7 @@ _ESCAPES: dict[str, Callable[[Screen], None]] = {
     "8": Screen._restore,
     "D": Screen._feed_line,
     "M": Screen._feed_back,
-    "E": lambda s: (s.control("\r"), s._feed_line())[0],
+    "E": Screen._next_line,
     "H": lambda s: s._tabs.add(s._x),
     "c": Screen._reset,
 }

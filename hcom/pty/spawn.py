@@ -215,6 +215,6 @@ def end(child: Child, number: int = signal.SIGTERM) -> Ending:
 
 def leave(how: Ending) -> NoReturn:
     """This process ends as the program did: same exit status, or killed by the same signal."""
-    if isinstance(how, Killed):
-        keeper.end_by(how.signal)
-    raise SystemExit(how.code)
+    if isinstance(how, Exited):
+        raise SystemExit(how.code)
+    keeper.end_by(how.signal)
