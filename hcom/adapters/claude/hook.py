@@ -170,14 +170,13 @@ def read(event: str, payload: dict, env, pid: int, at: float) -> Signal:
 
 
 def _client(payload: dict, directory: str, env) -> dict:
+    # Not CLAUDE_CODE_MESSAGING_TOKEN: that stays in the client's own private file (wake._token).
     facts = {"config": directory}
     if isinstance(payload.get("permission_mode"), str):
         facts["mode"] = payload["permission_mode"]
     version = re.search(r"_(\d+)-(\d+)-(\d+)", env.get("AI_AGENT", ""))
     if version:
         facts["version"] = ".".join(version.groups())
-    if env.get("CLAUDE_CODE_MESSAGING_TOKEN"):
-        facts["token"] = env["CLAUDE_CODE_MESSAGING_TOKEN"]
     return facts
 
 
