@@ -57,12 +57,21 @@ class Home(namedtuple("Home", "root tools")):
         )
 
 
+def user(env) -> str:
+    """The person's own folder."""
+    return env.get("HOME") or os.path.expanduser("~")
+
+
+def of_user(env) -> Home:
+    """The person's own home, whatever HCOM_DIR says."""
+    return Home(os.path.join(user(env), ".hcom"), user(env))
+
+
 def locate(env) -> Home:
     """The home that `env` names: HCOM_DIR, else ~/.hcom. Nothing is created."""
-    user = env.get("HOME") or os.path.expanduser("~")
     given = env.get("HCOM_DIR", "")
     if not given:
-        return Home(os.path.join(user, ".hcom"), user)
+        return of_user(env)
     root = os.path.abspath(os.path.expanduser(given))
     return Home(root, os.path.dirname(root))
 

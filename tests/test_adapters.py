@@ -1,10 +1,16 @@
-"""What is true of the adapters together: environments in which clients run inside each other."""
+"""What is true of the adapters together: that each is as the interface says, environments in which
+clients run inside each other, secrets of a client that are none of ours."""
 
+import inspect
 import os
 import time
+import types
+import typing
 import unittest
 
 from hcom import adapters
+from hcom.adapters import interface, plain
+from hcom.adapters.base import Around
 from hcom.hub import archive
 from hcom.store import agents
 from tests.test_hooks import Session
@@ -17,23 +23,68 @@ INSIDE = {  # what each client gives the commands that it runs
 OWN = {"PATH": "/bin", "HOME": "/nowhere", "GEMINI_API_KEY": "k", "CODEX_HOME": "/nowhere/c"}
 
 
+OPTIONAL = ("screen", "wake", "stream", "transcript")
+
+
+def unlike(module, protocol) -> list[str]:
+    """What of the Protocol is not in the module, or is something else there."""
+    found = []
+    for name, hint in typing.get_type_hints(protocol).items():
+        wanted = (int, float) if hint is float else typing.get_origin(hint) or hint
+        if not isinstance(getattr(module, name, None), wanted):
+            found.append(f"{name}: {hint}")
+    for name, method in vars(protocol).items():
+        if not name.startswith("_") and inspect.isfunction(method):
+            given = getattr(module, name, None)
+            wants = len(inspect.signature(method).parameters) - 1  # self
+            if not callable(given) or wants != len(inspect.signature(given).parameters):
+                found.append(f"{name}: {wants} parameters")
+    return found
+
+
+class Interface(unittest.TestCase):
+    def test_each_part_is_as_written(self):
+        for part, protocol in interface.PARTS.items():
+            for tool in adapters.TOOLS:
+                with self.subTest(part=part, tool=tool):
+                    self.assertTrue(part in OPTIONAL or adapters.has(tool, part))
+                    self.assertEqual(unlike(adapters.load(tool, part), protocol), [])
+
+    def test_plain_answers_for_what_a_tool_has_not(self):
+        for part in OPTIONAL:
+            for tool in (adapters.ADHOC, "", "../x"):
+                with self.subTest(part=part, tool=tool):
+                    self.assertIs(adapters.load(tool, part), plain)
+                    self.assertFalse(adapters.has(tool, part))
+            self.assertEqual(unlike(plain, interface.PARTS[part]), [])
+
+    def test_what_is_missing_or_else_is_found(self):
+        module = types.SimpleNamespace(ENTER_AFTER_S="soon", look=lambda: None)
+        self.assertEqual(
+            unlike(module, interface.Screen),
+            ["ENTER_AFTER_S: <class 'float'>", "look: 1 parameters"],
+        )
+        self.assertEqual(len(unlike(types.SimpleNamespace(), interface.Setup)), 8)
+
+
 class Nested(unittest.TestCase):
     def test_each_is_known_by_itself(self):
         for tool, variables in INSIDE.items():
             with self.subTest(tool=tool):
-                said, _ = adapters.surrounding({**OWN, **variables, "HCOM_PROCESS_ID": "p"})
-                self.assertEqual(said, tool)
-        self.assertEqual(adapters.surrounding(OWN), ("", {}))
+                said = adapters.surrounding({**OWN, **variables, "HCOM_PROCESS_ID": "p"})
+                self.assertEqual((said.tool, said.launch), (tool, "p"))
+        self.assertEqual(adapters.surrounding(OWN), Around())
+        self.assertEqual(adapters.surrounding({**OWN, "HCOM_PROCESS_ID": "p"}), Around(launch="p"))
 
     def test_one_inside_another_speaks_for_neither(self):
         for outer, around in INSIDE.items():
             for inner, variables in INSIDE.items():
                 if inner != outer:
                     with self.subTest(outer=outer, inner=inner):
-                        said, facts = adapters.surrounding(
+                        said = adapters.surrounding(
                             {**OWN, **around, **variables, "HCOM_PROCESS_ID": "p"}
                         )
-                        self.assertEqual((said, facts), (adapters.ADHOC, {"launch": ""}))
+                        self.assertEqual(said, Around(adapters.ADHOC))
 
     def test_a_launch_is_inside_none(self):
         everything = {k: v for variables in INSIDE.values() for k, v in variables.items()}

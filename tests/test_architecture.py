@@ -58,6 +58,8 @@ NOT_IN_A_HOST, OWN_PROCESS = ("os.fork", "os.forkpty"), ("pty",)
 TOOLS = re.compile("claude|gemini|codex", re.IGNORECASE)
 # The settings are named after the tools, in the config table and where their help is kept.
 CONFIG_KEY = re.compile(r"(hcom_)?(claude|gemini|codex)_(args|system_prompt)", re.IGNORECASE)
+# Members that are looked for by name: of other people's objects, where systems and Pythons differ.
+GUESSED = {"__module__", "reconfigure", "setlimit", "strerror", "waitid"}
 # What a hook must not load: each costs milliseconds that an agent waits for.
 SLOW = {
     "dataclasses",
@@ -237,6 +239,19 @@ def dangerous(source: Source) -> Iterator[str]:
             yield f"{source.path}:{node.value.lineno}: shell="
 
 
+def guessed_members(source: Source) -> Iterator[str]:
+    """What of ours has a member has it always: a default is a value, and no `getattr`."""
+    for node in ast.walk(source.tree):
+        if (
+            isinstance(node, ast.Call)
+            and isinstance(node.func, ast.Name)
+            and node.func.id in ("getattr", "hasattr")
+            and isinstance(node.args[1], ast.Constant)
+            and node.args[1].value not in GUESSED
+        ):
+            yield f"{source.path}:{node.lineno}: {ast.unparse(node)}"
+
+
 def undocumented(source: Source) -> Iterator[str]:
     for node in source.tree.body:
         if not isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
@@ -257,6 +272,7 @@ PACKAGE_RULES = (
     too_large,
     tool_names,
     dangerous,
+    guessed_members,
     undocumented,
 )
 
@@ -374,6 +390,8 @@ PLANTED = (
     (dangerous, "hcom/hub/planted.py", "subprocess.run('ls', shell=True)\n"),
     (dangerous, "hcom/hub/planted.py", "import os\nos.system('ls')\n"),
     (dangerous, "hcom/ops/planted.py", "import os\nif not os.fork():\n    pass\n"),
+    (guessed_members, "hcom/wrap/planted.py", "x = getattr(adapter, 'look', None)\n"),
+    (guessed_members, "hcom/ops/planted.py", "if hasattr(f(), 'ring'):\n    pass\n"),
     (undocumented, "hcom/bus/planted.py", '"""Header."""\ndef f():\n    pass\n'),
     (undocumented, "hcom/bus/planted.py", "x = 1\n"),
 )
@@ -381,6 +399,7 @@ FINE = (
     (bad_imports, "from ..errors import HcomError\nimport re\n"),
     (broad_excepts, "try:\n    f()\nexcept Exception:  # boundary\n    pass\n"),
     (broad_excepts, "try:\n    f()\nexcept BaseException:\n    close()\n    raise\n"),
+    (guessed_members, "x = getattr(row, name)\ny = hasattr(os, 'waitid')\n"),
     (tool_names, '"""Claude."""\nTEXT = "hcom claude, or what you like"\n'),
 )
 

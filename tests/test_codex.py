@@ -12,8 +12,9 @@ import unittest
 from pathlib import Path
 from unittest import mock
 
+from hcom import adapters
 from hcom import home as homes
-from hcom.adapters import base, flags
+from hcom.adapters import base, flags, settings
 from hcom.adapters.base import Reply
 from hcom.adapters.codex import hook, host, launch, screen, setup, toml, transcript, wake
 from hcom.adapters.front import Look
@@ -142,12 +143,10 @@ class Payloads(unittest.TestCase):
 class Surroundings(unittest.TestCase):
     def test_a_command_knows_its_session(self):
         self.assertIsNone(hook.surroundings({"HOME": "/home/dev"}))
-        facts = hook.surroundings(
+        said = hook.surroundings(
             {"CODEX_THREAD_ID": "t", "CODEX_SESSION_ID": "t", "CODEX_HOME": "/c"}
         )
-        self.assertEqual(
-            facts, {"session": "t", "pid": 0, "shared": False, "client": {"home": "/c"}}
-        )
+        self.assertEqual(said, base.Around("codex", "t", client={"home": "/c"}))
 
     def test_a_server_hosts_the_sessions_of_others_too(self):
         self.assertFalse(host.is_shared(os.getpid()))
@@ -167,8 +166,8 @@ class Surroundings(unittest.TestCase):
                 self.assertEqual(host.is_shared(0, str(rollout)), shared)
 
     def test_a_subagent_is_not_its_parent(self):
-        facts = hook.surroundings({"CODEX_THREAD_ID": "child", "CODEX_SESSION_ID": "root"})
-        self.assertEqual((facts["session"], facts["launch"]), ("child", ""))
+        env = {"CODEX_THREAD_ID": "child", "CODEX_SESSION_ID": "root", "HCOM_PROCESS_ID": "p"}
+        self.assertEqual(hook.surroundings(env), base.Around(adapters.ADHOC, "child"))
 
     def test_the_lock_tells_who_has_a_session_open(self):
         with tempfile.TemporaryDirectory() as folder:
@@ -251,10 +250,16 @@ class Place(unittest.TestCase):
         self.config = self.root / ".codex/config.toml"
 
     def add(self, allowed=tools.SAFE, home=None) -> bool:
-        return setup.add(home or self.home, self.env, allowed, tools.SAFE)
+        return settings.put(setup.files(home or self.home, self.env, allowed, tools.SAFE))
+
+    def prepare(self, allowed=tools.SAFE, home=None) -> bool:
+        return settings.put(setup.launch_files(home or self.home, self.env, allowed, tools.SAFE))
 
     def remove(self, home=None) -> bool:
-        return setup.remove(home or self.home, self.env, tools.SAFE)
+        return settings.take(setup.files(home or self.home, self.env, (), tools.SAFE))
+
+    def installed(self) -> bool:
+        return setup.hooks_file(self.home, self.env).installed
 
 
 FOREIGN = {"matcher": "Bash", "hooks": [{"type": "command", "command": "theirs"}]}
@@ -275,7 +280,7 @@ class Setup(Place):
                 if text is not None:
                     self.hooks.write_bytes(text.encode())
                 self.assertTrue(self.add())
-                self.assertTrue(setup.installed(self.home, self.env))
+                self.assertTrue(self.installed())
                 self.assertFalse(self.add())
                 self.assertTrue(self.remove())
                 self.assertEqual(
@@ -299,9 +304,9 @@ class Setup(Place):
     def test_an_older_version_of_ours_is_replaced(self):
         self.add()
         self.hooks.write_text(self.hooks.read_text().replace('"timeout": 10', '"timeout": 9'))
-        self.assertFalse(setup.installed(self.home, self.env))
-        self.assertTrue(setup.prepare(self.home, self.env, tools.SAFE, tools.SAFE))
-        self.assertTrue(setup.installed(self.home, self.env))
+        self.assertFalse(self.installed())
+        self.assertTrue(self.prepare())
+        self.assertTrue(self.installed())
         self.assertNotIn(": 9", self.hooks.read_text())
 
     def test_what_cannot_be_edited_is_left_alone(self):
@@ -331,7 +336,9 @@ class Setup(Place):
     def test_another_codex_home_and_another_hcom_dir(self):
         self.env["CODEX_HOME"] = str(self.root / "elsewhere")
         (self.root / "elsewhere").mkdir()
-        self.assertEqual(setup.path(self.home, self.env), str(self.root / "elsewhere/hooks.json"))
+        self.assertEqual(
+            setup.hooks_file(self.home, self.env).path, str(self.root / "elsewhere/hooks.json")
+        )
         project = Home(str(self.root / "proj/.hcom"), str(self.root / "proj"))
         os.makedirs(project.path("run"))
         self.assertTrue(self.add(home=project))
@@ -340,13 +347,13 @@ class Setup(Place):
         self.assertFalse((self.root / "proj/.codex").exists())  # an empty one makes Codex ask
 
     def test_a_launch_leaves_only_the_rules_behind(self):
-        self.assertTrue(setup.prepare(self.home, self.env, tools.SAFE, tools.SAFE))
+        self.assertTrue(self.prepare())
         self.assertEqual([p.name for p in (self.root / ".codex").iterdir()], ["rules"])
         self.assertEqual(stat.S_IMODE(self.rules.stat().st_mode), 0o600)
-        self.assertTrue(setup.prepare(self.home, self.env, (), tools.SAFE))
+        self.assertTrue(self.prepare(()))
         self.assertFalse(self.rules.parent.exists())
         project = Home(str(self.root / "proj/.hcom"), str(self.root / "proj"))
-        self.assertFalse(setup.prepare(project, self.env, tools.SAFE, tools.SAFE))
+        self.assertFalse(self.prepare(home=project))
         self.assertFalse((self.root / "proj/.codex").exists())
 
     def test_without_auto_approval_there_are_no_rules(self):
@@ -354,7 +361,7 @@ class Setup(Place):
         self.assertTrue(self.rules.exists())
         self.assertTrue(self.add(allowed=()))
         self.assertFalse(self.rules.exists())
-        self.assertTrue(setup.installed(self.home, self.env))
+        self.assertTrue(self.installed())
 
     def test_trust_is_what_config_toml_says_of_these_very_hooks(self):
         self.hooks.write_text(json.dumps({"hooks": {"Stop": [FOREIGN]}}))

@@ -9,7 +9,7 @@ import tempfile
 import unittest
 from pathlib import Path
 
-from hcom.adapters import flags
+from hcom.adapters import ADHOC, flags, settings
 from hcom.adapters.base import (
     BLOCKED,
     END,
@@ -19,6 +19,7 @@ from hcom.adapters.base import (
     TOOL,
     TURN_END,
     TURN_FAILED,
+    Around,
     Reply,
 )
 from hcom.adapters.gemini import hook, launch, policy, setup, transcript
@@ -106,8 +107,9 @@ class Reading(unittest.TestCase):
             self.assertRaises(ValueError, hook.read, "AfterTool", junk, {}, 1, 1.0)
 
     def test_a_command_is_run_by_gemini(self):
-        self.assertEqual(hook.surroundings({"GEMINI_CLI": "1", "HCOM_PROCESS_ID": "x"}), {})
-        self.assertEqual(hook.surroundings({"GEMINI_CLI": "1"}), {"tool": "adhoc"})
+        env = {"GEMINI_CLI": "1", "HCOM_PROCESS_ID": "x"}
+        self.assertEqual(hook.surroundings(env), Around("gemini", launch="x"))
+        self.assertEqual(hook.surroundings({"GEMINI_CLI": "1"}), Around(ADHOC))
         self.assertIsNone(hook.surroundings({"GEMINI_API_KEY": "x", "CLAUDE_PROJECT_DIR": "/"}))
 
 
@@ -577,11 +579,17 @@ class Setup(unittest.TestCase):
         self.folder.mkdir(exist_ok=True)
         self.settings.write_bytes(text.encode())
 
+    def files(self, allowed=SAFE, home=None, env=None) -> list:
+        return setup.files(home or self.home, env or self.env, allowed, SAFE)
+
     def add(self, allowed=SAFE) -> bool:
-        return setup.add(self.home, self.env, allowed, SAFE)
+        return settings.put(self.files(allowed))
 
     def remove(self) -> bool:
-        return setup.remove(self.home, self.env, SAFE)
+        return settings.take(self.files(()))
+
+    def installed(self) -> bool:
+        return self.files()[0].installed
 
     FOREIGN = (
         '{\r\n\t"theme": "x",\r\n\t"hooks": {\r\n\t\t"AfterTool": [{"hooks": [{"command": '
@@ -600,11 +608,11 @@ class Setup(unittest.TestCase):
             with self.subTest(text):
                 self.write(text)
                 self.assertTrue(self.add())
-                self.assertTrue(setup.installed(self.home, self.env))
+                self.assertTrue(self.installed())
                 self.assertFalse(self.add())
                 said = json.loads(self.settings.read_bytes())
                 self.assertEqual(len(said["hooks"]["AfterTool"]), 2 + text.count('"AfterTool"'))
-                self.assertTrue(self.rules.read_text().startswith(policy.MARK))
+                self.assertTrue(self.rules.read_text().startswith(settings.MARK))
                 self.assertTrue(self.remove())
                 self.assertEqual(self.settings.read_bytes(), text.encode())
                 self.assertFalse(self.rules.parent.exists())
@@ -639,7 +647,7 @@ class Setup(unittest.TestCase):
         self.write(json.dumps({"hooks": {"AfterTool": [old]}}, indent=2))
         self.assertTrue(self.add())
         self.assertNotIn("/old", self.settings.read_text())
-        self.assertTrue(setup.installed(self.home, self.env))
+        self.assertTrue(self.installed())
 
     def test_what_cannot_be_changed_is_left_alone(self):
         for text in (
@@ -688,28 +696,33 @@ class Setup(unittest.TestCase):
         self.add()
         self.assertTrue(self.add(()))
         self.assertFalse(self.rules.exists())
-        self.assertTrue(setup.installed(self.home, self.env))
+        self.assertTrue(self.installed())
         self.assertFalse(self.add(()))
 
     def test_timeouts_are_milliseconds(self):
-        for _, group in setup.entries(self.home):
+        for _, group in self.files()[0].entries:
             self.assertGreaterEqual(group["hooks"][0]["timeout"], 5000)
 
     def test_places(self):
         elsewhere = {**self.env, "GEMINI_CLI_HOME": "/g"}
-        self.assertEqual(setup.path(self.home, elsewhere), "/g/.gemini/settings.json")
+        self.assertEqual(
+            [file.path for file in self.files(env=elsewhere)],
+            ["/g/.gemini/settings.json", "/g/.gemini/policies/hcom.toml"],
+        )
         sandbox = Home("/p/.hcom", "/p")
-        self.assertEqual(setup.path(sandbox, elsewhere), "/p/.gemini/settings.json")
-        self.assertEqual(setup.policy_path(sandbox, elsewhere), "")
+        self.assertEqual(
+            [file.path for file in self.files(home=sandbox, env=elsewhere)],
+            ["/p/.gemini/settings.json"],
+        )
 
     def test_a_project_is_left_as_it_was(self):
         project = Path(self.root, "project")
         project.mkdir()
         sandbox = Home(str(project / ".hcom"), str(project))
         os.makedirs(os.path.join(sandbox.root, "run"))
-        self.assertTrue(setup.add(sandbox, self.env, SAFE, SAFE))
+        self.assertTrue(settings.put(self.files(home=sandbox)))
         self.assertTrue((project / ".gemini/settings.json").exists())
-        self.assertTrue(setup.remove(sandbox, self.env, SAFE))
+        self.assertTrue(settings.take(self.files(home=sandbox)))
         self.assertFalse((project / ".gemini").exists())
 
     def test_versions(self):

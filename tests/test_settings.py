@@ -7,7 +7,7 @@ import stat
 import tempfile
 import unittest
 
-from hcom.adapters import jsontext, launcher
+from hcom.adapters import jsontext, launcher, settings
 from hcom.adapters.claude import setup
 from hcom.errors import HcomError
 from hcom.home import Home, create
@@ -53,7 +53,7 @@ class Settings(unittest.TestCase):
         self.addCleanup(shutil.rmtree, self.place, True)
         self.home = Home(os.path.join(self.place, ".hcom"), self.place)
         create(self.home)
-        self.path = setup.path(self.home, {})
+        self.path = self.files()[0].path
         os.mkdir(os.path.dirname(self.path))
 
     def write(self, text: str) -> None:
@@ -64,11 +64,17 @@ class Settings(unittest.TestCase):
         with open(self.path, encoding="utf-8", newline="") as stream:
             return stream.read()
 
+    def files(self, allowed=SAFE) -> list:
+        return setup.files(self.home, {}, allowed, SAFE)
+
     def add(self, allowed=SAFE) -> bool:
-        return setup.add(self.home, {}, allowed, SAFE)
+        return settings.put(self.files(allowed))
 
     def remove(self) -> bool:
-        return setup.remove(self.home, {}, SAFE)
+        return settings.take(self.files())
+
+    def installed(self) -> bool:
+        return self.files()[0].installed
 
     def forget(self) -> None:
         """The record of what was there before is lost."""
@@ -82,7 +88,7 @@ class RoundTrip(Settings):
             with self.subTest(text[:60]):
                 self.write(text)
                 self.assertTrue(self.add())
-                self.assertTrue(setup.installed(self.home, {}))
+                self.assertTrue(self.installed())
                 once = self.text()
                 self.assertFalse(self.add())
                 self.assertEqual(self.text(), once)
@@ -149,7 +155,7 @@ class RoundTrip(Settings):
         os.symlink(os.path.join(self.place, "later.json"), self.path)
         self.add()
         self.assertTrue(os.path.islink(self.path))
-        self.assertTrue(setup.installed(self.home, {}))
+        self.assertTrue(self.installed())
         self.remove()
         self.assertTrue(os.path.islink(self.path))
         self.assertFalse(os.path.exists(self.path))
@@ -208,9 +214,9 @@ class ForeignEdits(Settings):
     def test_entries_of_a_package_that_moved(self):
         self.write('{"model": "x"}')
         old = Home("/gone/it's here/.hcom", "/gone/it's here")
-        for where, element in setup.entries(old, SAFE):
+        for where, element in setup.files(old, {}, SAFE, SAFE)[0].entries:
             self.write(jsontext.add(self.text(), where, element, "  "))
-        self.assertFalse(setup.installed(self.home, {}))
+        self.assertFalse(self.installed())
         self.assertTrue(self.add())
         self.assertNotIn("/gone", self.text())
         self.assertFalse(self.add())
@@ -234,7 +240,7 @@ class ForeignEdits(Settings):
         self.assertIn("Bash(hcom send:*)", self.text())
         self.assertTrue(self.add(()))
         self.assertEqual(json.loads(self.text())["permissions"], {"allow": ["Bash(ls)"]})
-        self.assertTrue(setup.installed(self.home, {}))
+        self.assertTrue(self.installed())
         self.assertFalse(self.add(()))
         self.remove()
         self.assertEqual(self.text(), '{"permissions": {"allow": ["Bash(ls)"]}}')

@@ -2,6 +2,8 @@
 
 from importlib import import_module
 
+from .base import Around
+
 # Each with a variable that its commands have in their environment, and only those: a look at it
 # saves most calls from loading an adapter.
 SIGNS = {"claude": "CLAUDECODE", "gemini": "GEMINI_CLI", "codex": "CODEX_THREAD_ID"}
@@ -10,31 +12,31 @@ ADHOC = "adhoc"  # an agent in any other tool: it runs hcom commands and has no 
 
 
 def load(tool: str, part: str):
-    """The module `part` (hook, setup, launch, wake, transcript) of a tool's adapter; None where
-    the tool has no such part."""
-    if tool not in TOOLS:
-        return None
+    """The module of a tool's adapter that is its `part` (interface.PARTS); `plain` for one that it
+    has not, and for any of a tool that is not in TOOLS."""
+    name = f"{__name__}.{tool}.{part}"
     try:
-        return import_module(f"{__name__}.{tool}.{part}")
+        if tool in TOOLS:
+            return import_module(name)
     except ModuleNotFoundError as error:
-        if error.name == f"{__name__}.{tool}.{part}":
-            return None
-        raise
+        if error.name != name:
+            raise
+    return import_module(f"{__name__}.plain")
 
 
-def surrounding(env) -> tuple[str, dict]:
-    """The tool that runs this process as a command, and what it says of its session:
-    ("", {}) when it is none. The facts are those of hub.people.Caller, and `client`. One that hooks
-    do not reach (a subagent) is of another `tool`, and its `launch` is not what it inherited."""
-    found = [
-        (tool, facts)
-        for tool, sign in SIGNS.items()
-        if env.get(sign) and (facts := load(tool, "hook").surroundings(env)) is not None
-    ]
+def has(tool: str, part: str) -> bool:
+    """Whether the tool has that part."""
+    return load(tool, part).__name__ != f"{__name__}.plain"
+
+
+def surrounding(env) -> Around:
+    """What runs this process as a command: no tool where that is none."""
+    called = [load(tool, "hook").surroundings(env) for tool in TOOLS if env.get(SIGNS[tool])]
+    found = [around for around in called if around]
     if len(found) > 1:
         # One client runs inside another, and nothing says which: neither is spoken for.
-        return ADHOC, {"launch": ""}
-    return next(((facts.get("tool", tool), facts) for tool, facts in found), ("", {}))
+        return Around(ADHOC)
+    return found[0] if found else Around(launch=env.get("HCOM_PROCESS_ID", ""))
 
 
 def scrubbed(env) -> dict:

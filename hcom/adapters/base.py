@@ -1,7 +1,12 @@
-"""What an adapter's hook module turns a payload into: one Signal, whatever the tool."""
+"""What an adapter's hook module turns a payload into, one Signal whatever the tool, and what the
+hooks of all tools do alike. A hook process loads this, so it loads nothing slow; what each part of
+an adapter is stands in interface.py.
+"""
 
 import json
 from collections import namedtuple
+
+from ..bus.render import one_line
 
 START = "start"  # a session began, was resumed, cleared or compacted
 PROMPT = "prompt"  # a turn begins
@@ -15,32 +20,21 @@ SUB_ASKS = "sub_asks"  # a subagent is about to run an hcom command
 SUB_TOOL = "sub_tool"
 SUB_END = "sub_end"
 NOTHING = "nothing"
+# What a hook inside a subagent is; a subagent's prompts and approvals are nobody's.
+INSIDE = {TOOL: SUB_TOOL, SUB_START: SUB_START, SUB_ASKS: SUB_ASKS, SUB_END: SUB_END}
+
+# What every wake begins with: the prompt hook knows it by that. It says nothing of the message.
+WAKE_SIGN = "hcom: new mail"
+# A wake that is typed or queued is this and nothing else.
+WAKE_TEXT = WAKE_SIGN + ". The messages are in the hook context of this prompt."
 
 
 class Signal(
     namedtuple(
         "Signal",
-        (
-            "kind",
-            "session",
-            "launch",
-            "pid",
-            "cwd",
-            "transcript",
-            "source",
-            "tool",
-            "detail",
-            "prompt",
-            "subagent",
-            "forked_from",
-            "woken",
-            "at",
-            "client",
-            "edited",
-            "command",
-            "shared",
-        ),
-        defaults=("",) * 3 + (0,) + ("",) * 8 + (False, 0.0, None, (), "", False),
+        "kind session launch pid cwd transcript source tool detail prompt subagent forked_from "
+        "woken at client edited command shared",
+        defaults=(NOTHING, "", "", 0, *("",) * 8, False, 0.0, None, (), "", False),
     )
 ):
     """One hook event. `source` is why a session began or ended; `tool` and `detail` what was used
@@ -53,6 +47,29 @@ class Signal(
     __slots__ = ()
 
 
+class Reply(namedtuple("Reply", "kind text drop", defaults=("", "", False))):
+    """What the model is to be told, by the channel that belongs to `kind`; "" for nothing. `drop`
+    asks the client to forget the prompt that this hook belongs to, or not to run the tool."""
+
+    __slots__ = ()
+
+
+class Around(
+    namedtuple(
+        "Around",
+        "tool session launch pid shared client",
+        defaults=("", "", "", 0, False, None),
+    )
+):
+    """What runs this process as a command: the `tool`, or adapters.ADHOC for a session that no hook
+    brings mail; its session, launch and process as in a Signal; `client` facts for the adapter."""
+
+    __slots__ = ()
+
+
+# -- payloads --
+
+
 def parsed(raw: bytes):
     """A hook's payload as JSON says it; half of a surrogate pair, where the client cut a text in
     the middle of an emoji, as "?". ValueError when it is no JSON."""
@@ -62,8 +79,97 @@ def parsed(raw: bytes):
     return value
 
 
-class Reply(namedtuple("Reply", "kind text drop", defaults=("", "", False))):
-    """What the model is to be told, by the channel that belongs to `kind`; "" for nothing. `drop`
-    asks the client to forget the prompt that this hook belongs to, or not to run the tool."""
+def text(payload: dict, key: str) -> str:
+    """The text in a field; "" when there is none."""
+    value = payload.get(key)
+    return value if isinstance(value, str) else ""
 
-    __slots__ = ()
+
+def given(payload: dict) -> dict:
+    """What the tool of the payload was given."""
+    value = payload.get("tool_input")
+    return value if isinstance(value, dict) else {}
+
+
+def signal(kind: str, payload, env, pid: int, at: float, details) -> Signal:
+    """What the payloads of all clients say in the same words; the adapter puts in the rest. The
+    first of the `details` that the tool was given says what it was used on. ValueError when this
+    is no payload."""
+    if not isinstance(payload, dict) or not isinstance(payload.get("session_id"), str):
+        raise ValueError("not a payload of a client's hook")
+    subagent, asked = text(payload, "agent_id"), given(payload)
+    told = (asked[key] for key in details if isinstance(asked.get(key), str))
+    if subagent:
+        kind = INSIDE.get(kind, NOTHING)
+    elif kind in INSIDE.values():
+        kind = NOTHING
+    return Signal(
+        kind=kind,
+        session=payload["session_id"],
+        launch=env.get("HCOM_PROCESS_ID", ""),
+        pid=pid,
+        cwd=text(payload, "cwd"),
+        transcript=text(payload, "transcript_path"),
+        source=text(payload, "source") or text(payload, "reason"),
+        tool=text(payload, "tool_name"),
+        detail=next(told, "")[:2000],
+        prompt=one_line(text(payload, "prompt")),
+        subagent=subagent,
+        at=at,
+    )
+
+
+# -- replies --
+
+
+def answer(event: str, reply: Reply, blocks=()) -> str:
+    """The JSON that a client's hook prints: context for the model, or for the kinds in `blocks` the
+    reason why its turn goes on; "" for nothing to say.
+
+    Nothing but these keys: one that Codex does not know, and it drops the whole output.
+    """
+    if reply.drop:
+        return block("hcom: the mail is already delivered")
+    if not reply.text:
+        return ""
+    if reply.kind in blocks:
+        return block(reply.text)
+    return json.dumps(
+        {"hookSpecificOutput": {"hookEventName": event, "additionalContext": reply.text}}
+    )
+
+
+def block(reason: str, **more: str) -> str:
+    """The JSON by which a hook refuses: a prompt, or that the turn ends."""
+    return json.dumps({"decision": "block", "reason": reason, **more})
+
+
+# -- what a hook module takes over where its client needs nothing else (interface.Hook) --
+
+UNSURE: frozenset[str] = frozenset()
+HOOKS_PROVE = True
+
+
+def carries_all(_kind: str, _text: str) -> bool:
+    """Each channel brings any text whole and as it is."""
+    return True
+
+
+def reaches_all(_signal: Signal, _agent) -> bool:
+    """What is said comes to the agent's model."""
+    return True
+
+
+def told_at_start(_signal: Signal, _agent) -> bool:
+    """The text of a session's start has told the model of hcom."""
+    return True
+
+
+def no_waiter(_env) -> bool:
+    """The session is woken by other means than a waiter."""
+    return False
+
+
+def no_cap(_env) -> int:
+    """Turn ends may be continued as often as one likes."""
+    return 1_000_000

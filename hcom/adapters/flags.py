@@ -5,12 +5,14 @@ from collections import namedtuple
 
 class Table(
     namedtuple(
-        "Table", "value optional variadic boolean alias repeated", defaults=({}, frozenset())
+        "Table",
+        "value optional variadic alias repeated",
+        defaults=(frozenset(), frozenset(), {}, frozenset()),
     )
 ):
-    """Which flags take one value, may take one, take several, take none (sets of flags as typed);
-    `alias` leads a short form to its long one; `repeated` are the long ones that add up. Unknown
-    flags are passed on as they are."""
+    """Which flags take one value, may take one, take several (sets of flags as typed); `alias`
+    leads a short form to its long one; `repeated` are the long ones that add up. All other flags
+    take none."""
 
     __slots__ = ()
 

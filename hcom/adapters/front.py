@@ -12,7 +12,7 @@ class Plan(namedtuple("Plan", "args resumes forks client env", defaults=("", Fal
 
 
 class Look(namedtuple("Look", "client box typed", defaults=("",))):
-    """What a client's screen says: `client` is idle, busy, blocked (a dialog is up) or unknown;
-    `box`, where a prompt is typed, is empty, text or unknown; `typed` is the text in it."""
+    """What a client's screen says, in the words of bus.client: what the `client` does, what stands
+    in the `box` where a prompt is typed, and the text `typed` there."""
 
     __slots__ = ()

@@ -16,6 +16,11 @@ def tail(path: str) -> list[bytes]:
         return []
 
 
+def readable(path: str) -> bool:
+    """Whether there is a transcript here that can prove anything."""
+    return any(parse(line) for line in tail(path)[:3])
+
+
 def parse(line: bytes) -> dict:
     """One line; {} when it is not an object."""
     try:

@@ -83,6 +83,16 @@ exit 0
 """
 
 
+def handler(home, tool: str, event: str, mode: str, timeout: int, **more) -> dict:
+    """Our handler of one event, as all clients want it, with what this one wants `more`."""
+    return {
+        "type": "command",
+        "command": command(home, tool, event, mode),
+        "timeout": timeout,
+        **more,
+    }
+
+
 def is_ours(handler) -> bool:
     """Whether a parsed hook handler of a client's settings is one of ours."""
     return isinstance(handler, dict) and bool(OURS.search(str(handler.get("command", ""))))

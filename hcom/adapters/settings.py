@@ -1,4 +1,4 @@
-"""A client's settings file and our entries in it: put in, taken out, everything else untouched.
+"""A client's settings files and what is ours in them: put in, taken out, everything else untouched.
 
 What was there before the first entry is remembered, so that a file nobody changed since comes back
 byte for byte; otherwise exactly our entries are cut out of what is there now.
@@ -7,10 +7,13 @@ byte for byte; otherwise exactly our entries are cut out of what is there now.
 import hashlib
 import json
 import os
+from collections import namedtuple
 
 from ..errors import HcomError
 from ..home import write_private
 from . import jsontext, launcher
+
+MARK = "# Written by hcom"  # what a file begins with that is all ours
 
 
 def text_of(path: str) -> str:
@@ -27,59 +30,20 @@ def text_of(path: str) -> str:
         ) from None
 
 
-def merged(path: str, text: str, entries) -> str:
-    """`text` with each (place, element) of `entries` that it lacks. HcomError when it can't be."""
+def document_of(path: str) -> dict:
+    """The JSON object in the file, {} when it is none."""
     try:
-        document = jsontext.parsed(text) if text.strip() else {}
-        unit = jsontext.indent_unit(text)
-        for place, element in entries:
-            if element not in at(document, place):
-                text = jsontext.add(text, place, element, unit)
-                document = json.loads(text)
-    except (HcomError, ValueError) as error:
-        raise HcomError(
-            f"{path} is left alone: {error}", "make it plain JSON, then: hcom hooks add"
-        ) from None
-    return text
+        return _object(text_of(path))
+    except HcomError:
+        return {}
 
 
-def without(text: str, ours) -> str:
-    """`text` without our entries: `ours` are (place, test of an element) pairs. Of a group of
-    handlers that somebody has put others in, only ours go. HcomError when it is no plain JSON."""
-    for place, test in ours:
-        jsontext.scan(text)
-        for index, element in enumerate(at(json.loads(text), place)):
-            if (
-                test(element)
-                and isinstance(element, dict)
-                and not all(map(launcher.is_ours, element["hooks"]))
-            ):
-                text = jsontext.drop(text, [*place, index, "hooks"], launcher.is_ours)
-        text = jsontext.drop(text, place, test)
-    return text
-
-
-def narrowed(home, path: str, text: str, ours) -> list:
-    """`ours` without the tests of what is no hook, where it is not ours: it stood in the file
-    before our first change, or there is neither a record of that nor a hook of ours in `text`."""
-    hooks = [(place, test) for place, test in ours if place[0] == "hooks"]
-    remembered = _remembered(_record(home, path))
+def _object(text: str) -> dict:
     try:
-        now = jsontext.parsed(text or "{}")
-        before = jsontext.parsed((remembered["original"] if remembered else "") or "{}")
+        found = jsontext.parsed(text)
     except ValueError:
-        return hooks
-    if not remembered and not any(test(e) for place, test in hooks for e in at(now, place)):
-        return hooks
-    return [
-        (place, test if place[0] == "hooks" else _added(test, at(before, place)))
-        for place, test in ours
-    ]
-
-
-def _added(test, had):
-    """The test of what `test` admits and was not there before."""
-    return lambda element: test(element) and element not in had
+        return {}
+    return found if isinstance(found, dict) else {}
 
 
 def at(document, place) -> list:
@@ -91,84 +55,242 @@ def at(document, place) -> list:
     return document if isinstance(document, list) else []
 
 
-def _record(home, path: str) -> str:
-    name = hashlib.sha256(os.path.realpath(path).encode()).hexdigest()[:16]
-    return home.kept(f"before-{name}.json")
+def folder(home, own: str, name: str) -> str:
+    """Where a client's settings are: in its `own` folder, or in the project's beside HCOM_DIR."""
+    return own if home.is_default else os.path.join(home.tools, name)
 
 
-def replace(home, path: str, before: str, after: str, clean: str | None = None) -> None:
-    """The file says `after` now; what it said before our first change is remembered: `before`, or
-    `clean` where entries of ours were in that already.
+def no_advice(_home, _env) -> str:
+    """Installed hooks run without further ado."""
+    return ""
 
-    A symlink is followed, the file's mode kept. HcomError when it cannot be written.
-    """
-    target = os.path.realpath(path)
-    record = _record(home, path)
+
+def no_warnings(_home, _env, _cwd: str) -> list[str]:
+    """The client runs hooks wherever it runs."""
+    return []
+
+
+def put(files) -> bool:
+    """Each of `files` is as it is to be; False when all were. HcomError: nothing was changed."""
+    changes = [change for change in [file.change() for file in files] if change]
+    for change in changes:
+        change()
+    return bool(changes)
+
+
+def take(files) -> bool:
+    """Nothing of ours is in `files`; False when nothing was. HcomError."""
+    taken = [file.take() for file in files]
+    return any(taken)
+
+
+class Owned(namedtuple("Owned", "home path entries earlier able", defaults=((), lambda: None))):
+    """Our entries in a client's JSON file: `entries` are what belongs there, `earlier` what else
+    than hooks may have been put there before, each as (place, element). `able` raises HcomError
+    where the client could not use them."""
+
+    __slots__ = ()
+
+    @property
+    def document(self) -> dict:
+        """What the file says, {} when that is no JSON object."""
+        return document_of(self.path)
+
+    @property
+    def installed(self) -> bool:
+        """Whether all our hooks are in the file as this version writes them."""
+        document = self.document
+        return all(e in at(document, place) for place, e in self.entries if _is_hook(place))
+
+    @property
+    def stale(self) -> bool:
+        """Whether hooks of ours are in the file, but not all as this version writes them."""
+        return not self.installed and _has_hooks(self.document, self._marks(""))
+
+    def change(self):
+        """What puts our entries into the file, and takes out what was ours and is not wanted now;
+        None when nothing is to be done. HcomError when it cannot be done."""
+        before = clean = after = text_of(self.path)
+        marks = self._marks(before)
+        if _has_hooks(_object(before), marks):
+            clean = _without(before, marks)
+            after = _without(before, marks, self.entries)
+        after = self._merged(after)
+        if after == before:
+            return None
+        self.able()
+        return lambda: self._write(before, after, clean)
+
+    def take(self) -> bool:
+        """Our entries are out of the file; False when there were none. HcomError: unchanged."""
+        text, known = text_of(self.path), self._remembered()
+        try:
+            cleaned = _without(text, self._marks(text)) if text.strip() else text
+        except HcomError as error:
+            raise self._left_alone(error, "remove") from None
+        if cleaned == text:
+            return False
+        exact = known if known and known["written"] == text else None
+        self._write(text, exact["original"] if exact else cleaned, text)
+        try:
+            os.unlink(self._record())
+            if exact and not exact["existed"]:
+                os.unlink(os.path.realpath(self.path))
+        except OSError:
+            pass
+        if not self.home.is_default:
+            _tidy(os.path.dirname(self.path))
+        return True
+
+    def _left_alone(self, error: Exception, verb: str) -> HcomError:
+        hint = f"make it plain JSON, then: hcom hooks {verb}"
+        return HcomError(f"{self.path} is left alone: {error}", hint)
+
+    def _merged(self, text: str) -> str:
+        """`text` with each of our entries that it lacks. HcomError when that can't be."""
+        try:
+            document = jsontext.parsed(text) if text.strip() else {}
+            unit = jsontext.indent_unit(text)
+            for place, element in self.entries:
+                if element not in at(document, place):
+                    text = jsontext.add(text, place, element, unit)
+                    document = json.loads(text)
+        except (HcomError, ValueError) as error:
+            raise self._left_alone(error, "add") from None
+        return text
+
+    def _marks(self, text: str) -> list:
+        """How to know what is ours in `text`, of whatever version: (place, test of an element).
+
+        What is no hook is not ours if it stood there before our first change; where neither a
+        record of that nor a hook of ours is left, all of it did.
+        """
+        known = self._remembered()
+        hooks = [(p, _is_group) for p in dict.fromkeys(p for p, _ in self.entries) if _is_hook(p)]
+        before = known["original"] if known else "" if _has_hooks(_object(text), hooks) else text
+        had = _object(before)
+        return hooks + [
+            (p, lambda e, p=p: (p, e) in self.earlier and e not in at(had, p))
+            for p in dict.fromkeys(p for p, _ in self.earlier)
+        ]
+
+    def _record(self) -> str:
+        name = hashlib.sha256(os.path.realpath(self.path).encode()).hexdigest()[:16]
+        return self.home.kept(f"before-{name}.json")
+
+    def _remembered(self) -> dict | None:
+        try:
+            with open(self._record(), encoding="utf-8") as stream:
+                return json.load(stream)
+        except (OSError, ValueError):
+            return None
+
+    def _write(self, before: str, after: str, clean: str) -> None:
+        """The file says `after` and no more `before`; what it said before our first change is
+        remembered, which is `clean` where no record tells.
+
+        A symlink is followed, the file's mode kept. HcomError when it cannot be written.
+        """
+        target, known = os.path.realpath(self.path), self._remembered()
+        try:
+            existed = os.path.exists(target)
+            mode = os.stat(target).st_mode & 0o777 if existed else 0o600
+            # Nobody's to write: for root, access() says yes to anything.
+            if existed and not (os.access(target, os.W_OK) and mode & 0o222):
+                raise PermissionError(13, "read-only")
+            if known is None or known["written"] != before:
+                known = {"original": clean, "existed": existed}
+            os.makedirs(os.path.dirname(target), exist_ok=True)
+            os.makedirs(self.home.kept(), mode=0o700, exist_ok=True)
+            write_private(self._record(), json.dumps({**known, "written": after}))
+            write_private(target, after, mode)
+        except OSError as error:
+            raise _unwritten(self.path, error, "nothing was changed") from None
+
+
+class WholeFile(namedtuple("WholeFile", "home path text")):
+    """A file in a folder of the client's that is all ours, as MARK says, and is to hold `text`; for
+    "" it is not to be there."""
+
+    __slots__ = ()
+
+    def change(self):
+        """What makes it so; None when it is. HcomError when the file is somebody else's."""
+        known = text_of(self.path)
+        if known == self.text:
+            return None
+        if known and not known.startswith(MARK):
+            raise HcomError(
+                f"{self.path} is left alone: it is not hcom's", "move it away, then: hcom hooks add"
+            )
+        return self._write
+
+    def take(self) -> bool:
+        """It is gone; False when there was none of ours. HcomError."""
+        there = text_of(self.path).startswith(MARK)
+        if there:
+            self._replace(text="")._write()
+        return there
+
+    def _write(self) -> None:
+        folder = os.path.dirname(self.path)
+        try:
+            if self.text:
+                os.makedirs(folder, exist_ok=True)
+                write_private(os.path.realpath(self.path), self.text)
+                return
+            os.unlink(self.path)
+        except OSError as error:
+            raise _unwritten(self.path, error) from None
+        _tidy(folder, *(() if self.home.is_default else (os.path.dirname(folder),)))
+
+
+File = Owned | WholeFile
+
+
+def _is_hook(place) -> bool:
+    return place[0] == "hooks"
+
+
+def _is_group(group) -> bool:
+    """Whether an element of the settings is a group of hook handlers with one of ours."""
+    return (
+        isinstance(group, dict)
+        and isinstance(group.get("hooks"), list)
+        and any(map(launcher.is_ours, group["hooks"]))
+    )
+
+
+def _has_hooks(document, marks) -> bool:
+    return any(test(e) for p, test in marks if _is_hook(p) for e in at(document, p))
+
+
+def _without(text: str, marks, kept=()) -> str:
+    """`text` without what the `marks` admit, but for what is to be `kept`. Of a group of handlers
+    that somebody has put others in, only ours go. HcomError when it is no plain JSON."""
+    for place, test in marks:
+
+        def gone(element, place=place, test=test) -> bool:
+            return test(element) and (place, element) not in kept
+
+        jsontext.scan(text)
+        for index, element in enumerate(at(json.loads(text), place)):
+            shared = gone(element) and isinstance(element, dict)
+            if shared and not all(map(launcher.is_ours, element["hooks"])):
+                text = jsontext.drop(text, [*place, index, "hooks"], launcher.is_ours)
+        text = jsontext.drop(text, place, gone)
+    return text
+
+
+def _unwritten(path: str, error: OSError, hint: str = "") -> HcomError:
+    return HcomError(f"cannot write {path}: {error.strerror or error}", hint)
+
+
+def _tidy(*folders: str) -> None:
+    """Those of `folders`, the innermost first, that are empty without us are gone: an empty .codex
+    in a project makes Codex ask."""
     try:
-        # Nobody's to write: for root, access() says yes to anything.
-        if os.path.exists(target) and not (
-            os.access(target, os.W_OK) and os.stat(target).st_mode & 0o222
-        ):
-            raise PermissionError(13, "read-only")
-        mode = os.stat(target).st_mode & 0o777 if os.path.exists(target) else 0o600
-        remembered = _remembered(record)
-        known = remembered is not None and remembered["written"] == before
-        original = remembered["original"] if known else before if clean is None else clean
-        os.makedirs(os.path.dirname(target), exist_ok=True)
-        os.makedirs(home.kept(), mode=0o700, exist_ok=True)
-        write_private(
-            record,
-            json.dumps(
-                {
-                    "original": original,
-                    "written": after,
-                    "existed": remembered["existed"] if known else os.path.exists(target),
-                }
-            ),
-        )
-        write_private(target, after, mode)
-    except OSError as error:
-        raise HcomError(
-            f"cannot write {path}: {error.strerror or error}", "nothing was changed"
-        ) from None
-
-
-def _remembered(record: str) -> dict | None:
-    try:
-        with open(record, encoding="utf-8") as stream:
-            return json.load(stream)
-    except (OSError, ValueError):
-        return None
-
-
-def restore(home, path: str, ours) -> bool:
-    """Our entries are out of the file; False when there were none. HcomError as `replace`."""
-    text = text_of(path)
-    if not text.strip():
-        return False
-    try:
-        cleaned = without(text, narrowed(home, path, text, ours))
-    except HcomError as error:
-        raise HcomError(
-            f"{path} is left alone: {error}", "make it plain JSON, then: hcom hooks remove"
-        ) from None
-    if cleaned == text:
-        return False
-    record = _record(home, path)
-    remembered = _remembered(record)
-    exact = remembered and remembered["written"] == text
-    if exact:
-        # What was there before us had entries of ours where the record of an older change is lost.
-        cleaned = (
-            without(remembered["original"], [o for o in ours if o[0][0] == "hooks"])
-            if remembered["original"].strip()
-            else remembered["original"]
-        )
-    replace(home, path, text, cleaned)
-    try:
-        os.unlink(record)
-        if exact and not remembered["existed"]:
-            os.unlink(os.path.realpath(path))
+        for place in folders:
+            os.rmdir(place)
     except OSError:
         pass
-    return True

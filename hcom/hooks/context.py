@@ -29,20 +29,20 @@ class Context:
             events.append_status(self.db, self.agent.name, status, context, detail, self.signal.at)
 
     def _carrier(self, kind: str):
-        """Whether the channel of `kind` brings given messages to the model whole and as they are,
-        where the tool's adapter has an opinion on that; else None."""
-        carries = getattr(self.adapter, "carries", None)
-        return carries and (
-            lambda messages: carries(kind, mail.text_for(self.agent, mail.Claimed(messages, 1)))
+        """Whether the channel of `kind` brings given messages to the model whole and as they are;
+        None where it surely does."""
+        if kind not in self.adapter.UNSURE:
+            return None
+        return lambda messages: self.adapter.carries(
+            kind, mail.text_for(self.agent, mail.Claimed(messages, 1))
         )
 
     def take(self, kind: str) -> str:
         """The text of what waits for the agent, as much as the channel of `kind` carries."""
-        reaches = getattr(self.adapter, "reaches", None)
         if (
-            reaches
+            kind in self.adapter.UNSURE
             and deliveries.count_queued(self.db, self.agent.name)
-            and not reaches(self.signal, agents.find(self.db, self.agent.name))
+            and not self.adapter.reaches(self.signal, agents.find(self.db, self.agent.name))
         ):
             return ""
         budget = self.adapter.BUDGET[kind]
@@ -59,8 +59,7 @@ class Context:
     def introduction(self) -> str:
         """What an agent is told of hcom, where its tool's prompt hook has to say it and the model
         has not got it (any more); else ""."""
-        introduced = getattr(self.adapter, "introduced", None)
-        if introduced is None or introduced(self.signal, self.agent):
+        if self.adapter.introduced(self.signal, self.agent):
             return ""
         from ..bus import bootstrap  # once in a session
 
@@ -126,6 +125,4 @@ def evidence(context: Context, ids: list[int]) -> list[int]:
     from .. import adapters
 
     transcript = adapters.load(context.agent.tool, "transcript")
-    if transcript is None:
-        return []
     return transcript.seen(context.signal.transcript or context.agent.transcript, ids)

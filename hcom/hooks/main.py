@@ -54,9 +54,9 @@ def _handle(tool: str, event: str, pid: int, began: float) -> int:
     from ..adapters.base import parsed
     from . import handle
 
-    adapter = adapters.load(tool, "hook")
-    if adapter is None:
+    if tool not in adapters.TOOLS:
         return 0
+    adapter = adapters.load(tool, "hook")
     signal = adapter.read(event, parsed(raw), os.environ, pid, began)
     return handle.run(adapter, tool, event, signal, raw, os.environ, _emit)
 

@@ -29,7 +29,7 @@ def settle(context: Context) -> None:
     # A session that starts or ends proves nothing of what its model saw before.
     if signal.subagent or signal.kind in (START, END):
         return
-    if getattr(context.adapter, "HOOKS_PROVE", True):
+    if context.adapter.HOOKS_PROVE:
         mail.confirm(db, name, signal.at)
         return
     ids = deliveries.offered(db, name)

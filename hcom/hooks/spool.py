@@ -84,9 +84,9 @@ def _take(home, db, path: str) -> int:
 
 def _record(home, db, body: bytes, words: list[str], at: float) -> None:
     tool, event, launch, pid = words
-    adapter = adapters.load(tool, "hook")
-    if adapter is None:
+    if tool not in adapters.TOOLS:
         return
+    adapter = adapters.load(tool, "hook")
     env = {**os.environ, "HCOM_PROCESS_ID": "" if launch == "-" else launch}
     signal = adapter.read(event, parsed(body), env, int(pid), at)
     context = recognise(home, db, adapter, tool, env, signal)

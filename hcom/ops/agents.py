@@ -29,8 +29,8 @@ class Seen(namedtuple("Seen", "agent unread")):
 
 def current(agent: Agent) -> Agent:
     """The agent with the status that its client shows now, where the client can be asked."""
-    module = adapters.load(agent.tool, "wake")
-    said = module.status(agent) if module and agent.pid and agent.status != INACTIVE else None
+    known = agent.pid and agent.status != INACTIVE
+    said = adapters.load(agent.tool, "wake").status(agent) if known else None
     return agent._replace(status=said[0], context=said[1]) if said else agent
 
 
@@ -182,14 +182,13 @@ def again(db, word: str, fork: bool) -> Again:
     agent = agent or people.known(db, word)
     if not re.fullmatch(SESSION, agent.session):
         raise HcomError(f"{agent.display} has no session to go on with", "hcom list -v")
-    launch = adapters.load(agent.tool, "launch")
-    if launch is None:
+    if agent.tool not in adapters.TOOLS:
         raise HcomError(f"{agent.tool} cannot be started by hcom", "hcom list -v")
     if not fork and agent.ended_at is None and alive(agent.pid, agent.pid_start):
         raise HcomError(f"{agent.display} still runs", f"hcom fork {agent.name} for a copy")
     if agent.stopped_at is not None and not fork:
         agents.rejoin(db, agent.name)
-    return Again(agent, launch.resuming(agent.session, fork))
+    return Again(agent, adapters.load(agent.tool, "launch").resuming(agent.session, fork))
 
 
 # -- what can be set of an agent that runs --

@@ -86,8 +86,9 @@ def prepare(home, spec: LaunchSpec, batch: str) -> Ready:
         log = _log(home, agent.name, key) if spec.headless else ""
         launching.begun(db, agent, key, batch, log, time.time())
         marks.mark(home, [key], agent.name)
-    stream = adapters.load(spec.tool, "stream") if spec.headless else None
-    argv, lines = stream.fed(plan.args) if stream else (plan.args, None)
+    argv, lines = plan.args, None
+    if spec.headless:
+        argv, lines = adapters.load(spec.tool, "stream").fed(plan.args)
     return Ready(
         agent,
         key,

@@ -23,17 +23,12 @@ class Sent(namedtuple("Sent", "id to")):
 
 def surroundings(env) -> tuple[people.Caller, dict]:
     """Who runs this process, by its environment, and what the adapter wants to be kept of it."""
-    tool, facts = adapters.surrounding(env)
-    pid = facts.get("pid", 0)
+    around = adapters.surrounding(env)
+    start = start_of(around.pid) if around.pid else ""
     caller = people.Caller(
-        facts.get("session", ""),
-        facts.get("launch", env.get("HCOM_PROCESS_ID", "")),
-        pid,
-        start_of(pid) if pid else "",
-        tool,
-        facts.get("shared", False),
+        around.session, around.launch, around.pid, start, around.tool, around.shared
     )
-    return caller, facts.get("client", {})
+    return caller, around.client or {}
 
 
 def external(db, name: str) -> Sender:

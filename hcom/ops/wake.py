@@ -38,7 +38,7 @@ def rouse(home, names) -> None:
                     agent
                     and not agent.parent
                     and agent.ended_at is None
-                    and hasattr(adapters.load(agent.tool, "wake"), "ring")
+                    and adapters.has(agent.tool, "wake")
                 ):
                     targets.append(agent)
     except StoreError as error:

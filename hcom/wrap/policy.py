@@ -65,11 +65,11 @@ class Wrap:
         self.home, self.name, self.tool, self.launch = home, name, tool, launch
         self.rings = rings
         screen = adapters.load(tool, "screen")
-        self.look = getattr(screen, "look", None)
-        self.enter_after_s = getattr(screen, "ENTER_AFTER_S", gate.ENTER_AFTER_S)
+        self.look = screen.look if adapters.has(tool, "screen") else None
+        self.enter_after_s = screen.ENTER_AFTER_S
         self.hook = adapters.load(tool, "hook")
         # Whether the client has a channel of its own for the wake.
-        self.rings_client = self.look is None and hasattr(adapters.load(tool, "wake"), "ring")
+        self.rings_client = self.look is None and adapters.has(tool, "wake")
         self.mirror = Mirror(80, 24)
         self.keys = Keys()
         self.lock = owner.take(home, name)

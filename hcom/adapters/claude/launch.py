@@ -83,7 +83,6 @@ FLAGS = Table(
             "--dangerously-load-development-channels",
         )
     ),
-    boolean=frozenset(),
     alias={
         "-n": "--name",
         "-d": "--debug",

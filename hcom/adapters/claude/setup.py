@@ -2,8 +2,10 @@
 
 import os
 
-from .. import jsontext, launcher, settings
-from .hook import WAKE_SIGN, config_dir
+from .. import settings
+from ..base import WAKE_SIGN
+from ..launcher import handler
+from .hook import config_dir
 
 SESSION_VARIABLE = "CLAUDE_CODE_SESSION_ID"
 PROGRAM = "claude"
@@ -34,121 +36,47 @@ LAST_S = 7200  # a subagent's last hook waits for its mail, subagent_timeout sec
 HOOK_S = 10  # a hook of ours that takes longer is broken; SessionEnd gets as long as this too
 
 
-def path(home, env) -> str:
-    """The settings file that our entries belong in: the user's, or HCOM_DIR's project's."""
-    folder = config_dir(env) if home.is_default else os.path.join(home.tools, ".claude")
-    return os.path.join(folder, "settings.json")
+def hooks_file(home, env) -> settings.Owned:
+    """The settings file that our hooks belong in."""
+    folder = settings.folder(home, config_dir(env), ".claude")
+    return settings.Owned(home, os.path.join(folder, "settings.json"), _hooks(home))
 
 
-def entries(home, allowed) -> list:
-    """What belongs in the file, as (place, element); `allowed` are the safe commands."""
+def files(home, env, allowed, every) -> list[settings.File]:
+    """The settings file with our hooks and permission rules."""
+    hooks = hooks_file(home, env)
+    entries = [*hooks.entries, *_rules(allowed)]
+    return [hooks._replace(entries=entries, earlier=_rules(every))]
+
+
+launch_files, advice, warnings = files, settings.no_advice, settings.no_warnings
+
+
+def _hooks(home) -> list:
     found = []
     for event, mode in EVENTS:
-        hooks = [
-            {
-                "type": "command",
-                "command": launcher.command(home, "claude", event, mode),
-                "timeout": LAST_S if event == "SubagentStop" else HOOK_S,
-            }
-        ]
+        timeout = LAST_S if event == "SubagentStop" else HOOK_S
+        hooks = [handler(home, "claude", event, mode, timeout)]
         if event in WAITS:
-            hooks.append(
-                {
-                    "type": "command",
-                    "timeout": WAIT_S,
-                    "asyncRewake": True,
-                    "command": NO_SOCKET + launcher.command(home, "claude", event, "wait"),
-                    "rewakeMessage": "The messages are in the hook context of this prompt.",
-                    "rewakeSummary": WAKE_SIGN,
-                }
+            waiter = handler(
+                home,
+                "claude",
+                event,
+                "wait",
+                WAIT_S,
+                asyncRewake=True,
+                rewakeMessage="The messages are in the hook context of this prompt.",
+                rewakeSummary=WAKE_SIGN,
             )
-        found.append((["hooks", event], {"hooks": hooks}))
+            hooks.append({**waiter, "command": NO_SOCKET + waiter["command"]})
+        found.append((("hooks", event), {"hooks": hooks}))
     event, matcher, condition = ASKS
-    found.append(
-        (
-            ["hooks", event],
-            {
-                "matcher": matcher,
-                "hooks": [
-                    {
-                        "type": "command",
-                        "command": launcher.command(home, "claude", event, "sub"),
-                        "if": condition,
-                        "timeout": HOOK_S,
-                    }
-                ],
-            },
-        )
-    )
-    found += [(["permissions", "allow"], rule) for rule in rules(allowed)]
-    return found
+    asks = handler(home, "claude", event, "sub", HOOK_S, **{"if": condition})
+    return [*found, (("hooks", event), {"matcher": matcher, "hooks": [asks]})]
 
 
-def rules(allowed) -> list[str]:
-    """The permission rules for `allowed`: (words, whether more words may follow) pairs."""
-    return [f"Bash({words}:*)" if more else f"Bash({words})" for words, more in allowed]
-
-
-def _ours(allowed) -> list:
-    """How to know what is ours: (place, test)."""
-
-    def is_group(group) -> bool:
-        return (
-            isinstance(group, dict)
-            and isinstance(group.get("hooks"), list)
-            and any(launcher.is_ours(h) for h in group["hooks"])
-        )
-
-    known = set(rules(allowed))
-    places = [(["hooks", event], is_group) for event, *_ in (*EVENTS, ASKS)]
+def _rules(allowed) -> list:
     return [
-        *places,
-        (["permissions", "allow"], lambda rule: isinstance(rule, str) and rule in known),
+        (("permissions", "allow"), f"Bash({words}:*)" if more else f"Bash({words})")
+        for words, more in allowed
     ]
-
-
-def add(home, env, allowed, every_allowed) -> bool:
-    """Our entries are in the file; False when they already were. `every_allowed` is what may have
-    been put there before: rules that are not in `allowed` now go. HcomError: nothing changed."""
-    place = path(home, env)
-    before = after = settings.text_of(place)
-    wanted = entries(home, allowed)
-    ours = settings.narrowed(home, place, before, _ours(every_allowed))
-    clean = None
-    try:
-        document = jsontext.parsed(before) if before.strip() else {}
-    except ValueError:
-        document = {}  # `merged` says what is wrong with it
-    if any(
-        is_group(group)
-        for where, is_group in ours
-        if where[0] == "hooks"
-        for group in settings.at(document, where)
-    ):
-        clean = settings.without(before, ours)
-        after = settings.without(
-            before,
-            [
-                (where, lambda e, where=where, test=test: test(e) and (where, e) not in wanted)
-                for where, test in ours
-            ],
-        )
-    after = settings.merged(place, after, wanted)
-    if after == before:
-        return False
-    settings.replace(home, place, before, after, clean)
-    return True
-
-
-def remove(home, env, every_allowed) -> bool:
-    """Our entries are out of the file; False when there were none. HcomError: nothing changed."""
-    return settings.restore(home, path(home, env), _ours(every_allowed))
-
-
-def installed(home, env) -> bool:
-    """Whether all our hooks are in the file as this version writes them."""
-    try:
-        document = jsontext.parsed(settings.text_of(path(home, env)) or "{}")
-    except ValueError:
-        return False
-    return all(element in settings.at(document, where) for where, element in entries(home, ()))

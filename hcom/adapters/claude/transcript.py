@@ -2,6 +2,7 @@
 
 import re
 
+from .. import jsonl
 from ..jsonl import tail
 
 
@@ -20,3 +21,6 @@ def seen(path: str, ids: list[int]) -> list[int]:
         elif b'"type":"assistant"' in line and b'"isApiErrorMessage":true' not in line:
             proven |= shown
     return sorted(proven)
+
+
+kept, readable = seen, jsonl.readable

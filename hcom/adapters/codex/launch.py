@@ -9,80 +9,49 @@ import os
 import pwd
 import shutil
 
-from .. import launcher
+from .. import launcher, program
 from ..flags import Table, groups
 from ..front import Plan
-from . import program, setup, toml
+from . import setup, toml
 from .environment import scrubbed
+from .hook import config_dir
 
 __all__ = ["FLAGS", "is_printing", "plan", "resuming", "scrubbed"]
 
-VALUE = frozenset(
-    (
-        "-c",
-        "--config",
-        "-m",
-        "--model",
-        "-p",
-        "--profile",
-        "-s",
-        "--sandbox",
-        "-C",
-        "--cd",
-        "-a",
-        "--ask-for-approval",
-        "--enable",
-        "--disable",
-        "--remote",
-        "--remote-auth-token-env",
-        "--local-provider",
-        "--add-dir",
-        "--color",
-        "--thread-source",
-        "--cyber-access-program",
-        "--output-schema",
-        "-o",
-        "--output-last-message",
-        "--base",
-        "--commit",
-        "--title",
-    )
-)
-OPTIONAL = frozenset()
-VARIADIC = frozenset(("-i", "--image"))
-BOOLEAN = frozenset(
-    (
-        "--strict-config",
-        "--oss",
-        "--approve-for-me",
-        "--dangerously-bypass-approvals-and-sandbox",
-        "--dangerously-bypass-hook-trust",
-        "--worktree",
-        "--search",
-        "--no-alt-screen",
-        "--no-daemon",
-        "-h",
-        "--help",
-        "-V",
-        "--version",
-        "--last",
-        "--all",
-        "--include-non-interactive",
-        "--skip-git-repo-check",
-        "--trust",
-        "--ephemeral",
-        "--ignore-user-config",
-        "--ignore-rules",
-        "--json",
-        "--uncommitted",
-    )
-)
 FLAGS = Table(
-    VALUE,
-    OPTIONAL,
-    VARIADIC,
-    BOOLEAN,
-    {
+    value=frozenset(
+        (
+            "-c",
+            "--config",
+            "-m",
+            "--model",
+            "-p",
+            "--profile",
+            "-s",
+            "--sandbox",
+            "-C",
+            "--cd",
+            "-a",
+            "--ask-for-approval",
+            "--enable",
+            "--disable",
+            "--remote",
+            "--remote-auth-token-env",
+            "--local-provider",
+            "--add-dir",
+            "--color",
+            "--thread-source",
+            "--cyber-access-program",
+            "--output-schema",
+            "-o",
+            "--output-last-message",
+            "--base",
+            "--commit",
+            "--title",
+        )
+    ),
+    variadic=frozenset(("-i", "--image")),
+    alias={
         "-c": "--config",
         "-i": "--image",
         "-m": "--model",
@@ -92,7 +61,7 @@ FLAGS = Table(
         "-a": "--ask-for-approval",
         "-o": "--output-last-message",
     },
-    frozenset(("--config", "--enable", "--disable", "--add-dir")),
+    repeated=frozenset(("--config", "--enable", "--disable", "--add-dir")),
 )
 
 # Subcommands that open a session; any other word that stands first is a prompt or, if in OTHERS, a
@@ -162,18 +131,18 @@ def plan(args, home, env) -> Plan:
         return Plan(list(args))
     verbs = [w for w in command[:2] if w in ("resume", "fork")]
     resumes = command[-1] if verbs and command[-1] not in verbs else ""
-    able = program.abilities(env)
+    able = setup.abilities(env)
     # Codex refuses a flag that is given twice.
     ours = ["--no-daemon"] if "--no-daemon" in able and "--no-daemon" not in flags else []
     settings = _settings(home, env, "hooks" in able) + _sandbox(args, home, env)
     ours += [word for key, value in settings for word in ("-c", f"{key}={value}")]
-    return Plan([*ours, *args], resumes, verbs[:1] == ["fork"], {"home": setup.config_dir(env)})
+    return Plan([*ours, *args], resumes, verbs[:1] == ["fork"], {"home": config_dir(env)})
 
 
 def _settings(home, env, hooks: bool) -> list[tuple[str, str]]:
     """The -c settings of a launch: (key, TOML value)."""
     found = []
-    if hooks and setup.installed(home, env):
+    if hooks and setup.hooks_file(home, env).installed:
         found.append(("hooks.state", _states(setup.states(home, env))))
     elif hooks:
         found += [
@@ -213,7 +182,7 @@ def _sandbox(args, home, env) -> list[tuple[str, str]]:
     ]
     found = []
     try:
-        roots = toml.all_roots(os.path.join(setup.config_dir(env), "config.toml"), profile, cwd)
+        roots = toml.all_roots(os.path.join(config_dir(env), "config.toml"), profile, cwd)
     except ValueError:
         roots = []
     else:

@@ -9,16 +9,16 @@ import os
 import re
 
 from ...errors import HcomError
-from ...home import write_private
-from .. import launcher, settings
-from . import program, toml
+from .. import program, settings
+from ..launcher import handler
+from . import toml
 from .hook import config_dir
 
 SESSION_VARIABLE = ""  # Codex tells a hook its session in the payload alone
-PROGRAM = program.NAME
+PROGRAM = "codex"
 
 HOOK_S = 10  # a hook of ours that takes longer is broken
-NOTICED_S = 0  # a running session never sees a change of its hooks; waiting would not help
+NOTICED_S = 0.0  # a running session never sees a change of its hooks; waiting would not help
 LAST_S = 3  # what Codex grants these two; more is cut to it, with a warning to the person
 SUB_S = 7200  # a subagent's last hook waits for its mail, subagent_timeout seconds
 # Event, mode of the launcher, seconds. As few as the job needs: each costs this client 40 ms.
@@ -39,38 +39,67 @@ WITH_CONTEXT = ("SessionStart", "UserPromptSubmit", "PostToolUse", "SubagentStar
 PER_LAUNCH = "/<session-flags>/config.toml"
 
 
-def _folder(home, env) -> str:
-    return config_dir(env) if home.is_default else os.path.join(home.tools, ".codex")
+def hooks_file(home, env) -> settings.Owned:
+    """The file that our hooks belong in."""
+    return settings.Owned(
+        home,
+        os.path.join(settings.folder(home, config_dir(env), ".codex"), "hooks.json"),
+        [(("hooks", event), {"hooks": [said]}) for event, said in handlers(home)],
+        able=lambda: _refuse_old(env),
+    )
 
 
-def path(home, env) -> str:
-    """The hooks file that our entries belong in: the user's, or HCOM_DIR's project's."""
-    return os.path.join(_folder(home, env), "hooks.json")
+def files(home, env, allowed, _every) -> list[settings.File]:
+    """The file with our hooks, and the rules beside it."""
+    hooks = hooks_file(home, env)
+    path = os.path.join(os.path.dirname(hooks.path), "rules", "hcom.rules")
+    return [hooks, settings.WholeFile(home, path, rules(allowed))]
 
 
-def rules_path(home, env) -> str:
-    """The rules file that is all ours, beside the hooks."""
-    return os.path.join(_folder(home, env), "rules", "hcom.rules")
+def launch_files(home, env, allowed, every) -> list[settings.File]:
+    """A launch finds its rules, and hooks that were installed are this version's; it brings its own
+    hooks where none are."""
+    hooks = hooks_file(home, env)
+    # A folder .codex in a project would make Codex ask whether to trust it: not for rules.
+    there = os.path.isdir(os.path.dirname(hooks.path))
+    return files(home, env, allowed, every)[0 if hooks.stale else 1 :] if there else []
+
+
+def abilities(env) -> frozenset[str]:
+    """Which of --no-daemon and hooks the installed Codex has; both when there is none to ask.
+
+    One with --no-daemon has hooks (0.169.0 has both); an older one is asked for its features.
+    """
+    path = program.found(env, PROGRAM)
+    if not path or "--no-daemon" in program.output([path, "--help"], env):
+        return frozenset(("--no-daemon", "hooks"))
+    features = program.output([path, "features", "list"], env)
+    return frozenset(("hooks",) if re.search(r"^hooks\s.*\btrue\b", features, re.M) else ())
+
+
+def _refuse_old(env) -> None:
+    """HcomError when there is no client, or one that has no hooks."""
+    if not os.path.isdir(config_dir(env)) and not program.found(env, PROGRAM):
+        raise HcomError("codex is not installed: nothing was changed", "it is not on your PATH")
+    if "hooks" not in abilities(env):
+        raise HcomError(
+            "this codex is too old for hooks: nothing was changed",
+            "update it, or use hcom start and hcom listen in it",
+        )
 
 
 # -- hooks, and what Codex trusts --
 
 
-def handler(home, event: str, mode: str, seconds: int) -> dict:
-    """Our handler of one event."""
-    said = {
-        "type": "command",
-        "command": launcher.command(home, "codex", event, mode),
-        "timeout": seconds,
-    }
-    if event in WITH_CONTEXT:
-        said["additionalContextLimit"] = 0  # else context is cut at 2,500 tokens
-    return said
-
-
 def handlers(home) -> list[tuple[str, dict]]:
     """Our handlers: (event, handler)."""
-    return [(event, handler(home, event, mode, seconds)) for event, mode, seconds in EVENTS]
+    whole = {"additionalContextLimit": 0}  # else context is cut at 2,500 tokens
+    return [
+        (event, handler(home, "codex", event, mode, timeout, **whole))
+        if event in WITH_CONTEXT
+        else (event, handler(home, "codex", event, mode, timeout))
+        for event, mode, timeout in EVENTS
+    ]
 
 
 def snake(event: str) -> str:
@@ -85,53 +114,14 @@ def digest(event: str, said: dict) -> str:
     return "sha256:" + hashlib.sha256(text.encode()).hexdigest()
 
 
-def entries(home) -> list:
-    """What belongs in hooks.json, as (place, element)."""
-    return [(["hooks", event], {"hooks": [said]}) for event, said in handlers(home)]
-
-
-def _is_ours(group) -> bool:
-    return (
-        isinstance(group, dict)
-        and isinstance(group.get("hooks"), list)
-        and any(
-            isinstance(h, dict) and launcher.OURS.search(str(h.get("command", "")))
-            for h in group["hooks"]
-        )
-    )
-
-
-OURS = [(["hooks", event], _is_ours) for event, _, _ in EVENTS]
-
-
-def _document(home, env) -> dict:
-    try:
-        found = json.loads(settings.text_of(path(home, env)) or "{}")
-    except (ValueError, HcomError):
-        return {}
-    return found if isinstance(found, dict) else {}
-
-
-def has_any(home, env) -> bool:
-    """Whether handlers of ours, of whatever version, are in the hooks file."""
-    document = _document(home, env)
-    return any(test(g) for place, test in OURS for g in settings.at(document, place))
-
-
-def installed(home, env) -> bool:
-    """Whether all our hooks are in the file as this version writes them."""
-    document = _document(home, env)
-    return all(element in settings.at(document, place) for place, element in entries(home))
-
-
 def states(home, env) -> dict[str, str]:
     """For our installed handlers, the keys by which Codex trusts them, each with its hash."""
-    document = _document(home, env)
-    found = {}
-    for place, element in entries(home):
+    hooks, found = hooks_file(home, env), {}
+    document = hooks.document
+    for place, element in hooks.entries:
         groups = settings.at(document, place)
         if element in groups:
-            key = f"{path(home, env)}:{snake(place[1])}:{groups.index(element)}:0"
+            key = f"{hooks.path}:{snake(place[1])}:{groups.index(element)}:0"
             found[key] = digest(place[1], element["hooks"][0])
     return found
 
@@ -146,14 +136,14 @@ def launch_states(home) -> dict[str, str]:
 def trusted(home, env) -> bool:
     """Whether Codex, by its config.toml, runs our installed hooks as they are now."""
     known = toml.trusted_hashes(os.path.join(config_dir(env), "config.toml"))
-    return installed(home, env) and all(
+    return hooks_file(home, env).installed and all(
         known.get(key) == value for key, value in states(home, env).items()
     )
 
 
 def advice(home, env) -> str:
     """What the person has yet to do so that installed hooks run; "" for nothing."""
-    if not installed(home, env) or trusted(home, env):
+    if not hooks_file(home, env).installed or trusted(home, env):
         return ""
     return (
         "codex does not trust these hooks yet: at its next start it shows 'Hooks need review'; "
@@ -172,7 +162,7 @@ def rules(allowed) -> str:
     only read, which they can inside.
     """
     lines = [
-        "# Written by hcom: what agents may run outside the sandbox, unasked.",
+        f"{settings.MARK}: what agents may run outside the sandbox, unasked.",
         "# `hcom hooks remove codex` takes this file away; HCOM_AUTO_APPROVE=0 too.",
     ]
     lines += [
@@ -184,76 +174,4 @@ def rules(allowed) -> str:
     return "\n".join(lines) + "\n" if len(lines) > 2 else ""
 
 
-def _set_rules(home, env, text: str) -> bool:
-    """The rules file says `text`, or is not there for ""; False when that was so. HcomError."""
-    place = rules_path(home, env)
-    if settings.text_of(place) == text:
-        return False
-    try:
-        if text:
-            os.makedirs(os.path.dirname(place), exist_ok=True)
-            write_private(place, text)
-        else:
-            os.unlink(place)
-            _tidy(home, env)
-    except OSError as error:
-        raise HcomError(f"cannot write {place}: {error.strerror or error}") from None
-    return True
-
-
-def _tidy(home, env) -> None:
-    """Folders that are empty without us are gone: an empty .codex in a project makes Codex ask."""
-    places = [os.path.dirname(rules_path(home, env))]
-    if not home.is_default:
-        places.append(_folder(home, env))
-    for place in places:
-        try:
-            os.rmdir(place)
-        except OSError:
-            return
-
-
-# -- the verbs of every setup --
-
-
-def add(home, env, allowed, _every_allowed) -> bool:
-    """Our hooks and rules are there; False when they already were. HcomError: nothing changed."""
-    if not os.path.isdir(config_dir(env)) and not program.found(env):
-        raise HcomError("codex is not installed: nothing was changed", "it is not on your PATH")
-    if not installed(home, env) and "hooks" not in program.abilities(env):
-        raise HcomError(
-            "this codex is too old for hooks: nothing was changed",
-            "update it, or use hcom start and hcom listen in it",
-        )
-    place = path(home, env)
-    before = settings.text_of(place)
-    # Also where nothing is to be done: it says so when the file is no plain JSON.
-    cleaned = (
-        settings.without(before, OURS)
-        if has_any(home, env) and not installed(home, env)
-        else before
-    )
-    after = settings.merged(place, cleaned, entries(home))
-    if after != before:
-        settings.replace(home, place, before, after)
-    return _set_rules(home, env, rules(allowed)) or after != before
-
-
-def prepare(home, env, allowed, _every_allowed) -> bool:
-    """A launch finds its rules, and hooks that were installed are this version's; it brings its own
-    hooks where none are. False when nothing was to be done. HcomError: nothing changed."""
-    if has_any(home, env) and not installed(home, env):
-        return add(home, env, allowed, _every_allowed)
-    # A folder .codex in a project would make Codex ask whether to trust it: not for rules.
-    if not os.path.isdir(_folder(home, env)):
-        return False
-    return _set_rules(home, env, rules(allowed))
-
-
-def remove(home, env, _every_allowed) -> bool:
-    """Our hooks and rules are gone; False when there were none. HcomError: nothing changed."""
-    done = settings.restore(home, path(home, env), OURS)
-    done = _set_rules(home, env, "") or done
-    if done:
-        _tidy(home, env)
-    return done
+warnings = settings.no_warnings

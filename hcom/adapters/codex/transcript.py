@@ -2,6 +2,7 @@
 
 import re
 
+from .. import jsonl
 from ..jsonl import parse, tail
 
 FRAME = re.compile(r"\[hcom message #(\d+) ")
@@ -32,6 +33,8 @@ def seen(path: str, ids: list[int]) -> list[int]:
             late, shown = (late | found, shown) if answering else (late, shown | found)
     return sorted(proven)
 
+
+kept, readable = seen, jsonl.readable
 
 # What the model writes when it is no message.
 MODEL_ITEMS = (

@@ -9,10 +9,27 @@ import json
 import os
 import re
 
+from ... import home as homes
 from ...bus.render import one_line
-from .. import ADHOC
-from ..base import BLOCKED, END, NOTHING, PROMPT, START, TOOL, TURN_END, TURN_FAILED, Reply, Signal
+from .. import ADHOC, base
+from ..base import (
+    BLOCKED,
+    END,
+    NOTHING,
+    PROMPT,
+    START,
+    TOOL,
+    TURN_END,
+    TURN_FAILED,
+    Around,
+    Reply,
+    Signal,
+    text,
+)
 from . import transcript
+
+WAKE_SIGN, carries = base.WAKE_TEXT, base.carries_all
+needs_waiter = base.no_waiter  # a running hook would hold the turn up
 
 KINDS = {
     "SessionStart": START,
@@ -23,17 +40,33 @@ KINDS = {
     "SessionEnd": END,
 }
 
+EDITS = ("write_file", "replace")
+SHELLS = ("run_shell_command",)
+# What of a tool's input says what it was used on; a file, else a command, else a target.
+DETAILS = (
+    "file_path",
+    "command",
+    "dir_path",
+    "path",
+    "pattern",
+    "url",
+    "query",
+    "agent_name",
+    "prompt",
+    "description",
+)
+
 # 300,000 characters arrive whole. More would leave a model's window no room for its work.
 CONTEXT_CHARS = 300_000
 BUDGET = {PROMPT: CONTEXT_CHARS, TOOL: CONTEXT_CHARS, TURN_END: CONTEXT_CHARS}
 STOP_CAP = 100  # a 101st block for one prompt would be lost
 
 HOOKS_PROVE = False
+UNSURE = frozenset((TOOL, TURN_END))
 
 # The tools that run a subagent, by version. Its own tool calls look like the main agent's.
 SUBAGENTS = ("invoke_agent", "delegate_to_agent", "codebase_investigator")
 
-WAKE_SIGN = "hcom: new mail. The messages are in the hook context of this prompt."
 # What a turn end hands over comes back as the prompt of the turn that it continues.
 CONTINUED = "[hcom message #"
 SHOWN = "hcom: new messages"  # all that a person sees of a turn end's text
@@ -48,26 +81,20 @@ def stop_cap(_env) -> int:
     return STOP_CAP
 
 
-def needs_waiter(_env) -> bool:
-    """Whether a waiter could wake this session: never, a running hook holds the turn up."""
-    return False
-
-
 def config_dir(env) -> str:
     """Where this Gemini CLI keeps its sessions and settings."""
-    return os.path.join(
-        env.get("GEMINI_CLI_HOME") or env.get("HOME") or os.path.expanduser("~"), ".gemini"
-    )
+    return os.path.join(env.get("GEMINI_CLI_HOME") or homes.user(env), ".gemini")
 
 
-def surroundings(env) -> dict | None:
+def surroundings(env) -> Around | None:
     """What a command run by Gemini CLI knows of its session: nothing. None when not run by it.
 
     Only a launch tells whose it is; without one, no hook could be matched with what it joins as.
     """
     if env.get("GEMINI_CLI") != "1":
         return None
-    return {} if env.get("HCOM_PROCESS_ID") else {"tool": ADHOC}
+    launch = env.get("HCOM_PROCESS_ID", "")
+    return Around("gemini" if launch else ADHOC, launch=launch)
 
 
 def reaches(signal: Signal, agent) -> bool:
@@ -89,44 +116,32 @@ def introduced(signal: Signal, agent) -> bool:
     return agent.client.get("told") == signal.session and not transcript.forgot(signal.transcript)
 
 
-def read(event: str, payload: dict, env, pid: int, at: float) -> Signal:
+def read(event: str, payload, env, pid: int, at: float) -> Signal:
     """The signal in one hook call; `pid` is the client's process. ValueError for no payload."""
-    if not isinstance(payload, dict) or not isinstance(payload.get("session_id"), str):
-        raise ValueError("not a payload of Gemini CLI")
-    kind = KINDS.get(event, NOTHING)
-    prompt = _text(payload, "prompt") if kind == PROMPT else ""
-    if prompt.startswith(CONTINUED):
+    said = base.signal(KINDS.get(event, NOTHING), payload, env, pid, at, DETAILS)
+    prompt = text(payload, "prompt")
+    kind, source, command = said.kind, said.source, ""
+    edited: tuple[str, ...] = ()
+    if kind == PROMPT and prompt.startswith(CONTINUED):
         kind = NOTHING
-    source = _text(payload, "source") or _text(payload, "reason")
-    tool, detail = _asked(payload) if kind == BLOCKED else _used(payload)
-    edited, command = (), ""
     if kind == TOOL:
         source = _failure(payload)
         if source == "cancelled":
             kind = TURN_FAILED  # Esc; no turn end follows
         elif not source:
-            edited = (
-                (os.path.join(_text(payload, "cwd"), detail),) if tool in EDITS and detail else ()
-            )
-            command = detail if tool in SHELLS else ""
-    return Signal(
-        kind,
-        payload["session_id"],
-        env.get("HCOM_PROCESS_ID", ""),
-        pid,
-        _text(payload, "cwd"),
-        _text(payload, "transcript_path"),
-        source,
-        tool,
-        detail,
-        one_line(prompt),
-        "",
-        "",
-        prompt.strip() == WAKE_SIGN,
-        at,
-        _inside(event, kind, payload),
-        edited,
-        command,
+            if said.tool in EDITS and said.detail:
+                edited = (os.path.join(said.cwd, said.detail),)
+            command = said.detail if said.tool in SHELLS else ""
+    tool, detail = _asked(payload) if kind == BLOCKED else (said.tool, said.detail)
+    return said._replace(
+        kind=kind,
+        source=source,
+        tool=tool,
+        detail=detail,
+        woken=prompt.strip() == WAKE_SIGN,
+        client=_inside(event, kind, payload),
+        edited=edited,
+        command=command,
     )
 
 
@@ -146,44 +161,14 @@ def _inside(event: str, kind: str, payload: dict) -> dict:
     for nothing else tells calls apart. A new turn has none."""
     if kind in (START, PROMPT, TURN_END, TURN_FAILED):
         return {"inside": None}
-    if _text(payload, "tool_name") not in SUBAGENTS:
+    if text(payload, "tool_name") not in SUBAGENTS:
         return {}
     given = json.dumps(payload.get("tool_input"), sort_keys=True).encode()
     import hashlib  # only where a subagent is told apart
 
     key = hashlib.sha256(given).hexdigest()[:16]
-    since = _text(payload, "timestamp") or "unknown"
+    since = text(payload, "timestamp") or "unknown"
     return {"inside": {key: since if event == "BeforeTool" else None}}
-
-
-def _text(payload: dict, key: str) -> str:
-    value = payload.get(key)
-    return value if isinstance(value, str) else ""
-
-
-EDITS = ("write_file", "replace")
-SHELLS = ("run_shell_command",)
-# What of a tool's input says what it was used on; a file, else a command, else a target.
-DETAILS = (
-    "file_path",
-    "command",
-    "dir_path",
-    "path",
-    "pattern",
-    "url",
-    "query",
-    "agent_name",
-    "prompt",
-    "description",
-)
-
-
-def _used(payload: dict) -> tuple[str, str]:
-    """The tool's name and what it was used on."""
-    tool, given = _text(payload, "tool_name"), payload.get("tool_input")
-    if not isinstance(given, dict):
-        return tool, ""
-    return tool, next((given[key] for key in DETAILS if isinstance(given.get(key), str)), "")[:2000]
 
 
 # A dialog's kind and which of its details says what it is about.
@@ -200,20 +185,16 @@ def _asked(payload: dict) -> tuple[str, str]:
     """What a dialog asks about, as (tool, what it is to be used on)."""
     details = payload.get("details")
     if not isinstance(details, dict):
-        return _text(payload, "notification_type"), one_line(_text(payload, "message"))
-    tool, key = ASKED.get(_text(details, "type"), (_text(details, "type"), "title"))
-    return tool, (_text(details, key) or _text(details, "title"))[:2000]
+        return text(payload, "notification_type"), one_line(text(payload, "message"))
+    tool, key = ASKED.get(text(details, "type"), (text(details, "type"), "title"))
+    return tool, (text(details, key) or text(details, "title"))[:2000]
 
 
 def write(event: str, reply: Reply) -> str:
     """What the hook prints so that the model gets `reply`; "" for nothing to say."""
-    if reply.drop:
-        return json.dumps({"decision": "block", "reason": "hcom: the mail is already delivered"})
-    if not reply.text or reply.kind == START:
+    if reply.kind == START:
         return ""
-    if reply.kind == TURN_END:
-        return json.dumps({"decision": "block", "reason": reply.text, "systemMessage": SHOWN})
+    if reply.kind == TURN_END and reply.text:
+        return base.block(reply.text, systemMessage=SHOWN)
     note = ESCAPE_NOTE if ESCAPED.search(reply.text) else ""
-    return json.dumps(
-        {"hookSpecificOutput": {"hookEventName": event, "additionalContext": reply.text + note}}
-    )
+    return base.answer(event, reply._replace(text=reply.text + note))

@@ -53,29 +53,6 @@ FLAGS = Table(
         )
     ),
     optional=frozenset(("-r", "--resume", "-w", "--worktree")),
-    variadic=frozenset(),
-    boolean=frozenset(
-        (
-            "-d",
-            "--debug",
-            "-s",
-            "--sandbox",
-            "-y",
-            "--yolo",
-            "-l",
-            "--list-extensions",
-            "--skip-trust",
-            "--acp",
-            "--list-sessions",
-            "--screen-reader",
-            "--raw-output",
-            "--accept-raw-output-risk",
-            "-v",
-            "--version",
-            "-h",
-            "--help",
-        )
-    ),
     alias={
         "-m": "--model",
         "-p": "--prompt",
@@ -87,9 +64,6 @@ FLAGS = Table(
         "-d": "--debug",
         "-s": "--sandbox",
         "-y": "--yolo",
-        "-l": "--list-extensions",
-        "-v": "--version",
-        "-h": "--help",
     },
     repeated=frozenset(("--include-directories", "--policy")),
 )

@@ -7,7 +7,8 @@ against the call as JSON, whose own members stand between NULs; the client refus
 repeat a group, hence the bounded nesting.
 """
 
-MARK = "# Written by hcom"
+from ..settings import MARK
+
 HEAD = (
     MARK
     + """: what agents may run unasked. `hcom hooks remove gemini` takes this

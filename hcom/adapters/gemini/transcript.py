@@ -7,12 +7,15 @@ then the last counts; {"$set": {"messages": [...]}} replaces all, as after Esc, 
 
 import re
 
+from .. import jsonl
 from ..jsonl import parse, tail
 
 # At the start of a line: elsewhere it is somebody's quote.
 SHOWN = re.compile(r"^(?:<hook_context>)?\[hcom message #(\d+) ", re.MULTILINE)
 RESET = b'{"$set":{"messages":['
 INTRODUCTION = b"[hcom] You are "
+
+readable = jsonl.readable
 
 
 def seen(path: str, ids: list[int]) -> list[int]:
@@ -43,11 +46,6 @@ def _shown(line: dict) -> set[int]:
         if line.get("type") == "user"
         else set()
     )
-
-
-def readable(path: str) -> bool:
-    """Whether there is a transcript here that can prove anything."""
-    return any(parse(line) for line in tail(path)[:3])
 
 
 def cancelled(path: str) -> bool:

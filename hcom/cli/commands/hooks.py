@@ -30,20 +30,19 @@ def run(call) -> int:
 
 
 def _status(call, tool: str) -> None:
-    adapter = adapters.load(tool, "setup")
-    path, there = adapter.path(call.home, call.env), adapter.installed(call.home, call.env)
-    advice = setup.advice(call.home, call.env, tool)
+    hooks = setup.hooks(call.home, call.env, tool)
+    there, advice = hooks.installed, setup.advice(call.home, call.env, tool)
     if call.values.json:
-        call.say_json({"tool": tool, "installed": there, "path": path, "to_do": advice})
+        call.say_json({"tool": tool, "installed": there, "path": hooks.path, "to_do": advice})
         return
-    call.say(f"{tool:<8} {'installed' if there else 'not installed'}  {path}")
+    call.say(f"{tool:<8} {'installed' if there else 'not installed'}  {hooks.path}")
     if advice:
         call.say(f"         {advice}")
 
 
 def _add(call, tool: str) -> None:
     done = setup.add(call.home, call.env, tool)
-    path = adapters.load(tool, "setup").path(call.home, call.env)
+    path = setup.hooks(call.home, call.env, tool).path
     call.say(f"{tool}: hooks {'added to' if done else 'are in'} {path}")
     advice = setup.advice(call.home, call.env, tool)
     if advice:

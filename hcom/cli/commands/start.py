@@ -28,15 +28,14 @@ def run(call) -> int:
 
 def _hooks(call, tool: str) -> None:
     """The session's tool has our hooks; where they cannot be had, that is said and all goes on."""
-    if tool == ADHOC or adapters.load(tool, "setup") is None:
+    if tool not in adapters.TOOLS:
         return
-    adapter = adapters.load(tool, "setup")
     try:
         if setup.add(call.home, call.env, tool):
-            call.tell(f"hcom: hooks added to {adapter.path(call.home, call.env)}")
+            call.tell(f"hcom: hooks added to {setup.hooks(call.home, call.env, tool).path}")
             # The session runs this command: while it does, the turn does not end, and when it
             # ends, the hooks are known to the session.
-            time.sleep(adapter.NOTICED_S)
+            time.sleep(adapters.load(tool, "setup").NOTICED_S)
     except HcomError as error:
         call.tell(f"hcom: no hooks: {error.message}")
 

@@ -10,6 +10,7 @@ import time
 from ... import __version__, adapters, config, terminal
 from ...errors import HcomError
 from ...hub import people
+from ...ops import setup
 from ...process import alive
 from ...store import agents, events
 from ...store.connect import health, open_db
@@ -100,19 +101,13 @@ def _tools(home, env) -> dict[str, dict]:
     }
     versions, found = _versions(programs, env), {}
     for tool, program in programs.items():
-        setup = adapters.load(tool, "setup")
-        try:
-            hooks, advice = setup.installed(home, env), ""
-            if hooks and program and hasattr(setup, "advice"):
-                advice = setup.advice(home, env)
-        except HcomError as error:
-            hooks, advice = False, f"{error.message} ({error.hint})"
+        hooks = setup.hooks(home, env, tool)
         found[tool] = {
             "program": program,
             "version": versions.get(tool, ""),
-            "hooks": hooks,
-            "settings": setup.path(home, env),
-            "advice": advice,
+            "hooks": hooks.installed,
+            "settings": hooks.path,
+            "advice": setup.advice(home, env, tool) if program else "",
         }
     return found
 

@@ -1,0 +1,149 @@
+"""What the parts of an adapter are: for each a Protocol, which a module of that name in the tool's
+folder is. Of screen, wake, stream and transcript a tool has what its client allows; `plain` answers
+for the rest. Members that say "default" are taken over by assignment: `carries = base.carries_all`.
+
+A test holds every adapter against this. Nothing loads it at run time: no hook has time for typing.
+"""
+
+from collections.abc import Collection, Mapping
+from typing import Any, Protocol
+
+from ..bus.agent import Agent
+from ..home import Home
+from .base import Around, Reply, Signal
+from .flags import Table
+from .front import Look, Plan
+from .settings import File, Owned
+
+Env = Mapping[str, str]
+Allowed = Collection[tuple[str, bool]]  # what may run unasked: words, whether more may follow
+
+
+class Hook(Protocol):
+    """Hook payloads in, hook output out. Reads no database and keeps no state."""
+
+    BUDGET: dict[str, int]  # how many UTF-16 units the channel of each kind of reply brings
+    UNSURE: frozenset[str]  # the kinds for which `carries` and `reaches` are asked; default: none
+    HOOKS_PROVE: bool  # whether a next hook says that the model has got it; default: yes
+    WAKE_SIGN: str  # the wake, or what it begins with
+
+    def read(self, event: str, payload: Any, env: Env, pid: int, at: float, /) -> Signal:
+        """The signal in one hook call; `pid` is the client's process. ValueError for no payload."""
+
+    def write(self, event: str, reply: Reply, /) -> str:
+        """What the hook prints so that the model gets `reply`; "" for nothing to say."""
+
+    def surroundings(self, env: Env, /) -> Around | None:
+        """What a command run by this client knows of its session; None when not run by it."""
+
+    def stop_cap(self, env: Env, /) -> int:
+        """How many turn ends in a row may be continued. Default: any number."""
+
+    def needs_waiter(self, env: Env, /) -> bool:
+        """Whether this session can only be woken by a waiter. Default: no."""
+
+    def carries(self, kind: str, said: str, /) -> bool:
+        """Whether the channel of `kind` brings all of `said` as it is. Default: yes."""
+
+    def reaches(self, signal: Signal, agent: Agent, /) -> bool:
+        """Whether what the reply to this hook says comes to the agent's model. Default: yes."""
+
+    def introduced(self, signal: Signal, agent: Agent, /) -> bool:
+        """Whether the model still has what it was told of hcom. Default: yes, at the start."""
+
+
+class Setup(Protocol):
+    """Our hooks and rules in the client's settings."""
+
+    PROGRAM: str
+    SESSION_VARIABLE: str  # in which the client tells a hook its session; "" for none
+    NOTICED_S: float  # until a running session sees its new hooks; 0 where it never does
+
+    def hooks_file(self, home: Home, env: Env, /) -> Owned:
+        """The settings file that our hooks belong in."""
+
+    def files(self, home: Home, env: Env, allowed: Allowed, every: Allowed, /) -> list[File]:
+        """All that has to be somewhere; `every` is what may have been allowed before."""
+
+    def launch_files(self, home: Home, env: Env, allowed: Allowed, every: Allowed, /) -> list[File]:
+        """Those that a launch needs. Default: all."""
+
+    def advice(self, home: Home, env: Env, /) -> str:
+        """What the person has yet to do so that installed hooks run. Default: nothing."""
+
+    def warnings(self, home: Home, env: Env, cwd: str, /) -> list[str]:
+        """What a person should know before the client runs in `cwd`. Default: nothing."""
+
+
+class Launch(Protocol):
+    """How a client of ours is started."""
+
+    FLAGS: Table
+
+    def scrubbed(self, env: Env, /) -> dict[str, str]:
+        """`env` without what another session of this client put there."""
+
+    def is_printing(self, args: list[str], /) -> bool:
+        """Whether the client would run without its terminal interface."""
+
+    def resuming(self, session: str, fork: bool, /) -> list[str]:
+        """The arguments that resume a session, or start a copy of it."""
+
+    def plan(self, args: list[str], home: Home, env: Env, /) -> Plan:
+        """What starting with `args` means."""
+
+
+class Screen(Protocol):
+    """What the client's screen says; the wrapper types only where that is idle and empty."""
+
+    ENTER_AFTER_S: float  # how long after a paste, and after its last change, it takes Enter
+
+    def look(self, screen: Any, /) -> Look:
+        """The client's state and its input box, as a person would see them; unknown means no."""
+
+
+class Wake(Protocol):
+    """The client's own channel for a wake, which says nothing of the message."""
+
+    def state(self, agent: Agent, /) -> str:
+        """Whether the client is idle, busy or gone (bus.client)."""
+
+    def status(self, agent: Agent, /) -> tuple[str, str] | None:
+        """Status and context as the client shows them now; None where its hooks know best."""
+
+    def ring(self, agent: Agent, tries: int, rung_at: float, /) -> None:
+        """The wake is on its way; `rung_at` is when it was before. OSError when it cannot be."""
+
+
+class Stream(Protocol):
+    """A client without a terminal that stays alive: prompts as lines."""
+
+    def fed(self, args: list[str], /) -> tuple[list[str], list[str] | None]:
+        """Arguments of a client that reads lines, and its first lines; None where it would not."""
+
+    def wake(self) -> str:
+        """The line that makes the prompt hook hand over what waits."""
+
+
+class Transcript(Protocol):
+    """What the client recorded: the evidence that its model was asked with a message."""
+
+    def seen(self, path: str, ids: list[int], /) -> list[int]:
+        """Those of the message `ids` that stand there with an answer of the model behind."""
+
+    def kept(self, path: str, ids: list[int], /) -> list[int]:
+        """Those that the model has, or gets with its next request. Default: what it has seen."""
+
+    def readable(self, path: str, /) -> bool:
+        """Whether there is anything that can prove something. Default: jsonl.readable."""
+
+
+PARTS = {
+    "hook": Hook,
+    "setup": Setup,
+    "launch": Launch,
+    "screen": Screen,
+    "wake": Wake,
+    "stream": Stream,
+    "transcript": Transcript,
+}

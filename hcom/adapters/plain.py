@@ -1,0 +1,49 @@
+"""The part that a tool has not: what it answers in its place. It reads no screen, wakes nobody, is
+fed nothing and proves nothing (interface.Screen, Wake, Stream, Transcript)."""
+
+from ..bus.client import GONE, UNKNOWN
+from .front import Look
+
+ENTER_AFTER_S = 0.0  # nothing is typed where nothing can be read
+
+
+def look(_screen) -> Look:
+    """Nothing is known of the screen."""
+    return Look(UNKNOWN, UNKNOWN)
+
+
+def state(_agent) -> str:
+    """There is no client that could be woken."""
+    return GONE
+
+
+def status(_agent) -> None:
+    """What hooks and commands told is all there is."""
+
+
+def ring(_agent, _tries: int, _rung_at: float) -> None:
+    """OSError: the client has no channel for a wake."""
+    raise OSError("the client has no channel of its own")
+
+
+def fed(args) -> tuple[list[str], None]:
+    """The client reads no lines: it is started as it is."""
+    return list(args), None
+
+
+def wake() -> str:
+    """No line wakes it."""
+    return ""
+
+
+def seen(_path: str, _ids) -> list[int]:
+    """Nothing is proven."""
+    return []
+
+
+kept = seen
+
+
+def readable(_path: str) -> bool:
+    """There is no transcript."""
+    return False
