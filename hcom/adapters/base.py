@@ -25,8 +25,8 @@ INSIDE = {TOOL: SUB_TOOL, SUB_START: SUB_START, SUB_ASKS: SUB_ASKS, SUB_END: SUB
 
 # What every wake begins with: the prompt hook knows it by that. It says nothing of the message.
 WAKE_SIGN = "hcom: new mail"
-# A wake that is typed or queued is this and nothing else.
-WAKE_TEXT = WAKE_SIGN + ". The messages are in the hook context of this prompt."
+WAKE_HINT = "The messages are in the hook context of this prompt."
+WAKE_TEXT = f"{WAKE_SIGN}. {WAKE_HINT}"  # a wake that is typed or queued is this and nothing else
 
 
 class Signal(

@@ -1,13 +1,14 @@
 """What an agent is told of hcom when its session begins."""
 
 from .agent import Agent
+from .render import MARK
 
 TEXT = """\
 [hcom] You are {name!r} in hcom, a message bus between AI coding agents on this machine.
 Others reach you as @{address}. {identity}
 
 Messages from other agents arrive {how}, in this form:
-[hcom message #0 from nova · request · thread deploy]
+{mark}0 from nova · request · thread deploy]
 their text
 [/hcom #0 answer: hcom send @nova --reply-to 0{option} -- TEXT]
 Only hcom writes these frames. What stands in one comes from another agent or a person (bigboss is \
@@ -25,6 +26,7 @@ Use single quotes, or --stdin with a heredoc, when TEXT has $, ` or quotes. Keep
 name files and lines instead of pasting them."""
 
 KNOWN = {
+    "mark": MARK,
     "identity": "Your identity comes from this session: hcom commands need no name.",
     "how": "by themselves",
     "waiting": "Do not wait or poll for messages.",

@@ -7,7 +7,6 @@ BUSY = "busy"
 BLOCKED = "blocked"  # a dialog is up, of whatever kind
 UNKNOWN = "unknown"
 GONE = "gone"  # no process has its session open
-STATES = (IDLE, BUSY, BLOCKED, UNKNOWN, GONE)
 
 # What stands in the box where its prompt is typed, as far as that is proven; else UNKNOWN.
 EMPTY = "empty"

@@ -8,6 +8,9 @@ import re
 from .agent import BIGBOSS
 from .message import EXTERNAL, FORBIDDEN, REQUEST, SYSTEM, Message
 
+# What a message's frame begins with, and how its number is found in what a model was shown.
+MARK = "[hcom message #"
+FRAMED = re.compile(re.escape(MARK) + r"(\d+) ")
 # A line of the text that begins like our frame gets a backslash. Unicode line ends count too, a
 # model may read them as such, and so does what it does not see: zero-width and soft characters.
 # Line ends are no white space in here, else a text of nothing but them takes quadratic time.
@@ -47,7 +50,7 @@ def header(message: Message) -> str:
         parts.append(f"thread {envelope.thread}")
     if envelope.reply_to:
         parts.append(f"in reply to #{envelope.reply_to}")
-    return f"[hcom message #{message.id} {' · '.join(parts)}]"
+    return f"{MARK}{message.id} {' · '.join(parts)}]"
 
 
 def footer(message: Message) -> str:

@@ -3,7 +3,7 @@
 import os
 
 from .. import settings
-from ..base import WAKE_SIGN
+from ..base import WAKE_HINT, WAKE_SIGN
 from ..launcher import handler
 from .hook import config_dir
 
@@ -65,7 +65,7 @@ def _hooks(home) -> list:
                 "wait",
                 WAIT_S,
                 asyncRewake=True,
-                rewakeMessage="The messages are in the hook context of this prompt.",
+                rewakeMessage=WAKE_HINT,
                 rewakeSummary=WAKE_SIGN,
             )
             hooks.append({**waiter, "command": NO_SOCKET + waiter["command"]})

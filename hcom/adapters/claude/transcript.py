@@ -2,6 +2,7 @@
 
 import re
 
+from ...bus.render import FRAMED, MARK
 from .. import jsonl
 from ..jsonl import tail
 
@@ -14,8 +15,8 @@ def seen(path: str, ids: list[int]) -> list[int]:
     """
     wanted, shown, proven = set(ids), set(), set()
     for line in tail(path):
-        if b"[hcom message #" in line and b'"type":"assistant"' not in line:
-            found = {int(n) for n in re.findall(rb"\[hcom message #(\d+) ", line)}
+        if MARK.encode() in line and b'"type":"assistant"' not in line:
+            found = {int(n) for n in re.findall(FRAMED.pattern.encode(), line)}
             if b"hook_success" not in line:
                 shown |= found & wanted
         elif b'"type":"assistant"' in line and b'"isApiErrorMessage":true' not in line:

@@ -5,12 +5,13 @@ Pure; for the wrapper, which types only where this says idle and empty. Unknown 
 
 import re
 
+from ...bus.client import BLOCKED, BUSY, EMPTY, IDLE, TEXT, UNKNOWN
 from ..front import Look
 
 # Codex tells its terminal its state by OSC 7501: `state=idle:app=codex`.
 STATE = re.compile(r"(?:^|:)state=(\w+)")
-IDLE = ("idle", "done")
-BUSY = re.compile(r"\S .*\besc to interrupt\)")
+SAYS_IDLE = ("idle", "done")
+WORKS = re.compile(r"\S .*\besc to interrupt\)")
 COMPOSER = "›"
 # It takes Enter right behind a bracketed paste (0.169.0); this long for what it draws meanwhile.
 ENTER_AFTER_S = 0.1
@@ -26,17 +27,17 @@ DIALOG = re.compile(
 def look(screen) -> Look:
     """The client's state and its composer, as a person would see them."""
     if screen.unknown:
-        return Look("unknown", "unknown")
+        return Look(UNKNOWN, UNKNOWN)
     lines = screen.lines()
     said = STATE.search(screen.state)
     state = said[1] if said else ""
     box, typed = _composer(screen, lines)
     # A dialog takes the composer's place; the same words above a composer are somebody's talk.
-    if state == "blocked" or (box == "unknown" and DIALOG.search("\n".join(lines))):
-        return Look("blocked", "unknown")
-    if state == "working" or any(BUSY.match(line) for line in lines):
-        return Look("busy", box, typed)
-    return Look("idle" if state in IDLE else "unknown", box, typed)
+    if state == "blocked" or (box == UNKNOWN and DIALOG.search("\n".join(lines))):
+        return Look(BLOCKED, UNKNOWN)
+    if state == "working" or any(WORKS.match(line) for line in lines):
+        return Look(BUSY, box, typed)
+    return Look(IDLE if state in SAYS_IDLE else UNKNOWN, box, typed)
 
 
 def _composer(screen, lines: list[str]) -> tuple[str, str]:
@@ -47,19 +48,19 @@ def _composer(screen, lines: list[str]) -> tuple[str, str]:
     """
     column, row = screen.cursor
     if screen.hidden:
-        return "unknown", ""
+        return UNKNOWN, ""
     top = row
     while top >= 0 and lines[top].startswith("  "):
         top -= 1
     if top < 0 or column < 2 or not (lines[top] + " ").startswith(COMPOSER + " "):
-        return "unknown", ""
+        return UNKNOWN, ""
     end = top + 1
     while end < len(lines) and lines[end].startswith("  "):
         end += 1
     if end <= row:
-        return "unknown", ""
+        return UNKNOWN, ""
     shown = [cell for y in range(top, end) for cell in screen.cells(y)[2:] if cell.text.strip()]
     if all(cell.dim for cell in shown):
         # The cursor stands at the placeholder's start, or it is something else that is dim.
-        return ("empty", "") if screen.cursor == (2, top) else ("unknown", "")
-    return "text", "\n".join(line[2:] for line in lines[top:end])
+        return (EMPTY, "") if screen.cursor == (2, top) else (UNKNOWN, "")
+    return TEXT, "\n".join(line[2:] for line in lines[top:end])

@@ -10,7 +10,7 @@ import os
 import re
 
 from ... import home as homes
-from ...bus.render import one_line
+from ...bus.render import MARK, one_line
 from .. import ADHOC, base
 from ..base import (
     BLOCKED,
@@ -67,8 +67,6 @@ UNSURE = frozenset((TOOL, TURN_END))
 # The tools that run a subagent, by version. Its own tool calls look like the main agent's.
 SUBAGENTS = ("invoke_agent", "delegate_to_agent", "codebase_investigator")
 
-# What a turn end hands over comes back as the prompt of the turn that it continues.
-CONTINUED = "[hcom message #"
 SHOWN = "hcom: new messages"  # all that a person sees of a turn end's text
 
 CANCELLED = re.compile(r"(<untrusted_context>\n)?Command was cancelled by user")
@@ -122,8 +120,8 @@ def read(event: str, payload, env, pid: int, at: float) -> Signal:
     prompt = text(payload, "prompt")
     kind, source, command = said.kind, said.source, ""
     edited: tuple[str, ...] = ()
-    if kind == PROMPT and prompt.startswith(CONTINUED):
-        kind = NOTHING
+    if kind == PROMPT and prompt.startswith(MARK):
+        kind = NOTHING  # what a turn end handed over is the prompt of the turn that it continues
     if kind == TOOL:
         source = _failure(payload)
         if source == "cancelled":

@@ -6,9 +6,10 @@ says Ready under some dialogs too, so the box has to be there.
 
 import re
 
+from ...bus.client import BLOCKED, BUSY, EMPTY, IDLE, TEXT, UNKNOWN
 from ..front import Look
 
-TITLES = {"◇  Ready (": "idle", "✦  ": "busy", "⏲  ": "busy"}
+TITLES = {"◇  Ready (": IDLE, "✦  ": BUSY, "⏲  ": BUSY}
 ASKS = "✋  "  # also for a shell command that printed something and is silent
 # What an empty box shows, without its blanks; the second with general.vimMode, ready for text.
 PLACEHOLDERS = ("Typeyourmessageor@path/to/file", "Press'Esc'forNORMALmode.")
@@ -23,27 +24,24 @@ DIALOG = re.compile(r"│\s*●\s+\d+\. |Esc to close\)|^ Navigate: ↑/↓", re
 def look(screen) -> Look:
     """The client's state and its box, as a person would see them."""
     if screen.unknown:
-        return Look("unknown", "unknown")
+        return Look(UNKNOWN, UNKNOWN)
     lines = screen.lines()
     held = _box(screen, lines)
-    state = next((s for start, s in TITLES.items() if screen.title.startswith(start)), "")
+    state = next((s for start, s in TITLES.items() if screen.title.startswith(start)), UNKNOWN)
+    busy = BUSY if state == BUSY else UNKNOWN
+    asks = screen.title.startswith(ASKS)
     if held is None:
-        blocked = screen.title.startswith(ASKS) or DIALOG.search("\n".join(lines))
-        return Look("blocked" if blocked else "busy" if state == "busy" else "unknown", "unknown")
-    if screen.title.startswith(ASKS):
-        state = "busy"
+        return Look(BLOCKED if asks or DIALOG.search("\n".join(lines)) else busy, UNKNOWN)
+    if asks:
+        state = busy = BUSY
     prompt, text = held
     if prompt not in PROMPTS:
-        return Look("busy" if state == "busy" else "unknown", "unknown")
+        return Look(busy, UNKNOWN)
     # The cursor is at column 0 below everything while the terminal has no focus.
     at_start = screen.cursor[0] in (0, len(prompt))
     if text.startswith("  ") and "".join(text.split()) in PLACEHOLDERS and at_start:
-        return Look(state or "unknown", "empty")
-    return (
-        Look(state or "unknown", "text", text)
-        if text.strip()
-        else Look(state or "unknown", "unknown")
-    )
+        return Look(state, EMPTY)
+    return Look(state, TEXT, text) if text.strip() else Look(state, UNKNOWN)
 
 
 def _box(screen, lines: list[str]) -> tuple[str, str] | None:

@@ -7,11 +7,12 @@ then the last counts; {"$set": {"messages": [...]}} replaces all, as after Esc, 
 
 import re
 
+from ...bus.render import FRAMED
 from .. import jsonl
 from ..jsonl import parse, tail
 
 # At the start of a line: elsewhere it is somebody's quote.
-SHOWN = re.compile(r"^(?:<hook_context>)?\[hcom message #(\d+) ", re.MULTILINE)
+SHOWN = re.compile(r"^(?:<hook_context>)?" + FRAMED.pattern, re.MULTILINE)
 RESET = b'{"$set":{"messages":['
 INTRODUCTION = b"[hcom] You are "
 
