@@ -8,9 +8,10 @@ from collections import namedtuple
 
 # The parts of HCOM_DIR/run that commands write to, also inside a sandbox: who is an agent here, who
 # has mail, the doorbells, who owns an agent's wake, other locks. What is in them is a hint.
-SHARED = ("marks", "mail", "bells", "wake", "locks")
-# And what only processes outside do: what waits to be recorded.
-RUN_PARTS = (*SHARED, "spool")
+MARKS, MAIL, BELLS, WAKE, LOCKS = "marks", "mail", "bells", "wake", "locks"
+SHARED = (MARKS, MAIL, BELLS, WAKE, LOCKS)
+# And what only processes outside do: what waits to be recorded, and the bell of who records it.
+SPOOL, RECORDER = "spool", "recorder"
 # What clients and launches run or trust lies here and not in run/: an agent in a sandbox may write
 # there. Codex keeps a folder of this name read-only wherever it lets its agent write (0.169.0).
 KEPT = ".agents"
@@ -27,6 +28,10 @@ class Home(namedtuple("Home", "root tools")):
     def path(self, *parts: str) -> str:
         """The path of something inside HCOM_DIR."""
         return os.path.join(self.root, *parts)
+
+    def run(self, *parts: str) -> str:
+        """The path of something that lives no longer than the processes around it."""
+        return os.path.join(self.root, "run", *parts)
 
     def kept(self, *parts: str) -> str:
         """The path of something that no agent in a sandbox may change."""
@@ -45,7 +50,7 @@ class Home(namedtuple("Home", "root tools")):
     def shared(self) -> list[str]:
         """The folders that hcom writes to when it runs inside a client's sandbox: each its own,
         for none of them may be exchanged for a link to another."""
-        return [os.path.dirname(self.db_file), *(self.path("run", part) for part in SHARED)]
+        return [os.path.dirname(self.db_file), *map(self.run, SHARED)]
 
     @property
     def is_default(self) -> bool:
@@ -82,8 +87,8 @@ def create(home: Home) -> None:
     os.makedirs(home.root, mode=0o700, exist_ok=True)
     if os.stat(home.root).st_mode & 0o077:
         os.chmod(home.root, 0o700)
-    for part in RUN_PARTS:
-        os.makedirs(home.path("run", part), mode=0o700, exist_ok=True)
+    for part in (*SHARED, SPOOL):
+        os.makedirs(home.run(part), mode=0o700, exist_ok=True)
     os.makedirs(os.path.dirname(home.path(DB)), mode=0o700, exist_ok=True)
     if not os.path.lexists(home.db):
         try:
@@ -97,7 +102,7 @@ class Lock:
     context manager it lets go at the end; taking it is a call of its own."""
 
     def __init__(self, home: Home, name: str):
-        self.path = home.path("run", f"{name}.lock")
+        self.path = home.run(f"{name}.lock")
         self.fd = -1
 
     def take(self, wait: bool = False) -> bool:

@@ -2,11 +2,13 @@
 
 import json
 import os
+import re
 import shutil
 import stat
 import tempfile
 import unittest
 
+from hcom import home as homes
 from hcom.adapters import jsontext, launcher, settings
 from hcom.adapters.claude import setup
 from hcom.errors import HcomError
@@ -293,6 +295,19 @@ class LeftAlone(Settings):
 
 
 class Known(unittest.TestCase):
+    def test_the_launcher_is_filled_with_the_names_that_python_uses(self):
+        self.assertNotRegex(launcher.SCRIPT, r"/run/\w")
+        with tempfile.TemporaryDirectory() as place:
+            home = Home(os.path.join(place, ".hcom"), place)
+            launcher.write(home, ["A_SESSION"])
+            with open(home.kept("hook"), encoding="utf-8") as stream:
+                text = stream.read()
+        self.assertNotRegex(text, "@[A-Z]+@")
+        self.assertEqual(
+            set(re.findall(r"/run/(\w+)", text)),
+            {homes.MARKS, homes.MAIL, homes.SPOOL, homes.RECORDER},
+        )
+
     def test_ours_among_others(self):
         home = Home("/x/.hcom", "/x")
         for tool in ("claude", "gemini", "codex"):

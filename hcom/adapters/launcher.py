@@ -9,6 +9,7 @@ import os
 import re
 import shlex
 
+from .. import home as homes
 from ..home import KEPT, create, write_private
 from ..process import itself
 
@@ -22,8 +23,8 @@ SCRIPT = r"""# hcom's hook launcher: sourced by the hook commands in the setting
 # Written by hcom; `hcom hooks remove` takes the commands out, this file may then be deleted.
 hcom_agent=
 for hcom_key in "${HCOM_PROCESS_ID-}" @SESSIONS@ "pid-$PPID"; do
-  if [ -n "$hcom_key" ] && [ -f "$hcom_dir/run/marks/$hcom_key" ]; then
-    read -r hcom_agent <"$hcom_dir/run/marks/$hcom_key"
+  if [ -n "$hcom_key" ] && [ -f "$hcom_dir/run/@MARKS@/$hcom_key" ]; then
+    read -r hcom_agent <"$hcom_dir/run/@MARKS@/$hcom_key"
     break
   fi
 done
@@ -35,8 +36,8 @@ if [ -z "$hcom_agent" ]; then
   hcom_key=${hcom_key#*'"'}
   hcom_key=${hcom_key%%'"'*}
   case $hcom_key in ''|*[!A-Za-z0-9._-]*) exit 0 ;; esac
-  [ -f "$hcom_dir/run/marks/$hcom_key" ] || exit 0
-  read -r hcom_agent <"$hcom_dir/run/marks/$hcom_key"
+  [ -f "$hcom_dir/run/@MARKS@/$hcom_key" ] || exit 0
+  read -r hcom_agent <"$hcom_dir/run/@MARKS@/$hcom_key"
 fi
 case $hcom_agent in *[!A-Za-z0-9_-]*) exit 0 ;; esac
 export HCOM_DIR="$hcom_dir"
@@ -51,15 +52,15 @@ fi
 set -- $hcom_on
 case $3 in
   later)
-    if [ ! -e "$hcom_dir/run/mail/$hcom_agent" ]; then
+    if [ ! -e "$hcom_dir/run/@MAIL@/$hcom_agent" ]; then
       umask 077
-      hcom_file=$hcom_dir/run/spool/$hcom_agent.$$
+      hcom_file=$hcom_dir/run/@SPOOL@/$hcom_agent.$$
       # In containers that share HCOM_DIR process ids are the same again and again.
       while [ -e "$hcom_file" ]; do hcom_file=${hcom_file}_; done
       { cat && printf '\n#hcom %s %s %s %s\n' "$1" "$2" "${HCOM_PROCESS_ID:--}" "$PPID"; } \
         2>/dev/null >"$hcom_file" || exit 0
-      if [ -p "$hcom_dir/run/recorder" ]; then
-        printf . 1<>"$hcom_dir/run/recorder"
+      if [ -p "$hcom_dir/run/@RECORDER@" ]; then
+        printf . 1<>"$hcom_dir/run/@RECORDER@"
       else
         trap '' HUP
         hcom_run record </dev/null >/dev/null 2>&1 &
@@ -115,11 +116,17 @@ def write(home, session_variables) -> None:
     `session_variables` are those in which clients tell a hook its session."""
     create(home)
     python, *_, package = itself()
-    text = (
-        SCRIPT.replace("@SESSIONS@", " ".join(f'"${{{v}-}}"' for v in session_variables))
-        .replace("@PYTHON@", shlex.quote(python))
-        .replace("@MAIN@", shlex.quote(os.path.join(package, "__main__.py")))
-    )
+    text = SCRIPT
+    for name, said in (
+        ("SESSIONS", " ".join(f'"${{{v}-}}"' for v in session_variables)),
+        ("PYTHON", shlex.quote(python)),
+        ("MAIN", shlex.quote(os.path.join(package, "__main__.py"))),
+        ("MARKS", homes.MARKS),
+        ("MAIL", homes.MAIL),
+        ("SPOOL", homes.SPOOL),
+        ("RECORDER", homes.RECORDER),
+    ):
+        text = text.replace(f"@{name}@", said)
     _say(home.kept("hook"), text, 0o600)
 
 

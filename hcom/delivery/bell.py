@@ -8,6 +8,8 @@ import errno
 import os
 import time
 
+from ..home import BELLS
+
 RING = b"."
 QUIT = b"q"
 EVERYONE = "_all"  # the bells of those who watch everything; no agent can have this name
@@ -22,7 +24,7 @@ class Bell:
     """
 
     def __init__(self, home, agent: str):
-        self.path = os.path.join(home.root, "run", "bells", f"{agent}.{os.getpid()}")
+        self.path = home.run(BELLS, f"{agent}.{os.getpid()}")
         self.fd = -1
 
     def __enter__(self):
@@ -70,7 +72,7 @@ class Bell:
 
 def ring(home, names, token: bytes = RING) -> None:
     """Every bell of each of `names` rings. A bell without a listener is taken down."""
-    folder = os.path.join(home.root, "run", "bells")
+    folder = home.run(BELLS)
     wanted = set(names)
     try:
         entries = os.listdir(folder)

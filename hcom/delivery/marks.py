@@ -8,11 +8,13 @@ lowers the flag first and looks then.
 import os
 import re
 
+from ..home import MAIL, MARKS
+
 KEY = r"[\w.-]{1,128}"
 
 
 def _path(home, part: str, key: str) -> str:
-    return os.path.join(home.root, "run", part, key) if re.fullmatch(KEY, key) else ""
+    return home.run(part, key) if re.fullmatch(KEY, key) else ""
 
 
 def _touch(path: str, text: str) -> None:
@@ -35,13 +37,13 @@ def _drop(path: str) -> None:
 def mark(home, keys, agent: str) -> None:
     """Hooks of sessions and launches with these keys reach `agent`; "" and odd keys are skipped."""
     for key in keys:
-        _touch(_path(home, "marks", key), agent + "\n")
+        _touch(_path(home, MARKS, key), agent + "\n")
 
 
 def marked(home, key: str) -> str:
     """The agent that `key` reaches; "" for none."""
     try:
-        with open(_path(home, "marks", key), encoding="ascii") as stream:
+        with open(_path(home, MARKS, key), encoding="ascii") as stream:
             return stream.readline().strip()
     except (OSError, UnicodeDecodeError):
         return ""
@@ -50,15 +52,15 @@ def marked(home, key: str) -> str:
 def unmark(home, keys) -> None:
     """Hooks with these keys leave at once."""
     for key in keys:
-        _drop(_path(home, "marks", key))
+        _drop(_path(home, MARKS, key))
 
 
 def raise_flag(home, agents) -> None:
     """The next hook of each of `agents` looks for mail."""
     for agent in agents:
-        _touch(_path(home, "mail", agent), "")
+        _touch(_path(home, MAIL, agent), "")
 
 
 def lower_flag(home, agent: str) -> None:
     """Hooks of `agent` need not look for mail."""
-    _drop(_path(home, "mail", agent))
+    _drop(_path(home, MAIL, agent))

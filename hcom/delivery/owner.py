@@ -2,13 +2,13 @@
 
 import os
 
-from ..home import Lock
+from ..home import WAKE, Lock
 
 
 def take(home, agent: str) -> int:
     """A descriptor that holds the ownership until it is closed or its process ends; -1 when
     another process has it."""
-    lock = Lock(home, os.path.join("wake", agent))
+    lock = Lock(home, os.path.join(WAKE, agent))
     try:
         lock.take()
     except OSError:

@@ -57,7 +57,7 @@ def _alone(home, lock) -> bool:
     while time.monotonic() < end:
         if lock.take():
             return True
-        if os.path.exists(home.path("run", "recorder")):
+        if os.path.exists(home.run(homes.RECORDER)):
             bell.ring(home, [RECORDER])
             return False
         time.sleep(0.02)
@@ -66,7 +66,7 @@ def _alone(home, lock) -> bool:
 
 def _publish(home, rings) -> str:
     """The launcher finds the recorder's bell by one fixed name; "" when there is none."""
-    path = home.path("run", "recorder")
+    path = home.run(homes.RECORDER)
     try:
         if os.path.lexists(path):
             os.unlink(path)

@@ -20,7 +20,7 @@ RECORDER = "_recorder"
 
 
 def _folder(home) -> str:
-    return home.path("run", "spool")
+    return home.run(homes.SPOOL)
 
 
 def put(home, raw: bytes, tool: str, event: str, signal) -> None:
@@ -96,7 +96,7 @@ def _record(home, db, body: bytes, words: list[str], at: float) -> None:
 
 def _bury(home) -> None:
     """The bell of a recorder that was killed is gone: it would keep launchers from starting one."""
-    path = home.path("run", "recorder")
+    path = home.run(homes.RECORDER)
     if not os.path.lexists(path):
         return
     with homes.Lock(home, "recorder") as lock:

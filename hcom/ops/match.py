@@ -7,7 +7,7 @@ import os
 import time
 
 from .. import log
-from ..home import Lock, locate
+from ..home import LOCKS, Lock, locate
 from ..store.connect import open_db
 from .after import Done, after
 
@@ -31,7 +31,7 @@ def run(home) -> None:
     from ..store import subscriptions
 
     for _ in range(PASSES):
-        with Lock(home, os.path.join("locks", "watch")) as lock:
+        with Lock(home, os.path.join(LOCKS, "watch")) as lock:
             if not lock.take():
                 return
             with open_db(home) as db:

@@ -8,6 +8,7 @@ import sys
 import time
 
 from ... import __version__, adapters, config, terminal
+from ... import home as homes
 from ...errors import HcomError
 from ...hub import people
 from ...ops import setup
@@ -123,21 +124,19 @@ def _terminal(env, setting: str) -> tuple[str, str]:
 def _stale(home) -> list[tuple[str, str]]:
     """What was left lying about: (what, what to do)."""
     found = []
-    waiting = [
-        e for e in _entries(home.path("run", "spool")) if time.time() - _modified(e) > SPOOLED_S
-    ]
+    waiting = [e for e in _entries(home.run(homes.SPOOL)) if time.time() - _modified(e) > SPOOLED_S]
     if waiting:
         found.append((f"{len(waiting)} events of hooks wait to be recorded", "hcom hooks add"))
     dead = [
         e
-        for e in _entries(home.path("run", "bells"))
+        for e in _entries(home.run(homes.BELLS))
         if e.rpartition(".")[2].isdigit() and not alive(int(e.rpartition(".")[2]), "")
     ]
     if len(dead) > 50:
         found.append(
             (
                 f"{len(dead)} doorbells of processes that ended",
-                f"rm {home.path('run', 'bells', '*')}",
+                f"rm {home.run(homes.BELLS, '*')}",
             )
         )
     parts = [e for e in _entries(home.path("archive")) if "/.part-" in e]
