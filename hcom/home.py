@@ -135,6 +135,17 @@ class Lock:
         self.free()
 
 
+def keep(path: str, text: str, mode: int = 0o600) -> None:
+    """`path`, in a folder of ours that is made where it is not, holds exactly `text`."""
+    try:
+        with open(path, encoding="utf-8") as stream:
+            if stream.read() == text:
+                return
+    except (OSError, UnicodeDecodeError):
+        os.makedirs(os.path.dirname(path), mode=0o700, exist_ok=True)
+    write_private(path, text, mode)
+
+
 def write_private(path: str, text: str, mode: int = 0o600) -> None:
     """`path` holds exactly `text`, replaced in one step; a reader sees the old file or the new."""
     temporary = f"{path}.{os.getpid()}.tmp"

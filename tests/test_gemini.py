@@ -770,7 +770,7 @@ class Setup(unittest.TestCase):
                 said = setup.warnings(self.home, {**self.env, **env}, str(work))
                 self.assertEqual(not said, expected)
         self.write('{"security": {"folderTrust": {"enabled": false}}}')
-        self.assertEqual(setup.warnings(self.home, self.env, str(work)), [])
+        self.assertEqual(setup.warnings(self.home, self.env, str(work)), "")
 
     def test_hooks_that_have_to_be_switched_on(self):
         self.client("0.25.0")

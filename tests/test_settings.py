@@ -75,8 +75,13 @@ class Settings(unittest.TestCase):
     def remove(self) -> bool:
         return settings.take(self.files())
 
+    def owned(self, home: Home) -> settings.Owned:
+        (file,) = setup.files(home, {}, SAFE, SAFE)
+        assert isinstance(file, settings.Owned)
+        return file
+
     def installed(self) -> bool:
-        return self.files()[0].installed
+        return self.owned(self.home).installed
 
     def forget(self) -> None:
         """The record of what was there before is lost."""
@@ -216,7 +221,7 @@ class ForeignEdits(Settings):
     def test_entries_of_a_package_that_moved(self):
         self.write('{"model": "x"}')
         old = Home("/gone/it's here/.hcom", "/gone/it's here")
-        for where, element in setup.files(old, {}, SAFE, SAFE)[0].entries:
+        for where, element in self.owned(old).entries:
             self.write(jsontext.add(self.text(), where, element, "  "))
         self.assertFalse(self.installed())
         self.assertTrue(self.add())
@@ -249,7 +254,7 @@ class ForeignEdits(Settings):
 
 
 class LeftAlone(Settings):
-    def refused(self, verb, text: str) -> str:
+    def refused(self, verb, text: str | None) -> str:
         with self.assertRaises(HcomError) as caught:
             verb()
         self.assertNotIn("\n", caught.exception.message)

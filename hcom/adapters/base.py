@@ -79,6 +79,16 @@ def parsed(raw: bytes):
     return value
 
 
+def document(path: str) -> dict:
+    """The JSON object in a file; {} when there is none."""
+    try:
+        with open(path, encoding="utf-8") as stream:
+            value = json.load(stream)
+    except (OSError, ValueError, RecursionError):
+        return {}
+    return value if isinstance(value, dict) else {}
+
+
 def text(payload: dict, key: str) -> str:
     """The text in a field; "" when there is none."""
     value = payload.get(key)
@@ -144,32 +154,28 @@ def block(reason: str, **more: str) -> str:
     return json.dumps({"decision": "block", "reason": reason, **more})
 
 
-# -- what a hook module takes over where its client needs nothing else (interface.Hook) --
+# -- what a part takes over where its client needs nothing of its own (interface.py) --
 
 UNSURE: frozenset[str] = frozenset()
 HOOKS_PROVE = True
+NO_CAP = 1_000_000  # turn ends in a row that may be continued
 
 
-def carries_all(_kind: str, _text: str) -> bool:
-    """Each channel brings any text whole and as it is."""
+def yes(*_facts: object) -> bool:
+    """It is so, whatever the facts are."""
     return True
 
 
-def reaches_all(_signal: Signal, _agent) -> bool:
-    """What is said comes to the agent's model."""
-    return True
-
-
-def told_at_start(_signal: Signal, _agent) -> bool:
-    """The text of a session's start has told the model of hcom."""
-    return True
-
-
-def no_waiter(_env) -> bool:
-    """The session is woken by other means than a waiter."""
+def no(*_facts: object) -> bool:
+    """It is not so."""
     return False
+
+
+def nothing(*_facts: object) -> str:
+    """There is nothing to say."""
+    return ""
 
 
 def no_cap(_env) -> int:
     """Turn ends may be continued as often as one likes."""
-    return 1_000_000
+    return NO_CAP

@@ -71,7 +71,7 @@ class Setup(Protocol):
     def advice(self, home: Home, env: Env, /) -> str:
         """What the person has yet to do so that installed hooks run. Default: nothing."""
 
-    def warnings(self, home: Home, env: Env, cwd: str, /) -> list[str]:
+    def warnings(self, home: Home, env: Env, cwd: str, /) -> str:
         """What a person should know before the client runs in `cwd`. Default: nothing."""
 
 

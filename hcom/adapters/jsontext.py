@@ -32,7 +32,7 @@ def scan(text: str) -> Node:
     """The document's root. HcomError when `text` is not strict JSON (comments are not)."""
     try:
         parsed(text)
-        return _node(text, _SPACE.match(text).end())
+        return _node(text, _end(_SPACE, text, 0))
     except (ValueError, RecursionError) as error:
         where = f"line {error.lineno}" if isinstance(error, json.JSONDecodeError) else "somewhere"
         raise HcomError(f"not plain JSON: {where}") from None
@@ -46,22 +46,28 @@ def parsed(text: str):
         raise ValueError("nested too deeply") from None
 
 
+def _end(pattern: re.Pattern, text: str, at: int) -> int:
+    """Where that ends which stands at `at` and is like `pattern`."""
+    found = pattern.match(text, at)
+    return found.end() if found else at
+
+
 def _node(text: str, at: int) -> Node:
     opening = text[at]
     if opening not in "{[":
-        return Node(at, _SCALAR.match(text, at).end(), "", ())
-    parts, position = [], _SPACE.match(text, at + 1).end()
+        return Node(at, _end(_SCALAR, text, at), "", ())
+    parts, position = [], _end(_SPACE, text, at + 1)
     while text[position] not in "}]":
         start, key = position, ""
         if opening == "{":
-            end = _SCALAR.match(text, position).end()
+            end = _end(_SCALAR, text, position)
             key = json.loads(text[position:end])
-            position = _SPACE.match(text, text.index(":", end) + 1).end()
+            position = _end(_SPACE, text, text.index(":", end) + 1)
         child = _node(text, position)
         parts.append((key, start, child))
-        position = _SPACE.match(text, child.end).end()
+        position = _end(_SPACE, text, child.end)
         if text[position] == ",":
-            position = _SPACE.match(text, position + 1).end()
+            position = _end(_SPACE, text, position + 1)
     return Node(at, position + 1, opening, tuple(parts))
 
 
@@ -103,7 +109,7 @@ def add(text: str, path: list[str], element, unit: str) -> str:
             raise HcomError(f"{'.'.join(path[:depth]) or 'the document'} is not an object")
         found = node.part(key)
         if found is None:
-            value = [element]
+            value: list | dict = [element]
             for inner in reversed(path[depth + 1 :]):
                 value = {inner: value}
             piece = json.dumps(key) + ": " + _printed(value, unit, depth + 1, newline)
@@ -135,7 +141,7 @@ def drop(text: str, path: list[str | int], ours) -> str:
             text = _prune(text, path)
 
 
-def _prune(text: str, path: list[str]) -> str:
+def _prune(text: str, path: list[str | int]) -> str:
     """The empty container at `path` is gone, then its parent when that is empty, and so on."""
     for length in range(len(path), 0, -1):
         node = scan(text)

@@ -10,7 +10,7 @@ import re
 import shlex
 
 from .. import home as homes
-from ..home import KEPT, create, write_private
+from ..home import KEPT, create, keep
 from ..process import itself
 
 # How a hook command of ours is known among others, wherever HCOM_DIR and the package are.
@@ -127,21 +127,10 @@ def write(home, session_variables) -> None:
         ("RECORDER", homes.RECORDER),
     ):
         text = text.replace(f"@{name}@", said)
-    _say(home.kept("hook"), text, 0o600)
+    keep(home.kept("hook"), text)
 
 
 def shim(home) -> str:
     """A folder in which `hcom` runs this interpreter and this package."""
-    _say(home.kept("bin", "hcom"), f'#!/bin/sh\nexec {shlex.join(itself())} "$@"\n', 0o700)
+    keep(home.kept("bin", "hcom"), f'#!/bin/sh\nexec {shlex.join(itself())} "$@"\n', 0o700)
     return home.kept("bin")
-
-
-def _say(path: str, text: str, mode: int) -> None:
-    os.makedirs(os.path.dirname(path), mode=0o700, exist_ok=True)
-    try:
-        with open(path, encoding="utf-8") as stream:
-            if stream.read() == text:
-                return
-    except (OSError, UnicodeDecodeError):
-        pass
-    write_private(path, text, mode)

@@ -12,6 +12,7 @@ from collections import namedtuple
 from ..errors import HcomError
 from ..home import write_private
 from . import jsontext, launcher
+from .base import document
 
 MARK = "# Written by hcom"  # what a file begins with that is all ours
 
@@ -30,14 +31,6 @@ def text_of(path: str) -> str:
         ) from None
 
 
-def document_of(path: str) -> dict:
-    """The JSON object in the file, {} when it is none."""
-    try:
-        return _object(text_of(path))
-    except HcomError:
-        return {}
-
-
 def _object(text: str) -> dict:
     try:
         found = jsontext.parsed(text)
@@ -46,28 +39,16 @@ def _object(text: str) -> dict:
     return found if isinstance(found, dict) else {}
 
 
-def at(document, place) -> list:
+def at(value, place) -> list:
     """The array at `place` of a parsed document, [] when there is none."""
     for key in place:
-        if not isinstance(document, dict):
-            return []
-        document = document.get(key, {})
-    return document if isinstance(document, list) else []
+        value = value.get(key) if isinstance(value, dict) else None
+    return value if isinstance(value, list) else []
 
 
 def folder(home, own: str, name: str) -> str:
     """Where a client's settings are: in its `own` folder, or in the project's beside HCOM_DIR."""
     return own if home.is_default else os.path.join(home.tools, name)
-
-
-def no_advice(_home, _env) -> str:
-    """Installed hooks run without further ado."""
-    return ""
-
-
-def no_warnings(_home, _env, _cwd: str) -> list[str]:
-    """The client runs hooks wherever it runs."""
-    return []
 
 
 def put(files) -> bool:
@@ -92,20 +73,15 @@ class Owned(namedtuple("Owned", "home path entries earlier able", defaults=((), 
     __slots__ = ()
 
     @property
-    def document(self) -> dict:
-        """What the file says, {} when that is no JSON object."""
-        return document_of(self.path)
-
-    @property
     def installed(self) -> bool:
         """Whether all our hooks are in the file as this version writes them."""
-        document = self.document
-        return all(e in at(document, place) for place, e in self.entries if _is_hook(place))
+        said = document(self.path)
+        return all(e in at(said, place) for place, e in self.entries if _is_hook(place))
 
     @property
     def stale(self) -> bool:
         """Whether hooks of ours are in the file, but not all as this version writes them."""
-        return not self.installed and _has_hooks(self.document, self._marks(""))
+        return not self.installed and _has_hooks(document(self.path), self._marks(""))
 
     def change(self):
         """What puts our entries into the file, and takes out what was ours and is not wanted now;
@@ -149,12 +125,12 @@ class Owned(namedtuple("Owned", "home path entries earlier able", defaults=((), 
     def _merged(self, text: str) -> str:
         """`text` with each of our entries that it lacks. HcomError when that can't be."""
         try:
-            document = jsontext.parsed(text) if text.strip() else {}
+            there = jsontext.parsed(text) if text.strip() else {}
             unit = jsontext.indent_unit(text)
             for place, element in self.entries:
-                if element not in at(document, place):
+                if element not in at(there, place):
                     text = jsontext.add(text, place, element, unit)
-                    document = json.loads(text)
+                    there = json.loads(text)
         except (HcomError, ValueError) as error:
             raise self._left_alone(error, "add") from None
         return text
@@ -261,8 +237,8 @@ def _is_group(group) -> bool:
     )
 
 
-def _has_hooks(document, marks) -> bool:
-    return any(test(e) for p, test in marks if _is_hook(p) for e in at(document, p))
+def _has_hooks(value, marks) -> bool:
+    return any(test(e) for p, test in marks if _is_hook(p) for e in at(value, p))
 
 
 def _without(text: str, marks, kept=()) -> str:

@@ -42,7 +42,7 @@ def add_for_launch(home, env, tool: str) -> list[str]:
         _put(home, env, setup.launch_files)
     except HcomError as error:
         said.append(f"no hooks: {error.message}")
-    return said + setup.warnings(home, env, os.getcwd())
+    return [*said, *filter(None, [setup.warnings(home, env, os.getcwd())])]
 
 
 def _put(home, env, files) -> bool:

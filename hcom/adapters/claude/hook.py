@@ -27,7 +27,7 @@ from ..base import (
 )
 
 UNSURE, HOOKS_PROVE = base.UNSURE, base.HOOKS_PROVE
-carries, reaches, introduced = base.carries_all, base.reaches_all, base.told_at_start
+carries = reaches = introduced = base.yes
 
 KINDS = {
     "SessionStart": START,
@@ -87,7 +87,7 @@ def stop_cap(env) -> int:
     given = env.get("CLAUDE_CODE_STOP_HOOK_BLOCK_CAP", "")
     if not given.isdigit():
         return STOP_CAP
-    return int(given) or 1_000_000
+    return int(given) or base.NO_CAP
 
 
 def needs_waiter(env) -> bool:
@@ -110,12 +110,7 @@ def config_dir(env) -> str:
 
 def session_file(directory: str, pid: int) -> dict:
     """What Claude Code says of its process `pid` in sessions/PID.json; {} when it says nothing."""
-    try:
-        with open(os.path.join(directory, "sessions", f"{pid}.json"), encoding="utf-8") as stream:
-            facts = json.load(stream)
-    except (OSError, ValueError):
-        return {}
-    return facts if isinstance(facts, dict) else {}
+    return base.document(os.path.join(directory, "sessions", f"{pid}.json"))
 
 
 def surroundings(env) -> Around | None:
@@ -154,21 +149,16 @@ def read(event: str, payload, env, pid: int, at: float) -> Signal:
         forked_from=forked,
         source=said.source or text(payload, "error"),
         woken=bool(re.match(WAKE, text(payload, "prompt"))),
-        client=_client(payload, directory, env),
+        client=_client(payload, directory),
         edited=(detail,) if changed else (),
         command=detail if said.tool in SHELLS else "",
     )
 
 
-def _client(payload: dict, directory: str, env) -> dict:
+def _client(payload: dict, directory: str) -> dict:
     # Not CLAUDE_CODE_MESSAGING_TOKEN: that stays in the client's own private file (wake._token).
-    facts = {"config": directory}
-    if text(payload, "permission_mode"):
-        facts["mode"] = payload["permission_mode"]
-    version = re.search(r"_(\d+)-(\d+)-(\d+)", env.get("AI_AGENT", ""))
-    if version:
-        facts["version"] = ".".join(version.groups())
-    return facts
+    mode = text(payload, "permission_mode")
+    return {"config": directory, **({"mode": mode} if mode else {})}
 
 
 def write(event: str, reply: Reply) -> str:

@@ -3,7 +3,7 @@
 import os
 
 from .. import settings
-from ..base import WAKE_HINT, WAKE_SIGN
+from ..base import WAKE_HINT, WAKE_SIGN, nothing
 from ..launcher import handler
 from .hook import config_dir
 
@@ -49,7 +49,8 @@ def files(home, env, allowed, every) -> list[settings.File]:
     return [hooks._replace(entries=entries, earlier=_rules(every))]
 
 
-launch_files, advice, warnings = files, settings.no_advice, settings.no_warnings
+launch_files = files
+advice = warnings = nothing
 
 
 def _hooks(home) -> list:

@@ -26,8 +26,8 @@ from ..base import (
 from . import host
 
 WAKE_SIGN, HOOKS_PROVE, stop_cap = base.WAKE_TEXT, base.HOOKS_PROVE, base.no_cap
-reaches, introduced = base.reaches_all, base.told_at_start
-needs_waiter = base.no_waiter  # `codex queue` wakes any
+reaches = introduced = base.yes
+needs_waiter = base.no  # `codex queue` wakes any
 
 KINDS = {
     "SessionStart": START,

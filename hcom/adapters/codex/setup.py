@@ -10,6 +10,7 @@ import re
 
 from ...errors import HcomError
 from .. import program, settings
+from ..base import document, nothing
 from ..launcher import handler
 from . import toml
 from .hook import config_dir
@@ -34,6 +35,8 @@ EVENTS = (
     ("SessionEnd", "now", LAST_S),
 )
 WITH_CONTEXT = ("SessionStart", "UserPromptSubmit", "PostToolUse", "SubagentStart")
+
+warnings = nothing
 
 # `-c` settings count as this file's.
 PER_LAUNCH = "/<session-flags>/config.toml"
@@ -117,9 +120,9 @@ def digest(event: str, said: dict) -> str:
 def states(home, env) -> dict[str, str]:
     """For our installed handlers, the keys by which Codex trusts them, each with its hash."""
     hooks, found = hooks_file(home, env), {}
-    document = hooks.document
+    said = document(hooks.path)
     for place, element in hooks.entries:
-        groups = settings.at(document, place)
+        groups = settings.at(said, place)
         if element in groups:
             key = f"{hooks.path}:{snake(place[1])}:{groups.index(element)}:0"
             found[key] = digest(place[1], element["hooks"][0])
@@ -172,6 +175,3 @@ def rules(allowed) -> str:
         if more
     ]
     return "\n".join(lines) + "\n" if len(lines) > 2 else ""
-
-
-warnings = settings.no_warnings

@@ -6,13 +6,14 @@ Python 3.10 has no reader for it. What is not understood here is said to be so, 
 import json
 import os
 import re
+import sys
 
 from ...errors import HcomError
 from .. import settings
 
-try:
+if sys.version_info >= (3, 11):
     import tomllib
-except ModuleNotFoundError:  # Python 3.10
+else:
     tomllib = None
 
 
@@ -28,11 +29,10 @@ def unquoted(text: str) -> str:
 
 
 _STRING = r""""(?:[^"\\\n]|\\.)*"|'[^'\n]*\'"""
-_TABLE = re.compile(
-    r"\s*\[\s*([^\[\]]*?|hooks\s*\.\s*state\s*\.\s*(?:" + _STRING + r"))\s*\]\s*(?:#.*)?\Z"
-)
-_STATE = re.compile(r"hooks\s*\.\s*state\s*\.\s*(" + _STRING + r")\Z")
-_PAIR = re.compile(r"""\s*(trusted_hash|enabled)\s*=\s*["']?([\w:.-]+)["']?\s*(?:#.*)?\Z""")
+_END = r"[ \t]*(?:#.*)?$"
+_STATE = re.compile(rf"\s*\[\s*hooks\s*\.\s*state\s*\.\s*({_STRING})\s*\]{_END}", re.M)
+_HASH = re.compile(rf"""^[ \t]*trusted_hash[ \t]*=[ \t]*["']?([\w:.-]+)["']?{_END}""", re.M)
+_OFF = re.compile(rf"^[ \t]*enabled[ \t]*=[ \t]*false{_END}", re.M)
 
 
 def trusted_hashes(config: str) -> dict[str, str]:
@@ -41,23 +41,18 @@ def trusted_hashes(config: str) -> dict[str, str]:
     Only tables [hooks.state."KEY"], as Codex writes them; what is missed is only called untrusted.
     """
     try:
-        lines = settings.text_of(config).splitlines()
+        tables = re.split(r"^(?=\s*\[)", settings.text_of(config), flags=re.M)
     except HcomError:
         return {}
-    found, key, off = {}, "", set()
-    for line in lines:
-        table, pair = _TABLE.match(line), _PAIR.match(line)
-        if line.lstrip().startswith("["):
-            named = table and _STATE.match(table[1])
-            try:
-                key = unquoted(named[1]) if named else ""
-            except ValueError:
-                key = ""
-        elif key and pair and pair[1] == "trusted_hash":
-            found[key] = pair[2]
-        elif key and pair and pair[2] == "false":
-            off.add(key)
-    return {key: value for key, value in found.items() if key not in off}
+    found = {}
+    for table in tables:
+        key, said = _STATE.match(table), _HASH.search(table)
+        try:
+            if key and said and not _OFF.search(table):
+                found[unquoted(key[1])] = said[1]
+        except ValueError:
+            continue  # an escape that JSON has not
+    return found
 
 
 def writable_roots(config: str) -> list[str] | None:

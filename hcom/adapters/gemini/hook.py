@@ -28,8 +28,8 @@ from ..base import (
 )
 from . import transcript
 
-WAKE_SIGN, carries = base.WAKE_TEXT, base.carries_all
-needs_waiter = base.no_waiter  # a running hook would hold the turn up
+WAKE_SIGN, carries = base.WAKE_TEXT, base.yes
+needs_waiter = base.no  # a running hook would hold the turn up
 
 KINDS = {
     "SessionStart": START,

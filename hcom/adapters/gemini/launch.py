@@ -5,10 +5,9 @@ it, would end it, and it would lack the heap size that it gives itself. Signals 
 """
 
 import hashlib
-import os
 import re
 
-from ...home import write_private
+from ...home import keep
 from ..flags import Table, groups
 from ..front import Plan
 
@@ -107,9 +106,6 @@ def plan(args, home, env) -> Plan:
 def _prompt_file(home, text: str) -> str:
     """A private file with `text`; it stays, for a client that restarts reads it again."""
     name = hashlib.sha256(text.encode()).hexdigest()[:16]
-    folder = home.kept("prompts")
-    os.makedirs(folder, mode=0o700, exist_ok=True)
-    path = os.path.join(folder, f"{name}.md")
-    if not os.path.exists(path):
-        write_private(path, text)
+    path = home.kept("prompts", f"{name}.md")
+    keep(path, text)
     return path

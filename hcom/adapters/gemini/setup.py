@@ -6,6 +6,7 @@ import tempfile
 
 from ...errors import HcomError
 from .. import program, settings
+from ..base import document
 from ..launcher import handler
 from . import policy
 from .hook import SUBAGENTS, config_dir
@@ -79,7 +80,7 @@ def packaged(env) -> tuple[int, ...] | None:
     path = program.found(env, PROGRAM)
     folder = os.path.dirname(os.path.realpath(path)) if path else ""
     for _ in range(3):  # bundle/gemini.js, dist/index.js
-        said = settings.document_of(os.path.join(folder, "package.json")) if folder else {}
+        said = document(os.path.join(folder, "package.json")) if folder else {}
         if said.get("name") == PACKAGE:
             return _numbers(str(said.get("version")))
         folder = os.path.dirname(folder)
@@ -111,13 +112,13 @@ def advice(home, env) -> str:
     hooks = hooks_file(home, env)
     if not hooks.installed:
         return ""
-    document, found = hooks.document, packaged(env)
-    if found and found < BY_DEFAULT and document["hooks"].get("enabled") is not True:
+    there, found = document(hooks.path), packaged(env)
+    if found and found < BY_DEFAULT and there["hooks"].get("enabled") is not True:
         return (
             f'gemini {".".join(map(str, found))} runs no hooks: put "enabled": true under '
             f'"hooks" in {hooks.path}, or update it'
         )
-    said = document.get("hooksConfig")
+    said = there.get("hooksConfig")
     if not isinstance(said, dict):
         return ""
     disabled = said.get("disabled")
@@ -126,25 +127,25 @@ def advice(home, env) -> str:
     return ""
 
 
-def warnings(_home, env, cwd: str) -> list[str]:
-    """What a person should know before the client is run in `cwd`."""
+def warnings(_home, env, cwd: str) -> str:
+    """What a person should know before the client is run in `cwd`; "" for nothing."""
     if trusted(env, cwd):
-        return []
-    return [
+        return ""
+    return (
         f"gemini does not trust {cwd}: it runs no hooks there, so no message reaches its "
         "agent; choose 'Trust folder' when it asks, or /permissions trust"
-    ]
+    )
 
 
 def trusted(env, cwd: str) -> bool:
     """Whether the client trusts the folder `cwd`; it runs the user's hooks nowhere else."""
     if env.get("GEMINI_CLI_TRUST_WORKSPACE") == "true":
         return True
-    security = settings.document_of(os.path.join(config_dir(env), "settings.json")).get("security")
+    security = document(os.path.join(config_dir(env), "settings.json")).get("security")
     folder_trust = security.get("folderTrust") if isinstance(security, dict) else None
     if isinstance(folder_trust, dict) and folder_trust.get("enabled") is False:
         return True
-    known = settings.document_of(
+    known = document(
         env.get("GEMINI_CLI_TRUSTED_FOLDERS_PATH")
         or os.path.join(config_dir(env), "trustedFolders.json")
     )
