@@ -8,9 +8,10 @@ import re
 from .agent import BIGBOSS
 from .message import EXTERNAL, FORBIDDEN, REQUEST, SYSTEM, Message
 
-# What a message's frame begins with, and how its number is found in what a model was shown.
+# What a message's frame begins with, and the pattern that finds its number in what a model was
+# shown; not compiled here, for few processes look.
 MARK = "[hcom message #"
-FRAMED = re.compile(re.escape(MARK) + r"(\d+) ")
+FRAMED = re.escape(MARK) + r"(\d+) "
 # A line of the text that begins like our frame gets a backslash. Unicode line ends count too, a
 # model may read them as such, and so does what it does not see: zero-width and soft characters.
 # Line ends are no white space in here, else a text of nothing but them takes quadratic time.

@@ -16,7 +16,7 @@ def seen(path: str, ids: list[int]) -> list[int]:
     wanted, shown, proven = set(ids), set(), set()
     for line in tail(path):
         if MARK.encode() in line and b'"type":"assistant"' not in line:
-            found = {int(n) for n in re.findall(FRAMED.pattern.encode(), line)}
+            found = {int(n) for n in re.findall(FRAMED.encode(), line)}
             if b"hook_success" not in line:
                 shown |= found & wanted
         elif b'"type":"assistant"' in line and b'"isApiErrorMessage":true' not in line:

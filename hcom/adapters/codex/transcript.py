@@ -1,5 +1,7 @@
 """Codex's rollout file: what the model saw, and the conversation in it."""
 
+import re
+
 from ...bus.render import FRAMED
 from .. import jsonl
 from ..jsonl import parse, tail
@@ -26,7 +28,7 @@ def seen(path: str, ids: list[int]) -> list[int]:
         if role == "assistant" or kind in MODEL_ITEMS:
             answering, proven = True, proven | shown
         elif role == "developer" or (role == "user" and _text(part).startswith("<hook_prompt")):
-            found = {int(n) for n in FRAMED.findall(_text(part))} & wanted
+            found = {int(n) for n in re.findall(FRAMED, _text(part))} & wanted
             late, shown = (late | found, shown) if answering else (late, shown | found)
     return sorted(proven)
 

@@ -12,7 +12,7 @@ from .. import jsonl
 from ..jsonl import parse, tail
 
 # At the start of a line: elsewhere it is somebody's quote.
-SHOWN = re.compile(r"^(?:<hook_context>)?" + FRAMED.pattern, re.MULTILINE)
+SHOWN = re.compile(r"^(?:<hook_context>)?" + FRAMED, re.MULTILINE)
 RESET = b'{"$set":{"messages":['
 INTRODUCTION = b"[hcom] You are "
 
