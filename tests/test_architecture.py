@@ -35,7 +35,7 @@ LAYERS: "dict[str, set[str]]" = {
     "pty": {"errors"},
     "terminal": LEAVES,
     "hub": LEAVES | {"bus", "store"},
-    "ops": CORE | {"terminal"},
+    "ops": CORE | {"__init__", "terminal"},
     "hooks": CORE | {"ops"},
     "wrap": CORE | {"ops", "pty", "terminal"},  # whose window's id it reports
     "cli": CORE | {"__init__", "ops", "terminal", "hooks", "wrap"},

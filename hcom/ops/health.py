@@ -1,0 +1,204 @@
+"""What is installed, what is wrong, and what to do about it."""
+
+import os
+import shutil
+import stat
+import subprocess
+import sys
+import time
+
+from .. import __version__, adapters, config, terminal
+from .. import home as homes
+from ..errors import HcomError
+from ..hub import people
+from ..process import alive
+from ..store import agents, events
+from ..store.connect import health, open_db
+from . import setup
+
+CHECK_S = 3.0  # a database so large that its check takes longer is not checked whole
+VERSION_S = 10.0  # node clients need one or two to say their version
+SPOOLED_S = 60.0  # a recorder takes what is spooled within two seconds
+
+
+def _directory(home) -> tuple[str, str]:
+    try:
+        mode = stat.S_IMODE(os.stat(home.root).st_mode)
+    except OSError:
+        return "not made yet", ""
+    if mode & 0o077:
+        return f"{mode:o}", f"chmod 700 {home.root}"
+    return (
+        (f"{mode:o}", "")
+        if os.access(home.root, os.W_OK)
+        else (f"{mode:o}, read-only", "export HCOM_DIR=$PWD/.hcom")
+    )
+
+
+def _database(home) -> dict:
+    """Health and size, and what can be read of the agents."""
+    try:
+        with open_db(home) as db:
+            people.gone(db, time.time())
+            found: dict = {
+                "events": events.last_id(db),
+                "agents": len(people.listed(db, time.time())),
+                "bytes": os.path.getsize(home.db),
+                "hint": "",
+                "unwoken": [
+                    f"{a.display} was not woken: {a.wake_failure}"
+                    for a in agents.every(db)
+                    if a.wake_failure
+                ],
+            }
+            found["health"] = health(db, CHECK_S)
+            if found["health"].startswith("damaged"):
+                found["hint"] = "hcom reset moves the database to the archive"
+            return found
+    except HcomError as error:
+        return {
+            "health": error.message,
+            "events": 0,
+            "agents": 0,
+            "bytes": 0,
+            "hint": error.hint,
+            "unwoken": [],
+        }
+
+
+def _versions(programs, env) -> dict[str, str]:
+    """What each client says its version is, "" where it says nothing; all are asked at once."""
+    asked = {}
+    for tool, program in programs.items():
+        if program:
+            try:
+                asked[tool] = subprocess.Popen(
+                    [program, "--version"],
+                    env=dict(env),
+                    stdin=subprocess.DEVNULL,
+                    stdout=subprocess.PIPE,
+                    stderr=subprocess.DEVNULL,
+                    start_new_session=True,
+                )
+            except OSError:
+                continue
+    end, found = time.monotonic() + VERSION_S, {}
+    for tool, process in asked.items():
+        try:
+            said, _ = process.communicate(timeout=max(end - time.monotonic(), 0.1))
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.communicate()
+            continue
+        found[tool] = (said.decode("utf-8", "replace").strip().split("\n") or [""])[-1][:60]
+    return found
+
+
+def _tools(home, env) -> dict[str, dict]:
+    programs = {
+        tool: shutil.which(adapters.load(tool, "setup").PROGRAM, path=env.get("PATH", "")) or ""
+        for tool in adapters.TOOLS
+    }
+    versions, found = _versions(programs, env), {}
+    for tool, program in programs.items():
+        hooks = setup.hooks(home, env, tool)
+        found[tool] = {
+            "program": program,
+            "version": versions.get(tool, ""),
+            "hooks": hooks.installed,
+            "settings": hooks.path,
+            "advice": setup.advice(home, env, tool) if program else "",
+        }
+    return found
+
+
+def _terminal(env, setting: str) -> tuple[str, str]:
+    """Where a new agent would open, and what to do when it can't."""
+    try:
+        return terminal.chosen(setting, env).name, ""
+    except HcomError as error:
+        return f"none: {error.message}", error.hint
+
+
+def _stale(home) -> list[tuple[str, str]]:
+    """What was left lying about: (what, what to do)."""
+    found = []
+    waiting = [e for e in _entries(home.run(homes.SPOOL)) if time.time() - _modified(e) > SPOOLED_S]
+    if waiting:
+        found.append((f"{len(waiting)} events of hooks wait to be recorded", "hcom hooks add"))
+    dead = [
+        e
+        for e in _entries(home.run(homes.BELLS))
+        if e.rpartition(".")[2].isdigit() and not alive(int(e.rpartition(".")[2]), "")
+    ]
+    if len(dead) > 50:
+        found.append(
+            (
+                f"{len(dead)} doorbells of processes that ended",
+                f"rm {home.run(homes.BELLS, '*')}",
+            )
+        )
+    parts = [e for e in _entries(home.path("archive")) if "/.part-" in e]
+    if parts:
+        found.append(("a reset did not come to its end", "hcom archive"))
+    return found
+
+
+def _entries(folder: str) -> list[str]:
+    try:
+        return [os.path.join(folder, entry) for entry in os.listdir(folder)]
+    except OSError:
+        return []
+
+
+def _modified(path: str) -> float:
+    try:
+        return os.stat(path).st_mtime
+    except OSError:
+        return time.time()
+
+
+def report(home, env) -> dict:
+    """Everything that `hcom status` says, by key; `todo` is what is wrong and how to mend it."""
+    permissions, todo = _directory(home)
+    database, tools = _database(home), _tools(home, env)
+    settings, _, problems = config.found(home, env)
+    setting = settings["HCOM_TERMINAL"].value
+    opens, hint = _terminal(env, setting)
+    todos = [todo, database["hint"], *problems, *database["unwoken"]]
+    todos += [f"{what}: {mend}" for what, mend in _stale(home)]
+    todos += [f"{tool}: {said['advice']}" for tool, said in tools.items() if said["advice"]]
+    todos += [
+        f"{tool} has no hooks: hcom hooks add {tool}"
+        for tool, said in tools.items()
+        if said["program"] and not said["hooks"]
+    ]
+    if hint:
+        todos.append(f"terminal: {hint}")
+    return {
+        "version": __version__,
+        "python": sys.version.split()[0],
+        "directory": home.root,
+        "permissions": permissions,
+        "database": database["health"],
+        "bytes": database["bytes"],
+        "events": database["events"],
+        "agents": database["agents"],
+        "tools": tools,
+        "terminal": {"setting": setting, "opens": opens},
+        "relay": settings["HCOM_RELAY"].value,
+        "todo": [t for t in todos if t],
+    }
+
+
+def troubles(home, count: int = 20) -> list[str]:
+    """The newest lines of the log that tell of something that went wrong."""
+    words = ("failed", "error", "refused", "dropped", "skipped", "trace")
+    found = []
+    for name in ("hcom.log.1", "hcom.log"):
+        try:
+            with open(home.path("logs", name), encoding="utf-8", errors="replace") as stream:
+                found += [line.rstrip("\n") for line in stream if any(w in line for w in words)]
+        except OSError:
+            continue
+    return found[-count:]
