@@ -4,7 +4,6 @@ how large a file and a function get. Each rule is shown to fail on a violation p
 
 import ast
 import json
-import os
 import re
 import shutil
 import subprocess
@@ -14,6 +13,8 @@ import unittest
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
+
+from tests.sealed import Home
 
 ROOT = Path(__file__).resolve().parent.parent
 LEAVES = {"errors", "home", "log", "config", "process"}
@@ -312,20 +313,22 @@ json.dump([event[0] for event in setup.EVENTS], open(tmp + "/events", "w"))
 
 def hook_loads(root: Path, tool: str) -> tuple[set[str], str, str]:
     """The modules a hook process of the tool has loaded, what it printed, and its log."""
-    with tempfile.TemporaryDirectory() as tmp:
-        env = {"PATH": os.environ["PATH"], "HOME": tmp, "HCOM_DIR": tmp + "/.hcom"}
+    place = Home()
+    try:
         for program in (PREPARE, HOOK):
             done = subprocess.run(
-                [sys.executable, "-I", "-S", "-c", program, str(root), tool, tmp],
-                env=env,
+                [sys.executable, "-I", "-S", "-c", program, str(root), tool, place.root],
+                env=place.env,
                 capture_output=True,
                 text=True,
                 timeout=60,
             )
             if done.returncode:
                 raise AssertionError(done.stderr)
-        told = json.loads(done.stderr)
-        return set(told["modules"]), done.stdout, told["log"]
+    finally:
+        place.remove()  # once what the hook left behind has let go of it
+    told = json.loads(done.stderr)
+    return set(told["modules"]), done.stdout, told["log"]
 
 
 def known_tools() -> list[str]:
