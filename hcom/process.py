@@ -2,44 +2,97 @@
 
 import os
 import sys
+from collections import namedtuple
 
+PROC = "/proc"
 FIRST_KEPT = 100  # what is kept open for a process left behind has numbers from here
 
 
-def start_of(pid: int) -> str:
-    """When process `pid` began, as an opaque word that tells it from a later one; "" if unknown.
+class Process(namedtuple("Process", "state start parent command", defaults=("", "", 0, ""))):
+    """What the system says of a process: its state letter first, when it began as an opaque word
+    that tells it from a later one of the same number, its parent, the name of its program. Empty
+    where nothing is said: it is gone, or may not be seen."""
 
-    Linux: field 22 of /proc/PID/stat. Elsewhere "", and only the pid itself is compared.
-    """
+    __slots__ = ()
+
+    @property
+    def ended(self) -> bool:
+        """Whether it only waits for its parent to notice its end."""
+        return self.state[:1] in ("Z", "X")
+
+
+def told(pid: int) -> Process:
+    """What the system says of process `pid` now: Linux in /proc, others by ps."""
     try:
-        with open(f"/proc/{pid}/stat", "rb") as stream:
-            return stream.read().rpartition(b")")[2].split()[19].decode()
+        with open(f"{PROC}/{pid}/stat", encoding="utf-8", errors="replace") as stream:
+            before, _, after = stream.read().rpartition(")")  # a name may hold ") "
+        fields = after.split()  # proc(5): the third is the state, the 22nd the start
+        return Process(fields[0], fields[19], int(fields[1]), before.partition("(")[2])
     except (OSError, IndexError):
+        if os.path.exists(f"{PROC}/self/stat"):
+            return Process()
+    words = _said_by_ps(pid).split(None, 7)
+    if len(words) < 8:
+        return Process()
+    return Process(words[0], " ".join(words[2:7]), int(words[1]), os.path.basename(words[7]))
+
+
+def _said_by_ps(pid: int) -> str:
+    """State, parent, start (five words) and program of a process; "" when ps says nothing."""
+    argv = ["ps", "-o", "stat=,ppid=,lstart=,comm=", "-p", str(pid)]
+    # The C locale, so that the same moment reads the same in every process that asks. Not through
+    # subprocess, which no hook is to load.
+    env = {**os.environ, "LC_ALL": "C"}
+    read, write = os.pipe()
+    try:
+        actions = [
+            (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),
+            (os.POSIX_SPAWN_DUP2, write, 1),
+            (os.POSIX_SPAWN_OPEN, 2, os.devnull, os.O_WRONLY, 0),
+        ]
+        child = os.posix_spawnp(argv[0], argv, env, file_actions=actions)
+    except OSError:
+        os.close(read)
         return ""
-
-
-def _is_zombie(pid: int) -> bool:
+    finally:
+        os.close(write)
+    with open(read, encoding="utf-8", errors="replace") as stream:
+        said = stream.read()
     try:
-        with open(f"/proc/{pid}/stat", "rb") as stream:
-            return stream.read().rpartition(b")")[2].split()[0] in (b"Z", b"X")
-    except (OSError, IndexError):
-        return False
+        os.waitpid(child, 0)
+    except ChildProcessError:
+        pass  # a host that ignores SIGCHLD
+    return said.strip()
+
+
+def start_of(pid: int) -> str:
+    """When process `pid` began (see Process); "" when it has ended or nobody tells."""
+    found = told(pid)
+    return "" if found.ended else found.start
 
 
 def alive(pid: int, start: str) -> bool:
-    """Whether process `pid` that began at `start` still runs."""
-    if pid <= 0:
+    """Whether process `pid` that began at `start` still runs; where either start is not known, the
+    number alone decides."""
+    if pid <= 0 or not _exists(pid):
         return False
+    now = told(pid)
+    return not now.ended and (not start or not now.start or now.start == start)
+
+
+def proven(pid: int, start: str) -> bool:
+    """Whether `pid` is surely the process that began at `start`: one that may be ended."""
+    return bool(start) and start_of(pid) == start
+
+
+def _exists(pid: int) -> bool:
     try:
         os.kill(pid, 0)
     except ProcessLookupError:
         return False
     except PermissionError:
         pass
-    if _is_zombie(pid):
-        return False
-    now = start_of(pid)
-    return not start or not now or now == start
+    return True
 
 
 def itself() -> list[str]:

@@ -2,16 +2,80 @@
 
 import fcntl
 import os
+import sqlite3
 import subprocess
 import sys
 import tempfile
 import time
 import unittest
 from pathlib import Path
+from unittest import mock
 
 from hcom import process
+from tests.sealed import Sealed
 
 PATIENCE_S = 10.0
+NO_PROC = mock.patch.object(process, "PROC", "/nonexistent")
+
+
+class Told(unittest.TestCase):
+    """What the system says of a process, by /proc and, where there is none, by ps."""
+
+    def child(self, *argv: str) -> subprocess.Popen:
+        child = subprocess.Popen(argv, stdin=subprocess.DEVNULL)
+        self.addCleanup(child.wait)
+        self.addCleanup(child.kill)
+        return child
+
+    def test_both_ways_tell_the_same_kind(self):
+        child = self.child("sleep", "600")
+        for where in ("/proc", "/nonexistent"):
+            with self.subTest(where), mock.patch.object(process, "PROC", where):
+                found = process.told(child.pid)
+                self.assertEqual((found.parent, found.command), (os.getpid(), "sleep"))
+                self.assertTrue(found.start)
+                self.assertEqual(found.start, process.start_of(child.pid))
+                self.assertTrue(process.alive(child.pid, found.start))
+                self.assertTrue(process.proven(child.pid, found.start))
+                self.assertFalse(process.alive(child.pid, found.start + "0"))
+                self.assertFalse(process.proven(child.pid, found.start + "0"))
+                self.assertFalse(process.proven(child.pid, ""))
+
+    def test_one_that_has_ended_is_not_alive_though_its_parent_has_not_looked(self):
+        child = self.child("true")
+        os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOWAIT)
+        for where in ("/proc", "/nonexistent"):
+            with self.subTest(where), mock.patch.object(process, "PROC", where):
+                self.assertTrue(process.told(child.pid).ended)
+                self.assertEqual(process.start_of(child.pid), "")
+                self.assertFalse(process.alive(child.pid, ""))
+        child.wait()
+        for where in ("/proc", "/nonexistent"):
+            with self.subTest(where, reaped=True), mock.patch.object(process, "PROC", where):
+                self.assertEqual(process.told(child.pid), process.Process())
+
+    def test_the_same_moment_reads_the_same_in_any_language(self):
+        with NO_PROC, mock.patch.dict(os.environ, {"LC_ALL": "C.UTF-8", "LANG": "de_DE.UTF-8"}):
+            said = process.start_of(os.getpid())
+        with NO_PROC:
+            self.assertEqual(process.start_of(os.getpid()), said)
+        self.assertEqual(len(said.split()), 5)
+
+    def test_where_neither_tells_nothing_is_proven(self):
+        with NO_PROC, mock.patch.dict(os.environ, {"PATH": "/nonexistent"}):
+            self.assertEqual(process.start_of(os.getpid()), "")
+            self.assertTrue(process.alive(os.getpid(), "Thu Nov 26 23:51:46 2026"))
+            self.assertFalse(process.proven(os.getpid(), "Thu Nov 26 23:51:46 2026"))
+
+    def test_asking_leaves_nothing_open_and_no_child(self):
+        before = os.listdir("/dev/fd")
+        with NO_PROC:
+            process.start_of(os.getpid())
+            with mock.patch.dict(os.environ, {"PATH": "/nonexistent"}):
+                process.start_of(os.getpid())
+        self.assertEqual(os.listdir("/dev/fd"), before)
+        with self.assertRaises(ChildProcessError):
+            os.waitpid(-1, os.WNOHANG)
 
 
 class LeftBehind(unittest.TestCase):
@@ -88,6 +152,41 @@ class LeftBehind(unittest.TestCase):
 
     def test_where_there_can_be_no_process_it_is_not_there(self):
         self.assertEqual(process.leave_behind(["/nonexistent"], os.environ), [])
+
+
+class Kill(Sealed):
+    """Only what is surely still the process that hcom knew is ended."""
+
+    def knows(self, session: str, name: str, start: str) -> None:
+        """hcom takes the session's process to have begun at `start`."""
+        db = sqlite3.connect(Path(self.home.hcom_dir, "hcom.db"))
+        self.addCleanup(db.close)
+        with db:
+            db.execute("UPDATE agents SET pid_start = ? WHERE name = ?", (start, name))
+
+    def test_its_process_ends(self):
+        name = self.claude("s1")
+        self.assertIn(f"killed {name}", self.home.said("kill", name))
+        self.assertIsNotNone(self.clients["s1"].wait(PATIENCE_S))
+        self.assertEqual(self.home.names(), [])
+
+    def test_a_process_that_has_its_number_now_is_left_alone(self):
+        name = self.claude("s1")
+        self.knows("s1", name, "1")
+        done = self.home.run("kill", name)
+        self.assertEqual((done.returncode, done.stdout), (1, "nothing to kill\n"))
+        self.assertRegex(done.stderr, f"process {self.clients['s1'].pid} was {name}'s, now it is")
+        self.assertIsNone(self.clients["s1"].poll())
+
+    def test_where_nobody_can_tell_nothing_at_all_is_killed(self):
+        first, second = self.claude("s1"), self.claude("s2")
+        self.knows("s2", second, "")
+        done = self.home.run("kill", first, second)
+        self.assertEqual((done.returncode, done.stdout), (1, ""))
+        self.assertRegex(done.stderr, f"cannot tell .*{self.clients['s2'].pid}.*{second}")
+        for client in self.clients.values():
+            self.assertIsNone(client.poll())
+        self.assertEqual(sorted(self.home.names()), sorted((first, second)))
 
 
 if __name__ == "__main__":

@@ -13,6 +13,7 @@ import time
 import unittest
 
 from hcom.errors import HcomError
+from hcom.process import start_of
 from hcom.terminal import (
     Opened,
     Platform,
@@ -42,7 +43,7 @@ def until(reached, seen=lambda: ""):
 
 def alive(pid):
     """Whether process `pid` runs; a zombie does not."""
-    return window._born(pid) != ""
+    return start_of(pid) != ""
 
 
 class Place(unittest.TestCase):

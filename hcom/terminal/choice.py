@@ -7,11 +7,11 @@ variables it sets; then what the platform has.
 import difflib
 import os
 import shutil
-import subprocess
 import sys
 from collections.abc import Callable, Mapping, Sequence
 
 from ..errors import HcomError
+from ..process import told
 from .preset import Platform, Preset
 from .table import builtin, parse_custom
 
@@ -152,29 +152,8 @@ def current_platform() -> Platform:
 def ancestors(pid: int) -> list[str]:
     """The command names of the parents of process `pid`, nearest first, as far as we may see."""
     found: list[str] = []
-    parent, _ = _process(pid)
-    while parent > 1 and len(found) < _ANCESTORS_MAX:
-        pid = parent
-        parent, command = _process(pid)
-        if command:
-            found.append(command)
+    above = told(told(pid).parent)
+    while above.parent and len(found) < _ANCESTORS_MAX:
+        found.append(above.command)
+        above = told(above.parent)
     return found
-
-
-def _process(pid: int) -> tuple[int, str]:
-    """(parent, command name) of `pid`; (0, "") when it is gone."""
-    try:
-        with open(f"/proc/{pid}/stat", encoding="utf-8", errors="replace") as file:
-            before, _, after = file.read().rpartition(")")  # the name may hold ") "
-        return int(after.split()[1]), before.partition("(")[2]
-    except OSError:
-        if os.path.exists("/proc/self/stat"):
-            return 0, ""
-    line = subprocess.run(
-        ["ps", "-o", "ppid=,comm=", "-p", str(pid)],
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        check=False,
-    ).stdout.split(None, 1)
-    return (int(line[0]), os.path.basename(line[1].strip())) if len(line) == 2 else (0, "")

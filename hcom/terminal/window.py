@@ -15,6 +15,7 @@ from collections.abc import Mapping
 from typing import IO, Any, NamedTuple
 
 from ..errors import HcomError
+from ..process import start_of
 from .choice import current_platform
 from .preset import Opener, Preset, fill
 from .table import builtin
@@ -182,7 +183,7 @@ def _detached(preset: Preset, argv: list[str], cwd: str, env: Mapping[str, str])
             status = process.wait(SETTLE_S)
         except subprocess.TimeoutExpired:
             _started.append(process)
-            parts = {**_named(preset.keep, env), "born": _born(process.pid)}
+            parts = {**_named(preset.keep, env), "born": start_of(process.pid)}
             return Opened(preset.name, _joined(parts), process.pid)
         if status:
             raise _Failed(_said(err) or f"{argv[0]} ended with status {status}")
@@ -203,7 +204,7 @@ def _said(file: IO[bytes], before: str = "") -> str:
 def _end(pid: int, born: str) -> None:
     """The terminal `pid` has ended, if it is still the one that was born then."""
     for number in (signal.SIGTERM, signal.SIGKILL):
-        if not born or _born(pid) != born:
+        if not born or start_of(pid) != born:
             return
         try:
             os.killpg(pid, number)  # it leads its own session; a wrapper's child belongs to it
@@ -212,26 +213,5 @@ def _end(pid: int, born: str) -> None:
         except PermissionError as error:
             raise HcomError(f"cannot end the terminal with pid {pid}: {error.strerror}") from None
         limit = time.monotonic() + GRACE_S
-        while _born(pid) == born and time.monotonic() < limit:
+        while start_of(pid) == born and time.monotonic() < limit:
             time.sleep(_POLL_S)
-
-
-def _born(pid: int) -> str:
-    """When process `pid` started, in the system's own words; "" when it is gone or a zombie."""
-    try:
-        with open(f"/proc/{pid}/stat", encoding="utf-8", errors="replace") as file:
-            fields = file.read().rpartition(")")[2].split()
-        return "" if fields[0] in "ZX" else fields[19]  # proc(5): state, and starttime, field 22
-    except OSError:
-        if os.path.exists("/proc/self/stat"):
-            return ""
-    # The C locale, so that the same moment reads the same in every process that asks.
-    shown = subprocess.run(
-        ["ps", "-o", "stat=,lstart=", "-p", str(pid)],
-        capture_output=True,
-        stdin=subprocess.DEVNULL,
-        text=True,
-        check=False,
-        env={**os.environ, "LC_ALL": "C"},
-    ).stdout.split(None, 1)
-    return "" if len(shown) < 2 or shown[0].startswith("Z") else " ".join(shown[1].split())
