@@ -3,8 +3,8 @@
 import itertools
 import unittest
 
-from hcom.wrap import gate
-from hcom.wrap.gate import (  # fmt: skip
+from hcom.delivery import gate
+from hcom.delivery.gate import (  # fmt: skip
     Action,
     Box,
     Client,

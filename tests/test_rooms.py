@@ -16,14 +16,14 @@ BUDGETS = {
     "leaves": 390,
     "bus": 360,
     "store": 710,
-    "delivery": 130,
+    "delivery": 310,
     "adapters": 1770,
     "pty": 1430,
     "terminal": 560,
     "hub": 650,
     "ops": 900,
     "hooks": 620,
-    "wrap": 560,
+    "wrap": 400,
     "cli": 1920,
 }
 TOTAL = 8700

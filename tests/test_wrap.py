@@ -9,10 +9,10 @@ from hcom import home as homes
 from hcom.adapters.codex.hook import WAKE_SIGN
 from hcom.adapters.codex.screen import ENTER_AFTER_S
 from hcom.bus.message import EXTERNAL, Envelope, Sender
-from hcom.delivery import bell
+from hcom.delivery import bell, gate
 from hcom.hub import mail, people
 from hcom.store.connect import open_db
-from hcom.wrap import gate, policy
+from hcom.wrap import policy
 from tests.sealed import Home
 
 TARDY_S = 1e-6  # no loop is ever early

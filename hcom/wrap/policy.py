@@ -10,7 +10,7 @@ import time
 
 from .. import adapters, log
 from ..bus.agent import ACTIVE, BLOCKED
-from ..delivery import bell, owner
+from ..delivery import bell, gate, owner
 from ..home import write_private
 from ..hub import launches as launching
 from ..ops.after import Done, after
@@ -20,7 +20,6 @@ from ..pty.keys import Keys
 from ..pty.mirror import Mirror
 from ..store import agents, deliveries
 from ..store.connect import open_db
-from . import gate
 
 # Without a ring, mail is looked for this often: a ring can be lost with a crash. Where no doorbell
 # could be made, it is the only way to learn of mail.
