@@ -118,6 +118,19 @@ class Bells(Run):
             self.assertEqual(rings.rung(), b"")
         self.assertEqual(self.bells(), [])
 
+    def test_one_bell_for_several_names_that_change(self):
+        with bell.Bell(self.home, "luna", bell.of_launch("L1")) as rings:
+            bell.ring(self.home, ["luna"], b"1")
+            bell.ring(self.home, [bell.of_launch("L1")], b"2")
+            self.assertEqual(rings.wait(5), b"12")
+            rings.hear("nova", bell.of_launch("L1"))
+            self.assertEqual(sorted(self.bells()), [f"_L1.{os.getpid()}", f"nova.{os.getpid()}"])
+            bell.ring(self.home, ["luna", "nova"], b"3")
+            self.assertEqual(rings.wait(5), b"3")
+            rings.hear("nova")
+            self.assertEqual(self.bells(), [f"nova.{os.getpid()}"])
+        self.assertEqual(self.bells(), [])
+
     def test_ringing_a_full_bell_does_not_block(self):
         with bell.Bell(self.home, "luna") as rings:
             try:

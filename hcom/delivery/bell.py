@@ -11,42 +11,69 @@ import time
 from ..home import BELLS
 
 RING = b"."
-QUIT = b"q"
+QUIT = b"q"  # the agent has left
+YIELD = b"y"  # a waiter of the agent's client wakes it from now on
 EVERYONE = "_all"  # the bells of those who watch everything; no agent can have this name
 # A sandbox may refuse FIFOs, or a ring be lost with a crash: look this often all the same.
 SAFETY_S = 5.0
 
 
+def of_launch(launch: str) -> str:
+    """The name for which the wrapper of a launch rings, whichever agent its client is."""
+    return "_" + launch
+
+
 class Bell:
-    """This process's doorbell for `agent`; a context manager that takes it down at the end.
+    """This process's doorbell for each of `names`; a context manager that takes it down at the end.
 
     Where no FIFO can be made it is silent, and waiting on it becomes slow looking.
     """
 
-    def __init__(self, home, agent: str):
-        self.path = home.run(BELLS, f"{agent}.{os.getpid()}")
+    def __init__(self, home, *names: str):
+        self.folder, self.names = home.run(BELLS), names
+        self.paths: list[str] = []
         self.fd = -1
 
     def __enter__(self):
-        temporary = self.path + ".tmp"  # rung only once somebody listens: opened, then named
+        temporary = self._path(self.names[0]) + ".tmp"  # rung only once somebody listens
         try:
-            if os.path.exists(temporary):
-                os.unlink(temporary)
+            _drop(temporary)
             os.mkfifo(temporary, 0o600)
+            self.paths = [temporary]
             # Read and write: the FIFO never reports end of file when a ringer closes.
             self.fd = os.open(temporary, os.O_RDWR | os.O_NONBLOCK | os.O_CLOEXEC)
-            os.rename(temporary, self.path)
+            self.hear(*self.names)
         except OSError:
-            self.fd = -1
+            self.__exit__()  # silent
         return self
 
     def __exit__(self, *_error):
-        try:
-            os.unlink(self.path)
-        except OSError:
-            pass
+        for path in self.paths:
+            _drop(path)
+        self.paths = []
         if self.fd >= 0:
             os.close(self.fd)
+        self.fd = -1
+
+    def hear(self, *names: str) -> None:
+        """It rings for these names, and no longer for others. OSError when it cannot."""
+        before, self.names = self.paths, names
+        self.paths = [self._path(name) for name in names] if self.fd >= 0 else []
+        for path in self.paths:
+            if path not in before:
+                _drop(path)
+                os.link(before[0], path, follow_symlinks=False)  # inmates write here, too
+        for path in before:
+            if path not in self.paths:
+                _drop(path)
+
+    @property
+    def path(self) -> str:
+        """One of its names in the file system; "" when it is silent."""
+        return self.paths[0] if self.paths else ""
+
+    def _path(self, name: str) -> str:
+        return os.path.join(self.folder, f"{name}.{os.getpid()}")
 
     def rung(self) -> bytes:
         """What was rung since the last look, without waiting."""
@@ -88,10 +115,7 @@ def _ring_one(path: str, token: bytes) -> None:
         descriptor = os.open(path, os.O_WRONLY | os.O_NONBLOCK | os.O_NOFOLLOW)
     except OSError as error:
         if error.errno == errno.ENXIO:
-            try:
-                os.unlink(path)
-            except OSError:
-                pass
+            _drop(path)
         return
     try:
         os.write(descriptor, token)
@@ -99,3 +123,10 @@ def _ring_one(path: str, token: bytes) -> None:
         pass  # full: it has been rung often enough
     finally:
         os.close(descriptor)
+
+
+def _drop(path: str) -> None:
+    try:
+        os.unlink(path)
+    except OSError:
+        pass
