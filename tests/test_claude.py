@@ -131,6 +131,26 @@ class Talk(unittest.TestCase):
                 self.assertEqual(list(room.listed()), ["luna"])
                 self.assertEqual(room.told(session), [sent])
 
+    def test_a_launch_that_goes_on_with_a_known_session_is_that_agent(self):
+        room = self.room()
+        luna = room.agent("luna")
+        luna.ask("SAY: first answer")
+        room.until_status("luna", "listening")
+        session = room.session("luna")
+        luna.submit("/exit")
+        luna.until_ended()
+        again = room.agent("again", "--continue", cwd=room.folder("luna"))
+        room.until(lambda: list(room.listed()) == ["luna"])
+        room.until_status("luna", "listening")
+        sent = room.send("@luna do you read me")
+        room.received(session, sent, 15)
+        room.until_status("luna", "listening")
+        self.assertIn("❯", room.hcom("term", "luna"))
+        woken = [(e["agent"], e["pid"]) for e in room.log("wake.done")]
+        self.assertEqual(woken, [("luna", again.pid)])
+        self.assertIn("killed luna", room.hcom("kill", "luna"))
+        again.until_ended()
+
     def test_a_fork_is_another_agent(self):
         room = self.room()
         luna = room.agent("luna")

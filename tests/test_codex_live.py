@@ -197,6 +197,52 @@ class Launched(Live):
         self.assertNotEqual(other, name)
         self.assertEqual(room.agent_of(asked.session)["name"], name)
 
+    def quit(self, room: Codex, pane, session: str) -> None:
+        """The client has ended, once its last hook has."""
+        pane.settle()
+        pane.keys("C-c")
+        pane.until_ended()
+        room.until_status(session, "inactive")
+
+    def assert_reached(self, room: Codex, pane, name: str, session: str) -> None:
+        """The wrapper of the pane is the agent's: it wakes it, shows its screen, ends it."""
+        room.until_status(session, "listening")
+        sent = room.send("do you read me", f"@{name}")
+        room.until_told(session, [sent], 15)
+        room.until_status(session, "listening")
+        self.assertIn("Ask Codex", room.hcom("term", name))
+        woken = [(e["action"], e["agent"], e["pid"]) for e in room.log("wake.done")]
+        self.assertEqual(woken, [("paste", name, pane.pid), ("enter", name, pane.pid)])
+        self.assertIn(f"killed {name}", room.hcom("kill", name))
+        pane.until_ended()
+
+    def test_a_launch_that_goes_on_with_a_known_session_is_that_agent(self):
+        room = self.room()
+        luna = room.agent("luna")
+        asked = luna.ask("SAY: all-ok")
+        luna.until(DONE)
+        name = room.until_status(asked.session, "listening")["name"]
+        self.quit(room, luna, asked.session)
+        home = room.world.project("p-luna")
+        again = room.agent("again", "resume", "--last", cwd=home)
+        again.ask("SAY: here-again")
+        again.until("^• here-again$")
+        self.assertEqual([a["name"] for a in room.agents()], [name])
+        self.assert_reached(room, again, name, asked.session)
+
+    def test_a_wrapped_client_that_takes_up_another_name_is_that_agent(self):
+        room = self.room()
+        luna = room.agent("luna")
+        asked = luna.ask("SAY: all-ok")
+        luna.until(DONE)
+        name = room.until_status(asked.session, "listening")["name"]
+        self.quit(room, luna, asked.session)
+        nova = room.agent("nova")
+        asked = nova.ask(f"RUN: hcom start --as {name}\nSAY: all-ok")
+        nova.until(DONE)
+        self.assertEqual([a["name"] for a in room.agents()], [name])
+        self.assert_reached(room, nova, name, asked.session)
+
     def test_an_approval_dialog_shows_as_blocked_and_nothing_is_typed(self):
         room = self.room(Permissions.STOCK)
         luna = room.agent("luna")

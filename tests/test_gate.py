@@ -1,26 +1,28 @@
-"""The gate, state by state: what it does, and above all what it can not be brought to do."""
+"""The machine that wakes, state by state: what it does, and above all what it can not be brought to
+do with a terminal.
+"""
 
 import itertools
 import unittest
 
-from hcom.delivery import gate
-from hcom.delivery.gate import (  # fmt: skip
+from hcom.delivery import gate, wake
+from hcom.delivery.gate import Box, Client, Seen, Why
+from hcom.delivery.wake import (  # fmt: skip
     Action,
-    Box,
-    Client,
     Confirmed,
     Failed,
     Idle,
     Pasted,
-    Seen,
+    Rung,
     Submitted,
     Waiting,
-    Why,
 )
 
 NOW = 1000.0
-FINE = Seen(NOW, mail=7, client=Client.IDLE, box=Box.EMPTY)
+MAIL, MORE, LATER = (7, 7), (7, 8), (8, 8)
+FINE = Seen(NOW, mail=MAIL, client=Client.IDLE, box=Box.EMPTY)
 HOLDS = FINE._replace(box=Box.OURS)
+APART = FINE._replace(box=Box.APART)
 LONG_AGO = NOW - 100
 
 STATES = [
@@ -28,19 +30,20 @@ STATES = [
     Waiting(),
     Waiting(2, NOW - 1),
     Waiting(1, NOW + 1),
-    *(Pasted(at, tries) for at in (NOW, NOW - 0.2, NOW - 1, LONG_AGO) for tries in (1, gate.TRIES)),
+    *(Pasted(at, tries) for at in (NOW, NOW - 0.2, NOW - 1, LONG_AGO) for tries in (1, wake.TRIES)),
     *(
         Submitted(at, tries)
         for at in (NOW, NOW - 0.2, NOW - 1, LONG_AGO)
-        for tries in (1, gate.TRIES)
+        for tries in (1, wake.TRIES)
     ),
-    *(Confirmed(at, tries, 7) for at in (NOW, LONG_AGO) for tries in (1, gate.TRIES)),
-    *(Failed(why, 7, Client.IDLE, box) for why in (Why.LOST, Why.UNTAKEN) for box in Box),
+    *(Rung(at, tries, MAIL) for at in (NOW, NOW - 5, LONG_AGO) for tries in (1, 2, 3)),
+    *(Confirmed(at, tries, MAIL) for at in (NOW, LONG_AGO) for tries in (1, wake.TRIES)),
+    *(Failed(why, MAIL, Client.IDLE, box) for why in (Why.LOST, Why.UNTAKEN) for box in Box),
 ]
 SIGHTS = [
     Seen(NOW, mail, client, box, typed_at, changed_at, confirmed_at, enter_after_s)
     for mail, client, box, typed_at, changed_at, confirmed_at, enter_after_s in itertools.product(
-        (0, 7, 8),
+        ((), MAIL, MORE, LATER),
         Client,
         Box,
         (gate.NEVER, LONG_AGO, NOW - 0.5),
@@ -61,7 +64,7 @@ class EveryStateAndSight(unittest.TestCase):
 
     def each(self):
         for state, seen in itertools.product(STATES, SIGHTS):
-            yield state, seen, *gate.step(state, seen)
+            yield state, seen, *wake.step(state, seen)
 
     def test_there_are_many(self):
         self.assertGreater(sum(1 for _ in self.each()), 30_000)
@@ -83,6 +86,16 @@ class EveryStateAndSight(unittest.TestCase):
                 self.assertIs(seen.box, Box.EMPTY)
                 self.assertTrue(quiet(seen) and seen.mail)
                 self.assertIsInstance(after, Pasted)
+
+    def test_a_client_is_rung_only_by_a_channel_of_its_own(self):
+        for state, seen, after, action in self.each():
+            if action is Action.RING:
+                self.assertIs(seen.client, Client.IDLE)
+                self.assertIs(seen.box, Box.APART)
+                self.assertTrue(seen.mail)
+                self.assertIsInstance(after, Rung)
+            if seen.box is Box.APART:
+                self.assertIn(action, (Action.NOTHING, Action.RING))
 
     def test_clear_only_our_own_text_when_no_mail_is_left(self):
         for state, seen, after, action in self.each():
@@ -106,11 +119,11 @@ class EveryStateAndSight(unittest.TestCase):
     def test_tries_never_grow_beyond_the_bound(self):
         for state, seen, after, action in self.each():
             if not isinstance(state, Waiting):
-                self.assertLessEqual(getattr(after, "tries", 0), gate.TRIES)
+                self.assertLessEqual(getattr(after, "tries", 0), wake.TRIES)
 
     def test_the_deadline_lies_ahead(self):
         for state, seen in itertools.product(STATES, SIGHTS):
-            at = gate.deadline(state, seen)
+            at = wake.deadline(state, seen)
             self.assertTrue(at is None or at > NOW)
 
     def test_between_deadlines_nothing_changes(self):
@@ -118,19 +131,19 @@ class EveryStateAndSight(unittest.TestCase):
         for state, seen, after, action in self.each():
             if action is not Action.NOTHING or after != state:
                 continue
-            at = gate.deadline(state, seen)
+            at = wake.deadline(state, seen)
             early = NOW + 1e6 if at is None else (NOW + at) / 2
-            self.assertEqual(gate.step(state, seen._replace(now=early)), (state, action))
+            self.assertEqual(wake.step(state, seen._replace(now=early)), (state, action))
 
 
 class Steps(unittest.TestCase):
     """Each way from a state, by name."""
 
     TABLE = [
-        ("no mail", Idle(), FINE._replace(mail=0), Idle(), Action.NOTHING),
+        ("no mail", Idle(), FINE._replace(mail=()), Idle(), Action.NOTHING),
         ("mail", Idle(), FINE, Pasted(NOW, 1), Action.PASTE),
         ("mail, busy", Idle(), FINE._replace(client=Client.BUSY), Waiting(), Action.NOTHING),
-        ("taken meanwhile", Waiting(2), FINE._replace(mail=0), Idle(), Action.NOTHING),
+        ("taken meanwhile", Waiting(2), FINE._replace(mail=()), Idle(), Action.NOTHING),
         ("pause", Waiting(1, NOW + 1), FINE, Waiting(1, NOW + 1), Action.NOTHING),
         ("after it", Waiting(1, NOW), FINE, Pasted(NOW, 2), Action.PASTE),
         ("left over", Waiting(0), HOLDS, Pasted(NOW, 1), Action.NOTHING),
@@ -142,7 +155,7 @@ class Steps(unittest.TestCase):
             "lost for good",
             Pasted(NOW - 9, 3),
             FINE,
-            Failed(Why.LOST, 7, Client.IDLE, Box.EMPTY),
+            Failed(Why.LOST, MAIL, Client.IDLE, Box.EMPTY),
             Action.NOTHING,
         ),
         (
@@ -163,22 +176,22 @@ class Steps(unittest.TestCase):
             "the person sent it",
             Pasted(NOW - 9, 1),
             FINE._replace(client=Client.BUSY, confirmed_at=NOW - 1),
-            Confirmed(NOW, 1, 7),
+            Confirmed(NOW, 1, MAIL),
             Action.NOTHING,
         ),
         (
             "unreadable",
             Pasted(NOW - 9, 1),
             FINE._replace(box=Box.UNKNOWN),
-            Failed(Why.UNREADABLE, 7, Client.IDLE, Box.UNKNOWN),
+            Failed(Why.UNREADABLE, MAIL, Client.IDLE, Box.UNKNOWN),
             Action.NOTHING,
         ),
-        ("other channel", Pasted(NOW - 1, 1), HOLDS._replace(mail=0), Idle(), Action.CLEAR),
+        ("other channel", Pasted(NOW - 1, 1), HOLDS._replace(mail=()), Idle(), Action.CLEAR),
         (
             "confirmed",
             Submitted(NOW - 1, 1),
             FINE._replace(client=Client.BUSY, confirmed_at=NOW),
-            Confirmed(NOW, 1, 7),
+            Confirmed(NOW, 1, MAIL),
             Action.NOTHING,
         ),
         (
@@ -193,7 +206,7 @@ class Steps(unittest.TestCase):
             "swallowed for good",
             Submitted(NOW - 9, 3),
             HOLDS,
-            Failed(Why.UNCONFIRMED, 7, Client.IDLE, Box.OURS),
+            Failed(Why.UNCONFIRMED, MAIL, Client.IDLE, Box.OURS),
             Action.NOTHING,
         ),
         ("vanished", Submitted(NOW - 9, 2), FINE, Waiting(2, NOW + 8), Action.NOTHING),
@@ -204,20 +217,54 @@ class Steps(unittest.TestCase):
             Submitted(NOW - 999, 1),
             Action.NOTHING,
         ),
-        ("delivered", Confirmed(NOW - 1, 1, 7), FINE._replace(mail=0), Idle(), Action.NOTHING),
+        ("rung", Idle(), APART, Rung(NOW, 1, MAIL), Action.RING),
+        ("rung, busy", Idle(), APART._replace(client=Client.BUSY), Waiting(), Action.NOTHING),
+        ("it came", Rung(NOW - 1, 2, MAIL), APART._replace(mail=()), Idle(), Action.NOTHING),
+        ("give it time", Rung(NOW - 1, 1, MAIL), APART, Rung(NOW - 1, 1, MAIL), Action.NOTHING),
+        ("nothing came", Rung(NOW - 3, 1, MAIL), APART, Rung(NOW, 2, MAIL), Action.RING),
+        ("more patience", Rung(NOW - 5, 2, MAIL), APART, Rung(NOW - 5, 2, MAIL), Action.NOTHING),
         (
-            "more came",
-            Confirmed(NOW - 1, 3, 7),
-            FINE._replace(mail=8),
-            Waiting(0, NOW - 1 + gate.TAKEN_S),
+            "more came, nothing was taken",
+            Rung(NOW - 1, 1, MAIL),
+            APART._replace(mail=MORE),
+            Rung(NOW - 1, 1, MAIL),
             Action.NOTHING,
         ),
-        ("not taken", Confirmed(NOW - 9, 1, 7), FINE, Waiting(1, NOW + 2), Action.NOTHING),
+        (
+            "it was taken, and there is more",
+            Rung(NOW - 1, 3, MAIL),
+            APART._replace(mail=LATER),
+            Rung(NOW, 1, LATER),
+            Action.RING,
+        ),
+        (
+            "a turn goes on",
+            Rung(NOW - 999, 1, MAIL),
+            APART._replace(client=Client.BUSY),
+            Rung(NOW - 999, 1, MAIL),
+            Action.NOTHING,
+        ),
+        (
+            "never came",
+            Rung(NOW - 12, 3, MAIL),
+            APART,
+            Failed(Why.UNTAKEN, MAIL, Client.IDLE, Box.APART),
+            Action.NOTHING,
+        ),
+        ("delivered", Confirmed(NOW - 1, 1, MAIL), FINE._replace(mail=()), Idle(), Action.NOTHING),
+        (
+            "more came",
+            Confirmed(NOW - 1, 3, MAIL),
+            FINE._replace(mail=MORE),
+            Waiting(0, NOW - 1 + wake.TAKEN_S),
+            Action.NOTHING,
+        ),
+        ("not taken", Confirmed(NOW - 9, 1, MAIL), FINE, Waiting(1, NOW + 2), Action.NOTHING),
         (
             "never taken",
-            Confirmed(NOW - 9, 3, 7),
+            Confirmed(NOW - 9, 3, MAIL),
             FINE,
-            Failed(Why.UNTAKEN, 7, Client.IDLE, Box.EMPTY),
+            Failed(Why.UNTAKEN, MAIL, Client.IDLE, Box.EMPTY),
             Action.NOTHING,
         ),
     ]
@@ -225,28 +272,45 @@ class Steps(unittest.TestCase):
     def test_table(self):
         for name, state, seen, after, action in self.TABLE:
             with self.subTest(name):
-                self.assertEqual(gate.step(state, seen), (after, action))
+                found, done = wake.step(state, seen)
+                self.assertEqual((type(found), found, done), (type(after), after, action))
 
     def test_a_failure_ends_with_the_situation(self):
-        failed = Failed(Why.LOST, 7, Client.IDLE, Box.EMPTY)
-        self.assertEqual(gate.step(failed, FINE), (failed, Action.NOTHING))
-        for change in ({"client": Client.BUSY}, {"box": Box.TEXT}, {"mail": 8}):
+        failed = Failed(Why.LOST, MAIL, Client.IDLE, Box.EMPTY)
+        self.assertEqual(wake.step(failed, FINE), (failed, Action.NOTHING))
+        for change in ({"client": Client.BUSY}, {"box": Box.TEXT}, {"mail": MORE}):
             with self.subTest(change):
-                self.assertEqual(gate.step(failed, FINE._replace(**change))[0], Waiting())
+                self.assertEqual(wake.step(failed, FINE._replace(**change))[0], Waiting())
         untaken = failed._replace(why=Why.UNTAKEN)
         busy = FINE._replace(client=Client.BUSY)
-        self.assertEqual(gate.step(untaken, busy)[0], untaken)
-        self.assertEqual(gate.step(untaken, busy._replace(mail=8))[0], Waiting())
+        self.assertEqual(wake.step(untaken, busy)[0], untaken)
+        self.assertEqual(wake.step(untaken, busy._replace(mail=MORE))[0], Waiting())
+
+    def test_what_cannot_be_rung_is_left_until_something_changes(self):
+        failed = wake.refused(APART)
+        self.assertIs(failed.why, Why.REFUSED)
+        self.assertEqual(wake.step(failed, APART), (failed, Action.NOTHING))
+        for change in ({"client": Client.BUSY}, {"mail": MORE}):
+            with self.subTest(change):
+                self.assertEqual(wake.step(failed, APART._replace(**change))[0], Waiting())
+
+    def test_a_deaf_client_is_rung_a_few_times_and_no_more(self):
+        state: tuple = Idle()
+        rung = 0
+        for second in range(100):
+            state, action = wake.step(state, APART._replace(now=NOW + second))
+            rung += action is Action.RING
+        self.assertEqual((rung, state.why), (len(wake.PATIENCE_S), Why.UNTAKEN))
 
 
 class Dangers(unittest.TestCase):
     """The dangerous moments that were seen with the real clients (clients/*.md)."""
 
     def run_through(self, *sights: Seen) -> list[Action]:
-        state: gate.State = Idle()
+        state: tuple = Idle()
         actions = []
         for seen in sights:
-            state, action = gate.step(state, seen)
+            state, action = wake.step(state, seen)
             actions.append(action)
         return actions
 
@@ -292,16 +356,16 @@ class Dangers(unittest.TestCase):
 
     def test_a_client_without_hooks_is_not_woken_for_ever(self):
         """Untrusted hooks are skipped in silence: no confirmation ever comes."""
-        state: gate.State = Idle()
+        state: tuple = Idle()
         pasted = 0
         seen = FINE
         for _ in range(2000):
-            state, action = gate.step(state, seen)
+            state, action = wake.step(state, seen)
             pasted += action is Action.PASTE
             box = {Action.PASTE: Box.OURS, Action.ENTER: Box.EMPTY}.get(action, seen.box)
             seen = seen._replace(now=seen.now + 0.5, box=box)
-        self.assertEqual(pasted, gate.TRIES)
-        self.assertEqual(gate.why(state, seen), Why.UNCONFIRMED)
+        self.assertEqual(pasted, wake.TRIES)
+        self.assertIs(state.why, Why.UNCONFIRMED)
 
     def test_the_reason_is_told(self):
         table = {
@@ -316,7 +380,7 @@ class Dangers(unittest.TestCase):
         }
         for expected, seen in table.items():
             with self.subTest(expected):
-                self.assertEqual(gate.why(Waiting(), seen), expected)
+                self.assertEqual(gate.obstacle(seen, Box.EMPTY), expected)
 
 
 if __name__ == "__main__":

@@ -419,6 +419,28 @@ class Sessions(Live):
         self.assertEqual(room.shown("luna"), [sent])
         del again
 
+    def test_a_launch_that_goes_on_with_a_known_session_is_that_agent(self):
+        room = self.room()
+        luna = room.agent("luna")
+        ask(luna, "SAY: first-ok")
+        see(luna, said("first-ok"))
+        name = room.until_status("luna", "listening")["base_name"]
+        slash(luna, "/quit")
+        self.assertEqual(luna.until_ended(LONG_S), 0)
+        room.until_status("luna", "inactive")
+        again = room.world.gemini(
+            "again", ["hcom", "gemini", "--resume", "latest"], cwd=room.folder("luna")
+        )
+        room.until_status("luna", "listening")
+        sent = room.send("are you there?", f"@{name}")
+        room.until_shown("luna", sent, 15)
+        room.until_status("luna", "listening")
+        self.assertEqual([a["base_name"] for a in room.agents()], [name])
+        self.assertIn("are you there?", room.requests("luna")[-1].text)
+        self.assertIn("Type your message", room.hcom("term", name))
+        self.assertIn(f"killed {name}", room.hcom("kill", name))
+        again.until_ended(LONG_S)
+
     def test_headless(self):
         room = self.room()
         here = room.folder("luna")

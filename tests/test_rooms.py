@@ -16,7 +16,7 @@ BUDGETS = {
     "leaves": 390,
     "bus": 360,
     "store": 710,
-    "delivery": 310,
+    "delivery": 340,
     "adapters": 1770,
     "pty": 1430,
     "terminal": 560,

@@ -270,7 +270,7 @@ class Verbs(Stored):
         deliveries.queued(db, "nova")
         deliveries.count_queued(db, "nova")
         deliveries.wants_wake(db, "nova")
-        deliveries.newest_waking(db, "nova")
+        deliveries.waking(db, "nova")
         deliveries.children_wait(db, "nova")
         deliveries.unread(db)
         deliveries.offered(db, "nova")

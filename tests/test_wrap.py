@@ -1,36 +1,40 @@
 """When the wrapper wants to be asked, and what it types then: a drawn Codex, a clock of our own."""
 
 import os
+import select
 import time
 import unittest
-from unittest import mock
 
 from hcom import home as homes
 from hcom.adapters.codex.hook import WAKE_SIGN
-from hcom.adapters.codex.screen import ENTER_AFTER_S
+from hcom.adapters.codex.screen import ENTER_AFTER_S, look
 from hcom.bus.message import EXTERNAL, Envelope, Sender
-from hcom.delivery import bell, gate
+from hcom.delivery import gate, owner
 from hcom.hub import mail, people
+from hcom.ops.wake import Wake
+from hcom.pty.keys import Keys
+from hcom.pty.mirror import Mirror
+from hcom.pty.policy import Guarded
+from hcom.store import agents
 from hcom.store.connect import open_db
-from hcom.wrap import policy
+from hcom.wrap import main
+from hcom.wrap.policy import STILL_S, Typing, Wrap
 from tests.sealed import Home
 
 TARDY_S = 1e-6  # no loop is ever early
 PASTE = b"\x1b[200~" + WAKE_SIGN.encode() + b"\x1b[201~"
+EMPTY = "\x1b[2mAsk Codex\x1b[22m"
 
 
-class Typing(unittest.TestCase):
+class Typed(unittest.TestCase):
     def setUp(self):
-        sealed = Home()
-        self.addCleanup(sealed.remove)
-        self.home = homes.locate(sealed.env)
+        self.sealed = Home()
+        self.addCleanup(self.sealed.remove)
+        self.home = homes.locate(self.sealed.env)
         homes.create(self.home)
         self.now = 1000.0
-        patched = mock.patch.object(policy.time, "monotonic", lambda: self.now)
-        patched.start()
-        self.addCleanup(patched.stop)
         with open_db(self.home) as db:
-            people.join(
+            luna = people.join(
                 db,
                 "codex",
                 time.time(),
@@ -39,10 +43,14 @@ class Typing(unittest.TestCase):
                 session="session",
                 status="listening",
             )
-        self.wrap = policy.Wrap(self.home, "luna", "codex", "launch", bell.Bell(self.home, "luna"))
-        self.addCleanup(lambda: policy.owner.give_up(self.wrap.lock))
+        mirror, keys = Mirror(80, 10), Keys()
+        typing = Typing(look, WAKE_SIGN, ENTER_AFTER_S, mirror, keys)
+        self.wake = Wake(self.home, luna, typing, "launch")
+        self.wake.__enter__()
+        self.addCleanup(self.wake.__exit__)
+        self.wrap = Wrap(self.wake, mirror, keys)
         self.wrap.on_start(os.getpid(), 80, 10)
-        self.draw("\x1b[2mAsk Codex\x1b[22m")
+        self.draw(EMPTY)
 
     def draw(self, composer: str, state: str = "idle") -> None:
         self.wrap.on_output(
@@ -56,13 +64,20 @@ class Typing(unittest.TestCase):
             mail.send(
                 db, Sender("ci", EXTERNAL), "hi", ["luna"], Envelope("inform", "", ""), time.time()
             )
-        self.wrap.refresh()
+        self.wrap.on_ready(self.wake.rings.fd)
 
-    def until_due(self) -> bytes | None:
-        """The next deadline has come; what is typed then."""
+    def status(self, status: str) -> None:
+        with open_db(self.home) as db:
+            agents.set_status(db, "luna", status, "prompt", "", time.time())
+        self.wrap.on_ready(self.wake.rings.fd)
+
+    def until_due(self) -> bytes:
+        """The next deadline has come, or somebody has rung; what is typed then."""
+        if select.select([self.wake.rings.fd], [], [], 0)[0]:
+            self.wrap.on_ready(self.wake.rings.fd)
         self.now = max(self.now, self.wrap.deadline()) + TARDY_S
         # As the pty does: what is due is asked for again when the time has come.
-        return self.wrap.tick(self.now) if self.wrap.deadline() <= self.now else None
+        return self.wrap.tick(self.now) if self.wrap.deadline() <= self.now else b""
 
     def until_typed(self) -> bytes:
         """What is typed next, at whichever deadline."""
@@ -72,13 +87,14 @@ class Typing(unittest.TestCase):
         return typed
 
     def assert_it_rests(self) -> None:
-        """With mail waiting nothing is typed, at five deadlines that are not next to each other."""
+        """With mail waiting nothing is typed; once all is still, there is nothing to look at before
+        a ring could have been lost."""
         self.now += 60
         self.send()
-        began = self.now
-        for _ in range(5):
-            self.assertIsNone(self.until_due())
-        self.assertGreater(self.now, began + 1)
+        end = self.now + 5
+        while self.now < end:
+            self.assertEqual(self.until_due(), b"")
+        self.assertGreater(self.now, end + 20)
 
     def test_enter_follows_the_paste_as_soon_as_this_client_takes_it(self):
         self.now += 60
@@ -98,13 +114,62 @@ class Typing(unittest.TestCase):
         self.assertEqual(self.until_typed(), PASTE)
         self.assertAlmostEqual(self.now, typed_at + gate.QUIET_S, 3)
 
-    def test_while_another_owns_the_wake_it_does_not_spin(self):
-        policy.owner.give_up(self.wrap.lock)
-        self.wrap.lock = -1
-        other = policy.owner.take(self.home, "luna")
-        self.addCleanup(policy.owner.give_up, other)
+    def test_while_another_owns_the_wake_it_rests(self):
+        self.wake.give_up()
+        other = owner.take(self.home, "luna")
+        self.addCleanup(owner.give_up, other)
         self.assert_it_rests()
 
-    def test_a_busy_client_is_looked_at_no_more_often_than_it_draws(self):
-        self.draw("\x1b[2mAsk Codex\x1b[22m", "working")
+    def test_a_client_that_shows_that_it_is_busy_is_not_looked_at(self):
+        self.draw(EMPTY, "working")
         self.assert_it_rests()
+
+    def test_a_dialog_is_not_looked_at_again(self):
+        for hooks in ("listening", "blocked"):
+            with self.subTest(hooks):
+                self.draw("Would you like to run it?", "blocked")
+                self.status(hooks)
+                self.assert_it_rests()
+
+    def test_a_turn_that_ends_without_a_hook_is_seen_on_the_still_screen(self):
+        self.now += 60
+        self.status("active")
+        self.draw(EMPTY, "working")
+        self.send()
+        self.assertEqual(self.until_due(), b"")
+        ended = self.now = self.now + 1
+        self.draw(EMPTY)
+        self.assertEqual(self.until_typed(), PASTE)
+        self.assertAlmostEqual(self.now, ended + STILL_S, 3)
+        with open_db(self.home) as db:
+            self.assertEqual(agents.find(db, "luna").context, "interrupted")
+
+    def test_a_wrapper_that_breaks_says_so_and_leaves_the_wake_to_others(self):
+        guarded = Guarded(self.wrap, lambda error: main.broken(self.wake, error))
+        self.send()
+        guarded.call("on_ready", self.wake.rings.fd)
+        self.wake.way.look = lambda _screen: 1 / 0  # a bug in reading the screen
+        guarded.call("tick", self.now + 60)
+        self.assertTrue(guarded.broken)
+        self.assertIn("[1 unread, not woken: its wrapper failed: Zero", self.sealed.said("list"))
+        lock = owner.take(self.home, "luna")
+        self.addCleanup(owner.give_up, lock)
+        self.assertGreaterEqual(lock, 0)
+
+    def test_what_fails_is_said_once(self):
+        self.draw("it was here before")
+        self.now += 60
+        self.send()
+        for _ in range(20):
+            self.until_due()
+        self.assertNotIn("not woken", self.sealed.said("list"))
+        self.draw(EMPTY)
+        self.assertEqual(self.until_typed(), PASTE)
+        self.now += 60  # and it is never seen in the box
+        for _ in range(200):
+            self.until_due()
+        self.assertIn("not woken: the wake did not reach the input box", self.sealed.said("list"))
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -105,8 +105,10 @@ class Screen(Protocol):
 class Wake(Protocol):
     """The client's own channel for a wake, which says nothing of the message."""
 
+    SEES_ESC: bool  # whether `state` knows of a turn that has ended without any hook
+
     def state(self, agent: Agent, /) -> str:
-        """Whether the client is idle, busy or gone (bus.client)."""
+        """Whether the client is idle, busy, blocked or gone (bus.client)."""
 
     def status(self, agent: Agent, /) -> tuple[str, str] | None:
         """Status and context as the client shows them now; None where its hooks know best."""

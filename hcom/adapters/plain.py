@@ -5,6 +5,7 @@ from ..bus.client import GONE, UNKNOWN
 from .front import Look
 
 ENTER_AFTER_S = 0.0  # nothing is typed where nothing can be read
+SEES_ESC = False
 
 
 def look(_screen) -> Look:

@@ -25,7 +25,7 @@ from ..adapters.base import (
 )
 from ..bus.agent import ACTIVE, INACTIVE, LISTENING
 from ..bus.agent import BLOCKED as WAITING
-from ..delivery import marks
+from ..delivery import bell, marks
 from ..errors import StoreError
 from ..hub import mail, people
 from ..ops.after import Done, after
@@ -63,7 +63,9 @@ def run(adapter, tool: str, event: str, signal: Signal, raw: bytes, env, emit) -
         log.log("hook.spooled", hook=event, error=error.message)
         return 0
     name = context.agent.name
-    after(home, Done(rung=[name], restless=[name] if restless else (), watched=watched))
+    # The wrapper too, which may not know yet that its client's session is this agent's.
+    rung = [name, bell.of_launch(signal.launch)]
+    after(home, Done(rung=rung, restless=[name] if restless else (), watched=watched))
     return 0
 
 

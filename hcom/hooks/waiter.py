@@ -12,12 +12,14 @@ from .. import adapters, log
 from .. import home as homes
 from ..adapters.base import parsed
 from ..delivery import bell, owner
+from ..delivery.wake import Rung
 from ..hub import people
+from ..ops.wake import SAFETY_S, Channel, Wake, drive
 from ..process import alive, start_of
-from ..store import deliveries
 from ..store.connect import open_db, transaction
 
-HANDOVER_S = 3.0  # how long the old waiter may take to go
+HANDOVER_S = 3.0  # how long who owned the wake before may take to step aside
+UNTOLD_S = 2.0  # how often it is asked whether the client lives, where its end cannot be waited for
 
 
 def wait(tool: str, pid: int) -> int:
@@ -34,36 +36,36 @@ def wait(tool: str, pid: int) -> int:
         agent = people.whose(db, people.Caller(signal.session, signal.launch, pid, start, tool))
     if agent is None or signal.subagent:
         return 0
-    lock = _owned(home, agent.name)
+    lock, death = _owned(home, agent.name), _death_of(pid)
     if lock < 0:
         return 0
-    with bell.Bell(home, agent.name) as rings:
-        return _watch(home, agent.name, rings, pid, start, adapter)
+    state, sign = adapters.load(tool, "wake").state, adapter.WAKE_SIGN
+    way = Channel(state, lambda *_: print(sign, file=sys.stderr))
+    with Wake(home, agent, way, lock=lock) as wake:
+        drive(
+            [wake],
+            lambda _: _is_over(wake) or not alive(pid, start),
+            [death] if death >= 0 else [],
+            SAFETY_S if death >= 0 else UNTOLD_S,
+        )
+        return 2 if isinstance(wake.state, Rung) else 0
+
+
+def _is_over(wake: Wake) -> bool:
+    """Whether the client has been told, another waiter does that, or its agent has left."""
+    agent = wake.known.agent
+    told = isinstance(wake.state, Rung)
+    return told or wake.aside or agent is None or agent.stopped_at is not None
 
 
 def _owned(home, name: str) -> int:
-    """The ownership of the agent's wake, taken from the waiter before; -1 when it is not had."""
+    """The ownership of the agent's wake, given up by the waiter before or the client's wrapper; -1
+    when it is not had."""
     end = time.monotonic() + HANDOVER_S
-    while True:
-        lock = owner.take(home, name)
-        if lock >= 0 or time.monotonic() > end:
-            return lock
-        bell.ring(home, [name], bell.QUIT)
+    while (lock := owner.take(home, name)) < 0 and time.monotonic() < end:
+        bell.ring(home, [name], bell.YIELD)
         time.sleep(0.05)
-
-
-def _watch(home, name: str, rings, pid: int, start: str, adapter) -> int:
-    death = _death_of(pid)
-    while alive(pid, start):
-        with open_db(home) as db:
-            wanted = deliveries.wants_wake(db, name)
-        if wanted:
-            sys.stderr.write(adapter.WAKE_SIGN + "\n")
-            return 2
-        rung = rings.wait(bell.SAFETY_S if death >= 0 else 2.0, [death])
-        if bell.QUIT in rung:
-            return 0
-    return 0
+    return lock
 
 
 def _death_of(pid: int) -> int:

@@ -1,7 +1,7 @@
 """The life of a launch: begun, started, ready or failed, over."""
 
 from ..bus.agent import INACTIVE, LISTENING, Agent
-from ..process import alive
+from ..process import alive, start_of
 from ..store import agents, deliveries, events, launches
 from ..store.connect import transaction
 
@@ -13,23 +13,23 @@ def begun(db, agent: Agent, launch: str, batch: str, log: str, now: float) -> No
         launches.begin(db, launch, batch, agent.name, agent.tool, log, now)
 
 
-def started(
-    db, launch: str, name: str, wrapper: int, wrapper_start: str, pid: int, pid_start: str
-) -> None:
-    """The wrapper runs the client, whose process is `pid`."""
+def started(db, launch: str, wrapper: int, pid: int) -> None:
+    """The process `wrapper` runs the client, whose process is `pid`."""
     with transaction(db):
-        launches.set_wrapper(db, launch, wrapper, wrapper_start)
-        agents.met(db, name, "", "", pid, pid_start, {})
+        launches.set_wrapper(db, launch, wrapper, start_of(wrapper))
+        agent = agents.bound(db, "launch", launch)
+        if agent:
+            agents.met(db, agent.name, "", "", pid, start_of(pid), {})
 
 
-def ready(db, launch: str, name: str, now: float) -> bool:
+def ready(db, launch: str, now: float) -> bool:
     """The client can be given work; True when that is news."""
     with transaction(db):
-        if not launches.settle(db, launch, launches.READY):
+        agent = agents.bound(db, "launch", launch)
+        if not launches.settle(db, launch, launches.READY) or agent is None:
             return False
-        agent = agents.find(db, name)
-        agents.set_status(db, name, LISTENING, "start", "", now)
-        events.append_life(db, name, "ready", name, "", agent.batch, now)
+        agents.set_status(db, agent.name, LISTENING, "start", "", now)
+        events.append_life(db, agent.name, "ready", agent.name, "", agent.batch, now)
         return True
 
 
@@ -40,24 +40,27 @@ def interrupted(db, name: str, now: float) -> None:
         events.append_status(db, name, LISTENING, "interrupted", "", now)
 
 
-def over(db, launch: str, name: str, why: str, screen: str, now: float) -> list[str]:
-    """The client has ended; the ids by which hooks knew it. One that never was ready has failed,
-    and an agent that was made for it is gone with it."""
+def over(db, launch: str, why: str, screen: str, now: float) -> list[tuple[str, list[str]]]:
+    """The client has ended: the name of the agent that it was, and the ids by which hooks knew it;
+    none where it was nobody. One that never was ready has failed, and an agent that was made for it
+    is gone with it."""
     with transaction(db):
-        agent = agents.find(db, name)
+        agent = agents.bound(db, "launch", launch)
         failed = launches.settle(db, launch, launches.FAILED, why, screen)
         launches.end(db, launch)
+        if agent is None:
+            return []
         if failed and not agent.session:
-            if agents.leave(db, name, now):
-                events.append_life(
-                    db, name, "stopped", "hcom", f"launch failed: {why}", agent.batch, now
-                )
-            return [*agents.bindings(db, name), f"pid-{agent.pid}"]
+            if agents.leave(db, agent.name, now):
+                reason = f"launch failed: {why}"
+                events.append_life(db, agent.name, "stopped", "hcom", reason, agent.batch, now)
+            return [(agent.name, [*agents.bindings(db, agent.name), f"pid-{agent.pid}"])]
         if agent.launch == launch and agent.ended_at is None and agent.stopped_at is None:
-            agents.end_session(db, name, "exit:" + why.replace(" ", "_"), now)
-            events.append_status(db, name, INACTIVE, "exit:" + why.replace(" ", "_"), "", now)
-            deliveries.requeue(db, name)
-        return [launch, f"pid-{agent.pid}"]
+            context = "exit:" + why.replace(" ", "_")
+            agents.end_session(db, agent.name, context, now)
+            events.append_status(db, agent.name, INACTIVE, context, "", now)
+            deliveries.requeue(db, agent.name)
+        return [(agent.name, [launch, f"pid-{agent.pid}"])]
 
 
 def runs(launch: launches.Launch | None) -> bool:

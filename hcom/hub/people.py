@@ -96,7 +96,8 @@ def reclaim(db, name: str, caller: Caller, now: float) -> Agent:
         _displace(db, caller, agent, now)
         if caller.session:
             agents.bind(db, "session", caller.session, agent.name)
-        if caller.launch:
+        launched = caller.launch and agents.bound(db, "launch", caller.launch)
+        if caller.launch and (not launched or _fits(launched, caller)):
             agents.bind(db, "launch", caller.launch, agent.name)
         if caller.tool and caller.tool != agent.tool:
             agents.set_tool(db, agent.name, caller.tool)
@@ -125,10 +126,12 @@ def whose(db, caller: Caller, forked_from: str = "") -> Agent | None:
     if launched and not _fits(launched, caller):
         launched = None
     if known:
-        if launched and launched.name != known.name and not launched.session:
-            # Launched for a session that turned out to be known: it keeps its name.
+        if launched and launched.name != known.name and not (launched.session and caller.shared):
+            # Launched for a session that turned out to be known, or gone on with it: it keeps its
+            # name.
             agents.bind(db, "launch", caller.launch, known.name)
-            agents.remove(db, launched.name)
+            if not launched.session:
+                agents.remove(db, launched.name)
         return known if known.stopped_at is None else None
     if launched and launched.stopped_at is None:
         if caller.session and forked_from != caller.session:

@@ -7,7 +7,7 @@ from .. import adapters, config
 from ..adapters import ADHOC
 from ..bus import bootstrap, names
 from ..bus.agent import ACTIVE, BIGBOSS, INACTIVE, Agent
-from ..delivery import marks
+from ..delivery import bell, marks
 from ..errors import HcomError, UsageError
 from ..hub import people
 from ..process import alive
@@ -124,7 +124,8 @@ def start(db, env, caller, client: dict, own: "Agent | None", wanted: str, now: 
         with transaction(db):
             agents.met(db, agent.name, directory, "", caller.pid, caller.pid_start, client)
     marks.mark(home, people.keys(db, agent), agent.name)
-    after(home, Done(watched=events.is_watched(db)))
+    rung = [bell.of_launch(caller.launch)]  # its client may have been another agent's
+    after(home, Done(rung=rung, watched=events.is_watched(db)))
     return Joined(agent, bootstrap.text(agent, hooked=(caller.tool or ADHOC) != ADHOC))
 
 

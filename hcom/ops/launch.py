@@ -287,8 +287,8 @@ def _undone(home, ready: Ready, why: str) -> tuple[str, str]:
         except OSError:
             pass
     with open_db(home) as db:
-        launching.over(db, ready.launch, ready.agent.name, why, "", time.time())
-    after(home, Done(left=[(ready.agent.name, [ready.launch])]))
+        left = launching.over(db, ready.launch, why, "", time.time())
+    after(home, Done(left=left))
     return ready.agent.name, why
 
 

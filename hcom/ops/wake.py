@@ -2,27 +2,208 @@
 
 Every wake has one owner: who holds delivery.owner's lock. That is the agent's wrapper or waiter
 where it has one; otherwise whoever sends leaves a process behind that rings, waits for the prompt
-hook's confirmation, rings again within bounds, and is gone when the mail is taken.
+hook's confirmation, rings again within bounds, and is gone when the mail is taken. All of them
+drive the machine of delivery.wake. They sleep on the agent's doorbell, which each hook rings: no
+busy client is looked at.
 """
 
+import json
 import os
 import time
+from collections import namedtuple
 
 from .. import adapters, log
-from ..bus.agent import Agent
-from ..delivery import bell, owner
+from ..bus.agent import ACTIVE, BLOCKED, LISTENING
+from ..delivery import bell, owner, wake
+from ..delivery.gate import NEVER, Box, Client, Seen
 from ..errors import StoreError
 from ..home import locate
 from ..process import FIRST_KEPT, alive, itself, leave_behind
 from ..store import agents, deliveries
 from ..store.connect import open_db
 
-IDLE, BUSY, GONE = "idle", "busy", "gone"  # what an adapter's wake.state says
+# Without a ring all is looked at this often: one can be lost with a crash, and of Esc in a session
+# without a wrapper nothing tells but the client's own file. Where no doorbell could be made, this
+# is the only way to learn of mail.
+SAFETY_S = 30.0
+NO_BELL_S = 2.0
 
-# Seconds to wait for the prompt hook after each ring. A loaded machine takes about one; the third
-# goes unanswered only when something holds the message back, and a fourth would not help.
-PATIENCE_S = (3.0, 6.0, 12.0)
-LOOK_S = 0.5  # how often a busy client is asked whether it is idle: no hook tells of Esc
+AT_REST = wake.Idle()
+
+
+class Known(namedtuple("Known", "agent mail confirmed_at", defaults=((), NEVER))):
+    """What the database says: the agent (None: nobody any more), the mail that may wake it (see
+    gate.Seen), and when its prompt hook last reported a wake."""
+
+    __slots__ = ()
+
+    @property
+    def in_turn(self) -> bool:
+        """Whether hooks say that the agent works, or waits for a person."""
+        return self.agent is not None and self.agent.status in (ACTIVE, BLOCKED)
+
+
+class Channel(namedtuple("Channel", "state ring sees_esc", defaults=(False,))):
+    """The way to wake a client by a channel beside its input box: `state(agent)` says what it does,
+    also after Esc where `sees_esc`; `ring(agent, tries, rung_at)` rings it, or raises OSError."""
+
+    __slots__ = ()
+
+    def seen(self, known: Known, now: float) -> Seen:
+        """The facts for the machine."""
+        agent = known.agent
+        there = alive(agent.pid, agent.pid_start)
+        client = Client(self.state(agent)) if there else Client.GONE
+        return Seen(now, known.mail, client, Box.APART)
+
+    def newer(self, seen: Seen) -> Seen:
+        """What was seen, with what is known of changes since."""
+        return seen
+
+    def do(self, _action: wake.Action, agent, before, now: float) -> bytes:
+        """The client is rung; nothing is to be typed."""
+        tries, at = (before.tries, before.at) if isinstance(before, wake.Rung) else (0, NEVER)
+        self.ring(agent, tries, time.time() - (now - at))
+        return b""
+
+
+def by_hooks(agent) -> str:
+    """What the client does as far as its hooks tell: between two turns it is idle."""
+    return Client.IDLE.value if agent.status == LISTENING else Client.BUSY.value
+
+
+def channel(tool: str) -> Channel:
+    """The channel of the tool's client; where it has none, one that says so."""
+    adapter = adapters.load(tool, "wake")
+    if not adapters.has(tool, "wake"):
+        return Channel(by_hooks, adapter.ring)
+    return Channel(adapter.state, adapter.ring, adapter.SEES_ESC)
+
+
+class Wake:
+    """The wake of one agent: of `agent`, or of whichever agent the `launch` is. As a context
+    manager it has the agent's doorbell, and is this process's own as soon as it is nobody else's.
+    """
+
+    def __init__(self, home, agent, way, launch: str = "", lock: int = -1, state=AT_REST):
+        self.home, self.way, self.launch = home, way, launch
+        self.lock, self.aside = lock, False
+        self.known, self.state = Known(agent), state
+        self.seen = Seen(NEVER, (), Client.UNKNOWN, Box.UNKNOWN)
+        self.rings = bell.Bell(home, agent.name, *([bell.of_launch(launch)] if launch else []))
+
+    def __enter__(self):
+        self.rings.__enter__()
+        self.own()
+        return self
+
+    def __exit__(self, *_error):
+        self.give_up()
+        self.rings.__exit__()
+
+    @property
+    def name(self) -> str:
+        return self.rings.names[0]
+
+    def own(self) -> None:
+        """The wake is ours, unless it is another's."""
+        if self.lock < 0 and not self.aside:
+            self.lock = owner.take(self.home, self.name)
+
+    def give_up(self) -> None:
+        """Anybody may own the wake."""
+        owner.give_up(self.lock)
+        self.lock = -1
+
+    def step_aside(self) -> None:
+        """Somebody else wakes the agent from now on."""
+        self.aside = True
+        self.give_up()
+
+    def fail(self, reason: str) -> None:
+        """People see why the agent is not woken."""
+        try:
+            with open_db(self.home) as db:
+                agents.set_wake_failure(db, self.name, reason)
+        except StoreError as error:
+            log.log("wake.untold", agent=self.name, reason=reason, error=error.message)
+
+    def refresh(self, now: float) -> None:
+        """What the database says is known, as of `now`; all as before where it cannot be asked.
+        Bell and lock are those of the agent that it is by now."""
+        try:
+            with open_db(self.home) as db:
+                if self.launch:
+                    agent = agents.bound(db, "launch", self.launch)
+                else:
+                    agent = agents.find(db, self.name)
+                gone = agent is None or agent.stopped_at is not None
+                mail = () if gone else deliveries.waking(db, agent.name)
+        except StoreError as error:
+            log.log("wake.unknown", agent=self.name, error=error.message)
+            return
+        if not gone and agent.name != self.name:
+            self.known = Known(agent)
+            self.give_up()
+            self.rings.hear(agent.name, *self.rings.names[1:])
+        before = self.known
+        taken = before.mail and (not mail or mail[0] > before.mail[0])
+        confirmed = taken and agent and agent.context == "woken"
+        self.known = Known(agent, mail, now if confirmed else before.confirmed_at)
+
+    def step(self, now: float) -> bytes:
+        """The next thing is done about the mail that waits, if the wake is ours; what is to be
+        typed, where it is that."""
+        before = self.state
+        idle = not self.known.mail and isinstance(before, wake.Idle)
+        if idle or self.lock < 0 or self.known.agent is None:
+            return b""
+        self.seen = self.way.seen(self.known, now)
+        self.state, action = wake.step(before, self.seen)
+        typed, more = b"", ""
+        if action is not wake.Action.NOTHING:
+            log.log("wake.done", agent=self.name, action=action.value)
+            try:
+                typed = self.way.do(action, self.known.agent, before, now)
+            except OSError as error:
+                self.state, more = wake.refused(self.seen), f": {error.strerror or error}"
+        if isinstance(self.state, wake.Failed) and not isinstance(before, wake.Failed):
+            self.fail(self.state.why.value + more)
+        return typed
+
+    def due(self) -> "float | None":
+        """When `step` may do something though nobody rings; None for never."""
+        if self.lock < 0:
+            return None
+        return wake.deadline(self.state, self.way.newer(self.seen)._replace(mail=self.known.mail))
+
+
+def drive(wakes: "list[Wake]", is_over, also=(), safety_s: float = SAFETY_S) -> None:
+    """Each of the wakes is seen to until `is_over(wake)`, or one of the descriptors `also` can be
+    read."""
+    import select  # no hook waits
+
+    while True:
+        now = time.monotonic()
+        for one in wakes:
+            one.refresh(now)
+            one.own()
+            one.step(now)
+        wakes = [one for one in wakes if not is_over(one)]
+        if not wakes:
+            return
+        bells = [one.rings.fd for one in wakes if one.rings.fd >= 0]
+        looks = now + (safety_s if len(bells) == len(wakes) else NO_BELL_S)
+        end = min([looks, *(at for one in wakes if (at := one.due()) is not None)])
+        ready, _, _ = select.select([*also, *bells], (), (), max(0.0, end - time.monotonic()))
+        for one in wakes:
+            if bell.YIELD in one.rings.rung():
+                one.step_aside()
+        if set(also) & set(ready):
+            return
+
+
+# -- agents without a wrapper or a waiter --
 
 
 def rouse(home, names) -> None:
@@ -30,128 +211,78 @@ def rouse(home, names) -> None:
     behind. Never fails: a wake that cannot be sent is for the next one."""
     try:
         with open_db(home) as db:
-            wanted = [agents.find(db, n) for n in names if deliveries.wants_wake(db, n)]
-            targets = []
-            for agent in wanted:
-                # A subagent is never idle while it lives: it works, or its last hook waits.
-                if (
-                    agent
-                    and not agent.parent
-                    and agent.ended_at is None
-                    and adapters.has(agent.tool, "wake")
-                ):
-                    targets.append(agent)
+            wakes = [one for name in names if (one := _unowned(home, db, name))]
     except StoreError as error:
         log.log("wake.skipped", error=error.message)
         return
-    owned = []
-    for agent in targets:
-        lock = owner.take(home, agent.name)
-        if lock >= 0:
-            owned.append(Wake(agent, lock))
-    if not owned:
-        return
-    for wake in owned:
-        wake.look(time.monotonic())
-    # Its words say which descriptor holds the ownership of whose wake, and what was rung by now.
-    fds = [wake.lock for wake in owned]
-    words = [f"{w.agent.name}:{FIRST_KEPT + n}:{w.tries}:{w.rung_at}" for n, w in enumerate(owned)]
-    leave_behind([*itself(), "wake", *words], {**os.environ, "HCOM_DIR": home.root}, fds)
-    for wake in owned:
-        owner.give_up(wake.lock)  # here: the process left behind holds it on
+    for one in wakes:
+        now = time.monotonic()
+        one.refresh(now)
+        one.step(now)
+    staying = [one for one in wakes if not _let_go(one)]
+    if staying:
+        # The name, the descriptor that holds the ownership, and how it was rung.
+        states = [one.state if isinstance(one.state, wake.Rung) else () for one in staying]
+        words = [json.dumps([w.name, FIRST_KEPT + n, *states[n]]) for n, w in enumerate(staying)]
+        kept = [one.lock for one in staying]
+        leave_behind([*itself(), "wake", *words], {**os.environ, "HCOM_DIR": home.root}, kept)
+    for one in staying:
+        one.give_up()  # here: the process left behind holds it on
+
+
+def _unowned(home, db, name: str) -> "Wake | None":
+    """The wake of the agent, taken; None where there is nothing to do, or not for us."""
+    agent = agents.find(db, name) if deliveries.wants_wake(db, name) else None
+    # A subagent is never idle while it lives: it works, or its last hook waits. An agent in any
+    # other tool reads its mail by itself.
+    if not agent or agent.parent or agent.ended_at or agent.tool not in adapters.TOOLS:
+        return None
+    one = Wake(home, agent, channel(agent.tool))
+    one.own()
+    return one if one.lock >= 0 else None
 
 
 def main(argv: list[str]) -> int:
-    """`wake NAME:DESCRIPTOR:TRIES:RUNG_AT ...`: see to wakes that another began. Always 0."""
+    """`wake [NAME,DESCRIPTOR[,AT,TRIES,MAIL]] ...`: see to wakes that another began. Always 0."""
+    from contextlib import ExitStack  # no hook comes here
+
     home = locate(os.environ)
     log.to(home.root)
     try:
-        _stay(home, [wake for wake in (_taken_over(home, word) for word in argv[1:]) if wake])
+        with ExitStack() as stack:
+            wakes = [_taken_over(home, *json.loads(word)) for word in argv[1:]]
+            drive([stack.enter_context(one) for one in wakes], _let_go)
     except Exception as error:  # boundary
         log.log("wake.failed", error=repr(error)[:300])
     return 0
 
 
-def _taken_over(home, word: str) -> "Wake | None":
-    name, lock, tries, rung_at = word.split(":")
+def _taken_over(home, name: str, lock: int, *rung) -> Wake:
     with open_db(home) as db:
         agent = agents.find(db, name)
-    if agent is None:
-        return None
-    wake = Wake(agent, int(lock))
-    wake.tries, wake.rung_at = int(tries), float(rung_at)
-    if wake.tries:
-        wake.due = time.monotonic() + PATIENCE_S[wake.tries - 1]
-    return wake
+    return Wake(home, agent, channel(agent.tool), "", lock, wake.Rung(*rung) if rung else AT_REST)
 
 
-class Wake:
-    """One owned wake: how often it was rung, and when the next ring is due."""
-
-    def __init__(self, agent: Agent, lock: int):
-        self.agent, self.lock = agent, lock
-        self.tries, self.due, self.rung_at = 0, 0.0, 0.0
-        self.failure = ""
-        self.adapter = adapters.load(agent.tool, "wake")
-
-    def look(self, now: float) -> None:
-        """Ring if the client is idle and a ring is due; note why it can't be woken if so."""
-        if now < self.due:
-            return
-        state = self.adapter.state(self.agent)
-        if state == GONE or not alive(self.agent.pid, self.agent.pid_start):
-            self.failure = "gone"
-        elif state == IDLE and self.tries == len(PATIENCE_S):
-            self.failure = "it does not take the wake"
-        elif state == IDLE:
-            try:
-                self.adapter.ring(self.agent, self.tries, self.rung_at)
-            except OSError as error:
-                self.failure = f"its socket refuses: {error.strerror or error}"
-            log.log("wake.rung", agent=self.agent.name, tries=self.tries + 1, error=self.failure)
-            self.due, self.rung_at = now + PATIENCE_S[self.tries], time.time()
-            self.tries += 1
+def _let_go(one: Wake) -> bool:
+    """Whether nothing is left to do for a process left behind. The ownership is given up then, and
+    not a moment too early: who came meanwhile counted on us, so all is looked at once more."""
+    now = time.monotonic()
+    if not _is_settled(one, now):
+        return False
+    one.give_up()
+    one.refresh(now)
+    if _is_settled(one, now):
+        return True
+    one.own()
+    return one.lock < 0
 
 
-def _stay(home, owned: list[Wake]) -> None:
-    """Until each agent has taken its mail, or cannot be woken: look, ring, wait."""
-    if not owned:
-        return
-    with bell.Bell(home, owned[0].agent.name) as first:
-        bells = [bell.Bell(home, w.agent.name).__enter__() for w in owned[1:]]
-        try:
-            while owned:
-                owned = [w for w in owned if not _settled(home, w)]
-                for wake in owned:
-                    wake.look(time.monotonic())
-                if owned:
-                    first.wait(LOOK_S, [b.fd for b in bells])
-                    for other in bells:
-                        other.rung()
-        finally:
-            for other in bells:
-                other.__exit__()
-
-
-def _settled(home, wake: Wake) -> bool:
-    """Whether nothing is left to do; then the ownership is given up, and not a moment too early:
-    mail that came in between is looked for once more."""
-    name = wake.agent.name
-    with open_db(home) as db:
-        agent = agents.find(db, name)
-        if agent is None or agent.stopped_at is not None:
-            owner.give_up(wake.lock)
-            return True
-        wake.agent = agent
-        if wake.failure:
-            if wake.failure != "gone":
-                agents.set_wake_failure(db, name, wake.failure)
-            owner.give_up(wake.lock)
-            return True
-        if deliveries.wants_wake(db, name):
-            return False
-        owner.give_up(wake.lock)
-        if not deliveries.wants_wake(db, name):
-            return True
-    wake.lock = owner.take(home, name)
-    return wake.lock < 0
+def _is_settled(one: Wake, now: float) -> bool:
+    """Whether the agent has its mail, or cannot be woken, or its next hook brings the mail or
+    rouses it again."""
+    if one.aside or not one.known.mail:
+        return True
+    if isinstance(one.state, wake.Failed) and one.state.mail == one.known.mail:
+        return True
+    client = one.way.seen(one.known, now).client
+    return client is Client.GONE or (client is not Client.IDLE and not one.way.sees_esc)

@@ -69,13 +69,14 @@ def wants_wake(db, agent: str) -> bool:
     )
 
 
-def newest_waking(db, agent: str) -> int:
-    """The newest queued message that may wake `agent`, 0 when there is none."""
-    return db.execute(
-        "SELECT coalesce(max(event_id), 0) FROM deliveries WHERE agent = ? AND "
+def waking(db, agent: str) -> "tuple[int, int] | tuple[()]":
+    """The oldest and the newest queued message that may wake `agent`; () when there is none."""
+    found = db.execute(
+        "SELECT min(event_id), max(event_id) FROM deliveries WHERE agent = ? AND "
         "state = 'queued' AND state <> 'seen' AND wakes = 1",
         (agent,),
-    ).fetchone()[0]
+    ).fetchone()
+    return () if found[0] is None else tuple(found)
 
 
 def offer(db, agent: str, ids: list[int], now: float) -> None:

@@ -10,12 +10,19 @@ class Launch(
     namedtuple("Launch", "id batch agent tool wrapper wrapper_start window state why screen log at")
 ):
     """One row; `window` is the value of terminal.Opened as a list, [] where hcom opened none;
-    `screen` the last lines the client showed when it failed."""
+    `screen` the last lines the client showed when it failed; `agent` the one that it is now."""
 
     __slots__ = ()
 
 
-_COLUMNS = ", ".join(Launch._fields)
+# A launch turns out to be another agent's when its client goes on with a session that is known.
+_SELECT = (
+    "SELECT "
+    + ", ".join(
+        "coalesce(b.agent, l.agent) AS agent" if f == "agent" else "l." + f for f in Launch._fields
+    )
+    + " FROM launches l LEFT JOIN bindings b ON b.kind = 'launch' AND b.id = l.id "
+)
 
 
 def _launch(row) -> Launch:
@@ -61,21 +68,19 @@ def end(db, launch: str) -> None:
 
 def find(db, launch: str) -> Launch | None:
     """The launch with this id."""
-    row = db.execute(f"SELECT {_COLUMNS} FROM launches WHERE id = ?", (launch,)).fetchone()
+    row = db.execute(_SELECT + "WHERE l.id = ?", (launch,)).fetchone()
     return _launch(row) if row else None
 
 
 def of_agent(db, agent: str) -> Launch | None:
-    """The agent's newest launch."""
-    row = db.execute(
-        f"SELECT {_COLUMNS} FROM launches WHERE agent = ? ORDER BY at DESC LIMIT 1", (agent,)
-    ).fetchone()
+    """The newest launch that is the agent's now."""
+    row = db.execute(_SELECT + "WHERE b.agent = ? ORDER BY l.at DESC LIMIT 1", (agent,)).fetchone()
     return _launch(row) if row else None
 
 
 def of_batch(db, batch: str) -> list[Launch]:
     """The launches of a batch, oldest first."""
-    rows = db.execute(f"SELECT {_COLUMNS} FROM launches WHERE batch = ? ORDER BY at, id", (batch,))
+    rows = db.execute(_SELECT + "WHERE l.batch = ? ORDER BY l.at, l.id", (batch,))
     return [_launch(row) for row in rows]
 
 

@@ -3,23 +3,20 @@ them, with no terminal at all. The wake is one more line.
 """
 
 import os
-import select
 import signal
 import subprocess
 import sys
 import time
 
 from .. import adapters, log
-from ..delivery import bell, owner
+from ..errors import HcomError
 from ..hub import launches
 from ..ops.after import Done, after
-from ..process import start_of
+from ..ops.wake import Channel, Wake, by_hooks, drive
 from ..pty.signals import Signals
-from ..store import deliveries
+from ..store import agents
 from ..store.connect import open_db
 
-SAFETY_S = 30.0  # a ring can be lost with a crash
-CONFIRM_S = 10.0  # the prompt hook takes the mail; not by then: another line
 GRACE_S = 5.0  # between SIGTERM and SIGKILL for the client's group
 
 
@@ -27,9 +24,12 @@ def run(home, launch: str, told: dict) -> None:
     """The client that the hand-over `told` is of is fed its first lines, then a wake whenever mail
     waits; this process ends with it."""
     log.to(home.root)
-    name, stream = told["agent"], adapters.load(told["tool"], "stream")
-    lock = owner.take(home, name)
-    with Signals() as signals, bell.Bell(home, name) as rings:
+    stream = adapters.load(told["tool"], "stream")
+    with open_db(home) as db:
+        agent = agents.bound(db, "launch", launch)
+    if agent is None:
+        raise HcomError("this launch is nobody's any more", "start it again with hcom")
+    with Signals() as signals:
         client = subprocess.Popen(
             told["argv"],
             stdin=subprocess.PIPE,
@@ -38,22 +38,19 @@ def run(home, launch: str, told: dict) -> None:
             start_new_session=True,
         )
         with open_db(home) as db:
-            launches.started(
-                db,
-                launch,
-                name,
-                os.getpid(),
-                start_of(os.getpid()),
-                client.pid,
-                start_of(client.pid),
-            )
+            launches.started(db, launch, os.getpid(), client.pid)
         _write(client, told["stream"])
-        _feed(home, name, stream, client, signals.fd, rings, lock)
+        way = Channel(by_hooks, lambda *_: _write(client, [stream.wake()]))
+        with Wake(home, agent, way, launch) as wake:
+            while client.poll() is None:
+                drive([wake], lambda _: False, [signals.fd])
+                heard = set(os.read(signals.fd, 512))
+                if {signal.SIGTERM, signal.SIGHUP} & heard:
+                    _ended(client)
     code = client.wait()
     with open_db(home) as db:
-        keys = launches.over(db, launch, name, f"exit {code}", "", time.time())
-    owner.give_up(lock)
-    after(home, Done(left=[(name, keys)]))
+        left = launches.over(db, launch, f"exit {code}", "", time.time())
+    after(home, Done(left=left))
     sys.exit(code if code >= 0 else 128 - code)
 
 
@@ -64,26 +61,6 @@ def _write(client, lines) -> None:
         client.stdin.flush()
     except OSError:
         pass  # it has ended; that is seen at once
-
-
-def _feed(home, name: str, stream, client, signalled: int, rings, lock: int) -> None:
-    """Until the client ends: a line for each mail, and the end when we are told to end."""
-    told_at, told_of = 0.0, 0
-    while client.poll() is None:
-        mail = 0
-        if lock >= 0:
-            with open_db(home) as db:
-                mail = deliveries.newest_waking(db, name)
-        now = time.monotonic()
-        if mail and (mail != told_of or now - told_at > CONFIRM_S):
-            _write(client, [stream.wake()])
-            told_at, told_of = now, mail
-        watched = [signalled] + ([rings.fd] if rings.fd >= 0 else [])
-        ready, _, _ = select.select(watched, (), (), CONFIRM_S if mail else SAFETY_S)
-        rings.rung()
-        if signalled in ready and {signal.SIGTERM, signal.SIGHUP} & set(os.read(signalled, 512)):
-            _ended(client)
-            return
 
 
 def _ended(client) -> None:

@@ -5,16 +5,43 @@ import os
 import sys
 import time
 
+from .. import adapters, log
 from .. import home as homes
-from .. import log
-from ..delivery import bell
 from ..errors import HcomError
 from ..hub import launches as launching
+from ..ops import screens
 from ..ops.after import Done, after
+from ..ops.wake import Wake, channel
 from ..pty import proxy, spawn
-from ..store import launches
+from ..pty.keys import Keys
+from ..pty.mirror import Mirror
+from ..store import agents, launches
 from ..store.connect import open_db, transaction
-from .policy import TERMINAL, Wrap
+from .policy import Typing, Wrap
+
+# What tells a program which terminal it is in: a new window has its own.
+TERMINAL = (
+    "TERM",
+    "COLORTERM",
+    "TMUX",
+    "STY",
+    "WINDOW",
+    "ZELLIJ",
+    "KITTY_",
+    "WEZTERM_",
+    "ALACRITTY_",
+    "GHOSTTY_",
+    "WT_",
+    "ITERM_",
+    "LC_TERMINAL",
+    "VTE_",
+    "KONSOLE_",
+    "GNOME_TERMINAL_",
+    "COLUMNS",
+    "LINES",
+    "XTERM_",
+    "SHLVL",
+)
 
 
 def main(argv: list[str]) -> int:
@@ -72,44 +99,57 @@ def run(home, launch: str, told: dict) -> None:
     """The client that the hand-over `told` is of runs in front of this terminal, or with none; this
     process ends as it does."""
     log.to(home.root)
-    with bell.Bell(home, told["agent"]) as rings:
-        policy = Wrap(home, told["agent"], told["tool"], launch, rings)
-        ends = proxy.Ends(None, None) if told["headless"] else proxy.Ends()
+    with open_db(home) as db:
+        agent = agents.bound(db, "launch", launch)
+    if agent is None:
+        raise HcomError("this launch is nobody's any more", "start it again with hcom")
+    mirror, keys = Mirror(80, 24), Keys()
+    with Wake(home, agent, _way(told["tool"], mirror, keys), launch) as wake:
         try:
             how = proxy.run(
                 told["argv"],
                 told["env"],
-                policy=policy,
-                on_fault=_fault,
-                ends=ends,
+                policy=Wrap(wake, mirror, keys),
+                on_fault=lambda error: broken(wake, error),
+                ends=proxy.Ends(None, None) if told["headless"] else proxy.Ends(),
                 cwd=told["cwd"],
-                doorbells=[rings.fd] if rings.fd >= 0 else [],
+                doorbells=[wake.rings.fd] if wake.rings.fd >= 0 else [],
             )
         except spawn.SpawnError as error:
-            _over(home, policy, error.message)
+            _over(home, launch, mirror, error.message)
             raise
-        _over(home, policy, _said(how))
+        _over(home, launch, mirror, _said(how))
     if isinstance(how, spawn.Exited) and how.code == 0:
         sys.exit(0)
     spawn.leave(how)
 
 
-def _fault(error: Exception) -> None:
+def broken(wake: Wake, error: Exception) -> None:
+    """The wrapper only passes bytes from now on: others may wake the agent, and people see why."""
     log.log("wrap.failed", error=repr(error)[:300])
+    wake.step_aside()
+    wake.fail(f"its wrapper failed: {error!r}"[:200])
+
+
+def _way(tool: str, mirror: Mirror, keys: Keys):
+    """How the tool's client is woken: by its own channel, else by typing."""
+    screen, hook = adapters.load(tool, "screen"), adapters.load(tool, "hook")
+    if not adapters.has(tool, "screen"):
+        return channel(tool)
+    return Typing(screen.look, hook.WAKE_SIGN, screen.ENTER_AFTER_S, mirror, keys)
 
 
 def _said(how) -> str:
     return f"exit {how.code}" if isinstance(how, spawn.Exited) else f"killed by signal {how.signal}"
 
 
-def _over(home, policy: Wrap, why: str) -> None:
+def _over(home, launch: str, mirror: Mirror, why: str) -> None:
     """The agent's session has ended, and a launch that never came to be leaves no agent."""
-    screen = [line for line in policy.mirror.screen.lines() if line.strip()][-12:]
+    screen = [line for line in mirror.screen.lines() if line.strip()][-12:]
     try:
         with open_db(home) as db:
-            keys = launching.over(
-                db, policy.launch, policy.name, why, "\n".join(screen), time.time()
-            )
-        after(home, Done(left=[(policy.name, keys)]))
+            left = launching.over(db, launch, why, "\n".join(screen), time.time())
+        screens.drop(home, launch)
+        after(home, Done(left=left))
     except Exception as error:  # boundary: the client's exit status matters more
-        _fault(error)
+        log.log("wrap.unended", error=repr(error)[:300])

@@ -67,6 +67,12 @@ class Room:
             )[1]
         )
 
+    def log(self, what: str) -> list[dict]:
+        """What hcom's processes have noted under that name."""
+        path = self.hcom_dir / "logs/hcom.log"
+        lines = path.read_text().splitlines() if path.exists() else []
+        return [line for line in map(json.loads, lines) if line.get("event") == what]
+
     def agents(self) -> list[dict]:
         return [json.loads(line) for line in self.hcom("list", "--json").splitlines()]
 

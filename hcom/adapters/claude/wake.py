@@ -10,45 +10,54 @@ import os
 import socket
 import time
 
-from ...bus.agent import BLOCKED, LISTENING, Agent
+from ...bus.agent import ACTIVE, BLOCKED, INACTIVE, LISTENING, Agent
 from .hook import WAKE_SIGN, session_file
 
 TEXT = (
     WAKE_SIGN + " (#{count}). The messages are in the hook context of this prompt. "
     "Answer with the hcom command, never with SendMessage."
 )
-STATES = {"idle": "idle", "shell": "idle", "busy": "busy", "waiting": "busy"}
+STATES = {"idle": "idle", "shell": "idle", "busy": "busy", "waiting": "blocked"}
+# A turn may end without any hook (Esc): the client's own session file tells `state` of that.
+SEES_ESC = True
+
+
+def _facts(agent: Agent) -> dict:
+    return session_file(agent.client.get("config", ""), agent.pid)
+
+
+def _is_another(facts: dict, agent: Agent) -> bool:
+    """Whether the agent's client has gone on with another session."""
+    return bool(agent.session) and facts.get("sessionId", agent.session) != agent.session
 
 
 def state(agent: Agent) -> str:
-    """idle, busy (also: a dialog is up) or gone, from the client's own session file; from the last
-    hook where it has none."""
-    facts = session_file(agent.client.get("config", ""), agent.pid)
+    """idle, busy, blocked or gone, by hooks and the client's own session file."""
+    facts = _facts(agent)
+    if _is_another(facts, agent):
+        return "gone"
+    said = STATES.get(facts.get("status", ""), "busy")
     # After its turn's end a session with background subagents still calls itself busy, though its
-    # prompt is free. A second: the file may be that much behind the hook.
-    ended = agent.status == LISTENING and time.time() - agent.status_at > 1.0
-    if facts.get("sessionId") == agent.session and facts.get("status") in STATES:
-        return "idle" if ended and facts["status"] == "busy" else STATES[facts["status"]]
-    return "idle" if agent.status == LISTENING else "busy"
+    # prompt is free; and what comes while its last hook still runs is a turn of its own.
+    return "idle" if said == "busy" and agent.status == LISTENING else said
 
 
 def status(agent: Agent) -> tuple[str, str] | None:
     """The status and its context by the client's session file, which also knows of Esc and of
     dialogs; None where there is no such file."""
-    facts = session_file(agent.client.get("config", ""), agent.pid)
-    said = facts.get("status")
-    if facts.get("sessionId") != agent.session or said not in STATES:
-        return None
-    if said == "waiting":
+    facts = _facts(agent)
+    if _is_another(facts, agent):
+        return INACTIVE, "exit:resume"
+    said = STATES.get(facts.get("status", "")) if agent.session else None
+    if said == "blocked":
         return BLOCKED, str(facts.get("waitingFor") or "dialog")
-    return ("active", agent.context) if said == "busy" else (LISTENING, agent.context)
+    return {"busy": (ACTIVE, agent.context), "idle": (LISTENING, agent.context)}.get(said or "")
 
 
 def ring(agent: Agent, tries: int, rung_at: float) -> None:
     """The wake is written to the session's socket; `rung_at` is when it was before. OSError when
     there is no socket or it refuses."""
-    config = agent.client.get("config", "")
-    facts = session_file(config, agent.pid)
+    facts = _facts(agent)
     path = facts.get("messagingSocketPath")
     if not path:
         raise OSError("the client has no messaging socket")
@@ -61,7 +70,7 @@ def ring(agent: Agent, tries: int, rung_at: float) -> None:
     text = TEXT.format(count=time.time_ns() // 1_000_000 % 10_000_000)
     source = f"uds:{os.path.dirname(path)}/hcom"
     lines = [
-        {"type": "auth", "token": _token(agent, config)},
+        {"type": "auth", "token": _token(agent)},
         {
             "type": "user",
             "from": source,
@@ -79,10 +88,11 @@ def ring(agent: Agent, tries: int, rung_at: float) -> None:
         connection.sendall(b"".join(json.dumps(line).encode() + b"\n" for line in lines))
 
 
-def _token(agent: Agent, config: str) -> str:
+def _token(agent: Agent) -> str:
     """What lets us speak to the session, by the client's own private file: it stands beside the
     session's file, from before the first prompt until both are gone (2.1.330)."""
-    for path in glob.glob(os.path.join(glob.escape(config), "sessions", f"{agent.pid}.*.key")):
+    folder = os.path.join(glob.escape(agent.client.get("config", "")), "sessions")
+    for path in glob.glob(os.path.join(folder, f"{agent.pid}.*.key")):
         try:
             with open(path, encoding="utf-8") as stream:
                 return str(json.load(stream).get("peerToken", ""))

@@ -6,10 +6,13 @@ queue about every 10 s (a session of the shared daemon at once) and keeps the pe
 
 import os
 
-from ...bus.agent import INACTIVE, LISTENING, Agent
+from ...bus.agent import BLOCKED, INACTIVE, LISTENING, Agent
 from . import host
 from .environment import scrubbed
 from .hook import WAKE_SIGN, config_dir
+
+STATES = {LISTENING: "idle", BLOCKED: "blocked"}
+SEES_ESC = False  # but a hook tells of it
 
 
 def _home(agent: Agent) -> str:
@@ -17,13 +20,13 @@ def _home(agent: Agent) -> str:
 
 
 def state(agent: Agent) -> str:
-    """idle, busy or gone: whether the session is open by its lock, the rest by the last hook. One
-    without a session has had no prompt yet, and no queue."""
+    """idle, busy, blocked or gone: whether the session is open by its lock, the rest by the last
+    hook. One without a session has had no prompt yet, and no queue."""
     if not agent.session:
         return "gone"
     if host.is_known(_home(agent), agent.session) and not host.holder(_home(agent), agent.session):
         return "gone"
-    return "idle" if agent.status == LISTENING else "busy"
+    return STATES.get(agent.status, "busy")
 
 
 def status(agent: Agent) -> tuple[str, str] | None:

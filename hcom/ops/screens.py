@@ -1,0 +1,77 @@
+"""What an agent's terminal shows: its wrapper puts that into a file of the launch, when asked."""
+
+import json
+import os
+import time
+from collections import namedtuple
+from contextlib import suppress
+
+from ..delivery import bell
+from ..errors import HcomError
+from ..home import write_private
+from ..hub import launches as launching
+from ..hub import people
+from ..store import launches
+
+SHOW = b"s"  # rung by who wants to see the screen
+VIEWERS = "_viewer"
+ANSWER_S = 3.0
+
+
+class Screen(namedtuple("Screen", "lines cursor title complete")):
+    """What a terminal shows: its lines, where the cursor stands as (column, row), and whether all
+    of it is certain."""
+
+    __slots__ = ()
+
+
+class Terminal(namedtuple("Terminal", "agent launch")):
+    """The name that people see of an agent, and the launch that runs its client now."""
+
+    __slots__ = ()
+
+
+def of(db, name: str) -> Terminal:
+    """The terminal of the agent called `name`. UnknownAgent; HcomError when it has none of ours."""
+    agent = people.known(db, name)
+    launch = launches.of_agent(db, agent.name)
+    if launch is None or not launching.runs(launch):
+        raise HcomError(f"{agent.display} has no terminal of hcom's", "hcom list -v")
+    return Terminal(agent.display, launch.id)
+
+
+def look(home, terminal: Terminal) -> Screen:
+    """What the terminal shows now. HcomError when its wrapper does not answer."""
+    path = _path(home, terminal.launch)
+    before, end = _written(path), time.monotonic() + ANSWER_S
+    with bell.Bell(home, VIEWERS) as rings:
+        bell.ring(home, [bell.of_launch(terminal.launch)], SHOW)
+        while _written(path) == before:
+            if time.monotonic() > end:
+                raise HcomError(f"the terminal of {terminal.agent} does not answer", "hcom list")
+            rings.wait(0.2)
+    with open(path, encoding="utf-8") as stream:
+        return Screen(**json.load(stream))
+
+
+def put(home, launch: str, screen: Screen) -> None:
+    """Who asked for it has the screen of the launch."""
+    os.makedirs(os.path.dirname(_path(home, launch)), mode=0o700, exist_ok=True)
+    write_private(_path(home, launch), json.dumps(screen._asdict()))
+    bell.ring(home, [VIEWERS])
+
+
+def drop(home, launch: str) -> None:
+    """The launch has no terminal any more."""
+    with suppress(OSError):
+        os.unlink(_path(home, launch))
+
+
+def _path(home, launch: str) -> str:
+    return home.run("screens", launch)
+
+
+def _written(path: str) -> int:
+    with suppress(OSError):
+        return os.stat(path).st_mtime_ns
+    return 0
