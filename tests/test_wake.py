@@ -6,6 +6,7 @@ import contextlib
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -24,14 +25,38 @@ STANDIN = os.path.join(ROOT, "tests/rig/standin.py")
 COUNT_S = 4.0  # long enough for what looks twice a second to show
 
 
+class Socket:
+    """What Claude Code says of a session in its file, and the socket that is named there."""
+
+    def __init__(self, test: "Waking", session: str, pid: int):
+        folder = Path(test.home.root, ".claude/sessions")
+        folder.mkdir(parents=True, exist_ok=True)
+        self.file, self.session = folder / f"{pid}.json", session
+        self.path = str(folder / f"{pid}.sock")
+        self.listener = socket.socket(socket.AF_UNIX)
+        test.addCleanup(self.listener.close)
+        self.listener.bind(self.path)
+        self.listener.listen()
+        self.listener.settimeout(15)
+
+    def says(self, status: str) -> None:
+        facts = {"sessionId": self.session, "status": status, "messagingSocketPath": self.path}
+        homes.write_private(str(self.file), json.dumps(facts))
+
+    def rung(self) -> str:
+        """What the next ring says, waited for."""
+        connection, _ = self.listener.accept()
+        with connection, connection.makefile() as stream:
+            return stream.read()
+
+
 class Standin:
     """A launch whose client is the stand-in, and whose hooks the test runs in its name."""
 
-    def __init__(self, test: "Waking", agent: str, tool: str):
+    def __init__(self, test: "Waking", agent: str, tool: str, streamed: bool = False):
         self.test, self.home, self.tool = test, test.home, tool
         self.launch, self.typed = uuid.uuid4().hex, Path(test.home.root, uuid.uuid4().hex)
         self.session = ""
-        streamed = tool == "claude"
         self.env = {**self.home.env, "HCOM_PROCESS_ID": self.launch}
         with open_db(test.hcom) as db:
             made = people.join(db, tool, time.time(), name=agent, status="inactive")
@@ -60,7 +85,8 @@ class Standin:
             start_new_session=True,
         )
         test.addCleanup(self.end)
-        self.pid = test.home.until(self._client, "a client")
+        self.home.until(self.typed.exists, "a client")
+        self.pid = self.home.until(self._client, "its process")
 
     def _client(self) -> int:
         found = self.home.sql("SELECT pid FROM agents WHERE launch = ?", self.launch)
@@ -93,7 +119,7 @@ class Standin:
 
     def prompts(self) -> list[str]:
         """What was submitted to it so far."""
-        return self.typed.read_text().splitlines() if self.typed.exists() else []
+        return self.typed.read_text().splitlines()
 
     def until_woken(self, count: int = 1) -> None:
         self.home.until(lambda: len(self.prompts()) >= count, "a wake")
@@ -134,6 +160,16 @@ class Waking(Sealed):
         log = Path(self.home.hcom_dir, "logs/hcom.log").read_text().splitlines()
         return sorted({e["pid"] for e in map(json.loads, log) if e["event"] == "wake.done"})
 
+    def left_behind(self) -> list[int]:
+        """The processes that see to wakes."""
+        found, here = [], f"HCOM_DIR={self.home.hcom_dir}".encode()
+        for entry in Path("/proc").glob("[0-9]*"):
+            with contextlib.suppress(OSError):
+                words = (entry / "cmdline").read_bytes().split(b"\0")
+                if b"wake" in words and here in (entry / "environ").read_bytes():
+                    found.append(int(entry.name))
+        return found
+
 
 class KnownByTheLaunch(Waking):
     def test_a_launch_that_goes_on_with_a_known_session(self):
@@ -159,7 +195,7 @@ class KnownByTheLaunch(Waking):
 
     def test_a_fed_client(self):
         self.known("luna", "claude", "s-luna")
-        client = Standin(self, "nova", "claude")
+        client = Standin(self, "nova", "claude", streamed=True)
         client.begin("s-luna")
         self.assert_reached(client, "luna")
 
@@ -235,7 +271,7 @@ class Waited(Waking):
         self.assertEqual(process.wait(15), 0)
 
     def test_a_wrapper_steps_aside_for_it(self):
-        client = Standin(self, "luna", "claude")
+        client = Standin(self, "luna", "claude", streamed=True)
         client.begin("s-luna")
         process = self.waiter("s-luna", client.pid, HCOM_PROCESS_ID=client.launch)
         self.owned("luna", process)
@@ -245,6 +281,36 @@ class Waited(Waking):
 
 
 class Unwrapped(Waking):
+    def test_it_is_rung_again_until_it_takes_its_mail(self):
+        name = self.claude("s1")
+        said = Socket(self, "s1", self.clients["s1"].pid)
+        said.says("busy")  # the file is behind the hook
+        self.hook("s1", "Stop")
+        self.send(name)
+        first, second = said.rung(), said.rung()
+        self.assertNotEqual(first, second)  # twice the same would be dropped
+        self.assertIn("hello there", self.hook("s1", "UserPromptSubmit", prompt="hcom: new mail"))
+        self.home.until(lambda: not self.left_behind(), "its end")
+        self.assertEqual(self.home.sql("SELECT wake_failure FROM agents"), [("",)])
+
+    def test_what_the_turns_end_leaves_is_rung_for_by_its_hook(self):
+        name = self.claude("s1")
+        said = Socket(self, "s1", self.clients["s1"].pid)
+        said.says("busy")
+        self.send(name)
+        with open_db(self.hcom) as db:  # no turn can be continued so often
+            db.execute("UPDATE agents SET stop_streak = 99")
+        self.assertEqual(self.hook("s1", "Stop"), "")
+        self.assertIn("hcom: new mail", said.rung())
+
+    def test_a_client_that_has_another_session_now_is_not_rung(self):
+        name = self.claude("s1")
+        Socket(self, "s2", self.clients["s1"].pid).says("idle")
+        self.hook("s1", "Stop")
+        self.send(name)
+        self.assertEqual(self.left_behind(), [])
+        self.assertEqual(self.home.said("list", name, "status"), "inactive\n")
+
     def test_one_that_nothing_can_wake_says_so(self):
         client = subprocess.Popen(["sleep", "600"])
         self.addCleanup(lambda: (client.kill(), client.wait()))
@@ -286,16 +352,6 @@ class WhatWaitingCosts(Waking):
         # One may be the look for a ring that was lost, which is due every 30 s.
         self.assertLessEqual(self.wakeups(pid), 3)
 
-    def left_behind(self) -> list[int]:
-        """The processes that see to wakes."""
-        found, here = [], f"HCOM_DIR={self.home.hcom_dir}".encode()
-        for entry in Path("/proc").glob("[0-9]*"):
-            with contextlib.suppress(OSError):
-                words = (entry / "cmdline").read_bytes().split(b"\0")
-                if b"wake" in words and here in (entry / "environ").read_bytes():
-                    found.append(int(entry.name))
-        return found
-
     def test_a_dialog_before_a_wrapped_client(self):
         client = Standin(self, "luna", "codex")
         client.begin("s-luna")
@@ -322,7 +378,7 @@ class WhatWaitingCosts(Waking):
         self.assert_it_sleeps(client.wrapper.pid)
 
     def test_a_fed_client_in_its_turn(self):
-        client = Standin(self, "luna", "claude")
+        client = Standin(self, "luna", "claude", streamed=True)
         client.begin("s-luna")
         client.hook("UserPromptSubmit", prompt="work")
         self.send("luna")
@@ -330,17 +386,22 @@ class WhatWaitingCosts(Waking):
         self.assertEqual(client.prompts(), [])
         self.assertIn("hello there", client.hook("Stop"))
 
-    def session_file(self, session: str, status: str) -> None:
-        """What the client of the session says of itself."""
-        pid = self.clients[session].pid
-        folder = Path(self.home.root, ".claude/sessions")
-        folder.mkdir(parents=True, exist_ok=True)
-        facts = {"sessionId": session, "status": status}
-        (folder / f"{pid}.json").write_text(json.dumps(facts))
+    def test_a_dialog_before_a_client_that_has_a_socket(self):
+        client = Standin(self, "luna", "claude")
+        client.begin("s-luna")
+        said = Socket(self, "s-luna", client.pid)
+        said.says("waiting")
+        client.hook("PermissionRequest", tool_name="Bash")
+        self.send("luna")
+        self.assert_it_sleeps(client.wrapper.pid)
+        said.says("idle")
+        os.kill(client.pid, signal.SIGUSR2)  # Esc: the screen changes, and no hook tells
+        self.assertIn("hcom: new mail", said.rung())
+        self.assertEqual(self.wakers(), [client.wrapper.pid])
 
     def test_a_dialog_before_a_client_that_hcom_did_not_launch(self):
         name = self.claude("s1")
-        self.session_file("s1", "waiting")
+        Socket(self, "s1", self.clients["s1"].pid).says("waiting")
         self.hook("s1", "PermissionRequest", tool_name="Bash")
         self.send(name)
         [pid] = self.home.until(self.left_behind, "a process that waits")

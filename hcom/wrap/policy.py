@@ -132,7 +132,9 @@ class Wrap:
         """Where the client waits for a prompt and no hook has said so, it is known: at its start,
         and where a turn ended with Esc or a refused tool."""
         known = self.wake.known
-        if known.agent is None or Client(self.wake.way.state(known.agent)) is not Client.IDLE:
+        if known.agent is None or (self.ready and not known.in_turn):
+            return
+        if Client(self.wake.way.state(known.agent)) is not Client.IDLE:
             return
         try:
             with open_db(self.home) as db:

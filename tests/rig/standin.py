@@ -2,7 +2,7 @@
 
 `screen` draws what Codex draws: an empty composer, after SIGUSR1 an approval dialog, after SIGUSR2
 the composer again; each prompt that is submitted is a line of FILE. `lines` reads its prompts as
-lines. It runs no hooks: the test does, as the client's process.
+lines. FILE is there once it listens. It runs no hooks: the test does, as the client's process.
 """
 
 import os
@@ -34,6 +34,7 @@ def screen(path: str) -> None:
     for number in (signal.SIGUSR1, signal.SIGUSR2):
         signal.signal(number, lambda *_: None)
     tty.setraw(0, termios.TCSANOW)
+    open(path, "w").close()
     box, dialog = "", False
     draw(box, dialog)
     while True:
@@ -57,6 +58,7 @@ def note(path: str, line: str) -> None:
 
 def lines(path: str) -> None:
     """Until its input ends: each line of it is written down."""
+    open(path, "w").close()
     for line in sys.stdin:
         note(path, line.rstrip("\n"))
 
