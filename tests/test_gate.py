@@ -5,8 +5,11 @@ do with a terminal.
 import itertools
 import unittest
 
+from hcom.bus import client
+from hcom.bus.client import BLOCKED, BUSY, EMPTY, IDLE, TEXT, UNKNOWN
 from hcom.delivery import gate, wake
-from hcom.delivery.gate import Box, Client, Seen, Why
+from hcom.delivery.gate import APART as CHANNEL
+from hcom.delivery.gate import OURS, Seen, Why
 from hcom.delivery.wake import (  # fmt: skip
     Action,
     Confirmed,
@@ -19,10 +22,12 @@ from hcom.delivery.wake import (  # fmt: skip
 )
 
 NOW = 1000.0
+CLIENTS = (IDLE, BUSY, BLOCKED, UNKNOWN, client.GONE)
+BOXES = (EMPTY, OURS, TEXT, UNKNOWN, CHANNEL)
 MAIL, MORE, LATER = (7, 7), (7, 8), (8, 8)
-FINE = Seen(NOW, mail=MAIL, client=Client.IDLE, box=Box.EMPTY)
-HOLDS = FINE._replace(box=Box.OURS)
-APART = FINE._replace(box=Box.APART)
+FINE = Seen(NOW, mail=MAIL, client=IDLE, box=EMPTY)
+HOLDS = FINE._replace(box=OURS)
+APART = FINE._replace(box=CHANNEL)
 LONG_AGO = NOW - 100
 
 STATES = [
@@ -38,14 +43,14 @@ STATES = [
     ),
     *(Rung(at, tries, MAIL) for at in (NOW, NOW - 5, LONG_AGO) for tries in (1, 2, 3)),
     *(Confirmed(at, tries, MAIL) for at in (NOW, LONG_AGO) for tries in (1, wake.TRIES)),
-    *(Failed(why, MAIL, Client.IDLE, box) for why in (Why.LOST, Why.UNTAKEN) for box in Box),
+    *(Failed(why, MAIL, IDLE, box) for why in (Why.LOST, Why.UNTAKEN) for box in BOXES),
 ]
 SIGHTS = [
     Seen(NOW, mail, client, box, typed_at, changed_at, confirmed_at, enter_after_s)
     for mail, client, box, typed_at, changed_at, confirmed_at, enter_after_s in itertools.product(
         ((), MAIL, MORE, LATER),
-        Client,
-        Box,
+        CLIENTS,
+        BOXES,
         (gate.NEVER, LONG_AGO, NOW - 0.5),
         (gate.NEVER, LONG_AGO, NOW - 0.2, NOW - 0.05),
         (gate.NEVER, LONG_AGO - 1, NOW - 0.05),
@@ -55,7 +60,7 @@ SIGHTS = [
 
 
 def quiet(seen: Seen) -> bool:
-    still_s = seen.enter_after_s if seen.box is Box.OURS else gate.SETTLED_S
+    still_s = seen.enter_after_s if seen.box == OURS else gate.SETTLED_S
     return NOW - seen.typed_at >= gate.QUIET_S and NOW - seen.changed_at >= still_s
 
 
@@ -72,8 +77,8 @@ class EveryStateAndSight(unittest.TestCase):
     def test_enter_only_on_our_own_text_in_an_idle_client(self):
         for state, seen, after, action in self.each():
             if action is Action.ENTER:
-                self.assertIs(seen.client, Client.IDLE)
-                self.assertIs(seen.box, Box.OURS)
+                self.assertEqual(seen.client, IDLE)
+                self.assertEqual(seen.box, OURS)
                 self.assertTrue(quiet(seen) and seen.mail)
                 self.assertIsInstance(state, (Pasted, Submitted))
                 self.assertGreaterEqual(NOW - state.at, seen.enter_after_s)
@@ -82,32 +87,32 @@ class EveryStateAndSight(unittest.TestCase):
     def test_paste_only_into_a_proven_empty_box(self):
         for state, seen, after, action in self.each():
             if action is Action.PASTE:
-                self.assertIs(seen.client, Client.IDLE)
-                self.assertIs(seen.box, Box.EMPTY)
+                self.assertEqual(seen.client, IDLE)
+                self.assertEqual(seen.box, EMPTY)
                 self.assertTrue(quiet(seen) and seen.mail)
                 self.assertIsInstance(after, Pasted)
 
     def test_a_client_is_rung_only_by_a_channel_of_its_own(self):
         for state, seen, after, action in self.each():
             if action is Action.RING:
-                self.assertIs(seen.client, Client.IDLE)
-                self.assertIs(seen.box, Box.APART)
+                self.assertEqual(seen.client, IDLE)
+                self.assertEqual(seen.box, CHANNEL)
                 self.assertTrue(seen.mail)
                 self.assertIsInstance(after, Rung)
-            if seen.box is Box.APART:
+            if seen.box == CHANNEL:
                 self.assertIn(action, (Action.NOTHING, Action.RING))
 
     def test_clear_only_our_own_text_when_no_mail_is_left(self):
         for state, seen, after, action in self.each():
             if action is Action.CLEAR:
-                self.assertIs(seen.client, Client.IDLE)
-                self.assertIs(seen.box, Box.OURS)
+                self.assertEqual(seen.client, IDLE)
+                self.assertEqual(seen.box, OURS)
                 self.assertTrue(quiet(seen) and not seen.mail)
                 self.assertIsInstance(state, (Pasted, Submitted))
 
     def test_unknown_or_blocked_or_busy_means_no(self):
         for state, seen, after, action in self.each():
-            if seen.client is not Client.IDLE or seen.box in (Box.UNKNOWN, Box.TEXT):
+            if seen.client != IDLE or seen.box in (UNKNOWN, TEXT):
                 self.assertIs(action, Action.NOTHING)
 
     def test_without_mail_nothing_is_pasted_and_it_comes_to_rest(self):
@@ -142,7 +147,7 @@ class Steps(unittest.TestCase):
     TABLE = [
         ("no mail", Idle(), FINE._replace(mail=()), Idle(), Action.NOTHING),
         ("mail", Idle(), FINE, Pasted(NOW, 1), Action.PASTE),
-        ("mail, busy", Idle(), FINE._replace(client=Client.BUSY), Waiting(), Action.NOTHING),
+        ("mail, busy", Idle(), FINE._replace(client=BUSY), Waiting(), Action.NOTHING),
         ("taken meanwhile", Waiting(2), FINE._replace(mail=()), Idle(), Action.NOTHING),
         ("pause", Waiting(1, NOW + 1), FINE, Waiting(1, NOW + 1), Action.NOTHING),
         ("after it", Waiting(1, NOW), FINE, Pasted(NOW, 2), Action.PASTE),
@@ -155,42 +160,42 @@ class Steps(unittest.TestCase):
             "lost for good",
             Pasted(NOW - 9, 3),
             FINE,
-            Failed(Why.LOST, MAIL, Client.IDLE, Box.EMPTY),
+            Failed(Why.LOST, MAIL, IDLE, EMPTY),
             Action.NOTHING,
         ),
         (
             "a dialog came up",
             Pasted(NOW - 9, 1),
-            HOLDS._replace(client=Client.BLOCKED),
+            HOLDS._replace(client=BLOCKED),
             Pasted(NOW - 9, 1),
             Action.NOTHING,
         ),
         (
             "the person writes on",
             Pasted(NOW - 9, 1),
-            FINE._replace(box=Box.TEXT),
+            FINE._replace(box=TEXT),
             Pasted(NOW - 9, 1),
             Action.NOTHING,
         ),
         (
             "the person sent it",
             Pasted(NOW - 9, 1),
-            FINE._replace(client=Client.BUSY, confirmed_at=NOW - 1),
+            FINE._replace(client=BUSY, confirmed_at=NOW - 1),
             Confirmed(NOW, 1, MAIL),
             Action.NOTHING,
         ),
         (
             "unreadable",
             Pasted(NOW - 9, 1),
-            FINE._replace(box=Box.UNKNOWN),
-            Failed(Why.UNREADABLE, MAIL, Client.IDLE, Box.UNKNOWN),
+            FINE._replace(box=UNKNOWN),
+            Failed(Why.UNREADABLE, MAIL, IDLE, UNKNOWN),
             Action.NOTHING,
         ),
         ("other channel", Pasted(NOW - 1, 1), HOLDS._replace(mail=()), Idle(), Action.CLEAR),
         (
             "confirmed",
             Submitted(NOW - 1, 1),
-            FINE._replace(client=Client.BUSY, confirmed_at=NOW),
+            FINE._replace(client=BUSY, confirmed_at=NOW),
             Confirmed(NOW, 1, MAIL),
             Action.NOTHING,
         ),
@@ -206,19 +211,19 @@ class Steps(unittest.TestCase):
             "swallowed for good",
             Submitted(NOW - 9, 3),
             HOLDS,
-            Failed(Why.UNCONFIRMED, MAIL, Client.IDLE, Box.OURS),
+            Failed(Why.UNCONFIRMED, MAIL, IDLE, OURS),
             Action.NOTHING,
         ),
         ("vanished", Submitted(NOW - 9, 2), FINE, Waiting(2, NOW + 8), Action.NOTHING),
         (
             "busy, unconfirmed",
             Submitted(NOW - 999, 1),
-            FINE._replace(client=Client.BUSY),
+            FINE._replace(client=BUSY),
             Submitted(NOW - 999, 1),
             Action.NOTHING,
         ),
         ("rung", Idle(), APART, Rung(NOW, 1, MAIL), Action.RING),
-        ("rung, busy", Idle(), APART._replace(client=Client.BUSY), Waiting(), Action.NOTHING),
+        ("rung, busy", Idle(), APART._replace(client=BUSY), Waiting(), Action.NOTHING),
         ("it came", Rung(NOW - 1, 2, MAIL), APART._replace(mail=()), Idle(), Action.NOTHING),
         ("give it time", Rung(NOW - 1, 1, MAIL), APART, Rung(NOW - 1, 1, MAIL), Action.NOTHING),
         ("nothing came", Rung(NOW - 3, 1, MAIL), APART, Rung(NOW, 2, MAIL), Action.RING),
@@ -240,7 +245,7 @@ class Steps(unittest.TestCase):
         (
             "a turn goes on",
             Rung(NOW - 999, 1, MAIL),
-            APART._replace(client=Client.BUSY),
+            APART._replace(client=BUSY),
             Rung(NOW - 999, 1, MAIL),
             Action.NOTHING,
         ),
@@ -248,7 +253,7 @@ class Steps(unittest.TestCase):
             "never came",
             Rung(NOW - 12, 3, MAIL),
             APART,
-            Failed(Why.UNTAKEN, MAIL, Client.IDLE, Box.APART),
+            Failed(Why.UNTAKEN, MAIL, IDLE, CHANNEL),
             Action.NOTHING,
         ),
         ("delivered", Confirmed(NOW - 1, 1, MAIL), FINE._replace(mail=()), Idle(), Action.NOTHING),
@@ -264,7 +269,7 @@ class Steps(unittest.TestCase):
             "never taken",
             Confirmed(NOW - 9, 3, MAIL),
             FINE,
-            Failed(Why.UNTAKEN, MAIL, Client.IDLE, Box.EMPTY),
+            Failed(Why.UNTAKEN, MAIL, IDLE, EMPTY),
             Action.NOTHING,
         ),
     ]
@@ -276,13 +281,13 @@ class Steps(unittest.TestCase):
                 self.assertEqual((type(found), found, done), (type(after), after, action))
 
     def test_a_failure_ends_with_the_situation(self):
-        failed = Failed(Why.LOST, MAIL, Client.IDLE, Box.EMPTY)
+        failed = Failed(Why.LOST, MAIL, IDLE, EMPTY)
         self.assertEqual(wake.step(failed, FINE), (failed, Action.NOTHING))
-        for change in ({"client": Client.BUSY}, {"box": Box.TEXT}, {"mail": MORE}):
+        for change in ({"client": BUSY}, {"box": TEXT}, {"mail": MORE}):
             with self.subTest(change):
                 self.assertEqual(wake.step(failed, FINE._replace(**change))[0], Waiting())
         untaken = failed._replace(why=Why.UNTAKEN)
-        busy = FINE._replace(client=Client.BUSY)
+        busy = FINE._replace(client=BUSY)
         self.assertEqual(wake.step(untaken, busy)[0], untaken)
         self.assertEqual(wake.step(untaken, busy._replace(mail=MORE))[0], Waiting())
 
@@ -290,7 +295,7 @@ class Steps(unittest.TestCase):
         failed = wake.refused(APART)
         self.assertIs(failed.why, Why.REFUSED)
         self.assertEqual(wake.step(failed, APART), (failed, Action.NOTHING))
-        for change in ({"client": Client.BUSY}, {"mail": MORE}):
+        for change in ({"client": BUSY}, {"mail": MORE}):
             with self.subTest(change):
                 self.assertEqual(wake.step(failed, APART._replace(**change))[0], Waiting())
 
@@ -319,35 +324,35 @@ class Dangers(unittest.TestCase):
         later = HOLDS._replace(now=NOW + 1)
         actions = self.run_through(
             FINE,
-            later._replace(client=Client.BLOCKED),
-            later._replace(now=NOW + 60, client=Client.BLOCKED, box=Box.UNKNOWN),
+            later._replace(client=BLOCKED),
+            later._replace(now=NOW + 60, client=BLOCKED, box=UNKNOWN),
             later._replace(now=NOW + 61),
         )
         expected = [Action.PASTE, Action.NOTHING, Action.NOTHING, Action.ENTER]
         self.assertEqual(actions, expected)
 
     def test_dialog_after_enter(self):
-        later = FINE._replace(now=NOW + 60, client=Client.BLOCKED)
+        later = FINE._replace(now=NOW + 60, client=BLOCKED)
         actions = self.run_through(FINE, HOLDS._replace(now=NOW + 1), later, later)
         self.assertEqual(actions, [Action.PASTE, Action.ENTER] + [Action.NOTHING] * 2)
 
     def test_half_typed_text_is_never_sent(self):
         """Gemini appends injected text to it and submits both."""
-        typing = FINE._replace(box=Box.TEXT, typed_at=LONG_AGO)
+        typing = FINE._replace(box=TEXT, typed_at=LONG_AGO)
         self.assertEqual(self.run_through(typing, typing), [Action.NOTHING] * 2)
-        mixed = FINE._replace(now=NOW + 1, box=Box.TEXT, typed_at=NOW + 0.2)
+        mixed = FINE._replace(now=NOW + 1, box=TEXT, typed_at=NOW + 0.2)
         self.assertEqual(self.run_through(FINE, mixed), [Action.PASTE, Action.NOTHING])
 
     def test_idle_title_under_a_dialog(self):
         """Gemini's title says Ready under the trust dialog: the box is then not proven."""
-        trust = FINE._replace(box=Box.UNKNOWN)
+        trust = FINE._replace(box=UNKNOWN)
         self.assertEqual(self.run_through(trust, trust), [Action.NOTHING] * 2)
 
     def test_first_paste_lost_in_a_dialog(self):
         """Claude 2.1.330 in manual mode opens a dialog around the first prompt and loses it."""
         actions = self.run_through(
             FINE,
-            FINE._replace(now=NOW + 1, client=Client.BLOCKED, box=Box.UNKNOWN),
+            FINE._replace(now=NOW + 1, client=BLOCKED, box=UNKNOWN),
             FINE._replace(now=NOW + 30),
             FINE._replace(now=NOW + 33),
         )
@@ -362,25 +367,25 @@ class Dangers(unittest.TestCase):
         for _ in range(2000):
             state, action = wake.step(state, seen)
             pasted += action is Action.PASTE
-            box = {Action.PASTE: Box.OURS, Action.ENTER: Box.EMPTY}.get(action, seen.box)
+            box = {Action.PASTE: OURS, Action.ENTER: EMPTY}.get(action, seen.box)
             seen = seen._replace(now=seen.now + 0.5, box=box)
         self.assertEqual(pasted, wake.TRIES)
         self.assertIs(state.why, Why.UNCONFIRMED)
 
     def test_the_reason_is_told(self):
         table = {
-            Why.BUSY: FINE._replace(client=Client.BUSY),
-            Why.BLOCKED: FINE._replace(client=Client.BLOCKED),
-            Why.UNCLEAR: FINE._replace(client=Client.UNKNOWN),
-            Why.TEXT: FINE._replace(box=Box.TEXT),
-            Why.UNREADABLE: FINE._replace(box=Box.UNKNOWN),
+            Why.BUSY: FINE._replace(client=BUSY),
+            Why.BLOCKED: FINE._replace(client=BLOCKED),
+            Why.UNCLEAR: FINE._replace(client=UNKNOWN),
+            Why.TEXT: FINE._replace(box=TEXT),
+            Why.UNREADABLE: FINE._replace(box=UNKNOWN),
             Why.TYPING: FINE._replace(typed_at=NOW - 1),
             Why.MOVING: FINE._replace(changed_at=NOW),
             Why.NOTHING: FINE,
         }
         for expected, seen in table.items():
             with self.subTest(expected):
-                self.assertEqual(gate.obstacle(seen, Box.EMPTY), expected)
+                self.assertEqual(gate.obstacle(seen, EMPTY), expected)
 
 
 if __name__ == "__main__":

@@ -8,6 +8,8 @@ a box that holds our own text and nothing else, may ENTER ever be pressed.
 from collections import namedtuple
 from enum import Enum
 
+from ..bus.client import BLOCKED, BUSY, GONE, IDLE, UNKNOWN
+
 # A person who has typed within this long may be about to go on; half a sentence is not ours.
 QUIET_S = 2.0
 # A screen that changed within this long may still be on its way to something else. Clients draw a
@@ -20,24 +22,9 @@ ENTER_AFTER_S = 0.3
 NEVER = float("-inf")
 
 
-class Client(Enum):
-    """What the client says of itself: by its title, state file or OSC, and its screen."""
-
-    IDLE = "idle"
-    BUSY = "busy"
-    BLOCKED = "blocked"  # a dialog is up, of whatever kind
-    UNKNOWN = "unknown"
-    GONE = "gone"
-
-
-class Box(Enum):
-    """What is proven to stand in the input box."""
-
-    EMPTY = "empty"
-    OURS = "ours"  # exactly the wake text; blank lines after it do not count
-    TEXT = "text"
-    UNKNOWN = "unknown"
-    APART = "apart"  # the client has a channel of its own for the wake, beside the box
+# What stands in the input box beside what an adapter says of it: exactly the wake text (blank lines
+# after it do not count); or nothing that matters, for the client is woken by a channel beside it.
+OURS, APART = "ours", "apart"
 
 
 class Seen(
@@ -49,6 +36,7 @@ class Seen(
 ):
     """The facts at `now`; times are monotonic seconds, NEVER for what did not happen.
 
+    `client` is what it does, `box` what is proven to stand in its input box (bus.client).
     `mail` are the ids of the oldest and the newest message that waits and may wake this agent (an
     ack may not), () for none. `typed_at`: by a person; `changed_at`: the screen; `confirmed_at`:
     the prompt hook reported the wake text.
@@ -75,22 +63,17 @@ class Why(Enum):
     REFUSED = "the wake cannot be sent"
 
 
-_OBSTACLES = {
-    Client.BUSY: Why.BUSY,
-    Client.BLOCKED: Why.BLOCKED,
-    Client.UNKNOWN: Why.UNCLEAR,
-    Client.GONE: Why.GONE,
-}
+_OBSTACLES = {BUSY: Why.BUSY, BLOCKED: Why.BLOCKED, UNKNOWN: Why.UNCLEAR, GONE: Why.GONE}
 
 
-def obstacle(seen: Seen, box: Box) -> Why:
+def obstacle(seen: Seen, box: str) -> Why:
     """Why nothing may be done now with a box that has to be like `box`; NOTHING: it may."""
-    if seen.client is not Client.IDLE:
-        return _OBSTACLES[seen.client]
-    if seen.box is not box:
-        return Why.UNREADABLE if seen.box is Box.UNKNOWN else Why.TEXT
+    if seen.client != IDLE:
+        return _OBSTACLES.get(seen.client, Why.UNCLEAR)
+    if seen.box != box:
+        return Why.UNREADABLE if seen.box == UNKNOWN else Why.TEXT
     if seen.now - seen.typed_at < QUIET_S:
         return Why.TYPING
-    if seen.now - seen.changed_at < (seen.enter_after_s if box is Box.OURS else SETTLED_S):
+    if seen.now - seen.changed_at < (seen.enter_after_s if box == OURS else SETTLED_S):
         return Why.MOVING
     return Why.NOTHING

@@ -9,7 +9,8 @@ the situation is another one.
 from collections import namedtuple
 from enum import Enum
 
-from .gate import NEVER, QUIET_S, SETTLED_S, Box, Client, Seen, Why, obstacle
+from ..bus.client import EMPTY, IDLE
+from .gate import APART, NEVER, OURS, QUIET_S, SETTLED_S, Seen, Why, obstacle
 
 TYPE_CHECKING = False  # typing is not for hooks
 if TYPE_CHECKING:
@@ -100,11 +101,11 @@ def _waiting(state: Waiting, seen: Seen) -> "Step":
         return Idle(), Action.NOTHING
     if seen.now < state.after:
         return state, Action.NOTHING
-    if not obstacle(seen, Box.APART).value:
+    if not obstacle(seen, APART).value:
         return Rung(seen.now, state.tries + 1, seen.mail), Action.RING
-    if not obstacle(seen, Box.EMPTY).value:
+    if not obstacle(seen, EMPTY).value:
         return Pasted(seen.now, state.tries + 1), Action.PASTE
-    if not obstacle(seen, Box.OURS).value:
+    if not obstacle(seen, OURS).value:
         return Pasted(seen.now, state.tries + 1), Action.NOTHING  # left by a try that failed
     return state, Action.NOTHING
 
@@ -114,7 +115,7 @@ def _rung(state: Rung, seen: Seen) -> "Step":
         return Idle(), Action.NOTHING
     if seen.mail[0] > state.mail[0]:  # it was taken, and there is more
         return _waiting(Waiting(), seen)
-    if seen.now - state.at < PATIENCE_S[state.tries - 1] or obstacle(seen, Box.APART).value:
+    if seen.now - state.at < PATIENCE_S[state.tries - 1] or obstacle(seen, APART).value:
         return state, Action.NOTHING
     if state.tries >= len(PATIENCE_S):
         return _given_up(Why.UNTAKEN, seen)
@@ -127,15 +128,15 @@ def _pasted(state: Pasted, seen: Seen) -> "Step":
         return _confirmed(Confirmed(seen.now, state.tries, seen.mail), seen)
     if age < seen.enter_after_s:
         return state, Action.NOTHING
-    if not obstacle(seen, Box.OURS).value:
+    if not obstacle(seen, OURS).value:
         if not seen.mail:  # another channel was quicker
             return Idle(), Action.CLEAR
         return Submitted(seen.now, state.tries), Action.ENTER
     if age < SHOWN_S:
         return state, Action.NOTHING
-    if not obstacle(seen, Box.EMPTY).value:
+    if not obstacle(seen, EMPTY).value:
         return _again(state.tries, Why.LOST, seen)
-    if obstacle(seen, Box.OURS) is Why.UNREADABLE:
+    if obstacle(seen, OURS) is Why.UNREADABLE:
         return _given_up(Why.UNREADABLE, seen)
     return state, Action.NOTHING
 
@@ -144,15 +145,15 @@ def _submitted(state: Submitted, seen: Seen) -> "Step":
     age = seen.now - state.at
     if seen.confirmed_at >= state.at:
         return _confirmed(Confirmed(seen.now, state.tries, seen.mail), seen)
-    if not seen.mail and seen.box is Box.EMPTY:
+    if not seen.mail and seen.box == EMPTY:
         return Idle(), Action.NOTHING
     if age < CONFIRM_S:
         return state, Action.NOTHING
-    if not obstacle(seen, Box.OURS).value:
+    if not obstacle(seen, OURS).value:
         return _press_again(state, seen)
-    if not obstacle(seen, Box.EMPTY).value:
+    if not obstacle(seen, EMPTY).value:
         return _again(state.tries, Why.UNCONFIRMED, seen)
-    if age >= CONFIRM_S + SHOWN_S and obstacle(seen, Box.OURS) is Why.UNREADABLE:
+    if age >= CONFIRM_S + SHOWN_S and obstacle(seen, OURS) is Why.UNREADABLE:
         return _given_up(Why.UNREADABLE, seen)
     return state, Action.NOTHING
 
@@ -171,7 +172,7 @@ def _confirmed(state: Confirmed, seen: Seen) -> "Step":
         return Idle(), Action.NOTHING
     if seen.mail != state.mail:
         return Waiting(after=state.at + TAKEN_S), Action.NOTHING
-    if seen.now - state.at < TAKEN_S or seen.client is not Client.IDLE:
+    if seen.now - state.at < TAKEN_S or seen.client != IDLE:
         return state, Action.NOTHING
     # Each wake is a turn that somebody pays for: this too ends.
     return _again(state.tries, Why.UNTAKEN, seen)

@@ -14,8 +14,9 @@ from collections import namedtuple
 
 from .. import adapters, log
 from ..bus.agent import ACTIVE, BLOCKED, LISTENING
+from ..bus.client import BUSY, GONE, IDLE, UNKNOWN
 from ..delivery import bell, owner, wake
-from ..delivery.gate import NEVER, Box, Client, Seen
+from ..delivery.gate import APART, NEVER, Seen
 from ..errors import StoreError
 from ..home import locate
 from ..process import FIRST_KEPT, alive, itself, leave_behind
@@ -52,9 +53,8 @@ class Channel(namedtuple("Channel", "state ring sees_esc", defaults=(False,))):
     def seen(self, known: Known, now: float) -> Seen:
         """The facts for the machine."""
         agent = known.agent
-        there = alive(agent.pid, agent.pid_start)
-        client = Client(self.state(agent)) if there else Client.GONE
-        return Seen(now, known.mail, client, Box.APART)
+        client = self.state(agent) if alive(agent.pid, agent.pid_start) else GONE
+        return Seen(now, known.mail, client, APART)
 
     def newer(self, seen: Seen) -> Seen:
         """What was seen, with what is known of changes since."""
@@ -69,7 +69,7 @@ class Channel(namedtuple("Channel", "state ring sees_esc", defaults=(False,))):
 
 def by_hooks(agent) -> str:
     """What the client does as far as its hooks tell: between two turns it is idle."""
-    return Client.IDLE.value if agent.status == LISTENING else Client.BUSY.value
+    return IDLE if agent.status == LISTENING else BUSY
 
 
 def channel(tool: str) -> Channel:
@@ -89,7 +89,7 @@ class Wake:
         self.home, self.way, self.launch = home, way, launch
         self.lock, self.aside = lock, False
         self.known, self.state = Known(agent), state
-        self.seen = Seen(NEVER, (), Client.UNKNOWN, Box.UNKNOWN)
+        self.seen = Seen(NEVER, (), UNKNOWN, UNKNOWN)
         self.rings = bell.Bell(home, agent.name, *([bell.of_launch(launch)] if launch else []))
 
     def __enter__(self):
@@ -285,4 +285,4 @@ def _is_settled(one: Wake, now: float) -> bool:
     if isinstance(one.state, wake.Failed) and one.state.mail == one.known.mail:
         return True
     client = one.way.seen(one.known, now).client
-    return client is Client.GONE or (client is not Client.IDLE and not one.way.sees_esc)
+    return client == GONE or (client != IDLE and not one.way.sees_esc)

@@ -8,8 +8,9 @@ import os
 import time
 
 from .. import log
+from ..bus.client import BUSY, IDLE, TEXT, UNKNOWN
 from ..delivery import bell
-from ..delivery.gate import NEVER, SETTLED_S, Box, Client, Seen
+from ..delivery.gate import NEVER, OURS, SETTLED_S, Seen
 from ..delivery.wake import Action
 from ..errors import StoreError
 from ..hub import launches as launching
@@ -46,12 +47,12 @@ class Typing:
     def seen(self, known: Known, now: float) -> Seen:
         """The facts for the machine. Where hooks say that the client works nothing is looked at:
         hooks, or a still screen, tell of the end."""
-        client, box = Client.BUSY, Box.UNKNOWN
+        client, box = BUSY, UNKNOWN
         if not known.in_turn:
             look = self.look(self.mirror.screen)
-            client, box = Client(look.client), Box(look.box)
-            if box is Box.TEXT and "".join(look.typed.split()) == "".join(self.sign.split()):
-                box = Box.OURS
+            client, box = look.client, look.box
+            if box == TEXT and "".join(look.typed.split()) == "".join(self.sign.split()):
+                box = OURS
         seen = Seen(now, known.mail, client, box, enter_after_s=self.enter_after_s)
         return self.newer(seen._replace(confirmed_at=known.confirmed_at))
 
@@ -125,7 +126,7 @@ class Wrap:
         known = self.wake.known
         if not self.ready and isinstance(self.wake.way, Typing):
             return SETTLED_S
-        waits = known.mail and self.wake.seen.client is not Client.IDLE
+        waits = known.mail and self.wake.seen.client != IDLE
         return STILL_S if known.in_turn or waits else float("inf")
 
     def correct(self) -> None:
@@ -134,7 +135,7 @@ class Wrap:
         known = self.wake.known
         if known.agent is None or (self.ready and not known.in_turn):
             return
-        if Client(self.wake.way.state(known.agent)) is not Client.IDLE:
+        if self.wake.way.state(known.agent) != IDLE:
             return
         try:
             with open_db(self.home) as db:

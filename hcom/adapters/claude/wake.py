@@ -10,6 +10,7 @@ import os
 import socket
 import time
 
+from ...bus import client
 from ...bus.agent import ACTIVE, BLOCKED, INACTIVE, LISTENING, Agent
 from .hook import WAKE_SIGN, session_file
 
@@ -17,7 +18,7 @@ TEXT = (
     WAKE_SIGN + " (#{count}). The messages are in the hook context of this prompt. "
     "Answer with the hcom command, never with SendMessage."
 )
-STATES = {"idle": "idle", "shell": "idle", "busy": "busy", "waiting": "blocked"}
+STATES = {"idle": client.IDLE, "shell": client.IDLE, "busy": client.BUSY, "waiting": client.BLOCKED}
 # A turn may end without any hook (Esc): the client's own session file tells `state` of that.
 SEES_ESC = True
 
@@ -35,11 +36,11 @@ def state(agent: Agent) -> str:
     """idle, busy, blocked or gone, by hooks and the client's own session file."""
     facts = _facts(agent)
     if _is_another(facts, agent):
-        return "gone"
-    said = STATES.get(facts.get("status", ""), "busy")
+        return client.GONE
+    said = STATES.get(facts.get("status", ""), client.BUSY)
     # After its turn's end a session with background subagents still calls itself busy, though its
     # prompt is free; and what comes while its last hook still runs is a turn of its own.
-    return "idle" if said == "busy" and agent.status == LISTENING else said
+    return client.IDLE if said == client.BUSY and agent.status == LISTENING else said
 
 
 def status(agent: Agent) -> tuple[str, str] | None:
@@ -49,9 +50,10 @@ def status(agent: Agent) -> tuple[str, str] | None:
     if _is_another(facts, agent):
         return INACTIVE, "exit:resume"
     said = STATES.get(facts.get("status", "")) if agent.session else None
-    if said == "blocked":
+    if said == client.BLOCKED:
         return BLOCKED, str(facts.get("waitingFor") or "dialog")
-    return {"busy": (ACTIVE, agent.context), "idle": (LISTENING, agent.context)}.get(said or "")
+    shown = {client.BUSY: ACTIVE, client.IDLE: LISTENING}
+    return (shown[said], agent.context) if said else None
 
 
 def ring(agent: Agent, tries: int, rung_at: float) -> None:

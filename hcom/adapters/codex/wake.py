@@ -6,12 +6,13 @@ queue about every 10 s (a session of the shared daemon at once) and keeps the pe
 
 import os
 
+from ...bus import client
 from ...bus.agent import BLOCKED, INACTIVE, LISTENING, Agent
 from . import host
 from .environment import scrubbed
 from .hook import WAKE_SIGN, config_dir
 
-STATES = {LISTENING: "idle", BLOCKED: "blocked"}
+STATES = {LISTENING: client.IDLE, BLOCKED: client.BLOCKED}
 SEES_ESC = False  # but a hook tells of it
 
 
@@ -23,15 +24,15 @@ def state(agent: Agent) -> str:
     """idle, busy, blocked or gone: whether the session is open by its lock, the rest by the last
     hook. One without a session has had no prompt yet, and no queue."""
     if not agent.session:
-        return "gone"
+        return client.GONE
     if host.is_known(_home(agent), agent.session) and not host.holder(_home(agent), agent.session):
-        return "gone"
-    return STATES.get(agent.status, "busy")
+        return client.GONE
+    return STATES.get(agent.status, client.BUSY)
 
 
 def status(agent: Agent) -> tuple[str, str] | None:
     """Inactive when no process has the session open; None otherwise: hooks told the rest."""
-    if agent.session and state(agent) == "gone":
+    if agent.session and state(agent) == client.GONE:
         return INACTIVE, "exit:closed"
     return None
 
