@@ -21,7 +21,7 @@ BUDGETS = {
     "pty": 1430,
     "terminal": 560,
     "hub": 650,
-    "ops": 900,
+    "ops": 960,
     "hooks": 620,
     "wrap": 400,
     "cli": 1920,
