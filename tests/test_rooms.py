@@ -21,7 +21,7 @@ BUDGETS = {
     "pty": 1430,
     "terminal": 560,
     "hub": 650,
-    "ops": 960,
+    "ops": 980,
     "hooks": 620,
     "wrap": 400,
     "cli": 1920,

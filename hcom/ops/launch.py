@@ -4,7 +4,6 @@ A LaunchSpec becomes agents, launch rows, and for clients that open elsewhere a 
 hand-over of arguments and environment that is gone once it is read.
 """
 
-import json
 import os
 import shlex
 import shutil
@@ -26,6 +25,7 @@ from ..hub import people
 from ..process import itself
 from ..store import agents, events, launches
 from ..store.connect import open_db, transaction
+from . import handover
 from .after import Done, after
 
 MOST = 50  # at once; more windows than anybody has screens for
@@ -201,38 +201,26 @@ def elsewhere(home, spec: LaunchSpec) -> Batch:
     return Batch(batch, [a.display for a in alive], [why for _, why in errors], logs)
 
 
-def _paths(home, launch: str) -> tuple[str, str]:
-    os.makedirs(home.kept("launch"), mode=0o700, exist_ok=True)
-    return home.kept("launch", launch + ".json"), home.kept("launch", launch + ".sh")
-
-
-def _hand_over(home, ready: Ready, spec: LaunchSpec) -> str:
-    """What the wrapper needs is in a private file that it removes when it reads it; the path of
-    the script that leads there."""
-    handover, script = _paths(home, ready.launch)
-    write_private(
-        handover,
-        json.dumps(
-            {
-                "agent": ready.agent.name,
-                "tool": spec.tool,
-                "argv": ready.argv,
-                "env": ready.env,
-                "cwd": ready.cwd,
-                "headless": spec.headless,
-                "stream": ready.stream,
-            }
-        ),
+def _hand_over(home, ready: Ready, spec: LaunchSpec) -> None:
+    told = handover.Handover(
+        ready.agent.name,
+        spec.tool,
+        ready.argv,
+        ready.env,
+        ready.cwd,
+        spec.headless,
+        ready.stream,
     )
-    return script
+    handover.leave(home, ready.launch, told)
 
 
 def _opened(home, ready: Ready, spec: LaunchSpec, preset):
     """The client's terminal is opened, or its process started; what was opened, or None."""
-    script = _hand_over(home, ready, spec)
+    _hand_over(home, ready, spec)
     if spec.headless:
         _detached(home, ready)
         return None
+    script = handover.paths(home, ready.launch)[1]
     write_private(
         script,
         "#!/bin/bash\nrm -f -- "
@@ -271,7 +259,7 @@ def _not_taken(home, started) -> list[tuple[str, str]]:
     end = time.monotonic() + TAKEN_S
     waiting = list(started)
     while waiting and time.monotonic() < end:
-        waiting = [(r, o) for r, o in waiting if os.path.exists(_paths(home, r.launch)[0])]
+        waiting = [(r, o) for r, o in waiting if not handover.is_taken(home, r.launch)]
         if waiting:
             time.sleep(LOOK_S)
     return [
@@ -281,11 +269,7 @@ def _not_taken(home, started) -> list[tuple[str, str]]:
 
 
 def _undone(home, ready: Ready, why: str) -> tuple[str, str]:
-    for path in _paths(home, ready.launch):
-        try:
-            os.unlink(path)
-        except OSError:
-            pass
+    handover.drop(home, ready.launch)
     with open_db(home) as db:
         left = launching.over(db, ready.launch, why, "", time.time())
     after(home, Done(left=left))

@@ -137,15 +137,15 @@ class Wake:
                     agent = agents.bound(db, "launch", self.launch)
                 else:
                     agent = agents.find(db, self.name)
-                gone = agent is None or agent.stopped_at is not None
-                mail = () if gone else deliveries.waking(db, agent.name)
+                here = agent if agent and agent.stopped_at is None else None
+                mail = deliveries.waking(db, here.name) if here else ()
         except StoreError as error:
             log.log("wake.unknown", agent=self.name, error=error.message)
             return
-        if not gone and agent.name != self.name:
-            self.known = Known(agent)
+        if here and here.name != self.name:
+            self.known = Known(here)
             self.give_up()
-            self.rings.hear(agent.name, *self.rings.names[1:])
+            self.rings.hear(here.name, *self.rings.names[1:])
         before = self.known
         taken = before.mail and (not mail or mail[0] > before.mail[0])
         confirmed = taken and agent and agent.context == "woken"
@@ -251,15 +251,17 @@ def main(argv: list[str]) -> int:
     try:
         with ExitStack() as stack:
             wakes = [_taken_over(home, *json.loads(word)) for word in argv[1:]]
-            drive([stack.enter_context(one) for one in wakes], _let_go)
+            drive([stack.enter_context(one) for one in wakes if one], _let_go)
     except Exception as error:  # boundary
         log.log("wake.failed", error=repr(error)[:300])
     return 0
 
 
-def _taken_over(home, name: str, lock: int, *rung) -> Wake:
+def _taken_over(home, name: str, lock: int, *rung) -> "Wake | None":
     with open_db(home) as db:
         agent = agents.find(db, name)
+    if agent is None:
+        return None
     return Wake(home, agent, channel(agent.tool), "", lock, wake.Rung(*rung) if rung else AT_REST)
 
 

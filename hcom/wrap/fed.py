@@ -12,6 +12,7 @@ from .. import adapters, log
 from ..errors import HcomError
 from ..hub import launches
 from ..ops.after import Done, after
+from ..ops.handover import Handover
 from ..ops.wake import Channel, Wake, by_hooks, drive
 from ..pty.signals import Signals
 from ..store import agents
@@ -20,26 +21,26 @@ from ..store.connect import open_db
 GRACE_S = 5.0  # between SIGTERM and SIGKILL for the client's group
 
 
-def run(home, launch: str, told: dict) -> None:
+def run(home, launch: str, told: Handover) -> None:
     """The client that the hand-over `told` is of is fed its first lines, then a wake whenever mail
     waits; this process ends with it."""
     log.to(home.root)
-    stream = adapters.load(told["tool"], "stream")
+    stream = adapters.load(told.tool, "stream")
     with open_db(home) as db:
         agent = agents.bound(db, "launch", launch)
     if agent is None:
         raise HcomError("this launch is nobody's any more", "start it again with hcom")
     with Signals() as signals:
         client = subprocess.Popen(
-            told["argv"],
+            told.argv,
             stdin=subprocess.PIPE,
-            env=told["env"],
-            cwd=told["cwd"],
+            env=told.env,
+            cwd=told.cwd,
             start_new_session=True,
         )
         with open_db(home) as db:
             launches.started(db, launch, os.getpid(), client.pid)
-        _write(client, told["stream"])
+        _write(client, told.stream)
         way = Channel(by_hooks, lambda *_: _write(client, [stream.wake()]))
         with Wake(home, agent, way, launch) as wake:
             while client.poll() is None:

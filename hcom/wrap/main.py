@@ -1,6 +1,5 @@
 """`wrapped LAUNCH`: what a launch left for it is taken, its client wrapped or fed to its end."""
 
-import json
 import os
 import sys
 import time
@@ -9,7 +8,7 @@ from .. import adapters, log
 from .. import home as homes
 from ..errors import HcomError
 from ..hub import launches as launching
-from ..ops import screens
+from ..ops import handover, screens
 from ..ops.after import Done, after
 from ..ops.wake import Wake, channel
 from ..pty import proxy, spawn
@@ -49,7 +48,7 @@ def main(argv: list[str]) -> int:
     home = homes.locate(os.environ)
     try:
         told = _handed_over(home, argv[1])
-        if told["stream"] is None:
+        if told.stream is None:
             run(home, argv[1], told)
         else:
             from . import fed
@@ -60,23 +59,19 @@ def main(argv: list[str]) -> int:
         return 1
     except KeyboardInterrupt:
         return 130
+    return 0
 
 
-def _handed_over(home, launch: str) -> dict:
-    """What the launcher left for this launch, which is gone now; the environment of this terminal
-    is put in its place."""
-    path = home.kept("launch", launch + ".json")
-    try:
-        with open(path, encoding="utf-8") as stream:
-            told = json.load(stream)
-        os.unlink(path)
-    except (OSError, ValueError):
-        raise HcomError("this launch is over", "start it again with hcom") from None
-    if not told["headless"]:
-        told["env"] = {k: v for k, v in told["env"].items() if not k.startswith(TERMINAL)}
-        told["env"].update((k, v) for k, v in os.environ.items() if k.startswith(TERMINAL))
-        _report_window(home, launch)
-    return told
+def _handed_over(home, launch: str) -> handover.Handover:
+    """What the launcher left for this launch; the environment of this terminal is put in its
+    place."""
+    told = handover.take(home, launch)
+    if told.headless:
+        return told
+    env = {k: v for k, v in told.env.items() if not k.startswith(TERMINAL)}
+    env.update((k, v) for k, v in os.environ.items() if k.startswith(TERMINAL))
+    _report_window(home, launch)
+    return told._replace(env=env)
 
 
 def _report_window(home, launch: str) -> None:
@@ -95,7 +90,7 @@ def _report_window(home, launch: str) -> None:
                 launches.set_window(db, launch, terminal.with_reported(opened, preset, os.environ))
 
 
-def run(home, launch: str, told: dict) -> None:
+def run(home, launch: str, told: handover.Handover) -> None:
     """The client that the hand-over `told` is of runs in front of this terminal, or with none; this
     process ends as it does."""
     log.to(home.root)
@@ -104,15 +99,15 @@ def run(home, launch: str, told: dict) -> None:
     if agent is None:
         raise HcomError("this launch is nobody's any more", "start it again with hcom")
     mirror, keys = Mirror(80, 24), Keys()
-    with Wake(home, agent, _way(told["tool"], mirror, keys), launch) as wake:
+    with Wake(home, agent, _way(told.tool, mirror, keys), launch) as wake:
         try:
             how = proxy.run(
-                told["argv"],
-                told["env"],
+                told.argv,
+                told.env,
                 policy=Wrap(wake, mirror, keys),
                 on_fault=lambda error: broken(wake, error),
-                ends=proxy.Ends(None, None) if told["headless"] else proxy.Ends(),
-                cwd=told["cwd"],
+                ends=proxy.Ends(None, None) if told.headless else proxy.Ends(),
+                cwd=told.cwd,
                 doorbells=[wake.rings.fd] if wake.rings.fd >= 0 else [],
             )
         except spawn.SpawnError as error:
