@@ -178,6 +178,15 @@ class Recording(Installed):
             lambda: not os.path.lexists(os.path.join(self.run_, "recorder")), "the recorder is gone"
         )
 
+    def test_no_client_waits_for_the_recorder(self):
+        recorder = os.path.join(self.run_, "recorder")
+        for shell in SHELLS:
+            with self.subTest(shell):
+                self.home.until(lambda: not os.path.lexists(recorder), "no recorder")
+                # Returns when the last of what was started has closed its output.
+                self.hook(shell, "PostToolUse", sample("PostToolUse", session_id="s1"))
+                self.home.until(lambda: os.path.lexists(recorder), "it has not ended before", 5)
+
     def test_a_turn_end_records_what_came_before_it(self):
         self.hook("/bin/sh", "PostToolUse", sample("PostToolUse", session_id="s1"))
         self.hook("/bin/sh", "Stop", sample("Stop", session_id="s1"))

@@ -63,7 +63,8 @@ case $3 in
         printf . 1<>"$hcom_dir/run/@RECORDER@"
       else
         trap '' HUP
-        hcom_run record </dev/null >/dev/null 2>&1 &
+        # dash keeps what a function's redirections replace: a client would wait for its end.
+        (exec </dev/null >/dev/null 2>&1; hcom_run record) &
       fi
       exit 0
     fi ;;
