@@ -104,7 +104,7 @@ def _log(home, name: str, launch: str) -> str:
 
 
 def _arguments(spec: LaunchSpec, launch, settings) -> list[str]:
-    given = getattr(settings, f"{spec.tool}_args")
+    given = settings._asdict().get(f"{spec.tool}_args", "")  # not every tool has such a setting
     try:
         defaults = shlex.split(given)
     except ValueError as error:
