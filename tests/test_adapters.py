@@ -7,9 +7,10 @@ import time
 import types
 import typing
 import unittest
+from pathlib import Path
 
 from hcom import adapters
-from hcom.adapters import interface, plain
+from hcom.adapters import base, interface, plain
 from hcom.adapters.base import Around
 from hcom.hub import archive
 from hcom.store import agents
@@ -71,6 +72,25 @@ class Interface(unittest.TestCase):
             ["ENTER_AFTER_S: <class 'float'>", "look: 1 parameters"],
         )
         self.assertEqual(len(unlike(types.SimpleNamespace(), interface.Setup)), 8)
+
+
+class Recorded(unittest.TestCase):
+    """Payloads as the clients sent them, `EVENT.json` or `EVENT.case.json` in the tool's folder."""
+
+    DATA = Path(__file__).parent / "data"
+
+    def test_each_event_has_one_and_each_is_read(self):
+        for tool in adapters.TOOLS:
+            hook, setup = adapters.load(tool, "hook"), adapters.load(tool, "setup")
+            wanted = {event[0] for event in setup.EVENTS}
+            for path in sorted((self.DATA / tool).glob("*.json")):
+                event = path.name.split(".")[0]
+                with self.subTest(tool=tool, payload=path.name):
+                    payload = base.parsed(path.read_bytes())
+                    said = hook.read(event, payload, {}, 1, 2.0)
+                    self.assertEqual((said.session, said.pid), (payload["session_id"], 1))
+                wanted.discard(event)
+            self.assertEqual(wanted, set(), tool)
 
 
 class Nested(unittest.TestCase):

@@ -1,0 +1,30 @@
+"""Waking a stand-in that no wrapper of ours sees: a line in its inbox is its next prompt."""
+
+import os
+
+from ...bus.agent import Agent
+from ...bus.client import BUSY, GONE, IDLE
+from .. import base, plain
+
+status = plain.status  # its hooks tell
+
+
+def _path(agent: Agent, end: str) -> str:
+    return os.path.join(agent.client.get("home", ""), "live", f"{agent.pid}.{end}")
+
+
+def state(agent: Agent) -> str:
+    """Whether the client is idle, busy or gone."""
+    said = base.document(_path(agent, "json"))
+    if said.get("session") != agent.session:
+        return GONE
+    return IDLE if said["state"] == "idle" else BUSY
+
+
+def ring(agent: Agent, _tries: int, _rung_at: float) -> None:
+    """The wake is in the client's inbox. OSError when it has none, or nobody reads it."""
+    inbox = os.open(_path(agent, "fifo"), os.O_WRONLY | os.O_NONBLOCK | os.O_NOFOLLOW)
+    try:
+        os.write(inbox, base.WAKE_TEXT.encode())
+    finally:
+        os.close(inbox)
