@@ -12,7 +12,7 @@ from importlib import import_module
 
 from hcom.adapters import interface
 from hcom.adapters.base import WAKE_TEXT
-from hcom.wrap.gate import QUIET_S, SETTLED_S
+from hcom.delivery.gate import QUIET_S, SETTLED_S
 from tests.standin import page
 from tests.standin.stage import Staged
 

@@ -3,9 +3,11 @@
 import os
 
 from ...bus.agent import Agent
-from ...bus.client import BUSY, GONE, IDLE
+from ...bus.client import BLOCKED, BUSY, GONE, IDLE
 from .. import base, plain
 
+STATES = {"idle": IDLE, "asking": BLOCKED, "panel": BLOCKED}
+SEES_ESC = True  # its file says what it does, whatever the hooks told
 status = plain.status  # its hooks tell
 
 
@@ -14,11 +16,11 @@ def _path(agent: Agent, end: str) -> str:
 
 
 def state(agent: Agent) -> str:
-    """Whether the client is idle, busy or gone."""
+    """Whether the client is idle, busy, blocked or gone."""
     said = base.document(_path(agent, "json"))
     if said.get("session") != agent.session:
         return GONE
-    return IDLE if said["state"] == "idle" else BUSY
+    return STATES.get(said["state"], BUSY)
 
 
 def ring(agent: Agent, _tries: int, _rung_at: float) -> None:
