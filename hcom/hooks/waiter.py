@@ -14,7 +14,7 @@ from ..adapters.base import parsed
 from ..delivery import bell, owner
 from ..delivery.wake import Rung
 from ..hub import people
-from ..ops.wake import SAFETY_S, Channel, Wake, drive
+from ..ops.wake import SAFETY_S, Channel, Wake, channel, drive
 from ..process import alive, start_of
 from ..store.connect import open_db, transaction
 
@@ -39,8 +39,8 @@ def wait(tool: str, pid: int) -> int:
     lock, death = _owned(home, agent.name), _death_of(pid)
     if lock < 0:
         return 0
-    state, sign = adapters.load(tool, "wake").state, adapter.WAKE_SIGN
-    way = Channel(state, lambda *_: print(sign, file=sys.stderr))
+    sign = adapter.WAKE_SIGN
+    way = Channel(channel(tool).state, lambda *_: print(sign, file=sys.stderr))
     with Wake(home, agent, way, lock=lock) as wake:
         drive(
             [wake],
