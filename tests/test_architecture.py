@@ -56,9 +56,24 @@ BROAD = {"Exception", "BaseException"}
 FORBIDDEN = re.compile(r"\b(pkill|killall)\b")
 # hcom is also a guest in other programs: only what is a process of its own may do this.
 NOT_IN_A_HOST, OWN_PROCESS = ("os.fork", "os.forkpty"), ("pty",)
-TOOLS = re.compile("claude|gemini|codex", re.IGNORECASE)
+
+
+def known_tools() -> list[str]:
+    """The tools in the adapters' list."""
+    tree = ast.parse((ROOT / "hcom/adapters/__init__.py").read_text(encoding="utf-8"))
+    found = [
+        node.value
+        for node in tree.body
+        if isinstance(node, ast.Assign)
+        and isinstance(node.targets[0], ast.Name)
+        and node.targets[0].id == "SIGNS"
+    ]
+    return list(ast.literal_eval(found[0]))
+
+
+TOOLS = re.compile("|".join(known_tools()), re.IGNORECASE)
 # The settings are named after the tools, in the config table and where their help is kept.
-CONFIG_KEY = re.compile(r"(hcom_)?(claude|gemini|codex)_(args|system_prompt)", re.IGNORECASE)
+CONFIG_KEY = re.compile(rf"(hcom_)?({TOOLS.pattern})_(args|system_prompt)", re.IGNORECASE)
 # Members that are looked for by name: of other people's objects, where systems and Pythons differ.
 GUESSED = {"__module__", "reconfigure", "setlimit", "strerror", "waitid"}
 # What a hook must not load: each costs milliseconds that an agent waits for.
@@ -329,19 +344,6 @@ def hook_loads(root: Path, tool: str) -> tuple[set[str], str, str]:
         place.remove()  # once what the hook left behind has let go of it
     told = json.loads(done.stderr)
     return set(told["modules"]), done.stdout, told["log"]
-
-
-def known_tools() -> list[str]:
-    """The tools in the adapters' list."""
-    tree = ast.parse((ROOT / "hcom/adapters/__init__.py").read_text(encoding="utf-8"))
-    found = [
-        node.value
-        for node in tree.body
-        if isinstance(node, ast.Assign)
-        and isinstance(node.targets[0], ast.Name)
-        and node.targets[0].id == "SIGNS"
-    ]
-    return list(ast.literal_eval(found[0]))
 
 
 class Package(unittest.TestCase):
