@@ -71,8 +71,8 @@ class Page(Staged):
         stage.until(lambda: "done" in terminal.text, "the turn is over")
         terminal.prompt("/exit")
         stage.until(lambda: terminal.ending, "it has ended")
-        session = os.listdir(os.path.join(stage.root, ".standin", "sessions"))
-        session = min(session, key=len).removesuffix(".jsonl")
+        sessions = os.listdir(os.path.join(stage.root, ".standin", "sessions"))
+        session = min(sessions, key=len).removesuffix(".jsonl")  # not its subagent's
         terminal = stage.terminal("standin", "--resume", session, "--fork", "/clear")
         stage.until(lambda: terminal.title == "standin: idle", "it is there")
         with open(kept, encoding="utf-8") as stream:
@@ -318,9 +318,9 @@ class Launches(Staged):
         )
         for how, shown in table:
             with self.subTest(how):
-                words = ("1", "standin") if how == "1" else ("standin", how)
-                words = (*words, "--model", "nonesuch")
-                stage.said(*words, env={"HCOM_TERMINAL": "window {script}"})
+                words = ["1", "standin"] if how == "1" else ["standin", how]
+                window = {"HCOM_TERMINAL": "window {script}"}
+                stage.said(*words, "--model", "nonesuch", env=window)
                 done = stage.run("events", "launch")
                 self.assertEqual(done.returncode, 1)
                 self.assertRegex(done.stdout, f"failed: exit 3\n *{shown}")
@@ -374,6 +374,39 @@ class Alone(Staged):
         self.assertEqual(
             [bool(stage.request_of(number)["agent"]) for number in sent], [False, True, True]
         )
+
+
+class Least(Staged):
+    """A tool of which hcom knows no more than it must: hook, setup and launch."""
+
+    without = ("screen", "wake", "stream", "transcript")
+
+    def test_mid_turn_at_its_end_and_with_the_next_prompt(self):
+        stage = self.stage
+        stage.gates("a")
+        name, terminal = stage.launched("RUN: cat a\nSAY: one")
+        stage.held("a")
+        sent = [stage.send(name, LONG) for _ in range(2)]
+        stage.let("a")
+        stage.arrived(*sent)
+        stage.idle(name)
+        sent.append(stage.send(name))
+        stage.until(lambda: stage.column(name, "wake_failure"), "people see that it is not woken")
+        terminal.prompt("SAY: two")
+        stage.arrived(*sent)
+        self.assertEqual([stage.channels(n) for n in sent], [["context"], ["reason"], ["context"]])
+        self.once()
+
+    def test_idle_by_a_waiter(self):
+        name, _ = self.joined("--push")
+        self.pushed(name)
+
+    def test_printing_it_ends(self):
+        stage = self.stage
+        stage.said("standin", "-p", "SAY: printed")
+        self.assertRegex(stage.said("events", "launch"), "luna +standin +(ready|ended)")
+        stage.all_gone()
+        self.assertEqual(stage.facts("luna")["status"], "inactive")
 
 
 if __name__ == "__main__":

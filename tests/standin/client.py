@@ -23,6 +23,7 @@ import threading
 import time
 import tty
 import uuid
+from collections.abc import Callable
 from typing import NamedTuple
 
 OWN = os.path.join(os.environ["HOME"], ".standin")
@@ -370,8 +371,9 @@ class Client:
 
     def loop(self) -> None:
         """Until the person, or the end of the input, ends it."""
-        heard = {self.ear: len, self.letters: lambda data: self.submit(data.decode())}
-        heard.pop(-1, None)
+        heard: dict[int, Callable[[bytes], object]] = {self.ear: len}
+        if self.letters >= 0:
+            heard[self.letters] = lambda data: self.submit(data.decode())
         if not self.asked.p:
             heard[0] = self.line if self.asked.lines else self.key
         while not self.over:

@@ -73,7 +73,7 @@ class Terminal:
         os.close(self.child.fd)
         if self.ending is None:
             os.kill(self.child.keeper, signal.SIGKILL)
-            os.waitpid(self.child.keeper, 0)
+            self.ending = spawn.ending(os.waitpid(self.child.keeper, 0)[1])
 
 
 class Stage(Home):
@@ -272,6 +272,7 @@ class Stage(Home):
                 pass
         for terminal in self.terminals:
             terminal.close()
+        self.all_gone()
         super().remove()
 
 
@@ -280,12 +281,15 @@ class Staged(unittest.TestCase):
 
     place: Path
     tests: str
+    without: tuple[str, ...] = ()  # parts that the adapter is to do without
 
     @classmethod
     def setUpClass(cls):
         cls.place = Path(tempfile.mkdtemp(prefix="hcom-page-"))
         cls.addClassCleanup(shutil.rmtree, cls.place)
         cls.tests = page.follow(cls.place)
+        for part in cls.without:
+            (cls.place / "hcom" / "adapters" / "standin" / f"{part}.py").unlink()
 
     def setUp(self):
         self.stage = Stage(self.place)
@@ -293,13 +297,13 @@ class Staged(unittest.TestCase):
 
     def once(self) -> None:
         """All that was sent in this test has reached a model once, and that is known."""
-        for number in self.stage.sent:
-            self.stage.arrived(number)
-            channels = self.stage.channels(number)
-            self.assertEqual(len(channels), 1, f"#{number} {channels}\n{self.stage.shown()}")
-        self.stage.until(
-            lambda: {self.stage.states()[n] for n in self.stage.sent} == {"seen"}, "all are seen"
-        )
+        stage = self.stage
+        stage.arrived(*stage.sent)
+        wanted = dict.fromkeys(stage.sent, "seen")
+        stage.until(lambda: stage.states().items() >= wanted.items(), "all are seen")
+        for number in stage.sent:
+            channels = stage.channels(number)
+            self.assertEqual(len(channels), 1, f"#{number} {channels}\n{stage.shown()}")
 
     def joined(self, *words: str):
         """An idle client that hcom did not launch; the agent that it is, and its terminal."""

@@ -24,14 +24,14 @@ EVENTS = (
     ("SubDone", "now", LAST_S),
 )
 # Where the waiter begins: the client has nothing to do then.
-WAITS = (("Begin", "wait", 86_400), ("Done", "wait", 86_400))
+WAITS, WAIT_S = ("Begin", "Done"), 86_400
 
 
 def hooks_file(home, env) -> settings.Owned:
     """The settings file that our hooks belong in."""
-    hooks = [(event, handler(home, "standin", event, *how)) for event, *how in EVENTS]
-    for event, *how in WAITS:
-        hooks.append((event, handler(home, "standin", event, *how, background=True)))
+    hooks = [(e, handler(home, "standin", e, mode, seconds)) for e, mode, seconds in EVENTS]
+    for event in WAITS:
+        hooks.append((event, handler(home, "standin", event, "wait", WAIT_S, background=True)))
     path = os.path.join(settings.folder(home, config_dir(env), ".standin"), "settings.json")
     return settings.Owned(home, path, [(("hooks", event), {"hooks": [h]}) for event, h in hooks])
 

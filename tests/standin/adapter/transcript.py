@@ -1,6 +1,8 @@
 """The stand-in's transcript: a line for all that goes to the model, when it is put there, and one
 for each answer."""
 
+import re
+
 from ...bus.render import FRAMED
 from .. import jsonl
 from ..jsonl import parse, tail
@@ -14,7 +16,7 @@ def seen(path: str, ids: list[int]) -> list[int]:
         if line.get("type") == "assistant":
             proven |= shown
         elif line.get("type") in ("context", "reason"):
-            shown |= {int(number) for number in FRAMED.findall(line["text"])}
+            shown |= {int(number) for number in re.findall(FRAMED, line["text"])}
     return sorted(proven & set(ids))
 
 
