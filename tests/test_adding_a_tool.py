@@ -305,8 +305,10 @@ class Launches(Staged):
             stage.idle("luna")
         self.once()
         self.assertEqual(stage.requests()[0]["fresh"][1], {"by": "user", "text": "SAY: hi"})
-        stage.said("kill", "luna")
+        [(wrapper,)] = stage.sql("SELECT wrapper FROM launches")
+        os.kill(wrapper, signal.SIGTERM)
         stage.all_gone()
+        self.assertEqual(stage.facts("luna")["status"], "inactive")
 
     def test_one_that_fails_says_why(self):
         stage = self.stage
