@@ -144,7 +144,7 @@ class EveryStateAndSight(unittest.TestCase):
 class Steps(unittest.TestCase):
     """Each way from a state, by name."""
 
-    TABLE = [
+    TABLE: "list[tuple]" = [
         ("no mail", Idle(), FINE._replace(mail=()), Idle(), Action.NOTHING),
         ("mail", Idle(), FINE, Pasted(NOW, 1), Action.PASTE),
         ("mail, busy", Idle(), FINE._replace(client=BUSY), Waiting(), Action.NOTHING),
@@ -300,7 +300,7 @@ class Steps(unittest.TestCase):
                 self.assertEqual(wake.step(failed, APART._replace(**change))[0], Waiting())
 
     def test_a_deaf_client_is_rung_a_few_times_and_no_more(self):
-        state: tuple = Idle()
+        state: wake.State = Idle()
         rung = 0
         for second in range(100):
             state, action = wake.step(state, APART._replace(now=NOW + second))
@@ -312,7 +312,7 @@ class Dangers(unittest.TestCase):
     """The dangerous moments that were seen with the real clients (clients/*.md)."""
 
     def run_through(self, *sights: Seen) -> list[Action]:
-        state: tuple = Idle()
+        state: wake.State = Idle()
         actions = []
         for seen in sights:
             state, action = wake.step(state, seen)
@@ -361,7 +361,7 @@ class Dangers(unittest.TestCase):
 
     def test_a_client_without_hooks_is_not_woken_for_ever(self):
         """Untrusted hooks are skipped in silence: no confirmation ever comes."""
-        state: tuple = Idle()
+        state: wake.State = Idle()
         pasted = 0
         seen = FINE
         for _ in range(2000):

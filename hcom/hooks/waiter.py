@@ -33,7 +33,8 @@ def wait(tool: str, pid: int) -> int:
     start = start_of(pid)
     signal = adapter.read("wait", parsed(payload), os.environ, pid, time.time())
     with open_db(home) as db, transaction(db):
-        agent = people.whose(db, people.Caller(signal.session, signal.launch, pid, start, tool))
+        caller = people.Caller(signal.session, signal.launch, pid, start, tool, signal.shared)
+        agent = people.whose(db, caller)
     if agent is None or signal.subagent:
         return 0
     lock, death = _owned(home, agent.name), _death_of(pid)
@@ -53,9 +54,7 @@ def wait(tool: str, pid: int) -> int:
 
 def _is_over(wake: Wake) -> bool:
     """Whether the client has been told, another waiter does that, or its agent has left."""
-    agent = wake.known.agent
-    told = isinstance(wake.state, Rung)
-    return told or wake.aside or agent is None or agent.stopped_at is not None
+    return isinstance(wake.state, Rung) or wake.aside or wake.known.agent is None
 
 
 def _owned(home, name: str) -> int:

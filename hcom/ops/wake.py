@@ -33,8 +33,8 @@ AT_REST = wake.Idle()
 
 
 class Known(namedtuple("Known", "agent mail confirmed_at", defaults=((), NEVER))):
-    """What the database says: the agent (None: nobody any more), the mail that may wake it (see
-    gate.Seen), and when its prompt hook last reported a wake."""
+    """What the database says: the agent (None when it takes no part), the mail that may wake it
+    (see gate.Seen), and when its prompt hook last reported a wake."""
 
     __slots__ = ()
 
@@ -53,8 +53,8 @@ class Channel(namedtuple("Channel", "state ring sees_esc", defaults=(False,))):
     def seen(self, known: Known, now: float) -> Seen:
         """The facts for the machine."""
         agent = known.agent
-        client = self.state(agent) if alive(agent.pid, agent.pid_start) else GONE
-        return Seen(now, known.mail, client, APART)
+        there = agent is not None and alive(agent.pid, agent.pid_start)
+        return Seen(now, known.mail, self.state(agent) if there else GONE, APART)
 
     def newer(self, seen: Seen) -> Seen:
         """What was seen, with what is known of changes since."""
@@ -137,15 +137,15 @@ class Wake:
                     agent = agents.bound(db, "launch", self.launch)
                 else:
                     agent = agents.find(db, self.name)
-                here = agent if agent and agent.stopped_at is None else None
-                mail = deliveries.waking(db, here.name) if here else ()
+                agent = agent if agent and agent.stopped_at is None else None
+                mail = deliveries.waking(db, agent.name) if agent else ()
         except StoreError as error:
             log.log("wake.unknown", agent=self.name, error=error.message)
             return
-        if here and here.name != self.name:
-            self.known = Known(here)
+        if agent and agent.name != self.name:
+            self.known = Known(agent)
             self.give_up()
-            self.rings.hear(here.name, *self.rings.names[1:])
+            self.rings.hear(agent.name, *self.rings.names[1:])
         before = self.known
         taken = before.mail and (not mail or mail[0] > before.mail[0])
         confirmed = taken and agent and agent.context == "woken"
@@ -155,8 +155,7 @@ class Wake:
         """The next thing is done about the mail that waits, if the wake is ours; what is to be
         typed, where it is that."""
         before = self.state
-        idle = not self.known.mail and isinstance(before, wake.Idle)
-        if idle or self.lock < 0 or self.known.agent is None:
+        if self.lock < 0 or (not self.known.mail and isinstance(before, wake.Idle)):
             return b""
         self.seen = self.way.seen(self.known, now)
         self.state, action = wake.step(before, self.seen)
@@ -260,9 +259,8 @@ def main(argv: list[str]) -> int:
 def _taken_over(home, name: str, lock: int, *rung) -> "Wake | None":
     with open_db(home) as db:
         agent = agents.find(db, name)
-    if agent is None:
-        return None
-    return Wake(home, agent, channel(agent.tool), "", lock, wake.Rung(*rung) if rung else AT_REST)
+    state = wake.Rung(*rung) if rung else AT_REST
+    return Wake(home, agent, channel(agent.tool), "", lock, state) if agent else None
 
 
 def _let_go(one: Wake) -> bool:

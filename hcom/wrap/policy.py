@@ -98,7 +98,7 @@ class Wrap:
             self.show()
         self.refreshed_at = NEVER
 
-    def deadline(self) -> float | None:
+    def deadline(self) -> float:
         times = [self.refreshed_at + self.safety_s]
         if self.mirror.changed_at > self.looked_at:
             times.append(self.mirror.changed_at + self.still_s())
@@ -106,7 +106,7 @@ class Wrap:
             times.append(due)
         return min(times)
 
-    def tick(self, now: float) -> bytes | None:
+    def tick(self, now: float) -> bytes:
         if now >= self.refreshed_at + self.safety_s:
             self.refreshed_at = now
             self.wake.refresh(now)
