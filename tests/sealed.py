@@ -1,14 +1,18 @@
 """A sealed home for tests: hcom as people and agents run it, nothing of the tester's own."""
 
+import contextlib
 import json
 import os
 import shutil
+import signal
 import sqlite3
 import subprocess
 import sys
 import tempfile
-import time
 import unittest
+
+from hcom import log
+from tests.waiting import looks
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 
@@ -23,7 +27,8 @@ class Home:
         folder = os.path.join(self.root, "bin")
         for path in (self.work, folder):
             os.mkdir(path)
-        self.program("hcom", f'exec "{sys.executable}" "{ROOT}/hcom" "$@"')
+        # as hooks run it: without site, which takes as long as half the commands
+        self.program("hcom", f'exec "{sys.executable}" -I -S "{ROOT}/hcom" "$@"')
         self.env = {
             "HOME": self.root,
             "HCOM_DIR": self.hcom_dir,
@@ -42,12 +47,31 @@ class Home:
         os.chmod(path, 0o755)
 
     def remove(self) -> None:
-        """The directory is gone, once those who were left behind have let go of it."""
-        for _ in range(50):
+        """The directory is gone, and all that would make it anew: who was left behind in it, and
+        the log of what ran in this process."""
+        log.to("")
+        for _ in looks(10):
+            left = self.inmates()
+            for pid in left:
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
             shutil.rmtree(self.root, ignore_errors=True)
-            if not os.path.exists(self.root):
+            if not left and not os.path.exists(self.root):
                 return
-            time.sleep(0.1)
+        raise AssertionError(f"{self.root} stays; processes: {left}")
+
+    def inmates(self) -> list[int]:
+        """The processes whose environment names this home; none where there is no /proc."""
+        mine = self.root.encode()
+        found = []
+        for entry in os.listdir("/proc") if os.path.isdir("/proc/self") else ():
+            try:
+                with open(f"/proc/{int(entry)}/environ", "rb") as stream:
+                    if mine in stream.read():
+                        found.append(int(entry))
+            except (ValueError, OSError):
+                continue  # no process, another's, or gone by now
+        return found
 
     def run(self, *args, stdin: str | None = None, env=None, timeout: float = 60.0):
         """One hcom command, to its end."""
@@ -72,9 +96,19 @@ class Home:
 
     def start(self) -> str:
         """One more agent without hooks takes part; its name."""
-        before = set(self.names())
-        self.said("start")
-        return (set(self.names()) - before).pop()
+        return self.new(lambda: self.said("start"))
+
+    def new(self, act) -> str:
+        """The agent that takes part after `act()` and did not before."""
+        before = set(self.known())
+        act()
+        return (set(self.known()) - before).pop()
+
+    def known(self) -> list[str]:
+        """The agents, as the database has them."""
+        there = os.path.exists(os.path.join(self.hcom_dir, "hcom.db"))
+        named = "SELECT name FROM agents WHERE stopped_at IS NULL"
+        return [name for (name,) in self.sql(named)] if there else []
 
     def names(self) -> list[str]:
         """The agents, as `list` shows them."""
@@ -120,12 +154,10 @@ class Home:
 
     def until(self, true, what: str, seconds: float = 15.0):
         """What `true()` says, once it says something."""
-        end = time.monotonic() + seconds
-        while time.monotonic() < end:
+        for _ in looks(seconds):
             found = true()
             if found:
                 return found
-            time.sleep(0.02)
         raise AssertionError(f"not within {seconds} s: {what}")
 
     def settled(self) -> None:
@@ -134,7 +166,8 @@ class Home:
             f"import os, sys; sys.path.insert(0, {ROOT!r}); from hcom import home; "
             "from hcom.ops import match; match.run(home.locate(os.environ))"
         )
-        subprocess.run([sys.executable, "-c", code], env=self.env, check=True, timeout=60)
+        argv = [sys.executable, "-I", "-S", "-c", code]
+        subprocess.run(argv, env=self.env, check=True, timeout=60)
         self.until(
             lambda: (
                 not self.sql(
@@ -170,9 +203,7 @@ class Sealed(unittest.TestCase):
         client = self.clients[session] = subprocess.Popen(["sleep", "600"])
         self.addCleanup(lambda: (client.kill(), client.wait()))
         env = {"CLAUDECODE": "1", "CLAUDE_CODE_SESSION_ID": session, "CLAUDE_PID": str(client.pid)}
-        before = set(self.home.names())
-        self.home.said("start", env=env)
-        return (set(self.home.names()) - before).pop()
+        return self.home.new(lambda: self.home.said("start", env=env))
 
     def hook(self, session: str, event: str, **payload) -> str:
         return self.home.hook(

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import unittest
 from pathlib import Path
 
@@ -81,6 +82,7 @@ DRIP: 0.2
 SAY: all finished"""
 
 
+@unittest.skipUnless(shutil.which("tmux"), "tmux is not installed")
 class Sealed(unittest.TestCase):
     def test_a_command_runs_with_its_input_and_status(self):
         with World({}) as world:

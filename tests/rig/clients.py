@@ -6,6 +6,7 @@ which brings each package's platform binary as an optional dependency and runs i
 
 import fcntl
 import os
+import shutil
 import subprocess
 import unittest
 from pathlib import Path
@@ -100,7 +101,8 @@ def verify(name: str) -> None:
 
 
 def requires(*names: str):
-    """A decorator that skips a test when a client is missing, and says which.
+    """A decorator that skips a test when a client is missing, or tmux, in which they run, and says
+    which.
 
     With HCOM_TEST_FETCH=1 (the whole suite) nothing is skipped: it is fetched, or fetching raises.
     """
@@ -113,4 +115,6 @@ def requires(*names: str):
 
         return fetched
     missing = [name for name in names if available(name) is None]
-    return unittest.skipIf(missing, f"not installed: {', '.join(missing)} (HCOM_TEST_FETCH=1)")
+    if not shutil.which("tmux"):
+        missing.append("tmux")
+    return unittest.skipIf(missing, f"not installed: {', '.join(missing)}")
