@@ -1,30 +1,46 @@
 """The whole suite: `python3 -m tests`. Nothing is skipped for want of a client or tmux.
 
-Each test module runs in a process of its own, two at a time, and prints its output whole when it
-ends. The last line is always `N passed, N failed, N skipped`; a test with subtests is one test.
+A class of tests runs in a process of its own, and so does each single test that starts clients,
+unless its class shares one. It prints its output whole when it ends. The last line is always
+`N passed, N failed, N skipped`; a test with subtests is one test.
 """
 
 import argparse
 import json
 import os
+import resource
 import shutil
 import signal
-import subprocess
 import sys
 import tempfile
 import time
+import traceback
 import unittest
+from collections.abc import Iterator
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, NoReturn
 
 from tests.rig import clients
+from tests.skips import summed_up
 
 HERE = Path(__file__).resolve().parent
-# The slowest module takes a quarter of this on two cores; the whole suite must end within 90 min.
-MODULE_S = 1200
-# A killed module's worlds end by themselves once it is gone; Gemini needs 3 s of it.
+CORES = os.cpu_count() or 2
+# Tests with clients mostly wait; with more of them at once, each only waits longer for the others.
+AT_ONCE = 3 * CORES
+# What takes much longer than `foreseen` says of its kind, in seconds: a long one that began last
+# would be waited for alone.
+SLOW = {
+    "test_claude.Talk.test_an_idle_agent_costs_nothing": 26,
+    "test_claude.Talk.test_parallel_tools_get_each_message_once": 20,
+    "test_gemini_live.Launched.test_parallel_tools_get_each_message_once": 30,
+    "test_help.Examples.test_all": 30,
+    "test_launch.Launch.test_random_kills_leave_nothing_behind": 40,
+}
+# The slowest takes a tenth of this on two cores; the whole suite must end within 90 min.
+UNIT_S = 600
+# A killed unit's worlds end by themselves once it is gone; Gemini needs 3 s of it.
 WORLD_S = 10
-LOOK_S = 0.1
+LOOK_S = 0.02
 PASSED, SKIPPED, FAILED = "passed", "skipped", "failed"
 RANK = (PASSED, SKIPPED, FAILED)
 
@@ -75,14 +91,30 @@ class Tally(unittest.TextTestResult):
         super().addUnexpectedSuccess(test)
 
 
-class Job(NamedTuple):
-    """One module, begun; `report` is written by it at its end, `output` all along."""
+class Unit(NamedTuple):
+    """What runs in one process: a class, or one of its tests."""
 
     title: str
-    process: subprocess.Popen
+    tests: unittest.TestSuite
+    clients: tuple[str, ...]  # that it starts
+
+
+class Job(NamedTuple):
+    """A unit, begun; `report` is written by it at its end, `output` all along."""
+
+    unit: Unit
+    pid: int
     began: float
     output: Path
     report: Path
+
+
+class Found(NamedTuple):
+    """What came of a unit."""
+
+    counts: dict[str, int]
+    skips: list[tuple[str, str]]  # test and reason
+    cpu_s: float = 0.0
 
 
 def arguments() -> argparse.Namespace:
@@ -99,160 +131,213 @@ def arguments() -> argparse.Namespace:
         metavar="PATTERN",
         help="only tests whose name matches, as in unittest",
     )
-    parser.add_argument("-j", type=int, default=2, metavar="N", help="modules at once (default 2)")
+    parser.add_argument(
+        "-j",
+        type=int,
+        default=AT_ONCE,
+        metavar="N",
+        help=f"processes at once (default {AT_ONCE}; without clients never more than {CORES})",
+    )
     parser.add_argument("--repeat", type=int, default=1, metavar="N", help="run everything N times")
+    parser.add_argument(
+        "-f", "--failfast", action="store_true", help="begin nothing more after a failure"
+    )
     parser.add_argument(
         "--timeout",
         type=float,
-        default=MODULE_S,
+        default=UNIT_S,
         metavar="SECONDS",
-        help=f"for each module (default {MODULE_S})",
+        help=f"for each process (default {UNIT_S})",
     )
     parser.add_argument("--quick", action="store_true", help="skip what needs the clients")
-    parser.add_argument("--report", type=Path, help=argparse.SUPPRESS)  # a module's own process
     return parser.parse_args()
 
 
 def main() -> int:
     """Run what was asked for; 0 when something ran and nothing failed."""
     asked = arguments()
-    if asked.report:
-        return alone(asked)
-    signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))  # the modules end too
+    signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))  # the units end too
+    counts, skips, failed = dict.fromkeys(RANK, 0), [], []
     with tempfile.TemporaryDirectory(prefix="hcom-tests-") as place:
-        env, missing = surroundings(asked, Path(place))
-        groups = chosen(asked.names) * asked.repeat
-        counts = dict.fromkeys(RANK, 0)
-        counts[FAILED] += missing
-        for found in together(groups, asked, env, Path(place)):
+        counts[FAILED] += prepared(asked, Path(place))
+        units = chosen(asked.names, asked.k) * asked.repeat
+        for each, found in together(units, asked, Path(place)):
             for outcome in RANK:
-                counts[outcome] += found[outcome]
+                counts[outcome] += found.counts[outcome]
+            skips += found.skips
+            failed += [each.title] if found.counts[FAILED] else []
+    print(*summed_up(skips), *(f"failed: {title}" for title in failed), sep="\n")
     if not sum(counts.values()):
         print("no test ran")
     print(", ".join(f"{counts[each]} {each}" for each in (PASSED, FAILED, SKIPPED)), flush=True)
     return 1 if counts[FAILED] or not counts[PASSED] + counts[SKIPPED] else 0
 
 
-def surroundings(asked: argparse.Namespace, place: Path) -> tuple[dict[str, str], int]:
-    """The environment of the modules' processes, and how much is missing that may not be."""
-    env = {**os.environ, "HCOM_TEST_FETCH": "0"}
+def prepared(asked: argparse.Namespace, place: Path) -> int:
+    """The environment says which clients may be had; how much is missing that may not be."""
+    os.environ["HCOM_TEST_FETCH"] = "0"
     if asked.quick:
-        return {**env, "HCOM_TEST_CLIENTS": str(place / "none")}, 0
+        os.environ["HCOM_TEST_CLIENTS"] = str(place / "none")
+        return 0
     missing = 0
     if not shutil.which("tmux"):
         print("FAILED: tmux is not installed", flush=True)
         missing += 1
     if not asked.names:
-        missing += sum(not fetched(name) for name in clients.CLIENTS)
+        missing += clients.fetch_all()
     # with one missing, its tests are skipped, for it counts as failed already
-    return {**env, "HCOM_TEST_FETCH": "0" if missing else "1"}, missing
+    os.environ["HCOM_TEST_FETCH"] = "0" if missing else "1"
+    return missing
 
 
-def fetched(name: str) -> bool:
-    """Whether the client is there, installed now if it was not; says why when it is not."""
-    try:
-        clients.fetch(name)
-    except (OSError, subprocess.SubprocessError, AssertionError) as error:
-        print(f"FAILED: the client {name} cannot be installed: {error}", flush=True)
-        return False
-    return True
+def chosen(names: list[str], patterns: list[str]) -> list[Unit]:
+    """The units of these tests, the longest first as far as can be foreseen."""
+    loader = unittest.TestLoader()
+    loader.testNamePatterns = [k if "*" in k else f"*{k}*" for k in patterns] or None
+    found = [full(name) for name in names] or [f"tests.{p.stem}" for p in HERE.glob("test_*.py")]
+    classes: dict[type, list[unittest.TestCase]] = {}
+    for test in flat(loader.loadTestsFromNames(found)):
+        classes.setdefault(type(test), []).append(test)
+    units = [unit for kind, tests in classes.items() for unit in parted(kind, tests)]
+    return sorted(units, key=lambda unit: (-foreseen(unit), unit.title))
 
 
-def chosen(names: list[str]) -> list[list[str]]:
-    """The tests to run, in groups of one module each; first those with clients, the long ones."""
-    if not names:
-        files = sorted(HERE.glob("test_*.py"), key=lambda path: (not needs_clients(path), path))
-        return [[f"tests.{path.stem}"] for path in files]
-    groups: dict[str, list[str]] = {}
-    for name in names:
-        name = name.removesuffix(".py").replace("/", ".")
-        name = name if name.startswith("tests.") else f"tests.{name}"
-        groups.setdefault(name.split(".")[1], []).append(name)
-    return list(groups.values())
+def full(name: str) -> str:
+    name = name.removesuffix(".py").replace("/", ".")
+    return name if name.startswith("tests.") else f"tests.{name}"
 
 
-def needs_clients(path: Path) -> bool:
-    return "requires(" in path.read_text(encoding="utf-8")
+def flat(suite: unittest.TestSuite) -> Iterator[unittest.TestCase]:
+    for each in suite:
+        if isinstance(each, unittest.TestSuite):
+            yield from flat(each)
+        else:
+            yield each
 
 
-def together(groups, asked, env, place: Path):
-    """The counts of each group, as it ends; at most `asked.j` run at once."""
-    todo, running = list(enumerate(groups)), []
+def parted(kind: type, tests: list[unittest.TestCase]) -> list[Unit]:
+    """The class whole, or each test alone where it starts clients of its own."""
+    needed = getattr(kind, "clients_needed", ())
+    alone = [test for test in tests if needed and not shares_room(test)]
+    rest = [test for test in tests if test not in alone]
+    return [unit([test], needed) for test in alone] + ([unit(rest, needed)] if rest else [])
+
+
+def shares_room(test: unittest.TestCase) -> bool:
+    """Whether it uses a room with clients that its class keeps (tests.rig.room.shares)."""
+    return hasattr(getattr(test, test._testMethodName, None), "shares_room")
+
+
+def unit(tests: list[unittest.TestCase], needed: tuple[str, ...]) -> Unit:
+    name = tests[0].id()
+    if tests[1:]:
+        name = name.rpartition(".")[0]
+    return Unit(name.removeprefix("tests."), unittest.TestSuite(tests), needed)
+
+
+def foreseen(unit: Unit) -> float:
+    """About how many seconds it takes on a quiet machine."""
+    each = 4 + 3 * len(unit.clients) if unit.clients else 2
+    return SLOW.get(unit.title, each * unit.tests.countTestCases())
+
+
+def together(units: list[Unit], asked, place: Path) -> Iterator[tuple[Unit, Found]]:
+    """The units with what came of each, as it ends."""
+    todo, running = list(enumerate(units)), []
     try:
         while todo or running:
-            while todo and len(running) < max(asked.j, 1):
-                running.append(begun(*todo.pop(0), asked, env, place))
+            while (following := next_of(todo, running, asked.j)) is not None:
+                running.append(begun(*todo.pop(following), place))
             ended = [job for job in running if over(job, asked.timeout)]
             for job in ended:
                 running.remove(job)
-                yield counted(job)
+                found = told(job)
+                if found.counts[FAILED] and asked.failfast:
+                    todo.clear()
+                yield job.unit, found
             if not ended:
                 time.sleep(LOOK_S)
     finally:
-        for job in running:
-            end(job)
+        end(running)
 
 
-def begun(number: int, names: list[str], asked, env, place: Path) -> Job:
+def next_of(todo: list[tuple[int, Unit]], running: list[Job], most: int) -> int | None:
+    """The place of the unit to begin now; None while there is room for none."""
+    if len(running) >= max(most, 1):
+        return None
+    cores_left = sum(not job.unit.clients for job in running) < CORES
+    return next((n for n, (_, unit) in enumerate(todo) if unit.clients or cores_left), None)
+
+
+def begun(number: int, unit: Unit, place: Path) -> Job:
     output, report = place / f"{number}.out", place / f"{number}.json"
-    argv = [sys.executable, "-m", "tests", "--report", str(report), *names]
-    for pattern in asked.k:
-        argv += ["-k", pattern]
-    with open(output, "wb") as stream:
-        process = subprocess.Popen(
-            argv,
-            env=env,
-            cwd=HERE.parent,
-            stdin=subprocess.DEVNULL,
-            stdout=stream,
-            stderr=stream,
-            start_new_session=True,
-        )
-    return Job(" ".join(names), process, time.monotonic(), output, report)
+    sys.stdout.flush()
+    began = time.monotonic()
+    # A fork, for the tests are loaded once, and 200 times cost more than the shortest of them.
+    pid = os.fork()
+    if not pid:
+        alone(unit.tests, output, report)
+    return Job(unit, pid, began, output, report)
+
+
+def alone(tests: unittest.TestSuite, output: Path, report: Path) -> NoReturn:
+    """Run the tests in this process, write what came of them to the report, and end."""
+    try:
+        os.setsid()
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
+        written = os.open(output, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
+        os.dup2(written, 1)
+        os.dup2(written, 2)
+        sys.stdout.reconfigure(line_buffering=True)  # in order with what goes to stderr
+        result = unittest.TextTestRunner(resultclass=Tally).run(tests)
+        used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+        cpu_s = sum(one.ru_utime + one.ru_stime for one in used)
+        skips = [(test.id(), reason) for test, reason in result.skipped]
+        report.write_text(json.dumps(Found(result.counts, skips, cpu_s)), encoding="utf-8")
+    except BaseException:  # boundary: the parent's frames are below, and are not to go on here
+        traceback.print_exc()
+    finally:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(0)
 
 
 def over(job: Job, timeout: float) -> bool:
-    """Whether the module has ended; past its time it is ended."""
-    if job.process.poll() is not None:
+    """Whether the unit has ended; past its time it is ended."""
+    if os.waitpid(job.pid, os.WNOHANG)[0]:
         return True
     if time.monotonic() - job.began < timeout:
         return False
-    end(job)
+    end([job])
     with open(job.output, "a", encoding="utf-8") as stream:
         stream.write(f"\nFAILED: still running after {timeout:.0f} s, ended\n")
     return True
 
 
-def end(job: Job) -> None:
-    """The module's process is gone, then whatever is left of its group."""
-    os.kill(job.process.pid, signal.SIGKILL)
-    time.sleep(WORLD_S)
-    # not waited for so far, so its number is no one else's
-    os.killpg(job.process.pid, signal.SIGKILL)
-    job.process.wait()
+def end(jobs: list[Job]) -> None:
+    """The units' processes are gone, then whatever is left of their groups."""
+    for job in jobs:
+        os.kill(job.pid, signal.SIGKILL)
+    time.sleep(WORLD_S if jobs else 0)
+    for job in jobs:
+        # not waited for so far, so its number is no one else's
+        os.killpg(job.pid, signal.SIGKILL)
+        os.waitpid(job.pid, 0)
 
 
-def counted(job: Job) -> dict[str, int]:
-    """What the module reported, its output printed; one failure where it reports none."""
-    print(f"=== {job.title} ({time.monotonic() - job.began:.0f} s)")
-    print(job.output.read_text(encoding="utf-8", errors="backslashreplace"), end="", flush=True)
+def told(job: Job) -> Found:
+    """What the unit reported, its output printed; one failure where it reports nothing."""
+    output = job.output.read_text(encoding="utf-8", errors="backslashreplace")
+    took = time.monotonic() - job.began
     try:
-        return json.loads(job.report.read_text(encoding="utf-8"))
+        found = Found(*json.loads(job.report.read_text(encoding="utf-8")))
     except FileNotFoundError:
-        print(f"FAILED: {job.title} ended with {job.process.returncode} and no result", flush=True)
-        return {PASSED: 0, SKIPPED: 0, FAILED: 1}
-
-
-def alone(asked: argparse.Namespace) -> int:
-    """Run one group of tests in this process, and write what came of it to the report."""
-    loader = unittest.TestLoader()
-    loader.testNamePatterns = [k if "*" in k else f"*{k}*" for k in asked.k] or None
-    tests = loader.loadTestsFromNames(asked.names)
-    result = unittest.TextTestRunner(resultclass=Tally).run(tests)
-    for test, reason in sorted(result.skipped, key=lambda one: one[1]):
-        print(f"skipped {test.id()}: {reason}", file=sys.stderr)
-    asked.report.write_text(json.dumps(result.counts), encoding="utf-8")
-    return 0
+        found = Found({PASSED: 0, SKIPPED: 0, FAILED: 1}, [])
+        output += f"FAILED: {job.unit.title} ended without a result\n"
+    print(f"=== {job.unit.title} ({took:.0f} s, {found.cpu_s:.1f} s of CPU)")
+    print(output, end="", flush=True)
+    return found
 
 
 if __name__ == "__main__":

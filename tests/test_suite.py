@@ -1,6 +1,7 @@
 """The suite itself, run in a copy with planted tests: what it counts, says and leaves."""
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -8,7 +9,33 @@ import tempfile
 import unittest
 from pathlib import Path
 
+from tests import __main__ as suite
+
 ROOT = Path(__file__).resolve().parent.parent
+OUTCOMES = """
+import os, signal, unittest
+
+class Good(unittest.TestCase):
+    def test_one(self):
+        print("in process", os.getpid())
+    def test_two(self):
+        print("in process", os.getpid())
+
+class Mixed(unittest.TestCase):
+    def test_bad(self):
+        print("in process", os.getpid())
+        for number in range(3):
+            with self.subTest(number=number):
+                self.assertEqual(number, 5)
+    @unittest.skip("no moon")
+    def test_moon(self): pass
+    def test_no_sun(self):
+        self.skipTest("no sun")
+
+class Gone(unittest.TestCase):
+    def test_itself(self):
+        os.kill(os.getpid(), signal.SIGKILL)
+"""
 LEAVING = """
 import subprocess, unittest
 from tests.sealed import Sealed
@@ -62,6 +89,51 @@ class Copied(unittest.TestCase):
             timeout=120,
             check=False,
         )
+
+
+class Whole(Copied):
+    def test_each_test_counts_once_and_what_died_is_a_failure(self):
+        self.plant("test_planted", OUTCOMES)
+        self.plant("test_broken", "import nonesuch\n")
+        done = self.run_in("tests", "--quick", "-j", "2")
+        said = done.stdout.splitlines()
+        self.assertEqual(said[-1], "2 passed, 3 failed, 2 skipped", done.stdout + done.stderr)
+        self.assertEqual(done.returncode, 1)
+        self.assertEqual(
+            said[-6:-4],
+            ["skipped 1: no moon: test_planted.Mixed (1)"]
+            + ["skipped 1: no sun: test_planted.Mixed (1)"],
+        )
+        self.assertEqual(
+            {line.partition(": ")[2] for line in said[-4:-1]},
+            {"test_planted.Mixed", "test_planted.Gone.test_itself"}
+            | {"unittest.loader._FailedTest.test_broken"},
+        )
+        self.assertIn("test_planted.Gone.test_itself ended without a result", done.stdout)
+        self.assertIn("No module named 'nonesuch'", done.stdout)
+        # a class is one process, another class another
+        ran_in = re.findall(r"in process (\d+)", done.stdout)
+        self.assertEqual((len(ran_in), len(set(ran_in))), (3, 2), done.stdout)
+        self.assertEqual(list(self.tmp.iterdir()), [])
+
+    def test_names_patterns_and_rounds(self):
+        self.plant("test_planted", OUTCOMES)
+        table = {
+            ("test_planted.Good",): "2 passed, 0 failed, 0 skipped",
+            ("tests/test_planted.py", "-k", "Good"): "2 passed, 0 failed, 0 skipped",
+            ("test_planted.Good.test_one", "--repeat", "3"): "3 passed, 0 failed, 0 skipped",
+            ("-k", "nonesuch"): "0 passed, 0 failed, 0 skipped",
+            ("test_planted.Mixed.test_bad", "--repeat", "9", "-j", "1", "-f"): "0 passed, "
+            "1 failed, 0 skipped",
+        }
+        for words, last in table.items():
+            with self.subTest(words=words):
+                done = self.run_in("tests", "--quick", *words)
+                self.assertEqual(done.stdout.splitlines()[-1], last, done.stderr)
+                self.assertEqual(done.returncode, not last.startswith(("2", "3")))
+
+    def test_the_slow_ones_are_there(self):
+        self.assertLessEqual(set(suite.SLOW), {unit.title for unit in suite.chosen([], [])})
 
 
 class Bare(Copied):

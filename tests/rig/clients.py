@@ -2,16 +2,19 @@
 
 They live in `tests/.clients/<tool>-<version>` (or under HCOM_TEST_CLIENTS), put there once by npm,
 which brings each package's platform binary as an optional dependency and runs its postinstall.
+`python3 -m tests.rig.clients` fetches what is missing.
 """
 
 import fcntl
 import os
 import shutil
 import subprocess
+import sys
 import unittest
 from pathlib import Path
 from typing import NamedTuple
 
+REPO = Path(__file__).resolve().parent.parent.parent
 FETCH_TIMEOUT_S = 900  # 400 MB over a slow line
 
 
@@ -84,6 +87,27 @@ def fetch(name: str) -> Path:
     return place / "node_modules" / ".bin" / client.tool
 
 
+def fetch_all(names: tuple[str, ...] = tuple(CLIENTS)) -> int:
+    """The clients are installed, side by side, for a slow line can serve several; how many are not:
+    each has said why."""
+    fetching = [
+        subprocess.Popen([sys.executable, "-m", "tests.rig.clients", name], cwd=REPO)
+        for name in names
+        if not available(name)
+    ]
+    return sum(bool(each.wait()) for each in fetching)
+
+
+def fetched(name: str) -> bool:
+    """Whether the client is there, installed now if it was not; says why when it is not."""
+    try:
+        fetch(name)
+    except (OSError, subprocess.SubprocessError, AssertionError) as error:
+        print(f"FAILED: the client {name} cannot be installed: {error}", flush=True)
+        return False
+    return True
+
+
 def verify(name: str) -> None:
     """The installed client runs and says the pinned version; AssertionError otherwise."""
     place, client = folder(name), CLIENTS[name]
@@ -102,19 +126,25 @@ def verify(name: str) -> None:
 
 def requires(*names: str):
     """A decorator that skips a test when a client is missing, or tmux, in which they run, and says
-    which.
+    which (`python3 -m tests.rig.clients` fetches clients).
 
     With HCOM_TEST_FETCH=1 (the whole suite) nothing is skipped: it is fetched, or fetching raises.
     """
-    if os.environ.get("HCOM_TEST_FETCH") == "1":
 
-        def fetched(test):
+    def decorated(test):
+        test.clients_needed = names
+        if os.environ.get("HCOM_TEST_FETCH") == "1":
             for name in names:
                 fetch(name)
             return test
+        missing = [name for name in names if available(name) is None]
+        if not shutil.which("tmux"):
+            missing.append("tmux")
+        return unittest.skipIf(missing, f"not installed: {', '.join(missing)}")(test)
 
-        return fetched
-    missing = [name for name in names if available(name) is None]
-    if not shutil.which("tmux"):
-        missing.append("tmux")
-    return unittest.skipIf(missing, f"not installed: {', '.join(missing)}")
+    return decorated
+
+
+if __name__ == "__main__":
+    # one is fetched here, several by a process each
+    sys.exit(not fetched(sys.argv[1]) if sys.argv[1:] else fetch_all())
