@@ -2,7 +2,6 @@
 
 import json
 import os
-import time
 import unittest
 
 from tests.rig.clients import requires
@@ -19,8 +18,8 @@ class Codex(Room):
     tool = "codex"
     patience = 30
 
-    def agent_of(self, key: str) -> dict:
-        return next((a for a in self.agents() if a["session_id"] == key), {})
+    def is_called(self, key: str, agent: dict) -> bool:
+        return agent["session_id"] == key
 
     def until_told(self, session: str, messages: list[int], timeout: float = 40) -> None:
         """Each of the messages has reached the model, once."""
@@ -34,8 +33,10 @@ class Codex(Room):
 class Live(unittest.TestCase):
     """A mixin would be collected too: this has no tests of its own."""
 
+    client = "codex"
+
     def room(self, permissions: Permissions = Permissions.FREE) -> Codex:
-        return entered(self, Codex(permissions))
+        return entered(self, Codex(permissions, self.client))
 
 
 @requires("codex")
@@ -252,7 +253,7 @@ class Launched(Live):
         self.assertIn("rm -rf ../other", shown["status_detail"])
         screen = luna.settle()
         sent = [room.send(f"y {i}") for i in range(10)]
-        time.sleep(5)  # a wake would have come by now
+        room.considered(shown["name"])
         self.assertEqual(luna.settle(), screen)
         luna.keys("Escape")
         room.until_told(asked.session, sent)
@@ -263,11 +264,11 @@ class Launched(Live):
         luna = room.agent("luna")
         asked = luna.ask("SAY: all-ok")
         luna.until(DONE)
-        room.until_status(asked.session, "listening")
+        name = room.until_status(asked.session, "listening")["name"]
         luna.text("half a thought")
         luna.until("half a thought")
         sent = room.send("are you there")
-        time.sleep(4)  # a wake would have come by now
+        room.considered(name)
         self.assertIn("› half a thought", luna.screen())
         self.assertEqual(room.told(asked.session), [])
         luna.keys("C-u")
@@ -286,10 +287,8 @@ class Launched(Live):
         self.assertTrue(os.path.exists(path))
         room.until(
             lambda: any(
-                e["type"] == "status"
-                and e["data"]["context"] == "tool:apply_patch"
-                and e["data"]["detail"] == path
-                for e in map(json.loads, room.hcom("events", "--last", "20").splitlines())
+                e["data"]["detail"] == path
+                for e in room.events("status_context = 'tool:apply_patch'")
             )
         )
 

@@ -6,7 +6,7 @@ import time
 import unittest
 
 from tests.rig.clients import requires
-from tests.rig.room import Room, entered
+from tests.rig.room import Room, entered, kept, shares
 from tests.rig.settings import Permissions
 from tests.rig.world import READY
 
@@ -30,10 +30,16 @@ def submit(pane, prompt: str) -> None:
     """Submit a prompt; a client that is behind takes Enter for a part of the paste."""
     pane.submit(prompt)
     for _ in range(20):
-        time.sleep(0.5)
-        if re.search(READY["gemini"], pane.screen(), re.MULTILINE) or "Ready" not in pane.title:
+        try:
+            pane.until(
+                lambda screen: (
+                    re.search(READY["gemini"], screen, re.MULTILINE) or "Ready" not in pane.title
+                ),
+                0.5,
+            )
             return
-        pane.keys("Enter")
+        except AssertionError:
+            pane.keys("Enter")
 
 
 def ask(pane, prompt: str):
@@ -53,9 +59,31 @@ class Gemini(Room):
 
     tool = "gemini"
     patience = LONG_S
+    began = 0.0  # time.time() at which luna's conversation of this test began
 
-    def agent_of(self, key: str) -> dict:
-        return next((a for a in self.agents() if a["directory"] == str(self.folder(key))), {})
+    def idle(self):
+        """luna at her empty prompt, in a conversation that begins now."""
+        if not self.began:
+            self.luna = self.agent("luna")
+        else:
+            before = self.agent_of("luna")["session_id"]
+            slash(self.luna, "/clear")
+            self.until(lambda: self.agent_of("luna")["session_id"] not in ("", before))
+            self.world.tmux("clear-history", "-t", self.luna.target)
+        self.world.model.forget_rules()
+        self.began = time.time()
+        return self.luna
+
+    def is_fit(self) -> bool:
+        """Whether luna is idle at her empty prompt."""
+        try:
+            self.luna.until(READY["gemini"], 5)
+            return bool(self.until_status("luna", "listening", 5))
+        except AssertionError:
+            return False
+
+    def is_called(self, key: str, agent: dict) -> bool:
+        return agent["directory"] == str(self.folder(key))
 
     def send(self, text: str, *flags: str) -> int:
         return int(
@@ -67,7 +95,8 @@ class Gemini(Room):
         return self.hcom("events", "--message", str(message))
 
     def requests(self, pane: str, agent: str = "") -> list:
-        return self.world.model.requests(cwd=self.folder(pane), agent=agent)
+        found = self.world.model.requests(cwd=self.folder(pane), agent=agent)
+        return [request for request in found if request.t >= self.began]
 
     def shown(self, pane: str) -> list[int]:
         """The ids of the messages that the model was ever shown, each as often as it was new."""
@@ -86,6 +115,11 @@ class Live(unittest.TestCase):
     def room(self, permissions: Permissions = Permissions.FREE) -> Gemini:
         return entered(self, Gemini(permissions))
 
+    def idle(self, permissions: Permissions = Permissions.FREE):
+        """The room of the class, and luna in it in a new conversation, for tests that share."""
+        room = kept(self, lambda: Gemini(permissions))
+        return room, room.idle()
+
 
 @requires("gemini")
 class Launched(Live):
@@ -102,9 +136,9 @@ class Launched(Live):
         sent = [e for e in events if e["type"] == "message"]
         self.assertEqual([e["instance"] for e in sent], [room.agent_of("luna")["base_name"]])
 
+    @shares
     def test_mid_turn_by_the_result_of_a_tool(self):
-        room = self.room()
-        luna = room.agent("luna")
+        room, luna = self.idle()
         ask(luna, "RUN: sleep 3\nRUN: true\nSAY: all-ok")
         room.until_status("luna", "active")
         sent = room.send("while you work")
@@ -114,9 +148,9 @@ class Launched(Live):
         room.until_status("luna", "listening")
         self.assertEqual(room.shown("luna"), [sent])
 
+    @shares
     def test_the_end_of_a_turn_goes_on_with_what_came_meanwhile(self):
-        room = self.room()
-        luna = room.agent("luna")
+        room, luna = self.idle()
         ask(luna, "STALL: 4\nSAY: all-ok")
         sent = [room.send("one"), room.send("two")]
         for message in sent:
@@ -127,9 +161,9 @@ class Launched(Live):
         room.until_status("luna", "listening")
         self.assertEqual(room.shown("luna"), sent)
 
+    @shares
     def test_idle_it_is_woken_by_typing(self):
-        room = self.room()
-        luna = room.agent("luna")
+        room, luna = self.idle()
         for text in ("first", HARD):
             sent = room.send(text)
             got = room.until_shown("luna", sent)
@@ -152,32 +186,30 @@ class Launched(Live):
         room = self.room()
         luna = room.agent("luna")
         round_ = "RUN: echo one\nAND RUN: echo two\nAND RUN: echo three\n"
-        submit(luna, round_ * 30 + "SAY: all-over")
+        submit(luna, round_ * 15 + "SAY: all-over")
         room.until_status("luna", "active")
         sent = []
-        while room.agent_of("luna")["status"] == "active":
+        while room.agent_of("luna")["status"] == "active" and len(sent) < 60:
             sent.append(room.send(f"message {len(sent)}"))
             time.sleep(0.3)
         room.until(lambda: set(sent) <= set(room.shown("luna")))
         self.assertGreater(len(sent), 10)
         self.assertEqual(sorted(room.shown("luna")), sent)
 
+    @shares
     def test_a_failed_tool_loses_no_message(self):
-        room = self.room()
-        luna = room.agent("luna")
+        room, luna = self.idle()
         ask(luna, "RUN: sleep 3\n" + "READ: nofile\n" * 3 + "RUN: true\nSAY: all-ok")
-        room.until(
-            lambda: "nofile" in room.hcom("events", "--last", "5") or len(room.requests("luna")) > 1
-        )
+        room.until(lambda: room.events("status_detail LIKE '%nofile'") or room.requests("luna")[1:])
         sent = room.send("in between")
         room.until_shown("luna", sent)
         see(luna, said("all-ok"))
         room.until_status("luna", "listening")
         self.assertEqual(room.shown("luna"), [sent])
 
+    @shares
     def test_nothing_is_delivered_inside_a_subagent(self):
-        room = self.room()
-        luna = room.agent("luna")
+        room, luna = self.idle()
         ask(luna, "AGENT: LOOP 3: RUN: sleep 1\nSAY: all-ok")
         room.until(lambda: room.requests("luna", "subagent"))
         sent = room.send("for the main agent")
@@ -188,9 +220,9 @@ class Launched(Live):
         self.assertFalse([r for r in inside if f"[hcom message #{sent} " in r.text])
         self.assertEqual(room.shown("luna"), [sent])
 
+    @shares
     def test_two_subagents_at_once(self):
-        room = self.room()
-        luna = room.agent("luna")
+        room, luna = self.idle()
         ask(luna, "AGENT: RUN: sleep 1\nAND AGENT: LOOP 4: RUN: sleep 1\nSAY: all-ok")
         room.until(lambda: room.requests("luna", "subagent"))
         sent = [room.send(f"number {n}") for n in range(3)]
@@ -203,9 +235,9 @@ class Launched(Live):
 
 @requires("gemini")
 class Interrupted(Live):
+    @shares
     def test_a_prompt_that_is_interrupted_gives_its_mail_back(self):
-        room = self.room()
-        luna = room.agent("luna")
+        room, luna = self.idle()
         ask(luna, "RUN: true\nSAY: warm-ok")
         see(luna, said("warm-ok"))
         room.until_status("luna", "listening")
@@ -218,10 +250,10 @@ class Interrupted(Live):
         room.until_status("luna", "listening")
         self.assertEqual(room.shown("luna"), [sent])
 
+    @shares
     def test_mail_of_a_prompt_that_was_never_answered_comes_again(self):
-        room = self.room()
+        room, luna = self.idle()
         room.world.model.rule("hcom: new mail", "SAY: on-it", room.folder("luna"))
-        luna = room.agent("luna")
         room.hcom("list")
         luna.text("hold")  # a draft holds the wake back
         luna.settle()
@@ -240,12 +272,12 @@ class Interrupted(Live):
         see(luna, said("once-more"))
         self.assertEqual(MESSAGE.findall(room.requests("luna")[-1].text), [str(sent)])
 
+    @shares
     def test_a_tool_that_is_interrupted_ends_the_turn(self):
-        room = self.room()
-        luna = room.agent("luna")
+        room, luna = self.idle()
         submit(luna, "RUN: echo first\nAND RUN: sleep 60\nSAY: never-said")
         see(luna, "sleep 60")
-        room.until(lambda: "echo first" in room.hcom("events", "--last", "5"))
+        room.until(lambda: room.events("status_detail = 'echo first'"))
         time.sleep(1)
         luna.keys("Escape")
         room.until_status("luna", "listening")
@@ -254,22 +286,15 @@ class Interrupted(Live):
         room.until_status("luna", "listening")
         self.assertEqual(room.shown("luna"), [sent])
 
+    @shares
     def test_context_beside_an_interrupted_tool_is_not_given_twice(self):
-        room = self.room()
-        luna = room.agent("luna")
+        room, luna = self.idle()
         submit(luna, "RUN: sleep 3\nAND RUN: sleep 60\nSAY: never-said")
         see(luna, "sleep 60")
         room.until_status("luna", "active")
         sent = room.send("with the first")
         room.until(
-            lambda: (
-                f"#{sent}"
-                in "".join(
-                    line
-                    for line in room.hcom("events", "--last", "9").splitlines()
-                    if "deliver:" in line
-                )
-            )
+            lambda: room.events(f"status_context = 'deliver:ci' AND status_detail LIKE '%#{sent}%'")
         )
         time.sleep(1)
         luna.keys("Escape")
@@ -278,9 +303,9 @@ class Interrupted(Live):
         see(luna, said("now-ok"))
         self.assertEqual(MESSAGE.findall(room.requests("luna")[-1].text).count(str(sent)), 1)
 
+    @shares
     def test_an_error_of_the_server_gives_the_mail_back(self):
-        room = self.room()
-        luna = room.agent("luna")
+        room, luna = self.idle()
         luna.text("hold")
         luna.settle()
         sent = room.send("take this")
@@ -294,12 +319,13 @@ class Interrupted(Live):
 
 @requires("gemini")
 class Dialogs(Live):
+    @shares
     def test_a_dialog_is_not_answered_by_mail(self):
         for answer in ("Enter", "Escape"):
             with self.subTest(answer=answer):
-                room = self.room(Permissions.ASK)
-                luna = room.agent("luna")
+                room, luna = self.idle(Permissions.ASK)
                 made = room.folder("luna") / "made.txt"
+                made.unlink(missing_ok=True)
                 # the refused call is gone from the conversation, and the script would repeat it
                 room.world.model.rule(r"message #\d+ from ci", "SAY: got-it", room.folder("luna"))
                 submit(luna, "RUN: touch made.txt\nSAY: over")
@@ -307,7 +333,7 @@ class Dialogs(Live):
                 blocked = room.until_status("luna", "blocked")
                 self.assertIn("touch made.txt", blocked["status_detail"])
                 sent = room.send("a word")
-                time.sleep(4)
+                room.considered(blocked["name"])
                 self.assertRegex(luna.screen(), "Allow execution of")
                 self.assertFalse(made.exists())
                 self.assertEqual(room.shown("luna"), [])
@@ -341,9 +367,9 @@ class Dialogs(Live):
         room.until_status("nova", "listening")
         del nova
 
+    @shares
     def test_all_else_asks(self):
-        room = self.room(Permissions.ASK)
-        luna = room.agent("luna")
+        room, luna = self.idle(Permissions.ASK)
         for command in (
             "hcom run x",
             "hcom 1 claude",
@@ -371,7 +397,7 @@ class Dialogs(Live):
         luna.text("half a thought")
         see(luna, "> half a thought")
         sent = room.send("are you there")
-        time.sleep(4)
+        room.considered(room.agent_of("luna")["name"])
         self.assertRegex(luna.settle(), "> half a thought")
         self.assertEqual(room.requests("luna"), [])
         luna.keys("C-u")

@@ -182,7 +182,7 @@ class Launch(unittest.TestCase):
                         not any(os.path.exists(f"/proc/{p}") and _state(p) != b"Z" for p in below)
                     )
                 )
-                room.until(lambda: {a["status"] for a in room.listed().values()} == {"inactive"})
+                room.until(lambda: {a["status"] for a in room.reported()} == {"inactive"})
 
     def test_random_kills_leave_nothing_behind(self):
         """A stand-in for the client, so that a hundred take a minute; the real one above."""
@@ -204,7 +204,7 @@ class Launch(unittest.TestCase):
                 )
             with self.subTest(victim=victim, count=count):
                 room.until(lambda: not [p for p in below if _state(p) != b"Z"])
-        room.until(lambda: all(a["status"] == "inactive" for a in room.listed().values()), 5)
+        room.until(lambda: all(a["status"] == "inactive" for a in room.reported()), 5)
         self.assertEqual(ours(room.world), [])
 
     def test_the_terminal_is_sane_after_a_kill(self):

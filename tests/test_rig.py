@@ -7,11 +7,16 @@ import unittest
 from pathlib import Path
 
 from tests.rig.clients import requires
+from tests.rig.pane import Pane
+from tests.rig.room import shares
 from tests.rig.script import By, Call, Piece, Rule, Step, answer, parse
 from tests.rig.settings import Permissions
 from tests.rig.world import World, seal
 
-ANSWERED = r"^ *[●✦•] all finished"
+
+def answered(words: str) -> str:
+    """A pattern for the model's answer on any client's screen."""
+    return rf"^ *[●✦•] {words}"
 
 
 class Scripts(unittest.TestCase):
@@ -153,42 +158,51 @@ class Driven:
     def begun(self, world: World, **more):
         return getattr(world, self.tool)(**more)
 
+    def kept(self) -> tuple[World, Pane]:
+        """The world of the class, and the client in it: for tests that leave it at its prompt, each
+        with an answer of its own."""
+        kind = type(self)
+        if "kept_client" not in vars(kind):  # a subclass has another client
+            world = self.world().__enter__()
+            kind.addClassCleanup(world.end)
+            kind.kept_client = world, self.begun(world)
+        return kind.kept_client
+
+    @shares
     def test_a_tool_runs_and_the_reply_is_on_the_screen(self):
-        with self.world() as world:
-            pane = self.begun(world)
-            asked = pane.ask('RUN: echo he""llo | tee made.txt\nSAY: all finished')
-            self.assertEqual((asked.tool, asked.cwd), (self.tool, str(world.projects[0])))
-            pane.until(ANSWERED)
-            self.assertEqual((world.projects[0] / "made.txt").read_text(), "hello\n")
-            heard = world.model.until("hello", since=asked.t, tool=self.tool)
-            self.assertNotIn("tee", heard.fresh)
-            self.assertIn("tee", heard.text)
+        world, pane = self.kept()
+        asked = pane.ask('RUN: echo he""llo | tee made.txt\nSAY: one tool')
+        self.assertEqual((asked.tool, asked.cwd), (self.tool, str(world.projects[0])))
+        pane.until(answered("one tool"))
+        self.assertEqual((world.projects[0] / "made.txt").read_text(), "hello\n")
+        heard = world.model.until("hello", since=asked.t, tool=self.tool)
+        self.assertNotIn("tee", heard.fresh)
+        self.assertIn("tee", heard.text)
 
+    @shares
     def test_every_kind_of_step(self):
-        with self.world() as world:
-            pane, here = self.begun(world), world.projects[0]
-            asked = pane.ask(EVERYTHING)
-            pane.until(ANSWERED)
-            made = {name: (here / f"{name}.txt").read_text() for name in ("a", "p1", "p2", "loop")}
-            self.assertEqual(
-                made, {"a": "two\n", "p1": "p1\n", "p2": "p2\n", "loop": "again\nagain\n"}
-            )
-            # the subagent may still be at work: two of the clients do not wait for it
-            world.model.until(lambda r: r.agent and (here / "sub.txt").exists(), since=asked.t)
+        world, pane = self.kept()
+        here = world.projects[0]
+        asked = pane.ask(EVERYTHING)
+        pane.until(answered("all finished"))
+        made = {name: (here / f"{name}.txt").read_text() for name in ("a", "p1", "p2", "loop")}
+        self.assertEqual(made, {"a": "two\n", "p1": "p1\n", "p2": "p2\n", "loop": "again\nagain\n"})
+        # the subagent may still be at work: two of the clients do not wait for it
+        world.model.until(lambda r: r.agent and (here / "sub.txt").exists(), since=asked.t)
 
+    @shares
     def test_a_refused_request_ends_the_turn_and_the_next_one_works(self):
-        with self.world() as world:
-            pane = self.begun(world)
-            pane.ask("ERROR: 400")
-            pane.until("scripted error 400")
-            pane.ask("SAY: all finished")
-            pane.until(ANSWERED)
+        _, pane = self.kept()
+        pane.ask("ERROR: 400")
+        pane.until("scripted error 400")
+        pane.ask("SAY: the next")
+        pane.until(answered("the next"))
 
+    @shares
     def test_a_passing_error_is_tried_again(self):
-        with self.world() as world:
-            pane = self.begun(world)
-            pane.ask("ERROR: 503\nSAY: all finished")
-            pane.until(ANSWERED, timeout=40)  # Gemini waits 5 s and more before it tries again
+        _, pane = self.kept()
+        pane.ask("ERROR: 503\nSAY: at last")
+        pane.until(answered("at last"), timeout=40)  # Gemini waits 5 s and more before it tries
 
     def test_hook_text_is_heard_by_rules_and_never_obeyed(self):
         with self.world() as world:
@@ -197,7 +211,7 @@ class Driven:
             world.model.rule(r"mail from (\w+)", r"RUN: echo got \1 >> got.txt", here)
             pane = self.begun(world, argv=argv)
             pane.ask("RUN: true\nRUN: true\nSAY: all finished")
-            pane.until(ANSWERED)
+            pane.until(answered("all finished"))
             self.assertEqual((here / "got.txt").read_text(), "got luna\n")
             self.assertFalse((here / "obeyed").exists())
 

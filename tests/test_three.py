@@ -1,7 +1,6 @@
 """Claude Code, Gemini CLI and Codex in one room, each under hcom's wrapper."""
 
 import json
-import time
 import unittest
 
 from tests.rig.clients import requires
@@ -92,7 +91,7 @@ class OneRoom(unittest.TestCase):
             pane.submit("RUN: rm -rf ../precious\nSAY: over")
             pane.until(DIALOGS[tool], 30)
         sent = [room.send(f"hello number {count}") for count in range(10)]
-        time.sleep(30)
+        room.considered("luna", "nova", "kira")
         for name, tool in zip(("luna", "nova", "kira"), TOOLS):
             with self.subTest(tool=tool):
                 self.assertRegex(panes[tool].screen(), DIALOGS[tool])
@@ -155,7 +154,7 @@ class OneRoom(unittest.TestCase):
             pane.until(BOXES[tool].format(draft="my draft"))
         sent = room.send("are you there")
         room.until_told("claude", "luna", sent)
-        time.sleep(10)
+        room.considered("luna", "nova", "kira")
         for name, tool in zip(("luna", "nova", "kira"), TOOLS):
             with self.subTest(tool=tool):
                 self.assertRegex(panes[tool].screen(), BOXES[tool].format(draft="my draft"))

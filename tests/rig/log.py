@@ -1,19 +1,19 @@
 """What the clients asked their models: the request log, read from outside the world."""
 
+import functools
 import json
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
 from tests.rig.api import claude, codex, gemini
 from tests.rig.script import By
+from tests.waiting import looks
 
 APIS = {"claude": claude, "gemini": gemini, "codex": codex}
-LOOK_S = 0.05
 
 
-class Request(NamedTuple):
+class Facts(NamedTuple):
     t: float  # time.time() of its arrival
     kind: str
     path: str
@@ -23,13 +23,20 @@ class Request(NamedTuple):
     agent: str = ""
     cwd: str = ""
 
-    @property
+
+class Request(Facts):
+    """With its texts, put together once: whoever waits looks at all requests again and again."""
+
+    def __repr__(self) -> str:
+        return f"<{self.tool} {self.kind} {self.session[:8]} {self.agent} {self.fresh[-300:]!r}>"
+
+    @functools.cached_property
     def text(self) -> str:
         """All that the model can see: the system prompt and the conversation."""
         api = APIS[self.tool]
         return "\n".join([api.system(self.body), *(p.text for p in api.pieces(self.body))])
 
-    @property
+    @functools.cached_property
     def fresh(self) -> str:
         """What is new to the model: all it was told since its last reply in this conversation."""
         told: list[str] = []
@@ -79,16 +86,16 @@ class Model:
     ) -> Request:
         """The first request after `since` whose new text has the words, or that passes the test."""
         matches = wanted if callable(wanted) else lambda request: wanted in request.fresh
-        deadline = time.monotonic() + timeout
-        while True:
-            found = self.requests(**facts)
-            for request in found:
+        for _ in looks(timeout):
+            for request in self.requests(**facts):
                 if request.t >= since and matches(request):
                     return request
-            if time.monotonic() > deadline:
-                asked = "\n".join(f"  {r.tool} {r.session[:8]} {r.fresh[-300:]!r}" for r in found)
-                raise AssertionError(f"no request with {wanted!r} in {timeout} s, only:\n{asked}")
-            time.sleep(LOOK_S)
+        asked = "\n".join(map(repr, self.requests(**facts)))
+        raise AssertionError(f"no request with {wanted!r} in {timeout} s, only:\n{asked}")
+
+    def forget_rules(self) -> None:
+        """From the next request on, only scripts are answered."""
+        self.rules.unlink(missing_ok=True)
 
     def rule(self, pattern: str, action: str, cwd: Path | str = "*") -> None:
         """From the next request on, sessions in `cwd` answer what matches with the action."""

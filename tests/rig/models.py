@@ -12,9 +12,10 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 from tests.rig.api import Asked, claude, codex, gemini, instance
-from tests.rig.script import DONE, Rule, Step, answer, is_script
+from tests.rig.script import DONE, By, Rule, Step, answer, is_script
 
-# errors that end the turn; Claude 2.1.330 repeats even these once and must hear the same
+# errors that end the turn; Claude 2.1.332 asks three times more, in other words each time (without
+# a display of its thinking, then without its ToolSearch), and must hear the same
 FINAL = set(range(400, 500)) - {408, 409, 429}
 APIS = (claude, gemini, codex)
 
@@ -24,7 +25,7 @@ class Desk:
 
     def __init__(self, log: Path, rules: Path):
         self.log, self.rules = log, rules
-        # for each script, how long the conversation was at each of its errors
+        # for each script, how many replies the conversation had at each of its errors
         self.errors: dict[tuple, list[int]] = {}
         self.lock = threading.Lock()  # each request has its thread, for a stalled one holds none up
 
@@ -51,17 +52,17 @@ class Desk:
         said = tuple(piece for piece in asked.pieces if is_script(piece))
         # the directory too: Gemini's requests name no session
         key = (asked.tool, asked.session, asked.agent, asked.cwd, said)
-        length = len(asked.pieces)
+        replies = sum(piece.by is By.MODEL for piece in asked.pieces)
         rules = self.rules_for(asked.cwd)
         with self.lock:
             past = self.errors.setdefault(key, [])
-            if past and past[-1] == length:
+            if past and past[-1] == replies:
                 last = answer(asked.pieces, rules, len(past) - 1)
                 if last.error in FINAL:
                     return last
             step = answer(asked.pieces, rules, len(past))
             if step.error:
-                past.append(length)
+                past.append(replies)
         return step
 
 

@@ -13,8 +13,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 from tests.rig.log import Model, Request
+from tests.waiting import looks
 
-LOOK_S = 0.05  # between two looks at a screen; each is a short tmux client on a shared machine
+LOOK_S = 0.05  # between two looks at a screen that shall not move
 SETTLED_S = 0.25  # two frames of the slowest start-up animation
 # an Enter sooner than this after a paste is taken for part of it (Gemini: 30 ms, Claude: 150 ms)
 PASTE_GUARD_S = 0.25
@@ -140,14 +141,11 @@ class Pane:
     def until(self, wanted: str | Callable[[str], object], timeout: float = 20) -> str:
         """The screen that first matched (a regex or a test of the text)."""
         matches = wanted if callable(wanted) else re.compile(wanted, re.MULTILINE).search
-        deadline = time.monotonic() + timeout
-        while True:
+        for _ in looks(timeout):
             screen = self.screen()
             if matches(screen):
                 return screen
-            if time.monotonic() > deadline:
-                raise AssertionError(f"after {timeout} s still not {wanted!r}; {self.portrait()}")
-            time.sleep(LOOK_S)
+        raise AssertionError(f"after {timeout} s still not {wanted!r}; {self.portrait()}")
 
     def settle(self, timeout: float = 20) -> str:
         """The screen once it has not changed for a moment."""

@@ -2,18 +2,46 @@
 
 import json
 import re
+import sqlite3
 import time
 import unittest
+from collections.abc import Callable
 from pathlib import Path
 
 from tests.rig.settings import Permissions
 from tests.rig.world import World
+from tests.waiting import looks
 
 ANSWER = (
     r"\[hcom message #(\d+) from (\w+) · request",
     r"RUN: hcom send @\2 --reply-to \1 -- pong-\1",
 )
+# A person who has typed within 2 s, and a screen that has just changed, hold a wake back by
+# themselves; later only what is there does.
+PASSED_S = 2.5
+LIST_S = 1.0  # between two `hcom list`, of which each is a process
 MESSAGE = re.compile(r"\[hcom message #(\d+) ")
+
+
+AGENTS = """
+SELECT name AS base_name, CASE tag WHEN '' THEN name ELSE tag || '-' || name END AS name,
+       tool, status, detail AS status_detail, directory, session AS session_id
+FROM agents WHERE stopped_at IS NULL ORDER BY created_at, base_name
+"""
+
+
+def rows(hcom_dir: Path | str, statement: str, *params) -> list[sqlite3.Row]:
+    """Rows of the database in that folder, read from outside; [] before there is one."""
+    try:
+        db = sqlite3.connect(f"file:{hcom_dir}/hcom.db?mode=ro", uri=True, timeout=10)
+    except sqlite3.OperationalError:
+        return []
+    try:
+        db.row_factory = sqlite3.Row
+        being_made = not db.execute("PRAGMA user_version").fetchone()[0]
+        return [] if being_made else db.execute(statement, params).fetchall()
+    finally:
+        db.close()
 
 
 def entered(test: unittest.TestCase, room: "Room"):
@@ -21,6 +49,27 @@ def entered(test: unittest.TestCase, room: "Room"):
     room.__enter__()
     test.addCleanup(room.__exit__, None, None, None)
     return room
+
+
+def kept(test: unittest.TestCase, make: Callable[[], "Room"]) -> "Room":
+    """The room that the tests of a class use one after another; made anew where the test before
+    did not leave it fit."""
+    kind = type(test)
+    room = kind.__dict__.get("kept_room")
+    if room and room.is_fit():
+        return room
+    if room:
+        room.world.end()
+    kind.kept_room = room = make()
+    room.__enter__()
+    kind.addClassCleanup(room.world.end)
+    return room
+
+
+def shares(test):
+    """A decorator: the test uses the room that its class keeps, so it runs with those that do."""
+    test.shares_room = True
+    return test
 
 
 class Room:
@@ -73,33 +122,73 @@ class Room:
         lines = path.read_text().splitlines() if path.exists() else []
         return [line for line in map(json.loads, lines) if line.get("event") == what]
 
+    def rows(self, statement: str, *params) -> list[sqlite3.Row]:
+        """Rows of the database, read from outside and without a process; [] before there is one."""
+        return rows(self.world.hcom_dir, statement, *params)
+
+    def events(self, where: str = "true") -> list[dict]:
+        """The events as `hcom events` prints them, oldest first."""
+        found = self.rows(
+            "SELECT id, type, instance, (SELECT data FROM events WHERE id = events_v.id) AS data "
+            f"FROM events_v WHERE {where} ORDER BY id"
+        )
+        return [{**dict(row), "data": json.loads(row["data"])} for row in found]
+
     def agents(self) -> list[dict]:
-        return [json.loads(line) for line in self.hcom("list", "--json").splitlines()]
+        """Who takes part, as the database has it, by some of the names that `hcom list` gives."""
+        return [dict(row) for row in self.rows(AGENTS)]
 
     def listed(self) -> dict[str, dict]:
         return {agent["base_name"]: agent for agent in self.agents()}
 
+    def reported(self) -> list[dict]:
+        """Who takes part, as `hcom list` says: it asks the clients, too."""
+        return [json.loads(line) for line in self.hcom("list", "--json").splitlines()]
+
     def session(self, name: str) -> str:
         return self.listed()[name]["session_id"]
 
-    def agent_of(self, key: str) -> dict:
-        """The agent, by what this room's tests know it by; {} when there is none yet."""
-        return self.listed().get(key, {})
+    def agent_of(self, key: str, agents: list[dict] | None = None) -> dict:
+        """The agent, by what this room's tests know it by; {} when there is none yet. Of `agents`,
+        by default those in the database."""
+        known = self.agents() if agents is None else agents
+        return next((agent for agent in known if self.is_called(key, agent)), {})
+
+    def is_called(self, key: str, agent: dict) -> bool:
+        return agent["base_name"] == key
 
     def until(self, wanted, timeout: float = 0):
         """What `wanted()` says, once it says something."""
-        end = time.monotonic() + (timeout or self.patience)
-        while not (found := wanted()):
-            if time.monotonic() > end:
-                raise AssertionError(
-                    f"never: {wanted}\n{self.hcom('list', '-v')}"
-                    f"{self.hcom('events', '--last', '30')}"
-                )
-            time.sleep(0.1)
-        return found
+        for _ in looks(timeout or self.patience):
+            if found := wanted():
+                return found
+        raise AssertionError(
+            f"never: {wanted}\n{self.hcom('list', '-v')}{self.hcom('events', '--last', '30')}"
+        )
 
-    def until_status(self, key: str, status: str) -> dict:
-        return self.until(lambda: (a := self.agent_of(key)).get("status") == status and a)
+    def until_status(self, key: str, status: str, timeout: float = 0) -> dict:
+        """The agent, once `hcom list` shows it so. That is asked when the database says the same;
+        otherwise seldom, for only there a client shows that died or that Esc stopped."""
+        asked = time.monotonic()
+
+        def shown() -> dict:
+            nonlocal asked
+            known = self.agent_of(key).get("status") == status
+            if not known and time.monotonic() < asked + LIST_S:
+                return {}
+            asked = time.monotonic()
+            agent = self.agent_of(key, self.reported())
+            return agent if agent.get("status") == status else {}
+
+        return self.until(shown, timeout)
+
+    def considered(self, *names: str) -> None:
+        """The wrappers of these agents have looked at their mail and done about it what they will:
+        each shows its screen in a turn of its loop, and in that it decides."""
+        time.sleep(PASSED_S)
+        for name in names:
+            for _ in range(2):  # what it decides in the first turn is done by the second
+                self.hcom("term", name)
 
     def told(self, session: str) -> list[int]:
         """The ids of the messages that the model of a session has been shown, each as often."""
@@ -111,7 +200,7 @@ class Room:
         return self.world.model.until(f"[hcom message #{message} ", timeout, session=session)
 
 
-def is_ours(world: World, pid: int) -> bool:
+def is_ours(world: World, pid: int | str) -> bool:
     """Whether the process is hcom's own, in this world."""
     try:
         line = Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode()

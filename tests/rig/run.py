@@ -7,10 +7,10 @@ import re
 import signal
 import socket
 import subprocess
-import time
 from pathlib import Path
 
-LOOK_S = 0.02
+from tests.waiting import looks
+
 counter = itertools.count(1)
 
 
@@ -64,14 +64,12 @@ class Running:
 
     def until(self, pattern: str, timeout: float = 20) -> re.Match:
         """The first match in its standard output."""
-        deadline = time.monotonic() + timeout
-        while not (match := re.search(pattern, self.stdout)):
-            if time.monotonic() > deadline:
-                raise AssertionError(
-                    f"{self.argv} never said {pattern!r}, only:\n{self.stdout}{self.stderr}"
-                )
-            time.sleep(LOOK_S)
-        return match
+        for _ in looks(timeout):
+            if match := re.search(pattern, self.stdout):
+                return match
+        raise AssertionError(
+            f"{self.argv} never said {pattern!r}, only:\n{self.stdout}{self.stderr}"
+        )
 
     def kill(self, sig: int = signal.SIGTERM) -> None:
         os.kill(self.pid, sig)

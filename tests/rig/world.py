@@ -121,8 +121,9 @@ class World:
         """bin/ holds hcom, node, python3 and the chosen clients; system tools come after it."""
         self.shim(
             "hcom",
-            f"#!{sys.executable}\nimport runpy, sys\nsys.path[0] = {str(REPO)!r}\n"
-            "runpy.run_module('hcom', run_name='__main__', alter_sys=True)\n",
+            # as hooks run it: without site, which takes as long as half the commands
+            f"#!{sys.executable} -IS\nimport sys\nsys.path.insert(0, {str(REPO)!r})\n"
+            "from hcom.cli import main\nsys.exit(main())\n",
         )
         (self.bin / "python3").symlink_to(sys.executable)
         node = shutil.which("node")
@@ -132,13 +133,14 @@ class World:
             found = clients.available(name)
             if not found:
                 raise RuntimeError(f"{name} is not installed: see clients.fetch")
-            self.shim(command, f'#!/bin/sh\nexec {found} "$@"\n')
+            (self.bin / command).symlink_to(found)  # as npm does, by which hcom knows the package
         # Codex's shell tool is a login shell, and Debian's /etc/profile sets PATH anew
         (self.home / ".profile").write_text(f'PATH="{self.bin}:$PATH"\n')
 
     def shim(self, command: str, text: str) -> Path:
         """An executable of this name on the world's PATH."""
         path = self.bin / command
+        path.unlink(missing_ok=True)  # what was there may be a link to an installed client
         path.write_text(text)
         path.chmod(0o755)
         return path
@@ -153,7 +155,7 @@ class World:
         }
         with open(self.root / "holder.err", "w") as errors:
             self.holder = subprocess.Popen(
-                [*seal(), sys.executable, "-m", "tests.rig.holder", str(self.root)],
+                [*seal(), sys.executable, "-S", "-m", "tests.rig.holder", str(self.root)],
                 env=env,
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
