@@ -295,7 +295,9 @@ class Talk(unittest.TestCase):
 @requires("claude")
 class Subagents(unittest.TestCase):
     client = "claude"
-    room = Talk.room
+
+    def room(self, permissions: Permissions = Permissions.FREE) -> Room:
+        return entered(self, Room(permissions, self.client))
 
     def test_a_subagent_speaks_and_hears_under_its_own_name(self):
         room = self.room()
@@ -336,7 +338,10 @@ class TalkWithoutSocket(unittest.TestCase):
     """2.1.197 has no messaging socket: a waiter wakes it."""
 
     client = "claude-old"
-    room = Talk.room
+
+    def room(self, permissions: Permissions = Permissions.FREE) -> Room:
+        return entered(self, Room(permissions, self.client))
+
     test_a_request_wakes = Talk.test_a_request_wakes_the_idle_and_the_answer_comes_mid_turn
     test_half_typed = Talk.test_half_typed_text_stays_in_the_box
     test_a_dialog = Talk.test_a_dialog_is_not_answered_by_mail

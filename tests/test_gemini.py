@@ -51,7 +51,7 @@ def signal(event: str, env=None, **changes):
 class Reading(unittest.TestCase):
     def test_kinds(self):
         cancelled = {"llmContent": "<untrusted_context>\nCommand was cancelled by user before it"}
-        table = [
+        table: list[tuple[str, dict, str, str]] = [
             ("SessionStart", {}, START, "startup"),
             ("SessionStart", {"source": "resume"}, START, "resume"),
             ("SessionEnd", {}, END, "exit"),
@@ -559,7 +559,7 @@ class Setup(unittest.TestCase):
         self.settings = self.folder / "settings.json"
         self.rules = self.folder / "policies" / "hcom.toml"
         # the home knows itself for the default one by the process's own HOME
-        before = os.environ.get("HOME")
+        before = os.environ.get("HOME", "")
         os.environ["HOME"] = self.root
         self.addCleanup(os.environ.__setitem__, "HOME", before)
 

@@ -130,7 +130,7 @@ class OneRoom(unittest.TestCase):
         panes["codex"].submit("RUN: echo git commit\nSAY: over")
         for words in ("idle:nova", "nova", "kira"):
             room.world.model.until(
-                lambda request, words=words: "from hcom" in request.text and words in request.text,
+                lambda request: "from hcom" in request.text and words in request.text,
                 40,
                 tool="claude",
             )

@@ -68,7 +68,7 @@ class Model:
             self.known += [Request(**json.loads(line)) for line in whole.split(b"\n")]
         return self.known
 
-    def requests(self, kind: str = "turn", **facts: str) -> list[Request]:
+    def requests(self, kind: str = "turn", **facts: str | Path) -> list[Request]:
         """The requests so far, in order; `facts` such as tool="claude", cwd=... select."""
         wanted = {"kind": kind, **facts} if kind else facts
         return [

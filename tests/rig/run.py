@@ -60,7 +60,7 @@ class Running:
                 ) from None
             finally:
                 self.close()
-        return subprocess.CompletedProcess(self.argv, self.code, self.stdout, self.stderr)
+        return subprocess.CompletedProcess(self.argv, self.code or 0, self.stdout, self.stderr)
 
     def until(self, pattern: str, timeout: float = 20) -> re.Match:
         """The first match in its standard output."""

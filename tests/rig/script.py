@@ -123,7 +123,7 @@ def answer(pieces: list[Piece], rules: list[Rule], errors: int = 0) -> Step:
     standing = list(rules)
     for place, piece in enumerate(pieces):
         if is_script(piece):
-            told = parse(piece.text)
+            told = parse(piece.text) or script
             script, start = told, place
             standing += told.rules
     reaction = due(pieces, standing)

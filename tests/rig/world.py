@@ -188,7 +188,7 @@ class World:
             **settings.environment(self.port),
         }
 
-    def merged(self, env: dict[str, str | None] | None) -> dict[str, str | None]:
+    def merged(self, env: "dict[str, str | None] | None") -> dict:
         """The world's environment with changes; RuntimeError where it would touch the real one."""
         merged = {**self.env, **(env or {})}
         real = {
@@ -212,7 +212,7 @@ class World:
     def start(
         self,
         argv: list[str],
-        env: dict[str, str] | None = None,
+        env: "dict[str, str | None] | None" = None,
         cwd: Path | None = None,
         stdin: str = "",
     ) -> Running:
@@ -222,7 +222,7 @@ class World:
     def run(
         self,
         argv: list[str],
-        env: dict[str, str] | None = None,
+        env: "dict[str, str | None] | None" = None,
         cwd: Path | None = None,
         stdin: str = "",
         timeout: float = 30,
@@ -235,7 +235,7 @@ class World:
         name: str,
         argv: list[str],
         cwd: Path | None = None,
-        env: dict[str, str | None] | None = None,
+        env: "dict[str, str | None] | None" = None,
         cols: int = 110,
         rows: int = 36,
     ) -> Pane:

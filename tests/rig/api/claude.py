@@ -85,6 +85,7 @@ def tool_use(call: Call, asked: Asked) -> dict:
     path = os.path.join(asked.cwd, path)
     old, _, new = rest.partition("=>")
     agent = "Agent" if "Agent" in offered else "Task"
+    given: dict
     name, given = {
         "RUN": ("Bash", {"command": call.arg, "description": "a scripted command"}),
         "WRITE": ("Write", {"file_path": path, "content": rest + "\n"}),
@@ -100,7 +101,8 @@ def tool_use(call: Call, asked: Asked) -> dict:
         ),
     }[call.verb]
     if "run_in_background" in offered.get(name, {}).get("properties", {}):
-        given["run_in_background"] = False  # 2.1.330 has no such choice: always in the background
+        # 2.1.330 has no such choice: always in the background
+        given.update(run_in_background=False)
     return {
         "type": "tool_use",
         "id": f"toolu_{uuid.uuid4().hex[:24]}",
@@ -130,7 +132,8 @@ def whole(asked: Asked, step: Step) -> dict:
 def events(asked: Asked, step: Step) -> list[Event]:
     message = whole(asked, step)
     content, reason = message.pop("content"), message.pop("stop_reason")
-    out = [("message_start", {"message": {**message, "content": [], "stop_reason": None}})]
+    begun = {**message, "content": [], "stop_reason": None}
+    out: list[Event] = [("message_start", {"message": begun})]
     for index, block in enumerate(content):
         if block["type"] == "text":
             empty = {**block, "text": ""}

@@ -92,7 +92,9 @@ def patch(call: Call) -> str:
 
 def call_item(call: Call, asked: Asked, call_id: str) -> dict:
     offered = {tool.get("name"): tool for tool in asked.body.get("tools", [])}
-    base = {"id": f"fc_{uuid.uuid4().hex[:16]}", "call_id": call_id, "status": "completed"}
+    base: dict = {"id": f"fc_{uuid.uuid4().hex[:16]}", "call_id": call_id}
+    base["status"] = "completed"
+    given: dict
     if call.verb in ("WRITE", "EDIT"):
         if offered.get("apply_patch", {}).get("type") == "custom":
             return {**base, "type": "custom_tool_call", "name": "apply_patch", "input": patch(call)}
@@ -153,10 +155,10 @@ def events(asked: Asked, step: Step) -> list[Event]:
     response = whole(asked, step)
     output = response["output"]
     begun = {**response, "status": "in_progress", "output": [], "usage": None}
-    out = [("response.created", {"response": begun})]
+    out: list[Event] = [("response.created", {"response": begun})]
     for index, item in enumerate(output):
         # an item is announced empty: Codex shows what it holds there and the deltas too
-        bare = {"message": {"content": []}, "function_call": {"arguments": ""}}
+        bare: dict = {"message": {"content": []}, "function_call": {"arguments": ""}}
         begun_item = {**item, **bare.get(item["type"], {"input": ""}), "status": "in_progress"}
         out.append(("response.output_item.added", {"output_index": index, "item": begun_item}))
         if item["type"] == "message":
