@@ -85,8 +85,7 @@ def tool_use(call: Call, asked: Asked) -> dict:
     path = os.path.join(asked.cwd, path)
     old, _, new = rest.partition("=>")
     agent = "Agent" if "Agent" in offered else "Task"
-    given: dict
-    name, given = {
+    calls: dict[str, tuple[str, dict]] = {
         "RUN": ("Bash", {"command": call.arg, "description": "a scripted command"}),
         "WRITE": ("Write", {"file_path": path, "content": rest + "\n"}),
         "EDIT": ("Edit", {"file_path": path, "old_string": old, "new_string": new}),
@@ -99,10 +98,11 @@ def tool_use(call: Call, asked: Asked) -> dict:
                 "subagent_type": "general-purpose",
             },
         ),
-    }[call.verb]
+    }
+    name, given = calls[call.verb]
     if "run_in_background" in offered.get(name, {}).get("properties", {}):
         # 2.1.330 has no such choice: always in the background
-        given.update(run_in_background=False)
+        given["run_in_background"] = False
     return {
         "type": "tool_use",
         "id": f"toolu_{uuid.uuid4().hex[:24]}",
