@@ -14,6 +14,7 @@ from tests.rig.settings import Permissions
 @requires("claude")
 class Talk(unittest.TestCase):
     client = "claude"
+    rounds = 30  # in which tools run side by side while mail comes
 
     def room(self, permissions: Permissions = Permissions.FREE) -> Room:
         return entered(self, Room(permissions, self.client))
@@ -41,7 +42,7 @@ class Talk(unittest.TestCase):
         room = self.room()
         luna = room.agent("luna")
         round_ = "RUN: echo one\nAND RUN: echo two\nAND RUN: echo three\n"
-        luna.submit(round_ * 30 + "SAY: all-over")
+        luna.submit(round_ * self.rounds + "SAY: all-over")
         sent = []
         while room.listed()["luna"]["status"] != "listening" or len(sent) < 10:
             sent.append(room.send(f"@luna message {len(sent)}"))
@@ -338,6 +339,9 @@ class TalkWithoutSocket(unittest.TestCase):
     """2.1.197 has no messaging socket: a waiter wakes it."""
 
     client = "claude-old"
+    rounds = 10
+    test_parallel_tools = Talk.test_parallel_tools_get_each_message_once
+    test_turn_end = Talk.test_the_turn_can_be_continued_more_often_than_the_client_allows
 
     def room(self, permissions: Permissions = Permissions.FREE) -> Room:
         return entered(self, Room(permissions, self.client))

@@ -366,6 +366,19 @@ class Launched(Live):
             self.assertNotIn(f"message #{sent}", request.text)
 
 
+@requires("codex-old")
+class LaunchedOld(Live):
+    """What the version before does with mail; the rest is tried with the newest alone."""
+
+    client = "codex-old"
+    test_mid_turn = Launched.test_mid_turn_by_the_result_of_a_tool
+    test_turn_end = Launched.test_the_end_of_a_turn_goes_on_with_what_came_meanwhile
+    test_idle = Launched.test_an_idle_one_is_woken_and_long_texts_come_whole
+    test_once = Launched.test_parallel_tools_and_many_rounds_get_each_message_once
+    test_a_draft = Launched.test_a_draft_is_never_sent_and_what_waited_comes_once_it_is_gone
+    test_a_dialog = Launched.test_an_approval_dialog_shows_as_blocked_and_nothing_is_typed
+
+
 @requires("codex")
 class Sandboxed(Live):
     COMMANDS = (

@@ -25,10 +25,11 @@ class Client(NamedTuple):
 
 
 CLIENTS = {
-    "claude": Client("claude", "@anthropic-ai/claude-code", "2.1.330"),
+    "claude": Client("claude", "@anthropic-ai/claude-code", "2.1.332"),
     "claude-old": Client("claude", "@anthropic-ai/claude-code", "2.1.197"),  # no messaging socket
     "gemini": Client("gemini", "@google/gemini-cli", "0.61.0"),
-    "codex": Client("codex", "@openai/codex", "0.169.0"),
+    "codex": Client("codex", "@openai/codex", "0.171.0"),
+    "codex-old": Client("codex", "@openai/codex", "0.169.0"),
 }
 
 

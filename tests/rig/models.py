@@ -14,8 +14,8 @@ from pathlib import Path
 from tests.rig.api import Asked, claude, codex, gemini, instance
 from tests.rig.script import DONE, By, Rule, Step, answer, is_script
 
-# errors that end the turn; Claude 2.1.332 asks three times more, in other words each time (without
-# a display of its thinking, then without its ToolSearch), and must hear the same
+# errors that end the turn; Claude (2.1.330, 2.1.332) asks up to five times more, in other words
+# (with less thinking, then without its ToolSearch), and must hear the same
 FINAL = set(range(400, 500)) - {408, 409, 429}
 APIS = (claude, gemini, codex)
 

@@ -1,7 +1,6 @@
 """The clients' own settings, so that each comes up at its empty prompt with no dialog.
 
-What each needs is in the notes on the clients (claude 2.1.330 and 2.1.197, gemini 0.61.0,
-codex 0.169.0). Nothing here knows of hcom.
+The same for all that `clients.CLIENTS` names. Nothing here knows of hcom.
 """
 
 import json
