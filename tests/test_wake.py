@@ -179,7 +179,8 @@ class KnownByTheLaunch(Waking):
         client = Standin(self, "nova", "codex")
         client.begin("s-nova")
         client.begin("s-luna")
-        self.home.said("stop", "nova")
+        self.assertEqual(self.home.said("list", "nova", "status"), "inactive\n")
+        self.assertEqual(self.home.run("kill", "nova").stdout, "nothing to kill\n")
         self.assert_reached(client, "luna")
 
     def test_a_fed_client(self):

@@ -101,6 +101,8 @@ def _started(context: Context) -> Reply:
     if signal.source != "compact":
         mail.offer_again(context.db, agent.name, lambda ids: evidence(context, ids))
     with transaction(context.db):
+        if not signal.shared:
+            people.succeed(context.db, agent, signal.at)
         first = agent.context == "new"
         agents.set_status(context.db, agent.name, LISTENING, "start", signal.source, signal.at)
         events.append_status(context.db, agent.name, LISTENING, "start", signal.source, signal.at)

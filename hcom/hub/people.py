@@ -235,11 +235,22 @@ def gone(db, now: float) -> list[Agent]:
             and now_is.stopped_at is None
         ]
         for agent in dead:
-            agents.end_session(db, agent.name, "exit:killed", now)
-            dismiss(db, agent.name, now)
-            deliveries.requeue(db, agent.name)
-            events.append_status(db, agent.name, INACTIVE, "exit:killed", "", now)
+            _end(db, agent.name, "exit:killed", now)
     return dead
+
+
+def succeed(db, agent: Agent, now: float) -> None:
+    """The process of `agent` goes on with its session: who ran there before has ended, within the
+    caller's transaction."""
+    for name in agents.before_in_process(db, agent):
+        _end(db, name, "exit:resume", now)
+
+
+def _end(db, name: str, context: str, now: float) -> None:
+    agents.end_session(db, name, context, now)
+    dismiss(db, name, now)
+    deliveries.requeue(db, name)
+    events.append_status(db, name, INACTIVE, context, "", now)
 
 
 def listed(db, now: float) -> list[Agent]:
