@@ -183,6 +183,17 @@ class KnownByTheLaunch(Waking):
         self.assertEqual(self.home.run("kill", "nova").stdout, "nothing to kill\n")
         self.assert_reached(client, "luna")
 
+    def test_mail_that_waited_for_the_session_is_for_the_wrapper(self):
+        self.known("luna", "claude", "s-luna")
+        self.send("luna")
+        client = Standin(self, "nova", "claude")
+        said = Socket(self, "s-luna", client.pid)
+        said.says("idle")
+        client.begin("s-luna")
+        self.assertIn("hcom: new mail", said.rung())
+        self.assertEqual(self.wakers(), [client.wrapper.pid])
+        self.assertEqual(self.left_behind(), [])
+
     def test_a_fed_client(self):
         self.known("luna", "claude", "s-luna")
         client = Standin(self, "nova", "claude", streamed=True)

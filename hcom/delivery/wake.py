@@ -74,22 +74,23 @@ def deadline(state: "State", seen: Seen) -> "float | None":
     """When `step` may answer differently though nothing else happens; None for never."""
     if not seen.mail and isinstance(state, (Idle, Waiting)):
         return None
-    times = [
+    times = (
         seen.typed_at + QUIET_S,
         seen.changed_at + SETTLED_S,
         seen.changed_at + seen.enter_after_s,
-    ]
-    if isinstance(state, Waiting):
-        times.append(state.after)
-    elif isinstance(state, Rung):
-        times.append(state.at + PATIENCE_S[state.tries - 1])
-    elif isinstance(state, Pasted):
-        times += [state.at + seen.enter_after_s, state.at + SHOWN_S]
-    elif isinstance(state, Submitted):
-        times += [state.at + CONFIRM_S, state.at + CONFIRM_S + SHOWN_S]
-    elif isinstance(state, Confirmed):
-        times.append(state.at + TAKEN_S)
+        *(_TIMES[type(state)](state, seen) if type(state) in _TIMES else ()),
+    )
     return min((time for time in times if time > seen.now), default=None)
+
+
+# When a state may end by itself.
+_TIMES: "dict[type, Callable[..., tuple[float, ...]]]" = {
+    Waiting: lambda state, _: (state.after,),
+    Rung: lambda state, _: (state.at + PATIENCE_S[state.tries - 1],),
+    Pasted: lambda state, seen: (state.at + seen.enter_after_s, state.at + SHOWN_S),
+    Submitted: lambda state, _: (state.at + CONFIRM_S, state.at + CONFIRM_S + SHOWN_S),
+    Confirmed: lambda state, _: (state.at + TAKEN_S,),
+}
 
 
 def _idle(state: Idle, seen: Seen) -> "Step":

@@ -51,6 +51,9 @@ def run(adapter, tool: str, event: str, signal: Signal, raw: bytes, env, emit) -
             idle = signal.kind in (START, TURN_FAILED) or (
                 signal.kind == TURN_END and not reply.text
             )
+            # At its start the wrapper has yet to learn whose session it runs; the wake is its.
+            if signal.kind == START and context.agent.launch == signal.launch != "":
+                idle = False
             restless = idle and deliveries.wants_wake(db, context.agent.name)
             watched = (
                 events.are_tools_watched(db)

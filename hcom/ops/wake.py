@@ -272,6 +272,8 @@ def _let_go(one: Wake) -> bool:
     one.give_up()
     one.refresh(now)
     if _is_settled(one, now):
+        if one.known.mail:
+            bell.ring(one.home, [one.name])  # a wrapper or waiter that could not have it
         return True
     one.own()
     return one.lock < 0

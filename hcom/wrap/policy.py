@@ -69,7 +69,9 @@ class Wrap:
     """The policy of one wrapped client (see pty.policy.Policy)."""
 
     def __init__(self, wake: Wake, mirror: Mirror, keys: Keys):
-        self.home, self.wake, self.mirror, self.keys = wake.home, wake, mirror, keys
+        self.home, self.wake, self.mirror = wake.home, wake, mirror
+        # What passes needs nothing but to be drawn, and the person's keys to be known.
+        self.on_output, self.on_input, self.on_resize = mirror.feed, keys.feed, mirror.resize
         self.safety_s = SAFETY_S if wake.rings.fd >= 0 else NO_BELL_S
         self.ready = False  # whether the client has been seen to take prompts
         self.looked_at = self.refreshed_at = NEVER
@@ -80,15 +82,6 @@ class Wrap:
         self.mirror.resize(cols, rows)
         with open_db(self.home) as db:
             launching.started(db, self.wake.launch, os.getpid(), pid)
-
-    def on_resize(self, cols: int, rows: int) -> None:
-        self.mirror.resize(cols, rows)
-
-    def on_output(self, data: bytes, now: float) -> None:
-        self.mirror.feed(data, now)
-
-    def on_input(self, data: bytes, now: float) -> None:
-        self.keys.feed(data, now)
 
     def on_ready(self, _fd: int) -> None:
         rung = self.wake.rings.rung()
