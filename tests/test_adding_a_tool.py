@@ -343,7 +343,9 @@ class Alone(Staged):
         stage = self.stage
         name, terminal = self.joined("--push")
         first = stage.waiter(name)
-        terminal.prompt("SAY: another turn, at whose end another waiter takes over")
+        terminal.prompt("SAY: at whose end another waiter takes over")
+        over = (3, "standin: idle")  # two requests were the turn in which it joined
+        stage.until(lambda: (len(stage.requests()), terminal.title) == over, "the turn is over")
         stage.until(lambda: not stage.waiter(name, first) & first, "the first has gone")
         self.pushed(name, first)
         terminal.prompt("/exit")
