@@ -14,11 +14,13 @@ import time
 from pathlib import Path
 
 from hcom import home as homes
+from hcom.bus.agent import RETIRE_S
 from hcom.bus.message import EXTERNAL, Envelope, Sender
 from hcom.delivery import marks
-from hcom.hub import mail, people
+from hcom.hub import mail, people, retirement
 from hcom.process import start_of
-from hcom.store.connect import open_db
+from hcom.store import deliveries
+from hcom.store.connect import open_db, transaction
 
 REPO = Path(__file__).resolve().parent.parent
 HCOM = [sys.executable, "-I", "-S", str(REPO / "hcom")]
@@ -133,6 +135,30 @@ class Bus:
         db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
         db.close()
 
+    def bury(self, sessions: int, unread: int) -> None:
+        """So many sessions ended long ago, and had so many messages unread; they have retired, as
+        they do in time."""
+        now = time.time()
+        names = [f"old{number}x" for number in range(sessions)]
+        gone = now - 2 * RETIRE_S
+        db = sqlite3.connect(self.home.db, isolation_level=None)
+        db.execute("BEGIN IMMEDIATE")
+        db.executemany(
+            "INSERT INTO agents (name, tool, session, status, status_at, created_at, ended_at) "
+            "VALUES (?, 'claude', ?, 'inactive', ?, ?, ?)",
+            ((name, f"s-{name}", gone, gone, gone) for name in names),
+        )
+        event = db.execute("SELECT max(id) FROM events WHERE type = 'message'").fetchone()[0]
+        db.executemany(
+            "INSERT INTO deliveries (event_id, agent, wakes) VALUES (?, ?, 1)",
+            ((event - number // sessions, names[number % sessions]) for number in range(unread)),
+        )
+        db.execute("COMMIT")
+        db.close()
+        while retirement.is_due(self.db, now):
+            with transaction(self.db):
+                retirement.retire(self.db, now)
+
     def hook(self) -> str:
         """The command that Claude Code runs after a tool, as it stands in its settings."""
         settings = json.loads((self.user / ".claude/settings.json").read_text())
@@ -148,6 +174,11 @@ class Bus:
         sent = mail.send(self.db, CI, text, [agent], Envelope("inform", "", ""), time.time())
         marks.raise_flag(self.home, [agent])
         return sent.id
+
+    def see(self, agent: str) -> None:
+        """There is evidence of all that the agent was delivered, as by the end of its turn."""
+        with transaction(self.db):
+            mail.settle(self.db, agent, [h.event_id for h in deliveries.held(self.db, agent)], [])
 
     def until_recorded(self) -> None:
         """No recorder of spooled hooks is at work any more."""

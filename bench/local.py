@@ -10,6 +10,7 @@ from bench.measure import BARE, Row, at_most, medians, timed
 REPEATS = 40
 STARTS = 12  # each waits for the recorder before to end, some 2 s
 MILLION = 1_000_000
+ENDED, UNREAD = 4_000, 200_000
 PASS = [*BARE, "pass"]
 STORE = [*BARE, "import sqlite3, json"]
 COMMAND = [*BARE, "import sqlite3, json, argparse"]
@@ -68,6 +69,7 @@ def delivering(bus: Bus) -> Callable[[], float]:
         took = timed(command, bus.agent_env, str(bus.root / "payload"), str(output))
         if f"#{number} from ci" not in output.read_text():
             raise RuntimeError(f"not delivered: {output.read_text()!r}")
+        bus.see("luna")
         return took
 
     return run
@@ -109,19 +111,27 @@ def growth() -> list[Row]:
         began = time.perf_counter()
         large.fill(MILLION)
         print(f"(1,000,000 events written in {time.perf_counter() - began:.0f} s)", flush=True)
-        runs = {}
-        for size, bus in (("small", small), ("large", large)):
-            runs[f"hook that delivers {size}"] = delivering(bus)
-            for name, words in COMMANDS.items():
-                runs[f"{name} {size}"] = partial(timed, [*HCOM, *words], bus.env)
-        found = medians(runs, REPEATS)
+        return compared("1,000,000 events", large, "10 events", small)
+
+
+def ended() -> list[Row]:
+    """The same with few sessions, and where 4,000 ended long ago with 200,000 messages unread."""
+    with Bus(1000) as small, Bus(1000) as large:
+        began = time.perf_counter()
+        large.bury(ENDED, UNREAD)
+        print(f"({ENDED:,} sessions ended in {time.perf_counter() - began:.0f} s)", flush=True)
+        return compared(f"{ENDED:,} ended sessions", large, "none", small)
+
+
+def compared(what: str, large: Bus, base: str, small: Bus) -> list[Row]:
+    """A hook that delivers and each command, on the two in turns."""
+    runs = {}
+    for size, bus in (("small", small), ("large", large)):
+        runs[f"hook that delivers {size}"] = delivering(bus)
+        for name, words in COMMANDS.items():
+            runs[f"{name} {size}"] = partial(timed, [*HCOM, *words], bus.env)
+    found = medians(runs, REPEATS)
     return [
-        at_most(
-            f"{name}, 1,000,000 events",
-            found[f"{name} large"],
-            "10 events",
-            found[f"{name} small"],
-            1.3,
-        )
+        at_most(f"{name}, {what}", found[f"{name} large"], base, found[f"{name} small"], 1.3)
         for name in ("hook that delivers", *COMMANDS)
     ]

@@ -25,6 +25,7 @@ ROWS = {
     "events": partial(local.command, "events"),
     "listen": messages.listen,
     "growth": local.growth,
+    "ended": local.ended,
     "crowd": messages.crowd,
     "wrapper-idle": wrapper.idle,
     "wrapper-bytes": wrapper.throughput,

@@ -84,17 +84,39 @@ def locate(env) -> Home:
 def create(home: Home) -> None:
     """HCOM_DIR, its run/ parts and the database's folder exist and are private. OSError when that
     cannot be."""
-    os.makedirs(home.root, mode=0o700, exist_ok=True)
-    if os.stat(home.root).st_mode & 0o077:
+    os.makedirs(os.path.dirname(home.root), exist_ok=True)
+    if os.path.isdir(home.root) and os.stat(home.root).st_mode & 0o077:
         os.chmod(home.root, 0o700)
-    for part in (*SHARED, SPOOL):
-        os.makedirs(home.run(part), mode=0o700, exist_ok=True)
-    os.makedirs(os.path.dirname(home.path(DB)), mode=0o700, exist_ok=True)
+    for folder in (home.root, home.run(), *map(home.run, (*SHARED, SPOOL)), home.path("db")):
+        private_folder(folder)
     if not os.path.lexists(home.db):
         try:
             os.symlink(DB, home.db)
         except OSError:
             pass  # another was faster; where there are no symlinks, it will be a plain file
+
+
+def private_folder(path: str) -> None:
+    """The folder exists, and those that it is in. What is made is 0700 whatever the umask is, which
+    belongs to the whole process: we may be guests in it. OSError."""
+    if os.path.isdir(path):
+        return
+    private_folder(os.path.dirname(path))
+    try:
+        os.mkdir(path, 0o700)
+    except FileExistsError:
+        return  # another was faster
+    os.chmod(path, 0o700)
+
+
+def private_file(path: str, flags: int) -> int:
+    """A descriptor of the file, open as `flags` say; one that is made is 0600, as above. No link is
+    followed. OSError."""
+    flags |= os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
+    descriptor = os.open(path, flags, 0o600)
+    if os.fstat(descriptor).st_mode & 0o600 != 0o600:
+        os.fchmod(descriptor, 0o600)
+    return descriptor
 
 
 class Lock:
@@ -110,7 +132,7 @@ class Lock:
         cannot be such a file."""
         import fcntl  # few hooks hold one
 
-        fd = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+        fd = private_file(self.path, os.O_RDWR)
         try:
             fcntl.flock(fd, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -142,14 +164,14 @@ def keep(path: str, text: str, mode: int = 0o600) -> None:
             if stream.read() == text:
                 return
     except (OSError, UnicodeDecodeError):
-        os.makedirs(os.path.dirname(path), mode=0o700, exist_ok=True)
+        private_folder(os.path.dirname(path))
     write_private(path, text, mode)
 
 
 def write_private(path: str, text: str, mode: int = 0o600) -> None:
     """`path` holds exactly `text`, replaced in one step; a reader sees the old file or the new."""
     temporary = f"{path}.{os.getpid()}.tmp"
-    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, mode)
+    descriptor = private_file(temporary, os.O_WRONLY | os.O_TRUNC)
     try:
         with os.fdopen(descriptor, "w", encoding="utf-8", newline="") as stream:
             stream.write(text)

@@ -7,6 +7,8 @@ import json
 import os
 import time
 
+from .home import private_file, private_folder
+
 LIMIT_BYTES = 2_000_000  # one old file is kept beside it: 4 MB are months of ordinary use
 
 _path = ""
@@ -26,10 +28,10 @@ def log(event: str, **facts) -> None:
         {"at": round(time.time(), 3), "event": event, "pid": os.getpid(), **facts}, default=str
     )
     try:
-        os.makedirs(os.path.dirname(_path), mode=0o700, exist_ok=True)
+        private_folder(os.path.dirname(_path))
         if os.path.exists(_path) and os.path.getsize(_path) > LIMIT_BYTES:
             os.replace(_path, _path + ".1")
-        descriptor = os.open(_path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+        descriptor = private_file(_path, os.O_WRONLY | os.O_APPEND)
         with os.fdopen(descriptor, "w", encoding="utf-8") as stream:
             stream.write(line + "\n")
     except OSError:

@@ -128,9 +128,14 @@ class Secrets(Session):
         self.env["CLAUDE_CODE_MESSAGING_SOCKET"] = "/nowhere/1.sock"
         for name in ("SessionStart", "UserPromptSubmit", "PostToolUse", "Stop", "SessionEnd"):
             self.hook(name)
-        holder = self.locked()
-        self.hook("PostToolUse")  # into the spool
-        holder.execute("ROLLBACK")
+        spool = self.home.run("spool")
+        with self.locked():
+            self.hook("PostToolUse")  # into the spool
+            for name in os.listdir(spool):
+                with open(os.path.join(spool, name), "rb") as stream:
+                    self.assertNotIn(self.TOKEN.encode(), stream.read())
+        bells = self.home.run("bells")  # no file, and not to be read
+        self.world.until(lambda: not os.listdir(spool) and not os.listdir(bells), "recorded")
         luna = agents.find(self.db, "luna")
         self.assertTrue(luna and "config" in luna.client)
         self.assertTrue(archive.reset(self.home, time.time()).archive)

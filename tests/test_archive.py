@@ -260,22 +260,17 @@ class Resets(Sealed):
             time.sleep(rng.uniform(0.05, whole * 1.1))
             os.killpg(process.pid, signal.SIGKILL)
             process.wait()
-            names = [a["name"] for a in self.archives()]  # also finishes what was left
             found = set(self.home.sql("SELECT id FROM events WHERE instance = 'ci'"))
-            for name in names:
-                db = sqlite3.connect(os.path.join(self.home.hcom_dir, "archive", name, "hcom.db"))
+            for path in [a["path"] for a in self.archives()]:  # also what has no name yet
+                db = sqlite3.connect(os.path.join(path, "hcom.db"))
                 found |= set(db.execute("SELECT id FROM events WHERE instance = 'ci'").fetchall())
                 self.assertEqual(db.execute("PRAGMA integrity_check").fetchone()[0], "ok")
                 db.close()
             self.assertEqual(len(found), sent + 1, "each message is somewhere")
-            self.assertEqual(
-                [
-                    e
-                    for e in os.listdir(os.path.join(self.home.hcom_dir, "archive"))
-                    if e.startswith(".part-")
-                ],
-                [],
-            )
+        self.home.said("reset")
+        self.assertFalse([a["path"] for a in self.archives() if ".part-" in a["path"]])
+        left = os.listdir(os.path.join(self.home.hcom_dir, "archive"))
+        self.assertFalse([entry for entry in left if entry.startswith(".")])
         self.assertIn("do not lose me", self.home.said("listen", "--name", luna, "1"))
 
     def test_resets_and_writers_at_once(self):

@@ -309,16 +309,16 @@ class Frames(unittest.TestCase):
                     for i in range(dice.randrange(1, 9))
                 ]
                 hints = "🎉" * dice.choice((0, 10, 9000))
-                count = render.fitting(waiting, hints, budget)
-                self.assertGreaterEqual(count, 1)
-                text = render.inbox(waiting[:count], hints, budget, 99_999)
+                frames = render.fitting(waiting, hints, budget)
+                self.assertGreaterEqual(len(frames), 1)
+                text = render.inbox(frames, hints, budget, 99_999)
                 self.assertLessEqual(len(text.encode("utf-16-le")) // 2, budget)
-                for one in waiting[:count]:
+                for one in waiting[: len(frames)]:
                     self.assertIn(f"[hcom message #{one.id} ", text)
                     self.assertIn(f"[/hcom #{one.id} ", text)
 
     def test_what_is_cut_is_said(self):
-        text = render.inbox([mail("x" * 50_000)], "", 9500, 0)
+        text = "".join(render.fitting([mail("x" * 50_000)], "", 9500))
         self.assertRegex(
             text,
             r"\[hcom: \d{5} more characters, read them all: "

@@ -1,8 +1,9 @@
 """A hook call from payload to reply, with recorded payloads of Claude Code and a real database."""
 
+import contextlib
 import json
 import os
-import sqlite3
+import socket
 import subprocess
 import sys
 import time
@@ -26,10 +27,11 @@ from hcom.adapters.base import (
 from hcom.adapters.claude import hook
 from hcom.adapters.claude.hook import STOP_CAP, WAKE_SIGN
 from hcom.bus.message import EXTERNAL, Envelope, Sender
+from hcom.delivery import marks
 from hcom.home import Home as Place
 from hcom.hooks import handle, spool
-from hcom.hub import mail, people
-from hcom.store import agents, events
+from hcom.hub import mail, people, subscriptions
+from hcom.store import agents, events, filters
 from hcom.store.connect import open_db
 from tests.sealed import ROOT, Home
 
@@ -122,12 +124,13 @@ class Session(unittest.TestCase):
         self.addCleanup(self.db.connection.close)
         people.join(self.db, "claude", 1.0, name="luna", session="s1")
         people.join(self.db, "claude", 1.0, name="nova", session="s2")
+        marks.mark(self.home, ["s1"], "luna")
 
-    def hook(self, name: str, emit=None, pid: int = 0, **changes) -> dict:
+    def hook(self, name: str, emit=None, pid: int = 0, at: float = 0.0, **changes) -> dict:
         """What the hook of a recorded payload answers."""
         payload, said = sample(name, **{"session_id": "s1", **changes}), []
         event = name.partition(".")[0]
-        signal = hook.read(event, payload, self.env, pid or os.getpid(), time.time())
+        signal = hook.read(event, payload, self.env, pid or os.getpid(), at or time.time())
         raw = json.dumps(payload).encode()
         code = handle.run(hook, "claude", event, signal, raw, self.env, emit or said.append)
         self.assertEqual(code, 0)
@@ -144,11 +147,29 @@ class Session(unittest.TestCase):
             "SELECT state FROM deliveries WHERE event_id = ?", (number,)
         ).fetchone()[0]
 
-    def locked(self) -> sqlite3.Connection:
-        holder = sqlite3.connect(self.home.db, isolation_level=None)
-        self.addCleanup(holder.close)
-        holder.execute("BEGIN IMMEDIATE")
-        return holder
+    @contextlib.contextmanager
+    def locked(self):
+        """Another process writes to the database for so long that no hook waits for it."""
+        self.addCleanup(setattr, handle, "HOOK_BUSY_S", handle.HOOK_BUSY_S)
+        handle.HOOK_BUSY_S = 0.1
+        code = (
+            "import sqlite3, sys; db = sqlite3.connect(sys.argv[1], isolation_level=None); "
+            "db.execute('BEGIN IMMEDIATE'); print(flush=True); sys.stdin.read()"
+        )
+        holder = subprocess.Popen(
+            [sys.executable, "-c", code, self.home.db],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+        )
+        holder.stdout.read(1)
+        try:
+            yield
+        finally:
+            holder.communicate()
+
+    def recorded(self) -> None:
+        """Nothing waits in the spool any more: somebody takes it by itself."""
+        self.world.until(lambda: not os.listdir(self.home.path("run", "spool")), "recorded")
 
 
 class Driven(Session):
@@ -164,12 +185,13 @@ class Driven(Session):
             self.assertIn(has, text)
 
     def test_delivery_on_each_channel_once(self):
-        for name in ("PostToolUse", "UserPromptSubmit", "Stop", "PostToolUseFailure"):
+        for name in ("UserPromptSubmit", "PostToolUse", "Stop", "PostToolUseFailure"):
             with self.subTest(name):
                 number = self.send(name)
                 text = self.told(name)
                 self.assertIn(f"[hcom message #{number} from ci", text)
                 self.assertNotIn("[hcom message", self.told("PostToolUse"))
+                self.assertEqual(self.hook("Stop"), {})
                 self.assertEqual(self.state(number), "seen")
 
     def test_a_client_that_is_gone_gets_it_later(self):
@@ -207,6 +229,13 @@ class Driven(Session):
         for name in ("Stop", "UserPromptSubmit", "PermissionRequest"):
             self.assertEqual(self.hook(name, agent_id="a1"), {})
         self.assertEqual(self.state(number), "queued")
+        self.assertEqual(agents.find(self.db, "luna").status, "listening")
+
+    def test_a_tool_of_a_subagent_hides_no_turn_end(self):
+        self.hook("UserPromptSubmit")
+        began = time.time()
+        self.hook("PostToolUse.subagent", agent_id="a1")
+        self.hook("Stop", at=began)
         self.assertEqual(agents.find(self.db, "luna").status, "listening")
 
     def test_the_cap_of_continued_turn_ends(self):
@@ -267,18 +296,14 @@ class Driven(Session):
         self.hook("SessionStart.resume")
         self.assertIn("hello", self.told("UserPromptSubmit"))
 
-    def test_the_transcript_proves(self):
+    def test_who_retired_comes_back_with_its_session(self):
         number = self.send()
-        text = self.told("PostToolUse")
-        path = os.path.join(self.world.root, "t.jsonl")
-        with open(path, "w", encoding="utf-8") as stream:
-            for line in (
-                {"type": "attachment", "attachment": {"content": [text]}},
-                {"type": "assistant", "message": {}},
-            ):
-                stream.write(json.dumps(line, separators=(",", ":")) + "\n")
-        self.hook("SessionStart.resume", transcript_path=path)
-        self.assertEqual(self.state(number), "seen")
+        agents.end_session(self.db, "luna", "exit:other", 2.0)
+        people.gone(self.db, time.time())
+        self.assertEqual(self.state(number), "undeliverable")
+        self.hook("SessionStart.resume")
+        self.assertIn("luna", [a.name for a in agents.every(self.db)])
+        self.assertIn("hello", self.told("UserPromptSubmit"))
 
     def test_a_fork_is_a_new_agent_and_the_mail_stays(self):
         number = self.send()
@@ -293,15 +318,14 @@ class Driven(Session):
         self.assertNotIn("hello", self.told("UserPromptSubmit", session_id="s-fork", pid=1))
         self.assertIn("hello", self.told("UserPromptSubmit"))
 
-    def test_a_locked_database_spools_and_nothing_is_lost(self):
+    def test_a_tool_that_meets_a_lock_is_recorded_and_nothing_is_lost(self):
         number = self.send()
-        holder = self.locked()
-        self.assertEqual(self.hook("PostToolUse"), {})
-        holder.execute("ROLLBACK")
-        self.assertEqual(self.state(number), "queued")
-        self.assertEqual(len(os.listdir(self.home.path("run", "spool"))), 1)
-        spool.drain(self.home, self.db)
-        self.assertEqual(os.listdir(self.home.path("run", "spool")), [])
+        with self.locked():
+            self.assertEqual(self.hook("PostToolUse"), {})
+            self.assertEqual(self.state(number), "queued")
+            self.assertEqual(len(os.listdir(self.home.path("run", "spool"))), 1)
+            self.assertTrue(os.path.exists(self.home.path("run", "mail", "luna")))
+        self.recorded()
         self.assertEqual(events.latest(self.db, 1)[0].data["context"], "tool:Bash")
         self.assertIn("hello", self.told("Stop"))
 
@@ -326,7 +350,7 @@ class Spooled(Session):
                 f"luna.{100 - n}",
             )
             os.utime(path, (2e9 + n, 2e9 + n))
-        self.assertEqual(spool.drain(self.home, self.db, "luna"), 9)
+        self.assertEqual(len(spool.drain(self.home, self.db, "luna")), 9)
         details = [e.data["detail"] for e in events.latest(self.db, 9)]
         self.assertEqual(details, [f"echo {n}" for n in range(9)])
 
@@ -369,13 +393,120 @@ class Spooled(Session):
         self.hook("Stop")
         self.assertFalse(os.path.exists(bell))
 
-    def test_a_locked_database_keeps_the_files(self):
+    def test_a_lock_keeps_the_files_until_it_is_gone(self):
         self.put(json.dumps(sample("PostToolUse", session_id="s1")).encode())
-        holder = self.locked()
-        self.hook("PostToolUse")
-        holder.execute("ROLLBACK")
-        self.assertEqual(len(os.listdir(self.home.path("run", "spool"))), 2)
-        self.assertEqual(spool.drain(self.home, self.db), 2)
+        with self.locked():
+            self.hook("PostToolUse")
+            self.assertEqual(len(os.listdir(self.home.path("run", "spool"))), 2)
+        self.recorded()
+        tools = [e for e in events.latest(self.db, 9) if e.data.get("context") == "tool:Bash"]
+        self.assertEqual(len(tools), 2)
+
+
+class Locked(Session):
+    """What a locked database delays ends in the same state as without it."""
+
+    def after(self, *names: str) -> tuple:
+        """What is known of luna once these hooks have been recorded, and what they logged."""
+        luna = agents.find(self.db, "luna")
+        logged = [
+            (e.data.get("val"), e.data.get("context"))
+            for e in reversed(events.latest(self.db, len(names)))
+        ]
+        return (luna.status, luna.context, luna.detail, luna.ended_at is None), sorted(logged)
+
+    def test_every_event(self):
+        self.hook("SessionStart")
+        for names in (
+            ("UserPromptSubmit",),
+            ("Stop",),
+            ("UserPromptSubmit", "Stop"),
+            ("UserPromptSubmit", "PermissionRequest"),
+            ("StopFailure",),
+            ("UserPromptSubmit", "PostToolUse"),
+            ("SessionEnd",),
+            ("SessionStart.resume",),
+            ("Stop", "SessionEnd"),
+            ("SessionStart.resume", "UserPromptSubmit"),
+        ):
+            with self.subTest(names):
+                before = agents.find(self.db, "luna")
+                with self.locked():
+                    for name in names:
+                        self.assertEqual(self.hook(name), {})
+                self.recorded()
+                delayed = self.after(*names)
+                self.db.execute(
+                    "UPDATE agents SET status = ?, context = ?, detail = ?, ended_at = ?",
+                    (before.status, before.context, before.detail, before.ended_at),
+                )
+                for name in names:
+                    self.hook(name)
+                self.assertEqual(delayed, self.after(*names))
+
+    def test_a_delayed_event_changes_nothing_that_came_later(self):
+        self.hook("UserPromptSubmit")
+        with self.locked():
+            self.hook("SessionEnd")
+            self.hook("Stop")
+            spooled = os.listdir(self.home.path("run", "spool"))
+            self.assertTrue(all(name.startswith("luna.") for name in spooled), spooled)
+        self.hook("SessionStart.resume")  # takes its own session's first
+        self.hook("UserPromptSubmit")
+        self.recorded()
+        luna = agents.find(self.db, "luna")
+        self.assertEqual((luna.status, luna.context, luna.ended_at), ("active", "prompt", None))
+        said = [e.data.get("context") for e in events.latest(self.db, 4)]
+        self.assertEqual(said, ["exit:other", "stop", "start", "prompt"])
+
+    def test_subagents_begin_and_end(self):
+        key = self.home.run("marks", "sub-a1")
+        with self.locked():
+            self.hook("SubagentStart", agent_id="a1")
+        self.world.until(lambda: os.path.exists(key), "it may take part")
+        sub = people.join_subagent(self.db, agents.find(self.db, "luna"), "a1", 1.0)
+        with self.locked():
+            self.hook("SubagentStop", agent_id="a1")
+        self.recorded()
+        self.assertFalse(os.path.exists(key))
+        self.assertIsNotNone(agents.find(self.db, sub.name).stopped_at)
+
+    def test_who_subscribed_is_told(self):
+        where = filters.preset("idle:luna", str)
+        subscriptions.subscribe(self.home, self.db, "nova", "nova", where, False, 1.0)
+        self.hook("UserPromptSubmit")
+        with self.locked():
+            self.hook("Stop")
+        notice = "SELECT count(*) FROM deliveries WHERE agent = 'nova'"
+        self.world.until(lambda: self.db.execute(notice).fetchone()[0], "told")
+
+    def test_mail_wakes_the_agent_whose_turns_end_was_delayed(self):
+        folder, rung = os.path.join(self.world.root, ".claude", "sessions"), []
+        os.makedirs(folder)
+        path = os.path.join(self.world.root, "s.sock")
+        with socket.socket(socket.AF_UNIX) as server:
+            server.bind(path)
+            server.listen()
+            server.settimeout(0.1)
+            self.hook("UserPromptSubmit")
+            facts = {"sessionId": "s1", "status": "idle", "messagingSocketPath": path}
+            with open(os.path.join(folder, f"{os.getpid()}.json"), "w") as stream:
+                json.dump(facts, stream)
+            self.send()
+            with self.locked():
+                self.assertEqual(self.hook("Stop"), {})
+
+            def ring():
+                try:
+                    with server.accept()[0] as connection:
+                        rung.append(connection.recv(65536))
+                except TimeoutError:
+                    pass
+                return rung
+
+            self.world.until(ring, "woken")
+        self.assertIn(WAKE_SIGN.encode(), rung[0])
+        self.assertIn("hello", self.told("UserPromptSubmit", prompt=WAKE))
 
 
 class Processes(unittest.TestCase):

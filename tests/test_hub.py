@@ -5,17 +5,24 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import time
 import unittest
 
+from hcom.adapters.base import PROVEN_BY, TURN_END
 from hcom.bus import bootstrap
+from hcom.bus.agent import RETIRE_S
 from hcom.bus.message import EXTERNAL, INSTANCE, Envelope, Sender
 from hcom.errors import HcomError, UnknownAgent
 from hcom.home import Home
-from hcom.hub import mail, people
+from hcom.hub import mail, people, retirement
 from hcom.hub.people import Caller
-from hcom.process import start_of
+from hcom.ops import evidence
+from hcom.ops.agents import again
+from hcom.process import pid_space, start_of
 from hcom.store import agents, deliveries, events
 from hcom.store.connect import open_db, transaction
+from hcom.store.deliveries import Into
+from tests.sealed import ROOT
 
 CI = Sender("ci", EXTERNAL)
 
@@ -24,7 +31,8 @@ class Hub(unittest.TestCase):
     def setUp(self):
         self.place = os.path.realpath(tempfile.mkdtemp(prefix="hcom-hub-"))
         self.addCleanup(shutil.rmtree, self.place, True)
-        self.db = open_db(Home(os.path.join(self.place, ".hcom"), self.place))
+        self.home = Home(os.path.join(self.place, ".hcom"), self.place)
+        self.db = open_db(self.home)
         self.addCleanup(self.db.connection.close)
 
     def join(self, name: str, session: str = "", pid: int = 0, **facts):
@@ -40,8 +48,7 @@ class Hub(unittest.TestCase):
         )
 
     def whose(self, caller: Caller, forked_from: str = "") -> str:
-        with transaction(self.db):
-            found = people.whose(self.db, caller, forked_from)
+        found = people.own(self.db, caller, forked_from)
         return found.name if found else ""
 
     def send(self, text: str = "x", to=("luna",), envelope=Envelope(), sender=CI) -> int:
@@ -180,10 +187,13 @@ class Identity(Hub):
         child.wait()
         people.join(self.db, "claude", 1.0, name="luna", pid=child.pid, pid_start=start)
         self.send()
-        mail.handed(self.db, "luna", mail.claim(self.db, "luna", 0, 2.0).messages, 2.0)
+        with transaction(self.db):
+            taken = mail.lease(self.db, agents.find(self.db, "luna"), Into("tool"), 0, 2.0).ids
+        mail.delivered(self.db, "luna", taken, 2.0)
         self.assertEqual([a.name for a in people.gone(self.db, 5.0)], ["luna"])
         self.assertEqual(people.gone(self.db, 6.0), [])
-        self.assertEqual(list(self.states().values()), ["queued"])
+        # whether it was seen is looked up when the session is resumed
+        self.assertEqual(list(self.states().values()), ["delivered"])
         self.assertEqual(agents.find(self.db, "luna").context, "exit:killed")
 
     def test_the_bootstrap_is_short(self):
@@ -199,61 +209,93 @@ class Mail(Hub):
         for name in ("luna", "nova", "kira"):
             self.join(name)
 
+    def lease(self, now: float, budget: int = 0) -> list[int]:
+        with transaction(self.db):
+            return mail.lease(self.db, self.agent(), Into("tool"), budget, now).ids
+
     def claim(self, now: float, budget: int = 0) -> list[int]:
-        """What is claimed and written at `now`."""
-        taken = mail.claim(self.db, "luna", budget, now).messages
-        mail.handed(self.db, "luna", taken, now)
-        return [m.id for m in taken]
+        """What is leased and written at `now`."""
+        taken = self.lease(now, budget)
+        mail.delivered(self.db, "luna", taken, now)
+        return taken
+
+    def agent(self):
+        return agents.find(self.db, "luna")
+
+    def settle(self, kind: str, at: float) -> None:
+        evidence.settle(self.db, self.agent(), kind, at)
 
     def test_the_walk_of_a_message(self):
         one = self.send()
         self.assertEqual(self.states(), {one: "queued"})
         self.assertEqual(self.claim(10.0), [one])
         self.assertEqual(self.claim(10.1), [])
-        mail.confirm(self.db, "luna", 9.9)  # a hook that began before it was written
-        mail.confirm(self.db, "luna", 10.0)
-        self.assertEqual(self.states(), {one: "offered"})
-        mail.confirm(self.db, "luna", 10.1)
+        for kind, at in (("command", 10.1), ("tool", 10.1), ("prompt", 11.0), ("turn_end", 10.0)):
+            self.settle(kind, at)  # no evidence for what a tool's hook delivered
+            self.assertEqual(self.states(), {one: "delivered"})
+        held = deliveries.held(self.db, "luna")
+        verdict = evidence.judge(held, self.agent(), TURN_END, 10.1, "", PROVEN_BY)
+        self.assertEqual(verdict, ([one], []))
+
+    def dropped(self) -> int:
+        """A message that a process leased, and died with."""
+        one = self.send()
+        code = (
+            "import sys; sys.path.insert(0, sys.argv[1])\n"
+            "from hcom.home import Home\nfrom hcom.hub import mail\nfrom hcom.store import agents\n"
+            "from hcom.store.connect import open_db, transaction\n"
+            "from hcom.store.deliveries import Into\n"
+            "with open_db(Home(sys.argv[2], '')) as db, transaction(db):\n"
+            "    mail.lease(db, agents.find(db, 'luna'), Into('tool'), 0, 10.0)"
+        )
+        subprocess.run([sys.executable, "-c", code, ROOT, self.home.root], check=True)
+        self.assertEqual(self.states()[one], "leased")
+        return one
+
+    def test_what_a_dead_process_had_is_looked_up_at_once(self):
+        one = self.dropped()
+        self.settle("", 10.1)
+        self.assertEqual(self.states(), {one: "queued"})
+        self.assertEqual(self.claim(10.2), [one])
+
+    def test_what_a_process_that_lives_has_is_its_own(self):
+        one = self.send()
+        self.assertEqual(self.lease(1.0), [one])
+        for kind in ("", "command", "turn_end", "start", "end"):
+            self.settle(kind, 1e9)
+            self.assertEqual(self.states(), {one: "leased"})
+
+    def test_what_nobody_can_judge_is_given_a_time(self):
+        now = time.time()
+        for start in ("", "123@other", "@" + pid_space()):
+            with self.subTest(start):
+                held = deliveries.Held(1, "leased", now - 1, None, os.getpid(), start, *Into())
+                self.assertFalse(mail.is_dropped(held, now))
+                self.assertTrue(mail.is_dropped(held, now + mail.HAND_S))
+
+    def test_only_the_next_command_proves_what_a_command_printed(self):
+        one = self.send()
+        with transaction(self.db):
+            taken = mail.lease(self.db, self.agent(), Into("output"), 0, 10.0).ids
+        mail.delivered(self.db, "luna", taken, 10.5)
+        for kind, at in (("command", 10.4), ("tool", 11.0), ("prompt", 11.0)):
+            self.settle(kind, at)
+            self.assertEqual(self.states(), {one: "delivered"})
+        self.settle("command", 10.6)
         self.assertEqual(self.states(), {one: "seen"})
 
-    def test_what_was_never_written_is_not_seen_and_comes_again(self):
+    def test_released(self):
         one = self.send()
-        self.assertEqual([m.id for m in mail.claim(self.db, "luna", 0, 10.0).messages], [one])
-        mail.confirm(self.db, "luna", 20.0)
-        self.assertEqual(self.states(), {one: "offered"})
-        mail.pick_up(self.db, "luna", lambda ids: [], 10.0 + mail.HAND_S)
-        self.assertEqual(self.claim(29.0), [])  # it may yet be written
-        mail.pick_up(self.db, "luna", lambda ids: [], 10.1 + mail.HAND_S)
-        self.assertEqual(self.claim(31.0), [one])
-
-    def test_what_was_never_written_but_is_proven_is_seen(self):
-        one, two = self.send(), self.send()
-        mail.claim(self.db, "luna", 0, 10.0)
-        mail.pick_up(self.db, "luna", lambda ids: [one], 100.0)
-        self.assertEqual(self.states(), {one: "seen", two: "queued"})
-
-    def test_parallel_hooks(self):
-        one = self.send()
-        began_before = 9.0
-        self.assertEqual(self.claim(10.0), [one])
-        two = self.send()
-        self.assertEqual(self.claim(10.5), [two])  # the hook beside it gets the next one only
-        mail.confirm(self.db, "luna", began_before)  # ... and proves nothing of the first
-        self.assertEqual(self.states(), {one: "offered", two: "offered"})
-        mail.confirm(self.db, "luna", 10.2)
-        self.assertEqual(self.states(), {one: "seen", two: "offered"})
-
-    def test_take_back(self):
-        one = self.send()
-        taken = mail.claim(self.db, "luna", 0, 10.0).messages
-        mail.take_back(self.db, "luna", taken)
+        mail.released(self.db, "luna", self.lease(10.0))
         self.assertEqual(self.states(), {one: "queued"})
         self.assertEqual(self.claim(11.0), [one])
 
-    def test_offer_again(self):
+    def test_what_a_session_that_is_over_had(self):
         one, two, three = self.send(), self.send(), self.send()
         self.claim(10.0)
-        mail.offer_again(self.db, "luna", lambda ids: [two])
+        with transaction(self.db):
+            mail.settle(self.db, "luna", [two], [])
+        self.settle("start", 11.0)
         self.assertEqual(self.states(), {one: "queued", two: "seen", three: "queued"})
         self.assertEqual(self.claim(20.0), [one, three])
 
@@ -314,6 +356,85 @@ class Mail(Hub):
         sent = mail.send(self.db, CI, "all", [], Envelope(), 100_000.0)
         self.assertEqual(sent.to, ["kira", "nova"])
         self.assertEqual(mail.send(self.db, CI, "x", ["luna"], Envelope(), 100_000.0).to, ["luna"])
+
+
+class Retirement(Hub):
+    """Who ended or left long ago."""
+
+    LATER = 2.0 + RETIRE_S + 1.0
+
+    def setUp(self):
+        super().setUp()
+        for name in ("luna", "nova", "kira", "milo"):
+            self.join(name, f"s-{name}")
+        self.mine = Sender("nova", INSTANCE)
+        self.asked = mail.send(self.db, self.mine, "?", ["luna", "kira"], Envelope(), 1.5).id
+        agents.end_session(self.db, "luna", "exit:other", 2.0)
+        people.leave(self.db, agents.find(self.db, "kira"), "kira", "stopped", 2.0)
+
+    def test_it_is_out_of_lists_and_its_mail_is_undeliverable(self):
+        sent = mail.send(self.db, self.mine, "all", [], Envelope(), 1.0 + RETIRE_S)
+        self.assertEqual(sent.to, ["milo"])
+        self.assertEqual([a.name for a in agents.every(self.db)], ["luna", "milo", "nova"])
+        mail.send(self.db, self.mine, "all", [], Envelope(), self.LATER)
+        self.assertEqual([a.name for a in agents.every(self.db)], ["milo", "nova"])
+        self.assertEqual(
+            deliveries.receipts(self.db, self.asked),
+            {"luna": "undeliverable", "kira": "undeliverable"},
+        )
+        self.assertEqual(deliveries.unread(self.db), {"milo": 2, "nova": 0})
+        self.assertIn("luna", agents.names(self.db))
+        with self.assertRaises(HcomError):
+            self.join("luna")
+
+    def test_it_is_not_written_to_but_said_how_to_call_it_back(self):
+        ended = mail.send(self.db, self.mine, "x", ["luna"], Envelope(), 1.0 + RETIRE_S)
+        self.assertEqual(ended.to, ["luna"])
+        for addresses, envelope in (
+            (["luna"], Envelope()),
+            (["nova", "LUNA"], Envelope()),
+            ([], Envelope("", str(self.reply()), "")),
+        ):
+            with self.subTest(addresses), self.assertRaises(UnknownAgent) as caught:
+                mail.send(self.db, self.mine, "x", addresses, envelope, self.LATER)
+            self.assertEqual(caught.exception.hint, "hcom resume luna")
+        with self.assertRaises(UnknownAgent) as caught:
+            mail.send(self.db, self.mine, "x", ["lina"], Envelope(), self.LATER)
+        self.assertNotIn("resume", caught.exception.hint)
+
+    def reply(self) -> int:
+        """A message of luna's."""
+        return mail.send(self.db, Sender("luna", INSTANCE), "!", ["nova"], Envelope(), 1.7).id
+
+    def retired(self) -> None:
+        self.assertEqual(people.gone(self.db, self.LATER), [])
+        self.assertIsNotNone(agents.find(self.db, "luna").retired_at)
+        self.assertFalse(retirement.is_due(self.db, self.LATER))
+
+    def test_it_comes_back_with_its_mail(self):
+        def by_name():
+            people.reclaim(self.db, "luna", Caller("s-new"), self.LATER)
+
+        def by_resume():
+            self.assertEqual(again(self.db, "luna", False).agent.name, "luna")
+
+        for back in (by_name, by_resume):
+            with self.subTest(back.__name__):
+                self.retired()
+                back()
+                self.assertIsNone(agents.find(self.db, "luna").retired_at)
+                self.assertEqual(self.states(), {self.asked: "queued"})
+                self.db.execute("UPDATE agents SET ended_at = 2.0 WHERE name = 'luna'")
+
+    def test_few_at_once(self):
+        for number in range(retirement.AT_ONCE + 5):
+            agents.end_session(self.db, self.join(f"old{number}x").name, "exit:other", 2.0)
+        with transaction(self.db):
+            retirement.retire(self.db, self.LATER)
+        self.assertTrue(retirement.is_due(self.db, self.LATER))
+        with transaction(self.db):
+            retirement.retire(self.db, self.LATER)
+        self.assertFalse(retirement.is_due(self.db, self.LATER))
 
 
 if __name__ == "__main__":

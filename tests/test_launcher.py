@@ -226,6 +226,26 @@ class Delivering(Installed):
                     (0, b"", b""),
                 )
 
+    def test_a_subagent_is_handed_what_only_it_has(self):
+        payload = sample("PostToolUse.subagent", session_id="s1")
+        key = payload["agent_id"]
+        self.hook(
+            "/bin/sh", "SubagentStart", sample("SubagentStart", session_id="s1", agent_id=key)
+        )
+        self.home.said("start", "--name", key)
+        child = f"{self.name}_1"
+        for shell in SHELLS:
+            with self.subTest(shell):
+                self.home.said("send", "--from", "ci", f"@{child} for {shell}")
+                text = self.context(self.hook(shell, "PostToolUse", payload))
+                self.assertIn(f"for {shell}", text)
+        self.home.said("events", "sub", f"idle:{self.name}", "--for", child)
+        self.hook("/bin/sh", "Stop", sample("Stop", session_id="s1"))
+        self.home.until(
+            lambda: "is idle" in self.context(self.hook("/bin/sh", "PostToolUse", payload)),
+            "its notice",
+        )
+
     def test_by_path_when_the_interpreter_is_gone(self):
         launcher = os.path.join(self.home.hcom_dir, ".agents", "hook")
         with open(launcher, encoding="utf-8") as stream:

@@ -13,7 +13,7 @@ from tests.test_architecture import LAYERS, ROOT, Source, imported, sources
 
 # What each room may have; the leaves are one room. Past it, something is written twice.
 BUDGETS = {
-    "leaves": 390,
+    "leaves": 410,
     "bus": 360,
     "store": 710,
     "delivery": 340,
@@ -21,7 +21,7 @@ BUDGETS = {
     "pty": 1430,
     "terminal": 560,
     "hub": 650,
-    "ops": 980,
+    "ops": 1030,
     "hooks": 620,
     "wrap": 400,
     "cli": 1920,

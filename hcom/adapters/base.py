@@ -4,6 +4,7 @@ an adapter is stands in interface.py.
 """
 
 import json
+import os
 from collections import namedtuple
 
 from ..bus.render import one_line
@@ -27,6 +28,28 @@ INSIDE = {TOOL: SUB_TOOL, SUB_START: SUB_START, SUB_ASKS: SUB_ASKS, SUB_END: SUB
 WAKE_SIGN = "hcom: new mail"
 WAKE_HINT = "The messages are in the hook context of this prompt."
 WAKE_TEXT = f"{WAKE_SIGN}. {WAKE_HINT}"  # a wake that is typed or queued is this and nothing else
+
+# Which later hooks of the same turn say that the model was asked with what a hook gave it: only
+# such a request can have caused them. The hook of a tool that ran beside another says nothing.
+PROVEN_BY = {
+    PROMPT: (TOOL, TURN_END),
+    TOOL: (TURN_END,),
+    TURN_END: (TOOL, TURN_END),
+    SUB_TOOL: (SUB_END,),
+    SUB_END: (SUB_TOOL, SUB_END),
+}
+
+# What a transcript says of a message that was given to the model; nothing of one not in it.
+ANSWERED = "answered"  # the model has written something since
+STANDING = "standing"  # it is in the conversation, and goes to the model with its next request
+GONE = "gone"  # it was, and has been taken out
+
+
+def mark_answered(found: dict[int, str], but=()) -> None:
+    """The model has written something: it had what stood in the conversation `but` these."""
+    for message, fate in found.items():
+        if fate == STANDING and message not in but:
+            found[message] = ANSWERED
 
 
 class Signal(
@@ -87,6 +110,14 @@ def document(path: str) -> dict:
     except (OSError, ValueError, RecursionError):
         return {}
     return value if isinstance(value, dict) else {}
+
+
+def size(path: str) -> int:
+    """How long a file is now; 0 when it is not there."""
+    try:
+        return os.stat(path).st_size
+    except OSError:
+        return 0
 
 
 def text(payload: dict, key: str) -> str:
@@ -157,7 +188,6 @@ def block(reason: str, **more: str) -> str:
 # -- what a part takes over where its client needs nothing of its own (interface.py) --
 
 UNSURE: frozenset[str] = frozenset()
-HOOKS_PROVE = True
 NO_CAP = 1_000_000  # turn ends in a row that may be continued
 
 

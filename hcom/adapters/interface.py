@@ -24,7 +24,8 @@ class Hook(Protocol):
 
     BUDGET: dict[str, int]  # how many UTF-16 units the channel of each kind of reply brings
     UNSURE: frozenset[str]  # the kinds for which `carries` and `reaches` are asked; default: none
-    HOOKS_PROVE: bool  # whether a next hook says that the model has got it; default: yes
+    # Which later hooks of a turn prove what one gave; default: those that only a request causes.
+    PROVEN_BY: dict[str, tuple[str, ...]]
     WAKE_SIGN: str  # the wake, or what it begins with
 
     def read(self, event: str, payload: Any, env: Env, pid: int, at: float, /) -> Signal:
@@ -130,14 +131,9 @@ class Stream(Protocol):
 class Transcript(Protocol):
     """What the client recorded: the evidence that its model was asked with a message."""
 
-    def seen(self, path: str, ids: list[int], /) -> list[int]:
-        """Those of the message `ids` that stand there with an answer of the model behind."""
-
-    def kept(self, path: str, ids: list[int], /) -> list[int]:
-        """Those that the model has, or gets with its next request. Default: what it has seen."""
-
-    def readable(self, path: str, /) -> bool:
-        """Whether there is anything that can prove something. Default: jsonl.readable."""
+    def fates(self, path: str, since: dict[int, int], /) -> dict[int, str]:
+        """What became of each message (its id: how long the file was before it was given to the
+        model): base.ANSWERED, STANDING or GONE; nothing of one that is not there."""
 
 
 PARTS = {

@@ -1,24 +1,36 @@
 """A client's transcript as lines of JSON, read from its end: what proves something stands there."""
 
 import json
+import os
 
 TAIL_BYTES = 8 * 1024 * 1024  # a few requests of the largest size that models take
+
+# The file read last, by its path, size and time: one hook asks several things of the same.
+_read: tuple = ((), [])
 
 
 def tail(path: str) -> list[bytes]:
     """The last lines of the file, the first of them perhaps cut; [] when it cannot be read."""
+    return [line for _, line in placed(path)]
+
+
+def placed(path: str) -> list[tuple[int, bytes]]:
+    """The same, each with the place in the file behind its end."""
+    global _read
     try:
         with open(path, "rb") as stream:
-            stream.seek(0, 2)
-            stream.seek(max(0, stream.tell() - TAIL_BYTES))
-            return stream.read().split(b"\n")
+            found = os.fstat(stream.fileno())
+            known = (path, found.st_size, found.st_mtime_ns)
+            if _read[0] != known:
+                place = stream.seek(max(0, found.st_size - TAIL_BYTES))
+                lines = []
+                for line in stream.read().split(b"\n"):
+                    place += len(line) + 1
+                    lines.append((place, line))
+                _read = known, lines
+            return _read[1]
     except OSError:
         return []
-
-
-def readable(path: str) -> bool:
-    """Whether there is a transcript here that can prove anything."""
-    return any(parse(line) for line in tail(path)[:3])
 
 
 def parse(line: bytes) -> dict:

@@ -37,14 +37,6 @@ def wake() -> str:
     return ""
 
 
-def seen(_path: str, _ids) -> list[int]:
-    """Nothing is proven."""
-    return []
-
-
-kept = seen
-
-
-def readable(_path: str) -> bool:
+def fates(_path: str, _since) -> dict[int, str]:
     """There is no transcript."""
-    return False
+    return {}

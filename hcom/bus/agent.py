@@ -13,6 +13,9 @@ STATUSES = (ACTIVE, LISTENING, BLOCKED, INACTIVE)
 # How long an agent whose session ended stays listed and is part of a broadcast: long enough to
 # quit and resume over a meal break, short enough that a day's dead sessions gather no mail.
 RECENT_S = 3600
+# An agent that ended or left so long ago retires: nobody is found to wait for it any more. A week:
+# who comes back from a holiday finds the mail queued again when the session is resumed.
+RETIRE_S = 7 * 86_400
 
 
 class Agent(
@@ -44,13 +47,17 @@ class Agent(
             "wake_failure",
             "batch",
             "headless",
+            "device",
+            "turn_at",
+            "retired_at",
         ),
     )
 ):
     """One row of the table of agents.
 
     `client` is a dict that only the tool's adapter reads. Times are Unix seconds; `ended_at` is
-    when its client's session ended, `stopped_at` when it left the bus; None while neither is so.
+    when its client's session ended, `stopped_at` when it left the bus, `retired_at` when it left
+    the lists long after either; None while that is not so. `turn_at` is when it last had a prompt.
     """
 
     __slots__ = ()

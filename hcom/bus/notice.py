@@ -116,7 +116,7 @@ def gathered(lines: list[str]) -> str:
     return "\n".join(lines)
 
 
-def how_silent(data: dict, event_type: str, at: float, offered_at: float | None) -> str:
+def how_silent(data: dict, event_type: str, at: float, leased_at: float | None) -> str:
     """What an event of a request's target says of it: "" while an answer may still come, else how
     it went without. A turn that ended before the request was handed over says nothing."""
     if event_type == "life":
@@ -125,7 +125,7 @@ def how_silent(data: dict, event_type: str, at: float, offered_at: float | None)
     if context.startswith("exit:"):
         return f"ended ({context[5:]})"
     idle = data.get("val") == "listening" and context not in ("start", "new")
-    return "went idle" if idle and offered_at is not None and offered_at < at else ""
+    return "went idle" if idle and leased_at is not None and leased_at < at else ""
 
 
 def is_echo(earlier, event) -> bool:

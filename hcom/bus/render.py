@@ -101,22 +101,22 @@ def _room(hints: str, budget: int) -> int:
     return budget - size(_hint(hints, budget)) - NOTICE_CHARS
 
 
-def fitting(messages: list[Message], hints: str, budget: int) -> int:
-    """How many of `messages`, from the first, fit in `budget` units with their hints; at least
-    one."""
+def fitting(messages: list[Message], hints: str, budget: int = 0) -> list[str]:
+    """The frames of as many of `messages`, from the first, as fit in `budget` units (0: all) with
+    their hints; at least one, cut where it alone is too long."""
+    frames: list[str] = []
     used, room = 0, _room(hints, budget)
-    for count, message in enumerate(messages):
-        used += size(frame(message)) + 1
-        if used > room:
-            return max(count, 1)
-    return len(messages)
+    for message in messages:
+        one = frame(message, room if budget and not frames else 0)
+        used += size(one) + 1
+        if budget and frames and used > room:
+            break
+        frames.append(one)
+    return frames
 
 
-def inbox(messages: list[Message], hints: str, budget: int = 0, waiting: int = 0) -> str:
-    """The text that hands `messages` to an agent, with its hints; `waiting` more come later."""
-    blocks = [frame(m, _room(hints, budget) if budget else 0) for m in messages]
-    if hints:
-        blocks.append(_hint(hints, budget))
-    if waiting:
-        blocks.append(f"[hcom: {waiting} more waiting, they follow]")
-    return "\n".join(blocks)
+def inbox(frames: list[str], hints: str, budget: int = 0, waiting: int = 0) -> str:
+    """The text that hands framed messages to an agent, with its hints; `waiting` more come
+    later."""
+    more = [f"[hcom: {waiting} more waiting, they follow]"] if waiting else []
+    return "\n".join([*frames, *filter(None, [_hint(hints, budget)]), *more])

@@ -116,18 +116,10 @@ def _command(home, argv: list[str]) -> int:
 def _deliver(call) -> None:
     """An agent without hooks gets its new messages behind the output of each command."""
     from ..adapters import ADHOC
-    from ..hub import mail
     from ..ops import talk
     from ..store.connect import open_db
 
     if call.agent.tool != ADHOC:
         return
     with open_db(call.home) as db:
-        # It goes on: what was printed behind earlier commands has been read.
-        mail.confirm(db, call.agent.name, call.now)
-        talk.hand(
-            db,
-            call.agent,
-            call.now,
-            lambda claimed: call.print(mail.text_for(call.agent, claimed) + "\n"),
-        )
+        talk.hand(db, call.agent, call.now, lambda leased: call.print(leased.text + "\n"))

@@ -8,7 +8,7 @@ lowers the flag first and looks then.
 import os
 import re
 
-from ..home import MAIL, MARKS
+from ..home import MAIL, MARKS, private_file
 
 KEY = r"[\w.-]{1,128}"
 
@@ -18,9 +18,8 @@ def _path(home, part: str, key: str) -> str:
 
 
 def _touch(path: str, text: str) -> None:
-    how = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_NONBLOCK
     try:
-        descriptor = os.open(path, how, 0o600)
+        descriptor = private_file(path, os.O_WRONLY | os.O_TRUNC | os.O_NONBLOCK)
     except OSError:
         return  # the launcher then starts no hook; commands and turn ends work without it
     with os.fdopen(descriptor, "w", encoding="ascii") as stream:

@@ -2,59 +2,85 @@
 
 import time
 
-from ..adapters.base import (
-    END,
-    START,
-    Signal,
-)
+from ..adapters.base import END, PROMPT, START, Signal, size
+from ..bus.agent import ACTIVE, BLOCKED, Agent
 from ..delivery import marks
 from ..hub import mail, people
 from ..process import start_of
 from ..store import agents, deliveries, events
 from ..store.connect import transaction
+from ..store.deliveries import Into
 
 
 class Context:
-    """What a handler works with: one hook call of one agent."""
+    """What a handler works with: one hook call of one agent. `sub` is the subagent that it is of,
+    where that takes part, and `to` whose mail the hook is about: its, or the agent's."""
 
-    def __init__(self, home, db, adapter, env, agent, signal):
+    def __init__(self, home, db, adapter, env, agent: Agent, signal: Signal):
         self.home, self.db, self.adapter, self.env = home, db, adapter, env
         self.agent, self.signal = agent, signal
-        self.claimed, self.claimant = None, agent
+        found = agents.bound(db, "session", signal.subagent) if signal.subagent else None
+        self.sub = found if found and found.stopped_at is None else None
+        self.to: Agent = self.sub or agent
+        self.leased = mail.Leased()
+        self.idle = False  # whether the agent is, after this hook
+
+    @property
+    def takes(self) -> bool:
+        """Whether this hook can hand over mail."""
+        joined = self.sub is not None or not self.signal.subagent
+        return joined and self.signal.kind in self.adapter.BUDGET
 
     def report(self, status: str, context: str, detail: str = "") -> None:
-        """The agent's status is this, and the log says so."""
-        with transaction(self.db):
-            agents.set_status(self.db, self.agent.name, status, context, detail, self.signal.at)
-            events.append_status(self.db, self.agent.name, status, context, detail, self.signal.at)
+        """The agent's status is this, and the log says so; within the caller's transaction."""
+        agents.set_status(self.db, self.agent.name, status, context, detail, self.signal.at)
+        self.note(status, context, detail)
 
-    def _carrier(self, kind: str):
-        """Whether the channel of `kind` brings given messages to the model whole and as they are;
-        None where it surely does."""
-        if kind not in self.adapter.UNSURE:
-            return None
-        return lambda messages: self.adapter.carries(
-            kind, mail.text_for(self.agent, mail.Claimed(messages, 1))
-        )
+    def note(self, status: str, context: str, detail: str = "") -> None:
+        """The log says that the agent's status is this."""
+        events.append_status(self.db, self.agent.name, status, context, detail, self.signal.at)
+
+    def judged(self) -> tuple[list[int], list[int]]:
+        """What this hook, and the client's transcript, prove of what was delivered before: the ids
+        of what was seen, and of what is to be queued again."""
+        held, signal = deliveries.held(self.db, self.to.name), self.signal
+        if not held:
+            return [], []
+        from ..ops import evidence  # most hooks find nothing held
+
+        # After a compaction the session goes on.
+        kind = "" if signal.kind == START and signal.source == "compact" else signal.kind
+        path = "" if signal.subagent else signal.transcript
+        return evidence.judge(held, self.to, kind, signal.at, path, self.adapter.PROVEN_BY)
 
     def take(self, kind: str) -> str:
-        """The text of what waits for the agent, as much as the channel of `kind` carries."""
-        if (
-            kind in self.adapter.UNSURE
-            and deliveries.count_queued(self.db, self.agent.name)
-            and not self.adapter.reaches(self.signal, agents.find(self.db, self.agent.name))
-        ):
-            return ""
-        budget = self.adapter.BUDGET[kind]
-        marks.lower_flag(self.home, self.agent.name)
-        now = time.time()
-        mail.pick_up(self.db, self.agent.name, lambda ids: evidence(self, ids), now)
-        # Offered as of now, not of when the hook began: a hook that ran beside this one must not
+        """The text of what waits for who is handed mail, as much as the channel of `kind` carries;
+        it is leased to this process, within the caller's transaction."""
+        signal, agent = self.signal, self.to
+        # The text of a prompt that comes while a turn goes on waits for its end, or is taken back:
+        # no later hook says that the model has got it.
+        beside = kind == PROMPT and agent.status in (ACTIVE, BLOCKED)
+        path = "" if signal.subagent else signal.transcript or agent.transcript
+        into = Into("" if beside else kind, path, size(path))
+        # Leased as of now, not of when the hook began: a hook that ran beside this one must not
         # count as proof that the client took what this one prints.
-        self.claimed = mail.claim(self.db, self.agent.name, budget, now, self._carrier(kind))
-        if self.claimed.waiting or deliveries.children_wait(self.db, self.agent.name):
-            marks.raise_flag(self.home, [self.agent.name])
-        return mail.text_for(self.agent, self.claimed, budget)
+        may = self._may if kind in self.adapter.UNSURE else None
+        budget = self.adapter.BUDGET[kind]
+        self.leased = mail.lease(self.db, agent, into, budget, time.time(), may)
+        return self.leased.text
+
+    def _may(self, text: str) -> bool:
+        """Whether this hook's channel brings `text` to the model, whole and as it is."""
+        signal, adapter = self.signal, self.adapter
+        return adapter.reaches(signal, self.agent) and adapter.carries(signal.kind, text)
+
+    def raise_flag(self) -> None:
+        """The agent's next hook looks for mail, if something is left for it or its subagents."""
+        name, left = self.agent.name, self.leased.waiting
+        if self.to is not self.agent:
+            left = deliveries.count_queued(self.db, name)
+        if left or deliveries.children_wait(self.db, name):
+            marks.raise_flag(self.home, [name])
 
     def introduction(self) -> str:
         """What an agent is told of hcom, where its tool's prompt hook has to say it and the model
@@ -63,8 +89,7 @@ class Context:
             return ""
         from ..bus import bootstrap  # once in a session
 
-        with transaction(self.db):
-            agents.met(self.db, self.agent.name, "", "", 0, "", {"told": self.signal.session})
+        agents.met(self.db, self.agent.name, "", "", 0, "", {"told": self.signal.session})
         return bootstrap.text(self.agent) + "\n\n"
 
 
@@ -73,56 +98,75 @@ def recognise(home, db, adapter, tool: str, env, signal: Signal) -> Context | No
     caller = people.Caller(
         signal.session, signal.launch, signal.pid, start_of(signal.pid), tool, signal.shared
     )
-    with transaction(db):
-        agent = people.whose(db, caller, signal.forked_from)
-        _met(db, agent, caller, signal)
+    before = people.whose(db, caller, signal.forked_from)
+    agent = people.own(db, caller, signal.forked_from) if before.binds else before.agent
     if agent is None and signal.forked_from:
-        parent = agents.bound(db, "session", signal.forked_from)
-        if parent is not None and parent.stopped_at is None:
-            from .. import config
-
-            agent = people.join(
-                db,
-                tool,
-                signal.at,
-                parent.name,
-                tag=parent.tag,
-                session=signal.session,
-                hints=parent.hints,
-                subscriptions=config.read(home, env).default_subscriptions,
-            )
-            with transaction(db):
-                _met(db, agent, caller, signal)
+        agent = _forked(home, db, tool, env, signal)
     if agent is None or agent.tool != tool:
         marks.unmark(home, [signal.session, *process_marks(signal)])
         return None
-    if signal.kind == START or (signal.kind != END and agent.session != signal.session):
+    new = signal.kind != END and "session" in before.binds
+    if signal.kind != END and _is_news(agent, caller, signal):
+        with transaction(db):
+            _met(db, agent, caller, signal)
+        agent = agents.find(db, agent.name) or agent
+    if new or signal.kind == START:
         marks.mark(home, [signal.session, signal.launch, f"pid-{signal.pid}"], agent.name)
-    return Context(home, db, adapter, env, agents.find(db, agent.name), signal)
+    return Context(home, db, adapter, env, agent, signal)
 
 
-def _met(db, agent, caller, signal: Signal) -> None:
-    """The agent's session lives, if it is one of this tool's: where, and in which process."""
-    if agent is not None and agent.tool == caller.tool and signal.kind != END:
-        agents.met(
-            db,
-            agent.name,
-            signal.cwd,
-            "" if signal.subagent else signal.transcript,
-            signal.pid,
-            caller.pid_start,
-            signal.client or {},
-        )
+def _forked(home, db, tool: str, env, signal: Signal) -> Agent | None:
+    """The agent that a fork of another agent's session is from now on; None where it is of none."""
+    parent = agents.bound(db, "session", signal.forked_from)
+    if parent is None or parent.stopped_at is not None:
+        return None
+    from .. import config
+
+    return people.join(
+        db,
+        tool,
+        signal.at,
+        parent.name,
+        tag=parent.tag,
+        session=signal.session,
+        hints=parent.hints,
+        subscriptions=config.read(home, env).default_subscriptions,
+    )
+
+
+def _is_news(agent: Agent, caller: people.Caller, signal: Signal) -> bool:
+    """Whether the hook says something that is not known of the agent's session."""
+    transcript = "" if signal.subagent else signal.transcript
+    return (
+        signal.cwd not in ("", agent.directory)
+        or transcript not in ("", agent.transcript)
+        or (signal.pid and (signal.pid, caller.pid_start) != (agent.pid, agent.pid_start))
+        or any(agent.client.get(key) != value for key, value in (signal.client or {}).items())
+        or _is_back(agent, signal)
+    )
+
+
+def _is_back(agent: Agent, signal: Signal) -> bool:
+    """Whether its session had ended; not so where the hook is older than that."""
+    return agent.ended_at is not None and signal.at > agent.ended_at
+
+
+def _met(db, agent: Agent, caller: people.Caller, signal: Signal) -> None:
+    """The agent's session lives: where, and in which process."""
+    transcript = "" if signal.subagent else signal.transcript
+    agents.met(
+        db,
+        agent.name,
+        signal.cwd,
+        transcript,
+        signal.pid,
+        caller.pid_start,
+        signal.client or {},
+    )
+    if _is_back(agent, signal):
+        people.back(db, agent)
 
 
 def process_marks(signal: Signal) -> list[str]:
     """The mark of the session's process, where that is its alone."""
     return [] if signal.shared else [f"pid-{signal.pid}"]
-
-
-def evidence(context: Context, ids: list[int]) -> list[int]:
-    """Which of the messages the client's transcript shows the model to have seen."""
-    from .. import adapters
-
-    transcript = adapters.load(context.agent.tool, "transcript")
-    return transcript.seen(context.signal.transcript or context.agent.transcript, ids)

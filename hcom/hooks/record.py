@@ -1,91 +1,79 @@
-"""What a hook proves and reports without an answer: offers seen, the use of tools, failed turns."""
+"""What each kind of signal changes, whatever is said to it: the agent's status and session, and
+the log. One function a kind, within the caller's transaction; late signals of the spool go through
+them, too, so nothing here goes back in time.
+"""
 
 import os
 
 from ..adapters.base import (
+    BLOCKED,
     END,
-    NOTHING,
     PROMPT,
     START,
+    SUB_END,
+    SUB_START,
     SUB_TOOL,
     TOOL,
+    TURN_END,
     TURN_FAILED,
-    Reply,
 )
-from ..bus.agent import ACTIVE, LISTENING
-from ..hub import mail
-from ..store import agents, deliveries, events
+from ..bus.agent import ACTIVE, INACTIVE, LISTENING
+from ..bus.agent import BLOCKED as WAITING
+from ..delivery import marks
+from ..hub import mail, people
+from ..store import agents, events
 from ..store.connect import transaction
-from .context import Context
-
-
-def settle(context: Context) -> None:
-    """What the agent was offered before this hook is seen, as far as the hook proves it.
-
-    Where a tool's hooks prove nothing (HOOKS_PROVE), its transcript does; what the conversation has
-    not kept when the next prompt comes is queued again.
-    """
-    signal, db, name = context.signal, context.db, context.agent.name
-    # A session that starts or ends proves nothing of what its model saw before.
-    if signal.subagent or signal.kind in (START, END):
-        return
-    if context.adapter.HOOKS_PROVE:
-        mail.confirm(db, name, signal.at)
-        return
-    ids = deliveries.offered(db, name)
-    if not ids:
-        return
-    from .. import adapters
-
-    transcript = adapters.load(context.agent.tool, "transcript")
-    path = signal.transcript or context.agent.transcript
-    if not transcript.readable(path):
-        mail.confirm(db, name, signal.at)
-    elif signal.kind == PROMPT:
-        mail.offer_again(db, name, lambda offered: transcript.kept(path, offered))
-    else:
-        with transaction(db):
-            deliveries.mark_seen(db, name, transcript.seen(path, ids))
+from .context import Context, process_marks
 
 
 def record(context: Context) -> None:
-    """A spooled tool event is in the log, and earlier offers are confirmed by it."""
-    if context.signal.kind == TOOL:
-        settle(context)
-    if context.signal.kind in (TOOL, SUB_TOOL):
-        record_tool(context)
-    elif context.signal.kind == TURN_FAILED:
-        failed_turn(context)
-    elif context.signal.kind != NOTHING:
-        # Not a tool event: one that a locked database kept from being handled when it happened.
-        with transaction(context.db):
-            events.append_status(
-                context.db,
-                context.agent.name,
-                context.agent.status,
-                context.signal.kind,
-                context.signal.detail,
-                context.signal.at,
-            )
-
-
-def record_tool(context: Context) -> None:
-    """The use of a tool is in the log, and shows as what the agent does now."""
-    signal = context.signal
+    """The signal has done what it does, though nobody was answered; in one transaction."""
+    verdict = context.judged()
     with transaction(context.db):
-        agents.used_tool(
-            context.db, context.agent.name, f"tool:{signal.tool}", signal.detail, signal.at
-        )
-        events.append_tool(
-            context.db,
-            context.agent.name,
-            ACTIVE,
-            f"tool:{signal.tool}",
-            signal.detail,
-            [_real(signal.cwd, path) for path in signal.edited],
-            signal.command,
-            signal.at,
-        )
+        mail.settle(context.db, context.to.name, *verdict)
+        RECORDS.get(context.signal.kind, nothing)(context)
+
+
+def started(context: Context) -> None:
+    """A session began: the agent is idle, and ready where that was waited for."""
+    from ..store import launches  # once in a session
+
+    signal, agent, db = context.signal, context.agent, context.db
+    if not signal.shared:
+        people.succeed(db, agent, signal.at)
+    context.report(LISTENING, "start", signal.source)
+    # At its start the wrapper has yet to learn whose session it runs; the wake is its.
+    context.idle = not signal.launch or agent.launch != signal.launch
+    if launches.settle(db, signal.launch, launches.READY) or (
+        agent.context == "new" and not signal.launch
+    ):
+        events.append_life(db, agent.name, "ready", agent.name, "", agent.batch, signal.at)
+
+
+def prompted(context: Context) -> None:
+    """A turn begins, or one that goes on has got a prompt."""
+    signal = context.signal
+    what = "woken" if signal.woken else "prompt"
+    agents.begin_turn(context.db, context.agent.name, what, signal.prompt, signal.at)
+    context.note(ACTIVE, what, signal.prompt)
+
+
+def used_tool(context: Context) -> None:
+    """The use of a tool is in the log, and shows as what the agent does now."""
+    signal, name = context.signal, context.agent.name
+    # A subagent works on behind the turn's end, whose hook may be the older one.
+    if not signal.subagent:
+        agents.used_tool(context.db, name, f"tool:{signal.tool}", signal.detail, signal.at)
+    events.append_tool(
+        context.db,
+        name,
+        ACTIVE,
+        f"tool:{signal.tool}",
+        signal.detail,
+        [_real(signal.cwd, path) for path in signal.edited],
+        signal.command,
+        signal.at,
+    )
 
 
 def _real(directory: str, path: str) -> str:
@@ -93,7 +81,63 @@ def _real(directory: str, path: str) -> str:
     return os.path.realpath(os.path.join(directory, path))
 
 
-def failed_turn(context: Context) -> Reply:
+def ended_turn(context: Context) -> None:
+    """The turn is over: the agent is idle."""
+    context.report(LISTENING, "stop")
+    context.idle = True
+
+
+def failed_turn(context: Context) -> None:
     """The turn ended by an error: the agent is idle."""
     context.report(LISTENING, "error", context.signal.source)
-    return Reply()
+    context.idle = True
+
+
+def blocked(context: Context) -> None:
+    """A dialog waits for the person."""
+    signal = context.signal
+    what = f"{signal.tool}: {signal.detail}" if signal.detail else signal.tool
+    context.report(WAITING, "approval", what)
+
+
+def ended(context: Context) -> None:
+    """The session is over; not so where the same client goes on with another."""
+    signal, agent = context.signal, context.agent
+    if signal.source in ("clear", "resume") or signal.session != agent.session:
+        return
+    if agent.ended_at is not None:
+        return  # said before
+    if agents.end_session(context.db, agent.name, f"exit:{signal.source}", signal.at):
+        people.dismiss(context.db, agent.name, signal.at)
+        context.note(INACTIVE, f"exit:{signal.source}")
+        marks.unmark(context.home, process_marks(signal))
+
+
+def began_subagent(context: Context) -> None:
+    """The subagent may take part: its launcher and its commands are known by its key."""
+    marks.mark(context.home, [f"sub-{context.signal.subagent}"], context.agent.name)
+
+
+def ended_subagent(context: Context) -> None:
+    """The subagent is over, and has left if it took part."""
+    marks.unmark(context.home, [f"sub-{context.signal.subagent}"])
+    if context.sub is not None:
+        people.depart(context.db, context.sub, context.sub.name, "finished", context.signal.at)
+
+
+def nothing(_context: Context) -> None:
+    """It changes nothing."""
+
+
+RECORDS = {
+    START: started,
+    PROMPT: prompted,
+    TOOL: used_tool,
+    TURN_END: ended_turn,
+    TURN_FAILED: failed_turn,
+    BLOCKED: blocked,
+    END: ended,
+    SUB_START: began_subagent,
+    SUB_TOOL: used_tool,
+    SUB_END: ended_subagent,
+}

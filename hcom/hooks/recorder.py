@@ -8,14 +8,16 @@ import time
 from .. import home as homes
 from .. import log
 from ..delivery import bell
-from ..errors import StoreError
+from ..errors import LockedError, StoreError
 from ..ops.after import Done, after
-from ..store import events
-from ..store.connect import open_db
+from ..store.connect import HOOK_BUSY_S, open_db
 from . import spool
+from .context import Context
 from .spool import RECORDER, withdraw
 
 LINGER_S = 2.0  # between two tool calls of a busy agent there are rarely more
+# A locked database is waited for this long: nothing holds one longer but a reset of a large log.
+PATIENCE_S = 60.0
 
 
 def record() -> int:
@@ -31,7 +33,6 @@ def record() -> int:
                 try:
                     while True:
                         _take_all(home)
-                        bell.ring(home, [bell.EVERYONE])
                         if not rings.wait(LINGER_S):
                             break
                 finally:
@@ -43,11 +44,30 @@ def record() -> int:
 
 
 def _take_all(home) -> None:
-    """Everything spooled is recorded, and matched with subscriptions where there are any."""
-    with open_db(home) as db:
-        wanted = spool.drain(home, db) and events.are_tools_watched(db)
-    if wanted:
-        after(home, Done(watched=True))
+    """Everything spooled is recorded. StoreError when the database cannot be had; a locked one is
+    waited for."""
+    end = time.monotonic() + PATIENCE_S
+    while spool.waiting(home):
+        try:
+            _take(home)
+            return  # what is there now is still being written
+        except LockedError:
+            if time.monotonic() > end:
+                raise
+
+
+def _take(home) -> None:
+    """What can be recorded is, and what follows from it is done: as if it had been in time."""
+    done: list[Context] = []
+    try:
+        # Each try is short: hooks wait for their turn at the spool.
+        with open_db(home, HOOK_BUSY_S) as db:
+            spool.take(home, db, done)
+    finally:
+        if done:
+            with open_db(home) as db:
+                restless, watched = spool.followed(db, done)
+            after(home, Done(restless=restless, watched=watched))
 
 
 def _alone(home, lock) -> bool:

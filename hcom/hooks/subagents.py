@@ -6,12 +6,14 @@ sees to it that it speaks under its own name.
 
 import time
 
-from ..adapters.base import SUB_ASKS, SUB_END, SUB_START, SUB_TOOL, Reply
+from ..adapters.base import SUB_ASKS, SUB_END, SUB_START, Reply
 from ..delivery import bell, marks
-from ..hub import mail, people
+from ..hub import mail
 from ..process import alive
 from ..store import agents
-from .record import record_tool
+from ..store.connect import transaction
+from .context import Context
+from .record import began_subagent, ended_subagent
 
 INVITATION = """\
 [hcom] You are a subagent of {parent!r}. If your task says to talk to other agents through hcom, \
@@ -23,21 +25,16 @@ ADD_NAME = "hcom: you are {name} here: put --name {name} behind the hcom command
 LOOK_S = 2.0  # how often the waiting last hook sees whether its client still lives
 
 
-def _joined(context):
-    """The agent that the subagent is, None when it has not asked to take part."""
-    found = agents.bound(context.db, "session", context.signal.subagent)
-    return found if found and found.stopped_at is None else None
-
-
-def _begun(context) -> Reply:
+def begun(context: Context) -> Reply:
+    """It is told how to take part."""
+    began_subagent(context)
     key = context.signal.subagent
-    marks.mark(context.home, [f"sub-{key}"], context.agent.name)
     return Reply(SUB_START, INVITATION.format(parent=context.agent.display, key=key))
 
 
-def _asks(context) -> Reply:
-    key, words = context.signal.subagent, context.signal.detail.split()
-    sub = _joined(context)
+def permitted(context: Context) -> Reply:
+    """Its hcom command may run if it speaks under its own name; else it is told how."""
+    key, words, sub = context.signal.subagent, context.signal.detail.split(), context.sub
     if sub is None:
         if f"--name {key}" in " ".join(words):
             return Reply(SUB_ASKS)
@@ -50,38 +47,25 @@ def _asks(context) -> Reply:
     return Reply(SUB_ASKS, ADD_NAME.format(name=sub.name), drop=True)
 
 
-def _used(context) -> Reply:
-    record_tool(context)
-    sub = _joined(context)
-    if sub is None:
-        return Reply()
-    mail.confirm(context.db, sub.name, context.signal.at)
-    return Reply(SUB_TOOL, _taken(context, sub, SUB_TOOL))
-
-
-def _taken(context, sub, kind: str) -> str:
-    budget = context.adapter.BUDGET[kind]
-    context.claimant = sub
-    now = time.time()
-    mail.pick_up(context.db, sub.name, lambda _ids: [], now)
-    context.claimed = mail.claim(context.db, sub.name, budget, now)
-    return mail.text_for(sub, context.claimed, budget)
-
-
-def _finished(context) -> Reply:
-    """The subagent stays for mail, subagent_timeout seconds, before it is really over."""
+def finished(context: Context) -> Reply:
+    """It stays for mail, subagent_timeout seconds, before it is really over."""
     marks.unmark(context.home, [f"sub-{context.signal.subagent}"])
-    sub = _joined(context)
+    sub, db = context.sub, context.db
     if sub is None:
         return Reply()
-    mail.confirm(context.db, sub.name, context.signal.at)
     end = time.monotonic() + sub.subagent_timeout
     cap = context.adapter.stop_cap(context.env)
     with bell.Bell(context.home, sub.name) as rings:
         while sub.stop_streak < cap - 1:
-            text = _taken(context, sub, SUB_END)
+            marks.lower_flag(context.home, context.agent.name)
+            verdict = context.judged()
+            with transaction(db):
+                mail.settle(db, sub.name, *verdict)
+                text = context.take(SUB_END)
+                if text:
+                    agents.count_stop(db, sub.name)
+            context.raise_flag()
             if text:
-                agents.count_stop(context.db, sub.name)
                 return Reply(SUB_END, text)
             left = end - time.monotonic()
             if (
@@ -90,8 +74,6 @@ def _finished(context) -> Reply:
                 or not alive(context.signal.pid, context.agent.pid_start)
             ):
                 break
-    people.leave(context.db, sub, sub.name, "finished", time.time())
+    with transaction(db):
+        ended_subagent(context)
     return Reply()
-
-
-HANDLERS = {SUB_START: _begun, SUB_ASKS: _asks, SUB_TOOL: _used, SUB_END: _finished}

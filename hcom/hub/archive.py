@@ -2,7 +2,7 @@
 
 A reset writes its folder under a hidden name, empties the database in the transaction that notes
 this name, and then gives the folder its own. Whenever it dies, everything is in the database or in
-the folder, and `mended` finishes or forgets it.
+the folder, which the next reset finishes or forgets.
 """
 
 import json
@@ -13,7 +13,7 @@ from collections import namedtuple
 
 from ..bus.agent import BIGBOSS, Agent
 from ..errors import HcomError, StoreError
-from ..home import Lock, create, write_private
+from ..home import Lock, create, private_folder, write_private
 from ..process import alive
 from ..store import agents, events
 from ..store import archive as stored
@@ -79,7 +79,7 @@ def reset(home, now: float) -> Done:
 def _prepared(home) -> None:
     try:
         create(home)
-        os.makedirs(_folder(home), mode=0o700, exist_ok=True)
+        private_folder(_folder(home))
     except OSError as error:
         raise StoreError(
             f"cannot use {home.root}: {error.strerror}", "in a sandbox: export HCOM_DIR=$PWD/.hcom"
@@ -114,7 +114,7 @@ def _moved(home, name: str, now: float) -> Done:
             names = {a.name for a in kept}
             if len(kept) == len(everyone) and not events.last_id(db):
                 return Done("", kept, {})
-            os.mkdir(part, 0o700)
+            private_folder(part)
             stored.copy(home.db, os.path.join(part, "hcom.db"))
             write_private(os.path.join(part, "about.json"), json.dumps(stored.facts(db)))
             _synced(os.path.join(part, "hcom.db"))
@@ -151,7 +151,7 @@ def set_aside(home, now: float) -> str:
     with _Resetting(home):
         name = _fresh_name(home, now) + "-corrupt"
         folder = os.path.join(_folder(home), name)
-        os.mkdir(folder, 0o700)
+        private_folder(folder)
         path = home.db_file
         # The log first: beside a new database it would be taken for that one's.
         for suffix in ("-wal", "-shm", ""):
@@ -162,33 +162,40 @@ def set_aside(home, now: float) -> str:
 
 def _mend(home) -> None:
     """What resets that died left behind is finished or forgotten. The lock is held."""
-    parts = [entry for entry in os.listdir(_folder(home)) if entry.startswith(PART)]
+    complete = _finished(home)
+    for part in _parts(home):
+        path = os.path.join(_folder(home), part)
+        if part in complete:
+            os.rename(path, os.path.join(_folder(home), part[len(PART) :]))
+        else:
+            shutil.rmtree(path, ignore_errors=True)  # all of it is still in the database
+
+
+def _parts(home) -> list[str]:
+    return [entry for entry in os.listdir(_folder(home)) if entry.startswith(PART)]
+
+
+def _finished(home) -> list[str]:
+    """The folders of resets that emptied the database and died before they gave them their name."""
+    parts = _parts(home)
     if not parts:
-        return
+        return []
     with open_db(home) as db:
-        for part in parts:
-            name, path = part[len(PART) :], os.path.join(_folder(home), part)
-            if stored.is_complete(db, name):
-                os.rename(path, os.path.join(_folder(home), name))
-            else:
-                shutil.rmtree(path, ignore_errors=True)  # all of it is still in the database
+        return [part for part in parts if stored.is_complete(db, part[len(PART) :])]
 
 
 def every(home) -> list[Archive]:
-    """The archives, the most recent first."""
+    """The archives, the most recent first. Nothing is changed."""
     if not os.path.isdir(_folder(home)):
         return []
+    entries = {e: e for e in os.listdir(_folder(home)) if not e.startswith(".")}
     try:
-        with _Resetting(home):
-            _mend(home)
-    except (HcomError, OSError):
-        pass  # a reset is at work, or we may only read: what is complete is shown
-    names = [
-        e
-        for e in os.listdir(_folder(home))
-        if not e.startswith(".") and os.path.isdir(os.path.join(_folder(home), e))
-    ]
-    return [_read(home, name) for name in sorted(names, key=_order, reverse=True)]
+        entries.update((part[len(PART) :], part) for part in _finished(home))
+    except HcomError:
+        pass  # the database cannot be had: what has its name is shown
+    found = {name: os.path.join(_folder(home), entry) for name, entry in entries.items()}
+    names = [name for name, path in found.items() if os.path.isdir(path)]
+    return [_read(home, name, found[name]) for name in sorted(names, key=_order, reverse=True)]
 
 
 def _order(name: str):
@@ -196,8 +203,7 @@ def _order(name: str):
     return name.partition("_")[0], stem, int(count) if count.isdigit() else 0
 
 
-def _read(home, name: str) -> Archive:
-    path = os.path.join(_folder(home), name)
+def _read(home, name: str, path: str) -> Archive:
     try:
         with open(os.path.join(path, "about.json"), encoding="utf-8") as stream:
             return Archive(name, path, json.load(stream))

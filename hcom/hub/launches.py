@@ -2,7 +2,7 @@
 
 from ..bus.agent import INACTIVE, LISTENING, Agent
 from ..process import alive, start_of
-from ..store import agents, deliveries, events, launches
+from ..store import agents, events, launches
 from ..store.connect import transaction
 
 
@@ -59,7 +59,6 @@ def over(db, launch: str, why: str, screen: str, now: float) -> list[tuple[str, 
             context = "exit:" + why.replace(" ", "_")
             agents.end_session(db, agent.name, context, now)
             events.append_status(db, agent.name, INACTIVE, context, "", now)
-            deliveries.requeue(db, agent.name)
         return [(agent.name, [launch, f"pid-{agent.pid}"])]
 
 

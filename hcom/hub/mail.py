@@ -1,16 +1,19 @@
-"""Messages: send, claim on behalf of an agent, undo a claim, confirm that it was seen."""
+"""Messages: send, lease on behalf of an agent, say what became of it (store/deliveries.MOVES)."""
 
+import os
 from collections import namedtuple
 
 from ..bus import render
-from ..bus.agent import BIGBOSS, Agent, is_listed
+from ..bus.agent import ACTIVE, BIGBOSS, Agent, is_listed
 from ..bus.message import ACK, INSTANCE, REQUEST, SYSTEM, Envelope, Message, Sender
-from ..errors import HcomError
+from ..errors import HcomError, UnknownAgent
+from ..process import alive, pid_space, start_of
 from ..store import agents, deliveries, events
 from ..store.connect import transaction
+from ..store.deliveries import Into
 
-# Who takes mail writes it at once, and no hook lives longer than 10 s: what is in a hand for longer
-# than this was dropped.
+# Who leases mail writes it at once, and no hook lives longer than 10 s: what a process that nobody
+# can judge has for longer than this was dropped.
 HAND_S = 20.0
 
 
@@ -21,10 +24,26 @@ class Sent(namedtuple("Sent", "id to wakes parents", defaults=((),))):
     __slots__ = ()
 
 
-class Claimed(namedtuple("Claimed", "messages waiting")):
-    """What an agent is handed now, and how many more wait for it."""
+class Leased(
+    namedtuple("Leased", "messages waiting hints budget frames", defaults=((), 0, "", 0, ()))
+):
+    """What an agent is handed now, how many more wait for it, what else is to be in its text and
+    how long that may be; the messages' frames, where they have been made."""
 
     __slots__ = ()
+
+    @property
+    def ids(self) -> list[int]:
+        """Those of the messages."""
+        return [m.id for m in self.messages]
+
+    @property
+    def text(self) -> str:
+        """What the agent is to read; "" when there are no messages."""
+        if not self.messages:
+            return ""
+        frames = self.frames or render.fitting(self.messages, self.hints)
+        return render.inbox(frames, self.hints, self.budget, self.waiting)
 
 
 def send(
@@ -35,16 +54,22 @@ def send(
     Without addresses it goes to everyone, a reply to whom it answers. UnknownAgent, HcomError.
     """
     from ..bus import address  # no hook sends
+    from . import retirement
 
     with transaction(db):
+        retirement.retire(db, now)
         everyone = agents.every(db)
         envelope, answered = _threaded(db, envelope)
         if answered and not addresses:
-            to = address.Recipients(_author(answered, everyone), [], "mentions")
+            to = address.Recipients(_author(db, answered, everyone), [], "mentions")
             to = to._replace(mentions=to.names)
         else:
             listed = [a for a in everyone if is_listed(a, now)]
-            to = address.recipients(addresses, listed, everyone, sender.name)
+            try:
+                to = address.recipients(addresses, listed, everyone, sender.name)
+            except UnknownAgent:
+                _refuse_retired(db, addresses)
+                raise
         event = events.append(
             db,
             "message",
@@ -68,7 +93,8 @@ def send(
         wakes = envelope.intent != ACK
         deliveries.queue(db, event, to.names, wakes)
         _note_answers(db, sender, event, envelope.intent, to.names)
-        return Sent(event, to.names, wakes)
+        parents = {a.parent for a in everyone if a.name in to.names} - {""}
+        return Sent(event, to.names, wakes, tuple(parents))
 
 
 def _note_answers(db, sender: Sender, event: int, intent: str, to: list[str]) -> None:
@@ -96,12 +122,23 @@ def _threaded(db, envelope: Envelope) -> tuple[Envelope, Message | None]:
     return envelope._replace(thread=envelope.thread or answered.envelope.thread), answered
 
 
-def _author(answered: Message, everyone: list[Agent]) -> list[str]:
+def _author(db, answered: Message, everyone: list[Agent]) -> list[str]:
     """Whom a reply without an address goes to: the author, where that is one who can read it."""
     name = answered.sender.name
     if name == BIGBOSS or any(a.name == name for a in everyone):
         return [name]
+    _refuse_retired(db, [name])
     return []
+
+
+def _refuse_retired(db, names: list[str]) -> None:
+    """UnknownAgent when one of `names` is the name of an agent that has retired."""
+    for name in names:
+        agent = agents.find(db, name)
+        if agent and agent.retired_at is not None:
+            raise UnknownAgent(
+                f"nothing sent: {agent.display} ended long ago", f"hcom resume {agent.name}"
+            )
 
 
 def notify(db, names: list[str], text: str, now: float) -> Sent:
@@ -128,76 +165,58 @@ def notify(db, names: list[str], text: str, now: float) -> Sent:
     return Sent(event, names, True)
 
 
-def claim(db, agent: str, budget: int, now: float, carries=None) -> Claimed:
-    """What is queued for `agent` and fits in `budget` characters (0: all) is offered to it, once.
-    The caller writes it where the agent reads, and says `handed`, or `take_back`.
-
-    Nothing is when `carries(messages)` says that the channel would not bring them whole.
+def lease(db, agent: Agent, into: Into, budget: int, now: float, may=None) -> Leased:
+    """What is queued for `agent` and fits in `budget` characters (0: all) is in this process's
+    hand, within the caller's transaction. It writes the text where the agent reads, and says
+    `delivered`, or `released`. Nothing is when `may(text)` says that it would not get there whole.
     """
-    if not deliveries.count_queued(db, agent):
-        return Claimed([], 0)
+    queued = deliveries.queued(db, agent.name)
+    if not queued:
+        return Leased()
+    frames = render.fitting(queued, agent.hints, budget) if budget else ()
+    taken, waiting = queued[: len(frames)] if budget else queued, len(queued)
+    if waiting == deliveries.BATCH:
+        waiting = deliveries.count_queued(db, agent.name)
+    leased = Leased(taken, waiting - len(taken), agent.hints, budget, frames)
+    if may and not may(leased.text):
+        return Leased(waiting=waiting)
+    me = os.getpid()
+    deliveries.lease(db, agent.name, leased.ids, me, f"{start_of(me)}@{pid_space()}", into, now)
+    for one in taken:
+        said = f"deliver:{one.sender.name}"
+        events.append_status(db, agent.name, ACTIVE, said, f"#{one.id}", now)
+    return leased
+
+
+def delivered(db, agent: str, ids, now: float) -> None:
+    """The leased messages are written where the agent reads. Whether it did read them is for
+    evidence to say."""
     with transaction(db):
-        queued = deliveries.queued(db, agent)
-        found = agents.find(db, agent)
-        taken = (
-            queued[: render.fitting(queued, found.hints if found else "", budget)]
-            if budget
-            else queued
-        )
-        if carries and not carries(taken):
-            return Claimed([], len(queued))
-        deliveries.offer(db, agent, [m.id for m in taken], now)
-        waiting = deliveries.count_queued(db, agent)
-        for one in taken:
-            events.append_status(
-                db, agent, "active", f"deliver:{one.sender.name}", f"#{one.id}", now
-            )
-    return Claimed(taken, waiting)
+        deliveries.deliver(db, agent, ids, now)
 
 
-def take_back(db, agent: str, messages: list[Message]) -> None:
-    """The claim of `messages` is undone: they could not be handed over."""
+def released(db, agent: str, ids) -> None:
+    """The leased messages could not be written: they wait again."""
     with transaction(db):
-        deliveries.take_back(db, agent, [m.id for m in messages])
+        deliveries.release(db, agent, ids)
 
 
-def handed(db, agent: str, messages: list[Message], now: float) -> None:
-    """The claimed `messages` are written where the agent reads. Whether it did read them is for
-    `confirm` to say."""
-    with transaction(db):
-        deliveries.hand(db, agent, [m.id for m in messages], now)
+def is_dropped(held: deliveries.Held, now: float) -> bool:
+    """Whether the process that leased this is dead, or may be, and has not said what became of
+    it."""
+    if held.state != deliveries.LEASED:
+        return False
+    start, _, space = held.holder_start.partition("@")
+    if not start or space != pid_space():  # nobody can tell from here
+        return held.leased_at is None or now - held.leased_at > HAND_S
+    return not alive(held.holder, start)
 
 
-def pick_up(db, agent: str, evidence, now: float) -> None:
-    """What a process took for `agent` and died before it was written is queued again, unless
-    `evidence(ids) -> ids` says that the model has seen it."""
-    ids = deliveries.in_hand(db, agent, now - HAND_S)
-    if ids:
-        proven = set(evidence(ids))
-        with transaction(db):
-            deliveries.mark_seen(db, agent, sorted(proven))
-            deliveries.take_back(db, agent, [i for i in ids if i not in proven])
-
-
-def confirm(db, agent: str, before: float) -> None:
-    """`agent` showed life in something that began at `before`: earlier offers are seen."""
-    if deliveries.offered(db, agent):
-        with transaction(db):
-            deliveries.confirm(db, agent, before)
-
-
-def offer_again(db, agent: str, evidence) -> None:
-    """What `agent` was offered and, by `evidence(ids) -> ids`, did not see is queued again."""
-    ids = deliveries.offered(db, agent)
-    if ids:
-        proven = evidence(ids)
-        with transaction(db):
-            deliveries.mark_seen(db, agent, proven)
-            deliveries.requeue(db, agent)
-
-
-def text_for(agent: Agent, claimed: Claimed, budget: int = 0) -> str:
-    """The claimed messages as the agent sees them; "" when there are none."""
-    if not claimed.messages:
-        return ""
-    return render.inbox(claimed.messages, agent.hints, budget, claimed.waiting)
+def settle(db, agent: str, seen, lost) -> None:
+    """Of what is held for `agent`, these are seen, and those queued again; within the caller's
+    transaction."""
+    if seen:
+        deliveries.see(db, agent, seen)
+    if lost:
+        deliveries.release(db, agent, lost)
+        deliveries.requeue(db, agent, lost)

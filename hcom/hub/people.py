@@ -11,7 +11,11 @@ from ..store.connect import transaction
 
 
 class Caller(
-    namedtuple("Caller", "session launch pid pid_start tool shared", defaults=("",) * 5 + (False,))
+    namedtuple(
+        "Caller",
+        "session launch pid pid_start tool shared",
+        defaults=("", "", 0, "", "", False),
+    )
 ):
     """What a process's surroundings say of the session that runs it; "" where they are silent.
     `shared`: its client's process `pid` runs other sessions too, and does not tell them apart."""
@@ -94,17 +98,22 @@ def reclaim(db, name: str, caller: Caller, now: float) -> Agent:
                 f"{agent.display} is a session that still runs", "hcom start for a name of your own"
             )
         _displace(db, caller, agent, now)
-        if caller.session:
-            agents.bind(db, "session", caller.session, agent.name)
+        back(db, agent)
         launched = caller.launch and agents.bound(db, "launch", caller.launch)
-        if caller.launch and (not launched or _fits(launched, caller)):
-            agents.bind(db, "launch", caller.launch, agent.name)
+        mine = not launched or _fits(launched, caller)
+        _bind(db, Whose(agent, ("session", "launch") if mine else ("session",)), caller)
         if caller.tool and caller.tool != agent.tool:
             agents.set_tool(db, agent.name, caller.tool)
         agents.met(db, agent.name, "", "", caller.pid or 0, caller.pid_start, {})
-        if caller.session:  # a new one; without any, it is the same one that read what was printed
-            deliveries.requeue(db, agent.name)
-        return agents.find(db, agent.name)
+        return agents.find(db, agent.name) or agent
+
+
+def back(db, agent: Agent) -> None:
+    """`agent`, which left or has retired, takes part again, and its mail waits for it; within the
+    caller's transaction."""
+    agents.rejoin(db, agent.name)
+    if agent.retired_at is not None:
+        deliveries.revive(db, agent.name)
 
 
 def _displace(db, caller: Caller, agent: Agent, now: float) -> None:
@@ -114,8 +123,21 @@ def _displace(db, caller: Caller, agent: Agent, now: float) -> None:
         events.append_life(db, former.name, "stopped", agent.name, "renamed", "", now)
 
 
-def whose(db, caller: Caller, forked_from: str = "") -> Agent | None:
-    """The agent whose session runs the caller, binding it on first sight; None when it is no agent.
+class Whose(namedtuple("Whose", "known binds instead_of", defaults=((), ""))):
+    """Whose session runs a caller: the agent that is `known` (None: none), also one that has left;
+    which of the caller's ids (session, launch) are new and belong to it; and the agent that was
+    made for its launch and is none."""
+
+    __slots__ = ()
+
+    @property
+    def agent(self) -> Agent | None:
+        """The agent, where it takes part."""
+        return self.known if self.known and self.known.stopped_at is None else None
+
+
+def whose(db, caller: Caller, forked_from: str = "") -> Whose:
+    """The agent whose session runs the caller. Nothing is changed.
 
     By session id, else by the launch, else (after /clear in a session that hcom did not launch) by
     the client's process. A client started from inside an agent inherits its launch id: it is told
@@ -129,24 +151,38 @@ def whose(db, caller: Caller, forked_from: str = "") -> Agent | None:
         if launched and launched.name != known.name and not (launched.session and caller.shared):
             # Launched for a session that turned out to be known, or gone on with it: it keeps its
             # name.
-            agents.bind(db, "launch", caller.launch, known.name)
-            if not launched.session:
-                agents.remove(db, launched.name)
-        return known if known.stopped_at is None else None
+            return Whose(known, ("launch",), "" if launched.session else launched.name)
+        return Whose(known)
     if launched and launched.stopped_at is None:
-        if caller.session and forked_from != caller.session:
-            agents.bind(db, "session", caller.session, launched.name)
-        return launched
+        new = caller.session and forked_from != caller.session
+        return Whose(launched, ("session",) if new else ())
     same = (
         caller.pid
         and caller.session
         and not caller.shared
+        and not forked_from
         and agents.by_process(db, caller.pid, caller.pid_start)
     )
-    if same and same.stopped_at is None and not forked_from:
-        agents.bind(db, "session", caller.session, same.name)
-        return same
-    return None
+    return Whose(same, ("session",)) if same else Whose(None)
+
+
+def own(db, caller: Caller, forked_from: str = "") -> Agent | None:
+    """The agent whose session runs the caller, and that is so from now on for all its ids."""
+    found = whose(db, caller, forked_from)
+    if not found.binds:
+        return found.agent
+    with transaction(db):
+        found = whose(db, caller, forked_from)  # again, now that nobody else can write
+        _bind(db, found, caller)
+    return found.agent and agents.find(db, found.agent.name)
+
+
+def _bind(db, found: Whose, caller: Caller) -> None:
+    for kind in found.binds:
+        if getattr(caller, kind):
+            agents.bind(db, kind, getattr(caller, kind), found.known.name)
+    if found.instead_of:
+        agents.remove(db, found.instead_of)
 
 
 def _fits(agent: Agent, caller: Caller) -> bool:
@@ -164,19 +200,16 @@ def speaker(db, caller: Caller, claimed: str) -> Agent | None:
     No one speaks for another: inside a client's session, --name may only name the agent that the
     session is, its subagents, or an agent that no session has.
     """
-    own = None
-    if caller.session or caller.launch:
-        with transaction(db):
-            own = whose(db, caller)
+    me = own(db, caller) if caller.session or caller.launch else None
     if not claimed:
-        return own
+        return me
     agent = known(db, claimed)
-    if (own and own.name in (agent.name, agent.parent)) or not agent.session:
+    if (me and me.name in (agent.name, agent.parent)) or not agent.session:
         return agent
-    if own or caller.session:
+    if me or caller.session:
         raise HcomError(
-            f"{agent.display} is another session, you are {own.display if own else 'no agent'}",
-            "leave --name out" if own else "hcom start for a name of your own",
+            f"{agent.display} is another session, you are {me.display if me else 'no agent'}",
+            "leave --name out" if me else "hcom start for a name of your own",
         )
     return agent
 
@@ -203,11 +236,15 @@ def known(db, name: str) -> Agent:
 def leave(db, agent: Agent, by: str, reason: str, now: float) -> list[str]:
     """`agent` no longer takes part; the session and launch ids that were its own."""
     with transaction(db):
-        keys = agents.bindings(db, agent.name)
-        if agents.leave(db, agent.name, now):
-            events.append_life(db, agent.name, "stopped", by, reason, "", now)
-            dismiss(db, agent.name, now)
-        return keys
+        return depart(db, agent, by, reason, now)
+
+
+def depart(db, agent: Agent, by: str, reason: str, now: float) -> list[str]:
+    """The same within the caller's transaction."""
+    if agents.leave(db, agent.name, now):
+        events.append_life(db, agent.name, "stopped", by, reason, "", now)
+        dismiss(db, agent.name, now)
+    return agents.bindings(db, agent.name)
 
 
 def keys(db, agent: Agent) -> list[str]:
@@ -217,14 +254,17 @@ def keys(db, agent: Agent) -> list[str]:
 
 def gone(db, now: float) -> list[Agent]:
     """Agents whose client died without a word are recorded as ended; those agents."""
+    from . import retirement  # no hook looks
+
     dead = [
         a
         for a in agents.every(db)
         if a.pid and a.status != INACTIVE and not alive(a.pid, a.pid_start)
     ]
-    if not dead:
+    if not dead and not retirement.is_due(db, now):
         return []
     with transaction(db):
+        retirement.retire(db, now)
         # Again, now that nobody can write: one of them may have been resumed meanwhile.
         dead = [
             a
@@ -249,7 +289,6 @@ def succeed(db, agent: Agent, now: float) -> None:
 def _end(db, name: str, context: str, now: float) -> None:
     agents.end_session(db, name, context, now)
     dismiss(db, name, now)
-    deliveries.requeue(db, name)
     events.append_status(db, name, INACTIVE, context, "", now)
 
 

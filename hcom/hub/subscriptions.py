@@ -75,6 +75,7 @@ def subscribe_defaults(db, owner: str, setting: str, now: float) -> None:
         if word not in DEFAULTS:
             continue  # config says what is wrong; joining must not fail for it
         where = filters.preset(word, str)
+        assert where is not None  # each of DEFAULTS is one, and needs no name
         label = notice.owner_label(word, where.looks_at, owner)
         _added(db, owner, owner, where._replace(label=label), False, now)
 
@@ -136,7 +137,8 @@ def settle(home, db, now: float) -> list[str]:
 def _matches(home, db, subs, start: int, last: int):
     """What the expressions admit, as (subscription, event), and those that can't go on, as
     (subscription, why)."""
-    found, broken = [], []
+    found: list = []
+    broken: list[tuple[Subscription, str]] = []
     wanted = [s for s in subs if s.looks_at != COLLISIONS and last > max(start, s.after_id)]
     if not wanted:
         return found, broken
@@ -148,7 +150,7 @@ def _matches(home, db, subs, start: int, last: int):
             except HcomError as error:
                 broken.append((sub, error.message))
                 continue
-            for event in (events.find(db, i) for i in ids):
+            for event in filter(None, (events.find(db, i) for i in ids)):
                 if not notice.is_echo(subscriptions.before(db, event.instance, event.id), event):
                     found.append((sub, event))
                     if sub.once:
@@ -204,7 +206,7 @@ def _silences(db, start: int, last: int) -> list[notice.Silence]:
     found = {}
     for row in requests.developments(db, max(start, oldest), last):
         at = datetime.fromisoformat(row["timestamp"].replace("Z", "+00:00")).timestamp()
-        how = notice.how_silent(json.loads(row["data"]), row["type"], at, row["offered_at"])
+        how = notice.how_silent(json.loads(row["data"]), row["type"], at, row["leased_at"])
         key = (row["event_id"], row["target"])
         if how and key not in found:
             found[key] = notice.Silence(

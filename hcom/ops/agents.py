@@ -45,7 +45,7 @@ def one(db, name: str, now: float) -> Seen:
     """The agent called `name`. UnknownAgent."""
     bury(db, now)
     agent = people.known(db, name)
-    return Seen(current(agent), deliveries.unread(db).get(agent.name, 0))
+    return Seen(current(agent), deliveries.count_queued(db, agent.name))
 
 
 def bury(db, now: float) -> None:
@@ -82,7 +82,7 @@ def facts(seen: Seen, now: float) -> dict:
 
 def receipts(db, sender: str) -> tuple[int, dict[str, str]]:
     """The newest message of `sender`, and how far it came with each recipient; (0, {}) for none."""
-    last = deliveries.last_sent(db, sender)
+    last = events.last_sent(db, sender)
     return last, deliveries.receipts(db, last) if last else {}
 
 
@@ -117,7 +117,7 @@ def start(db, env, caller, client: dict, own: "Agent | None", wanted: str, now: 
     else under a new name. `client` are facts for its adapter. HcomError when it may not."""
     home, directory = db.home, env.get("PWD", "")
     if wanted:
-        agent = people.reclaim(db, names.check(wanted), caller, now)
+        agent = _again(db, names.check(wanted), caller, now)
     else:
         agent = own or _joined(db, env, caller, client, directory, now)
     if client and caller.session:
@@ -127,6 +127,19 @@ def start(db, env, caller, client: dict, own: "Agent | None", wanted: str, now: 
     rung = [bell.of_launch(caller.launch)]  # its client may have been another agent's
     after(home, Done(rung=rung, watched=events.is_watched(db)))
     return Joined(agent, bootstrap.text(agent, hooked=(caller.tool or ADHOC) != ADHOC))
+
+
+def _again(db, name: str, caller, now: float) -> Agent:
+    """The agent `name`, which the session of `caller` is from now on. What was delivered to another
+    session of it is looked up there."""
+    from ..adapters.base import START  # few commands join
+    from . import evidence
+
+    before = agents.find(db, name)
+    agent = people.reclaim(db, name, caller, now)
+    if before and caller.session and caller.session != before.session:
+        evidence.settle(db, agent, START, now)
+    return agent
 
 
 def _joined(db, env, caller, client: dict, directory: str, now: float) -> Agent:
@@ -187,8 +200,9 @@ def again(db, word: str, fork: bool) -> Again:
         raise HcomError(f"{agent.tool} cannot be started by hcom", "hcom list -v")
     if not fork and agent.ended_at is None and alive(agent.pid, agent.pid_start):
         raise HcomError(f"{agent.display} still runs", f"hcom fork {agent.name} for a copy")
-    if agent.stopped_at is not None and not fork:
-        agents.rejoin(db, agent.name)
+    if not fork and (agent.stopped_at, agent.retired_at) != (None, None):
+        with transaction(db):
+            people.back(db, agent)
     return Again(agent, adapters.load(agent.tool, "launch").resuming(agent.session, fork))
 
 

@@ -8,7 +8,7 @@ import os
 from collections import namedtuple
 
 from ..errors import HcomError
-from ..home import write_private
+from ..home import private_folder, write_private
 
 
 class Handover(namedtuple("Handover", "agent tool argv env cwd headless stream")):
@@ -25,7 +25,7 @@ def paths(home, launch: str) -> tuple[str, str]:
 
 def leave(home, launch: str, handover: Handover) -> None:
     """It lies there for the wrapper of `launch`."""
-    os.makedirs(home.kept("launch"), mode=0o700, exist_ok=True)
+    private_folder(home.kept("launch"))
     write_private(paths(home, launch)[0], json.dumps(handover._asdict()))
 
 

@@ -19,7 +19,7 @@ from ..bus import names
 from ..bus.agent import BIGBOSS, INACTIVE
 from ..delivery import marks
 from ..errors import HcomError
-from ..home import write_private
+from ..home import private_file, private_folder, write_private
 from ..hub import launches as launching
 from ..hub import people
 from ..process import itself
@@ -236,10 +236,9 @@ def _opened(home, ready: Ready, spec: LaunchSpec, preset):
 
 
 def _detached(home, ready: Ready) -> None:
-    os.makedirs(home.path("logs"), mode=0o700, exist_ok=True)
-    descriptor = os.open(
-        _log(home, ready.agent.name, ready.launch), os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600
-    )
+    private_folder(home.path("logs"))
+    log = _log(home, ready.agent.name, ready.launch)
+    descriptor = private_file(log, os.O_WRONLY | os.O_APPEND)
     try:
         subprocess.Popen(
             [*itself(), "wrapped", ready.launch],

@@ -71,6 +71,7 @@ def latest(db, wanted: filters.Where, count: int) -> list[events.Event]:
     _refuse_collisions(wanted)
     if wanted is EVERYTHING:
         return events.latest(db, count)
+    wanted = filters.of_the_log(wanted)
     with open_sandboxed(db.home) as sandboxed:
         return events.latest_where(sandboxed, wanted.sql, wanted.params, count)
 

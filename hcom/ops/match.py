@@ -28,7 +28,7 @@ def main(argv: list[str]) -> int:
 def run(home) -> None:
     """Everything recorded so far is matched, and those who have a notice are told."""
     from ..hub import subscriptions as watch
-    from ..store import subscriptions
+    from ..store import agents, subscriptions
 
     for _ in range(PASSES):
         with Lock(home, os.path.join(LOCKS, "watch")) as lock:
@@ -36,8 +36,9 @@ def run(home) -> None:
                 return
             with open_db(home) as db:
                 told = watch.settle(home, db, time.time())
+                parents = agents.parents(db, told)
         if told:
-            after(home, Done(told, watched=False))
+            after(home, Done(told, parents=parents, watched=False))
         with open_db(home) as db:
             if not subscriptions.is_behind(db):
                 return

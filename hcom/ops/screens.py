@@ -8,7 +8,7 @@ from contextlib import suppress
 
 from ..delivery import bell
 from ..errors import HcomError
-from ..home import write_private
+from ..home import private_folder, write_private
 from ..hub import launches as launching
 from ..hub import people
 from ..store import launches
@@ -56,7 +56,7 @@ def look(home, terminal: Terminal) -> Screen:
 
 def put(home, launch: str, screen: Screen) -> None:
     """Who asked for it has the screen of the launch."""
-    os.makedirs(os.path.dirname(_path(home, launch)), mode=0o700, exist_ok=True)
+    private_folder(os.path.dirname(_path(home, launch)))
     write_private(_path(home, launch), json.dumps(screen._asdict()))
     bell.ring(home, [VIEWERS])
 

@@ -11,7 +11,9 @@ from ..delivery import bell
 from ..errors import HcomError
 from ..hub import mail, people
 from ..process import start_of
-from ..store import agents, events
+from ..store import agents, deliveries, events
+from ..store.connect import transaction
+from ..store.deliveries import Into
 from .after import Done, after
 
 
@@ -58,23 +60,31 @@ def send(db, sender: Sender, text: str, addressed: str, envelope: message.Envelo
 
 
 def hand(db, agent, now: float, write) -> bool:
-    """`write(claimed)` has put what waits for `agent` where it is read; False when nothing waits.
-    What OSError keeps from being written is queued again."""
-    mail.pick_up(db, agent.name, lambda _ids: [], now)
-    claimed = mail.claim(db, agent.name, 0, now)
-    if not claimed.messages:
+    """`write(leased)` has put what waits for `agent` where it is read; False when nothing waits.
+    What OSError keeps from being written is queued again. What an earlier command printed has been
+    read by now."""
+    from ..adapters.base import size  # who sends has no use for it
+    from . import evidence
+
+    evidence.settle(db, agent, evidence.COMMAND, now)
+    if not deliveries.count_queued(db, agent.name):
+        return False
+    into = Into(evidence.OUTPUT, agent.transcript, size(agent.transcript))
+    with transaction(db):
+        leased = mail.lease(db, agent, into, 0, time.time())
+    if not leased.messages:
         return False
     try:
-        write(claimed)
+        write(leased)
     except OSError:
-        mail.take_back(db, agent.name, claimed.messages)
+        mail.released(db, agent.name, leased.ids)
         raise
-    mail.handed(db, agent.name, claimed.messages, time.time())
+    mail.delivered(db, agent.name, leased.ids, time.time())
     return True
 
 
 def listen(db, agent, timeout: float, write) -> bool:
-    """What waits for `agent`, or comes within `timeout` seconds, is handed to `write(claimed)`;
+    """What waits for `agent`, or comes within `timeout` seconds, is handed to `write(leased)`;
     False when nothing came."""
     end = time.monotonic() + timeout
     with bell.Bell(db.home, agent.name) as rings:

@@ -52,6 +52,9 @@ def blank(name: str, tool: str, now: float, **facts) -> Agent:
         "wake_failure": "",
         "batch": "",
         "headless": False,
+        "device": "",
+        "turn_at": 0.0,
+        "retired_at": None,
     }
     values.update(facts)
     return Agent(**values)
@@ -64,9 +67,10 @@ def find(db, name: str) -> Agent | None:
 
 
 def every(db) -> list[Agent]:
-    """All agents that have not left, oldest first."""
+    """All agents that have not left and not retired, oldest first."""
     rows = db.execute(
-        f"SELECT {_COLUMNS} FROM agents WHERE stopped_at IS NULL ORDER BY created_at, name"
+        f"SELECT {_COLUMNS} FROM agents WHERE stopped_at IS NULL AND retired_at IS NULL "
+        "ORDER BY created_at, name"
     ).fetchall()
     return [_agent(row) for row in rows]
 
@@ -89,7 +93,7 @@ def bound(db, kind: str, key: str) -> Agent | None:
 def by_process(db, pid: int, pid_start: str) -> Agent | None:
     """The agent whose client is the process `pid` that began at `pid_start`."""
     row = db.execute(
-        f"SELECT {_COLUMNS} FROM agents WHERE pid = ? AND pid_start = ? "
+        f"SELECT {_COLUMNS} FROM agents WHERE pid = ? AND pid <> 0 AND pid_start = ? "
         "AND stopped_at IS NULL AND parent = ''",
         (pid, pid_start),
     ).fetchone()
@@ -109,9 +113,20 @@ def before_in_process(db, agent: Agent) -> list[str]:
 def children(db, parent: str) -> list[Agent]:
     """The subagents of `parent` that take part."""
     rows = db.execute(
-        f"SELECT {_COLUMNS} FROM agents WHERE parent = ? AND stopped_at IS NULL", (parent,)
+        f"SELECT {_COLUMNS} FROM agents WHERE parent = ? AND parent <> '' AND stopped_at IS NULL",
+        (parent,),
     ).fetchall()
     return [_agent(row) for row in rows]
+
+
+def parents(db, names) -> list[str]:
+    """The agents in whose sessions some of `names` are subagents."""
+    rows = db.execute(
+        "SELECT DISTINCT parent FROM agents WHERE parent <> '' "
+        "AND name IN (SELECT value FROM json_each(?))",
+        (json.dumps(list(names)),),
+    )
+    return [row[0] for row in rows]
 
 
 def bindings(db, name: str) -> list[str]:
@@ -139,7 +154,7 @@ def met(
         "transcript = CASE WHEN ?2 = '' THEN transcript ELSE ?2 END, "
         "pid = CASE WHEN ?3 = 0 THEN pid ELSE ?3 END, "
         "pid_start = CASE WHEN ?3 = 0 THEN pid_start ELSE ?4 END, "
-        "client = json_patch(client, ?5), ended_at = NULL, stopped_at = NULL WHERE name = ?6",
+        "client = json_patch(client, ?5), ended_at = NULL WHERE name = ?6",
         (directory, transcript, pid, pid_start, json.dumps(client), name),
     )
 
@@ -153,6 +168,16 @@ def set_status(db, name: str, status: str, context: str, detail: str, now: float
     )
 
 
+def begin_turn(db, name: str, context: str, detail: str, now: float) -> None:
+    """The agent was given a prompt at `now`; what was said of its turn ends and wakes is over."""
+    set_status(db, name, ACTIVE, context, detail, now)
+    db.execute(
+        "UPDATE agents SET stop_streak = 0, wake_failure = '', turn_at = max(turn_at, ?) "
+        "WHERE name = ?",
+        (now, name),
+    )
+
+
 def used_tool(db, name: str, context: str, detail: str, now: float) -> None:
     """The agent used a tool at `now`: shown while its turn is open, never opening one."""
     db.execute(
@@ -162,12 +187,16 @@ def used_tool(db, name: str, context: str, detail: str, now: float) -> None:
     )
 
 
-def end_session(db, name: str, context: str, now: float) -> None:
-    """The agent's client ended: inactive as of `now`, still a participant, to be resumed."""
-    db.execute(
-        "UPDATE agents SET status = ?, context = ?, detail = '', status_at = ?, "
-        "ended_at = ?, pid = 0, pid_start = '' WHERE name = ?",
-        (INACTIVE, context, now, now, name),
+def end_session(db, name: str, context: str, now: float) -> bool:
+    """The agent's client ended: inactive as of `now`, still a participant, to be resumed. False,
+    and nothing is changed, when something later is known of it."""
+    return (
+        db.execute(
+            "UPDATE agents SET status = ?, context = ?, detail = '', status_at = ?, "
+            "ended_at = ?, pid = 0, pid_start = '' WHERE name = ? AND status_at <= ?",
+            (INACTIVE, context, now, now, name, now),
+        ).rowcount
+        == 1
     )
 
 
@@ -185,7 +214,22 @@ def leave(db, name: str, now: float) -> bool:
 
 def rejoin(db, name: str) -> None:
     """The agent takes part again."""
-    db.execute("UPDATE agents SET stopped_at = NULL WHERE name = ?", (name,))
+    db.execute("UPDATE agents SET stopped_at = NULL, retired_at = NULL WHERE name = ?", (name,))
+
+
+def long_gone(db, before: float, count: int) -> list[str]:
+    """At most `count` of those that ended or left before then and have not retired."""
+    rows = db.execute(
+        "SELECT name FROM agents WHERE coalesce(stopped_at, ended_at) < ? "
+        "AND retired_at IS NULL LIMIT ?",
+        (before, count),
+    )
+    return [row[0] for row in rows]
+
+
+def retire(db, name: str, now: float) -> None:
+    """The agent is in no list any more; its name stays taken."""
+    db.execute("UPDATE agents SET retired_at = ? WHERE name = ?", (now, name))
 
 
 def remove(db, name: str) -> None:
@@ -197,11 +241,6 @@ def remove(db, name: str) -> None:
 def count_stop(db, name: str) -> None:
     """One more turn end was used to continue the turn."""
     db.execute("UPDATE agents SET stop_streak = stop_streak + 1 WHERE name = ?", (name,))
-
-
-def reset_stops(db, name: str) -> None:
-    """A prompt or tool call came between turn ends."""
-    db.execute("UPDATE agents SET stop_streak = 0 WHERE name = ? AND stop_streak > 0", (name,))
 
 
 def set_wake_failure(db, name: str, reason: str) -> None:

@@ -8,19 +8,19 @@ import os
 import sqlite3
 
 from ..bus.agent import BIGBOSS
+from ..home import private_file
 from .connect import Database, restrict, translated, uri
 
 # What of a table stays for those who go on; a table not named here is emptied.
 _KEPT = "SELECT name FROM temp.kept"
 _WAITING = (
-    "SELECT event_id FROM deliveries WHERE state <> 'seen' AND agent IN "
-    "(SELECT name FROM temp.kept)"
+    "SELECT event_id FROM deliveries WHERE state < 'seen' AND agent IN (SELECT name FROM temp.kept)"
 )
 _STAYS = {
     "agents": f"name IN ({_KEPT})",
     "bindings": f"agent IN ({_KEPT})",
     "events": f"id IN ({_WAITING})",
-    "deliveries": f"state <> 'seen' AND agent IN ({_KEPT})",
+    "deliveries": f"state < 'seen' AND agent IN ({_KEPT})",
     "subscriptions": f"owner IN ({_KEPT}) OR owner = '{BIGBOSS}'",
     "requests": f"target IN ({_KEPT}) AND requester IN ({_KEPT}) AND event_id IN ({_WAITING})",
     "launches": f"agent IN ({_KEPT})",
@@ -34,7 +34,7 @@ def copy(source: str, into: str) -> None:
     Raises sqlite3.Error, OSError when it cannot be; then `into` may be there in part."""
     old = sqlite3.connect(f"{uri(source)}?mode=ro", uri=True, timeout=5.0)
     try:
-        os.close(os.open(into, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
+        os.close(private_file(into, os.O_WRONLY | os.O_EXCL))
         new = sqlite3.connect(into, isolation_level=None)
         try:
             old.backup(new)

@@ -6,10 +6,11 @@ otherwise fail now and then. sqlite's errors become StoreError here, in the user
 
 import os
 import sqlite3
+import sys
 import time
 
 from ..errors import HcomError, LockedError, StoreError
-from ..home import Home, Lock, create
+from ..home import Home, Lock, create, private_file
 from .schema import MIGRATIONS, VERSION
 
 BUSY_S = 5.0  # a command gives up on a locked database after this
@@ -79,9 +80,9 @@ class transaction:  # noqa: N801 - reads as a statement: with transaction(db)
                 self.db.execute("ROLLBACK")
 
 
-def _connected(home: Home, busy_s: float, mode: str = "rw") -> sqlite3.Connection:
+def _connected(home: Home, busy_s: float) -> sqlite3.Connection:
     connection = sqlite3.connect(
-        f"{uri(home.db)}?mode={mode}", uri=True, timeout=busy_s, isolation_level=None
+        f"{uri(home.db)}?mode=rw", uri=True, timeout=busy_s, isolation_level=None
     )
     connection.row_factory = sqlite3.Row
     return connection
@@ -101,17 +102,21 @@ def _migrate(home: Home, connection: sqlite3.Connection) -> None:
                 f"BEGIN IMMEDIATE; {MIGRATIONS[version]} "
                 f"PRAGMA user_version = {version + 1}; COMMIT;"
             )
-    path = home.db_file
-    for suffix in ("", "-wal", "-shm"):
-        if os.path.exists(path + suffix):
-            os.chmod(path + suffix, 0o600)
+
+
+def _made(home: Home) -> None:
+    """The database's file is there, and private: sqlite gives its own files the same mode."""
+    create(home)
+    try:
+        os.close(private_file(home.db_file, os.O_RDWR | os.O_EXCL))
+    except FileExistsError:
+        pass
 
 
 def open_db(home: Home, busy_s: float = BUSY_S) -> Database:
     """The database of `home`, made when it is not there yet. StoreError when it cannot be had."""
-    old_mask = os.umask(0o077)
+    connection = None
     try:
-        connection = None
         if os.path.islink(home.db_file):  # who may write the folder could make us write elsewhere
             raise StoreError(f"not a database but a link: {home.db_file}", f"rm {home.db_file}")
         try:
@@ -120,8 +125,8 @@ def open_db(home: Home, busy_s: float = BUSY_S) -> Database:
         except sqlite3.OperationalError:
             if connection is not None:
                 connection.close()
-            create(home)
-            connection = _connected(home, busy_s, "rwc")
+            _made(home)
+            connection = _connected(home, busy_s)
             version = _version(connection)
         if version > VERSION:
             connection.close()
@@ -144,8 +149,6 @@ def open_db(home: Home, busy_s: float = BUSY_S) -> Database:
         raise StoreError(
             f"cannot use {home.root}: {error.strerror}", "in a sandbox: export HCOM_DIR=$PWD/.hcom"
         ) from error
-    finally:
-        os.umask(old_mask)
 
 
 def _admit(action, _arg, _arg2, _db, _trigger) -> int:
@@ -181,7 +184,7 @@ def restrict(connection: sqlite3.Connection, budget_s: float) -> None:
     # Their first use declares a table, which the authorizer would not let happen.
     connection.execute("SELECT * FROM json_each('[]'), json_tree('[]')").fetchall()
     connection.execute(f"PRAGMA hard_heap_limit = {HEAP_BYTES}")
-    if hasattr(connection, "setlimit"):  # Python 3.11
+    if sys.version_info >= (3, 11):
         connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, VALUE_BYTES)
         connection.setlimit(sqlite3.SQLITE_LIMIT_LIKE_PATTERN_LENGTH, 500)
     connection.set_authorizer(_admit)

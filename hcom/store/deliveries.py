@@ -1,11 +1,55 @@
-"""One row per message and recipient: queued -> offered -> seen.
+"""One row for each message and each agent it goes to: how far it has come.
 
-`state <> 'seen'` beside `state = ...` looks idle, and is what lets sqlite use the index of the open
-rows: without it each hook reads every delivery there ever was.
+MOVES is all that can become of one; each verb below is one row of it, and nothing else changes a
+state. What is open comes before what is closed, also as text: state < 'seen'.
 """
+
+from collections import namedtuple
 
 from ..bus.message import Message
 from .events import _event, message
+
+QUEUED, LEASED, DELIVERED = "queued", "leased", "delivered"  # open
+SEEN, UNDELIVERABLE = "seen", "undeliverable"  # closed
+STATES = (QUEUED, LEASED, DELIVERED, SEEN, UNDELIVERABLE)
+
+
+class Move(namedtuple("Move", "before after guard")):
+    """A verb's way: from which states, to which, and what its caller has made sure of."""
+
+    __slots__ = ()
+
+
+MOVES = {
+    "lease": Move((QUEUED,), LEASED, "a process takes it to hand it over, and may die of it"),
+    "deliver": Move((LEASED,), DELIVERED, "its holder wrote it where the agent reads"),
+    "see": Move((LEASED, DELIVERED), SEEN, "there is evidence that the model was asked with it"),
+    "release": Move((LEASED,), QUEUED, "its holder could not write it, or is dead: no evidence"),
+    "requeue": Move((DELIVERED,), QUEUED, "what it was written into is lost or over: no evidence"),
+    "retire": Move((QUEUED, LEASED, DELIVERED), UNDELIVERABLE, "its agent has retired"),
+    "revive": Move((UNDELIVERABLE,), QUEUED, "its agent is back"),
+}
+
+BATCH = 100  # of what is queued, read at once
+
+
+class Into(namedtuple("Into", "channel transcript since", defaults=("", "", 0))):
+    """Where leased messages are written: by the hook of which kind, into the session of which
+    transcript, and how long that was before."""
+
+    __slots__ = ()
+
+
+class Held(
+    namedtuple(
+        "Held",
+        "event_id state leased_at delivered_at holder holder_start channel transcript since",
+    )
+):
+    """A delivery that is leased or delivered: since when, by which process (its number, and a word
+    that tells it from others), and into what."""
+
+    __slots__ = ()
 
 
 def queue(db, event_id: int, agents: list[str], wakes: bool) -> None:
@@ -16,13 +60,86 @@ def queue(db, event_id: int, agents: list[str], wakes: bool) -> None:
     )
 
 
-def queued(db, agent: str, limit: int = 100) -> list[Message]:
-    """What is queued for `agent`, oldest first."""
+def lease(db, agent: str, ids, holder: int, holder_start: str, into: Into, now: float) -> None:
+    """These queued messages are in the hand of the process `holder`."""
+    db.connection.executemany(
+        "UPDATE deliveries SET state = 'leased', leased_at = ?, holder = ?, holder_start = ?, "
+        "channel = ?, transcript = ?, since = ? "
+        "WHERE event_id = ? AND agent = ? AND state = 'queued'",
+        [(now, holder, holder_start, *into, i, agent) for i in ids],
+    )
+
+
+def deliver(db, agent: str, ids, now: float) -> None:
+    """These leased messages were written where `agent` reads, by `now`."""
+    db.connection.executemany(
+        "UPDATE deliveries SET state = 'delivered', delivered_at = ? "
+        "WHERE event_id = ? AND agent = ? AND state = 'leased'",
+        [(now, i, agent) for i in ids],
+    )
+
+
+def see(db, agent: str, ids) -> None:
+    """`agent` has seen these leased or delivered messages."""
+    db.connection.executemany(
+        "UPDATE deliveries SET state = 'seen', transcript = '' "
+        "WHERE event_id = ? AND agent = ? AND state IN ('leased', 'delivered')",
+        [(i, agent) for i in ids],
+    )
+
+
+def release(db, agent: str, ids) -> None:
+    """These leased messages are queued again."""
+    db.connection.executemany(
+        "UPDATE deliveries SET state = 'queued', leased_at = NULL "
+        "WHERE event_id = ? AND agent = ? AND state = 'leased'",
+        [(i, agent) for i in ids],
+    )
+
+
+def requeue(db, agent: str, ids) -> None:
+    """These delivered messages are queued again."""
+    db.connection.executemany(
+        "UPDATE deliveries SET state = 'queued', leased_at = NULL, delivered_at = NULL "
+        "WHERE event_id = ? AND agent = ? AND state = 'delivered'",
+        [(i, agent) for i in ids],
+    )
+
+
+def retire(db, agent: str) -> None:
+    """Nothing is on its way to `agent` any more."""
+    db.execute(
+        "UPDATE deliveries SET state = 'undeliverable' WHERE agent = ? AND state < 'seen'", (agent,)
+    )
+
+
+def revive(db, agent: str) -> None:
+    """What could not be delivered to `agent` is queued again."""
+    db.execute(
+        "UPDATE deliveries SET state = 'queued', leased_at = NULL, delivered_at = NULL "
+        "WHERE agent = ? AND state = 'undeliverable'",
+        (agent,),
+    )
+
+
+def held(db, agent: str) -> list[Held]:
+    """What is leased or delivered for `agent` without evidence that it was seen, oldest first."""
+    rows = db.execute(
+        "SELECT event_id, state, leased_at, delivered_at, holder, holder_start, channel, "
+        "transcript, since FROM deliveries "
+        "WHERE agent = ? AND state IN ('leased', 'delivered') ORDER BY event_id",
+        (agent,),
+    )
+    return [Held(*row) for row in rows]
+
+
+def queued(db, agent: str) -> list[Message]:
+    """What is queued for `agent`, oldest first, at most BATCH."""
     rows = db.execute(
         "SELECT e.* FROM deliveries d JOIN events e ON e.id = d.event_id "
-        "WHERE d.agent = ? AND d.state = 'queued' AND d.state <> 'seen' "
+        "WHERE d.agent = ? AND d.state = 'queued' "
         "ORDER BY d.event_id LIMIT ?",
-        (agent, limit),
+        (agent, BATCH),
     ).fetchall()
     return [message(_event(row)) for row in rows]
 
@@ -30,7 +147,7 @@ def queued(db, agent: str, limit: int = 100) -> list[Message]:
 def count_queued(db, agent: str) -> int:
     """How many messages wait for `agent`."""
     return db.execute(
-        "SELECT count(*) FROM deliveries WHERE agent = ? AND state = 'queued' AND state <> 'seen'",
+        "SELECT count(*) FROM deliveries WHERE agent = ? AND state = 'queued'",
         (agent,),
     ).fetchone()[0]
 
@@ -39,9 +156,9 @@ def children_wait(db, parent: str) -> bool:
     """Whether something is queued for a subagent of `parent`."""
     return (
         db.execute(
-            "SELECT EXISTS (SELECT 1 FROM agents a JOIN deliveries d ON d.agent = a.name "
-            "WHERE a.parent = ? AND a.stopped_at IS NULL AND d.state = 'queued' "
-            "AND d.state <> 'seen')",
+            "SELECT EXISTS (SELECT 1 FROM agents a CROSS JOIN deliveries d ON d.agent = a.name "
+            "WHERE a.parent = ? AND a.parent <> '' AND a.stopped_at IS NULL "
+            "AND d.state = 'queued')",
             (parent,),
         ).fetchone()[0]
         == 1
@@ -49,10 +166,11 @@ def children_wait(db, parent: str) -> bool:
 
 
 def unread(db) -> dict[str, int]:
-    """How many messages each agent has not been offered yet."""
+    """How many messages are queued for each agent that takes part."""
     rows = db.execute(
-        "SELECT agent, count(*) FROM deliveries INDEXED BY deliveries_open "
-        "WHERE state <> 'seen' AND state = 'queued' GROUP BY agent"
+        "SELECT name, (SELECT count(*) FROM deliveries d WHERE d.agent = a.name "
+        "AND d.state = 'queued') FROM agents a INDEXED BY agents_here "
+        "WHERE stopped_at IS NULL AND retired_at IS NULL"
     )
     return {row[0]: row[1] for row in rows}
 
@@ -61,8 +179,8 @@ def wants_wake(db, agent: str) -> bool:
     """Whether something that may wake an idle agent is queued for `agent`."""
     return (
         db.execute(
-            "SELECT EXISTS (SELECT 1 FROM deliveries WHERE agent = ? AND "
-            "state = 'queued' AND state <> 'seen' AND wakes = 1)",
+            "SELECT EXISTS (SELECT 1 FROM deliveries WHERE agent = ? AND state = 'queued' "
+            "AND wakes = 1)",
             (agent,),
         ).fetchone()[0]
         == 1
@@ -72,89 +190,12 @@ def wants_wake(db, agent: str) -> bool:
 def waking(db, agent: str) -> "tuple[int, int] | tuple[()]":
     """The oldest and the newest queued message that may wake `agent`; () when there is none."""
     found = db.execute(
-        "SELECT min(event_id), max(event_id) FROM deliveries WHERE agent = ? AND "
-        "state = 'queued' AND state <> 'seen' AND wakes = 1",
+        "SELECT (SELECT event_id FROM deliveries WHERE agent = ?1 AND state = 'queued' "
+        "AND wakes = 1 ORDER BY event_id LIMIT 1), (SELECT event_id FROM deliveries "
+        "WHERE agent = ?1 AND state = 'queued' AND wakes = 1 ORDER BY event_id DESC LIMIT 1)",
         (agent,),
     ).fetchone()
     return () if found[0] is None else tuple(found)
-
-
-def offer(db, agent: str, ids: list[int], now: float) -> None:
-    """These queued messages are offered to `agent` as of `now`; they are in the caller's hand."""
-    db.connection.executemany(
-        "UPDATE deliveries SET state = 'offered', offered_at = ? "
-        "WHERE event_id = ? AND agent = ? AND state = 'queued'",
-        [(now, i, agent) for i in ids],
-    )
-
-
-def take_back(db, agent: str, ids: list[int]) -> None:
-    """These messages are queued again: they could not be handed over."""
-    db.connection.executemany(
-        "UPDATE deliveries SET state = 'queued', offered_at = NULL, written_at = NULL "
-        "WHERE event_id = ? AND agent = ?",
-        [(i, agent) for i in ids],
-    )
-
-
-def hand(db, agent: str, ids: list[int], now: float) -> None:
-    """These offered messages were written where `agent` reads, by `now`."""
-    db.connection.executemany(
-        "UPDATE deliveries SET written_at = ? WHERE event_id = ? AND agent = ? "
-        "AND state = 'offered'",
-        [(now, i, agent) for i in ids],
-    )
-
-
-def in_hand(db, agent: str, before: float) -> list[int]:
-    """The ids of what was taken for `agent` earlier than `before` and never written."""
-    return [
-        row[0]
-        for row in db.execute(
-            "SELECT event_id FROM deliveries WHERE agent = ? AND state = 'offered' "
-            "AND state <> 'seen' AND written_at IS NULL AND offered_at < ? ORDER BY event_id",
-            (agent, before),
-        )
-    ]
-
-
-def confirm(db, agent: str, before: float) -> int:
-    """What `agent` was handed earlier than `before` is seen; how many."""
-    return db.execute(
-        "UPDATE deliveries SET state = 'seen' "
-        "WHERE agent = ? AND state = 'offered' AND state <> 'seen' AND written_at < ?",
-        (agent, before),
-    ).rowcount
-
-
-def mark_seen(db, agent: str, ids: list[int]) -> None:
-    """There is proof that `agent` has seen these."""
-    db.connection.executemany(
-        "UPDATE deliveries SET state = 'seen' WHERE event_id = ? AND agent = ?",
-        [(i, agent) for i in ids],
-    )
-
-
-def offered(db, agent: str) -> list[int]:
-    """The ids of what `agent` was offered without proof that it was seen."""
-    return [
-        row[0]
-        for row in db.execute(
-            "SELECT event_id FROM deliveries WHERE agent = ? AND state = 'offered' "
-            "AND state <> 'seen' ORDER BY event_id",
-            (agent,),
-        )
-    ]
-
-
-def requeue(db, agent: str) -> int:
-    """What was only offered to `agent` is queued again; how many."""
-    return db.execute(
-        "UPDATE deliveries SET state = 'queued', offered_at = NULL, "
-        "written_at = NULL WHERE agent = ? AND state = 'offered' "
-        "AND state <> 'seen'",
-        (agent,),
-    ).rowcount
 
 
 def receipts(db, event_id: int) -> dict[str, str]:
@@ -163,22 +204,3 @@ def receipts(db, event_id: int) -> dict[str, str]:
         row[0]: row[1]
         for row in db.execute("SELECT agent, state FROM deliveries WHERE event_id = ?", (event_id,))
     }
-
-
-def last_sent(db, sender: str) -> int:
-    """The id of the newest message that `sender` sent, 0 when there is none."""
-    row = db.execute(
-        "SELECT id FROM events WHERE instance = ? AND type = 'message' ORDER BY id DESC LIMIT 1",
-        (sender,),
-    ).fetchone()
-    return row[0] if row else 0
-
-
-def inbox(db, agent: str, count: int) -> list[Message]:
-    """The `count` newest messages that went to `agent`, oldest first, read or not."""
-    rows = db.execute(
-        "SELECT e.* FROM deliveries d JOIN events e ON e.id = d.event_id WHERE d.agent = ? "
-        "ORDER BY d.event_id DESC LIMIT ?",
-        (agent, count),
-    ).fetchall()
-    return [message(_event(row)) for row in reversed(rows)]

@@ -132,12 +132,14 @@ def latest(db, count: int) -> list[Event]:
     return [_event(row) for row in reversed(rows)]
 
 
-def after(db, event_id: int, count: int = 1000) -> list[Event]:
-    """The events behind `event_id`, oldest first, at most `count`."""
-    rows = db.execute(
-        "SELECT * FROM events WHERE id > ? ORDER BY id LIMIT ?", (event_id, count)
-    ).fetchall()
-    return [_event(row) for row in rows]
+def last_sent(db, sender: str) -> int:
+    """The id of the newest message that `sender` sent, 0 when there is none."""
+    row = db.execute(
+        "SELECT id FROM events WHERE instance = ? COLLATE NOCASE AND type = 'message' "
+        "ORDER BY id DESC LIMIT 1",
+        (sender,),
+    ).fetchone()
+    return row[0] if row else 0
 
 
 def latest_where(sandboxed, expression: str, params, count: int, behind: int = 0) -> list[Event]:

@@ -31,10 +31,10 @@ def oldest(db) -> int:
 
 def developments(db, low: int, high: int) -> list:
     """What the targets of open requests did in (low, high], oldest first: rows of event_id, target,
-    requester, text, offered_at, and the target's event as type, timestamp, data."""
+    requester, text, leased_at, and the target's event as type, timestamp, data."""
     return db.execute(
         "SELECT r.event_id, r.target, r.requester, json_extract(m.data, '$.text') AS text, "
-        "d.offered_at, e.type, e.timestamp, e.data FROM requests r "
+        "d.leased_at, e.type, e.timestamp, e.data FROM requests r "
         "JOIN events e ON e.instance = r.target AND e.id > max(?, r.event_id) AND e.id <= ? "
         "JOIN events m ON m.id = r.event_id "
         "LEFT JOIN deliveries d ON d.event_id = r.event_id AND d.agent = r.target "

@@ -164,6 +164,59 @@ ALTER TABLE deliveries ADD COLUMN written_at REAL;
 UPDATE deliveries SET written_at = offered_at WHERE state = 'offered';
 """
 
+# Deliveries have the states of store/deliveries.MOVES, and say which process leased one
+# (holder_start also says in which namespace its number counts), by the hook of which kind it was
+# delivered, into the session of which transcript, and how long (since) that was before.
+# Agents: device is "" for this one; turn_at is when the last prompt was given; retired_at when one
+# that ended or left long ago left the lists and indexes, too.
+_V5 = """
+DROP INDEX deliveries_open;
+ALTER TABLE deliveries RENAME TO deliveries_4;
+CREATE TABLE deliveries (
+    event_id     INTEGER NOT NULL REFERENCES events (id),
+    agent        TEXT NOT NULL COLLATE NOCASE,
+    state        TEXT NOT NULL DEFAULT 'queued' CHECK (state IN
+                     ('queued', 'leased', 'delivered', 'seen', 'undeliverable')),
+    wakes        INTEGER NOT NULL CHECK (wakes IN (0, 1)),
+    leased_at    REAL,
+    delivered_at REAL,
+    holder       INTEGER NOT NULL DEFAULT 0,
+    holder_start TEXT NOT NULL DEFAULT '',
+    channel      TEXT NOT NULL DEFAULT '',
+    transcript   TEXT NOT NULL DEFAULT '',
+    since        INTEGER NOT NULL DEFAULT 0,
+    PRIMARY KEY (event_id, agent)
+) WITHOUT ROWID;
+INSERT INTO deliveries (event_id, agent, state, wakes, leased_at, delivered_at, transcript)
+    SELECT d.event_id, d.agent,
+        CASE WHEN d.state <> 'offered' THEN d.state
+             WHEN d.written_at IS NULL THEN 'leased' ELSE 'delivered' END,
+        d.wakes, d.offered_at, d.written_at,
+        CASE WHEN d.state <> 'offered' THEN '' ELSE coalesce(a.transcript, '') END
+    FROM deliveries_4 d LEFT JOIN agents a ON a.name = d.agent;
+DROP TABLE deliveries_4;
+CREATE INDEX deliveries_by_agent ON deliveries (agent, state, event_id);
+
+DROP INDEX events_sent;
+CREATE INDEX events_from ON events (instance COLLATE NOCASE) WHERE type = 'message';
+CREATE INDEX events_intent ON events (json_extract(data, '$.intent'))
+    WHERE type = 'message' AND json_extract(data, '$.intent') IS NOT NULL;
+CREATE INDEX events_thread ON events (json_extract(data, '$.thread'))
+    WHERE type = 'message' AND json_extract(data, '$.thread') IS NOT NULL;
+CREATE INDEX events_tool ON events (json_extract(data, '$.context') COLLATE NOCASE)
+    WHERE type = 'status';
+
+ALTER TABLE agents ADD COLUMN device TEXT NOT NULL DEFAULT '';
+ALTER TABLE agents ADD COLUMN turn_at REAL NOT NULL DEFAULT 0;
+ALTER TABLE agents ADD COLUMN retired_at REAL;
+UPDATE agents SET client = json_remove(client, '$.token') WHERE client LIKE '%"token"%';
+CREATE INDEX agents_here ON agents (created_at, name)
+    WHERE stopped_at IS NULL AND retired_at IS NULL;
+CREATE INDEX agents_gone ON agents (coalesce(stopped_at, ended_at)) WHERE retired_at IS NULL;
+CREATE INDEX agents_by_parent ON agents (parent) WHERE parent <> '';
+CREATE INDEX agents_by_pid ON agents (pid) WHERE pid <> 0;
+"""
+
 # Entry i leads from version i to i + 1; a landed entry is never edited.
-MIGRATIONS = (_V1, _V2, _V3, _V4)
+MIGRATIONS = (_V1, _V2, _V3, _V4, _V5)
 VERSION = len(MIGRATIONS)

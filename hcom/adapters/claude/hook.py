@@ -26,7 +26,7 @@ from ..base import (
     text,
 )
 
-UNSURE, HOOKS_PROVE = base.UNSURE, base.HOOKS_PROVE
+UNSURE, PROVEN_BY = base.UNSURE, base.PROVEN_BY
 carries = reaches = introduced = base.yes
 
 KINDS = {

@@ -25,7 +25,7 @@ from ..base import (
 )
 from . import host
 
-WAKE_SIGN, HOOKS_PROVE, stop_cap = base.WAKE_TEXT, base.HOOKS_PROVE, base.no_cap
+WAKE_SIGN, PROVEN_BY, stop_cap = base.WAKE_TEXT, base.PROVEN_BY, base.no_cap
 reaches = introduced = base.yes
 needs_waiter = base.no  # `codex queue` wakes any
 

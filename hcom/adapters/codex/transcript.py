@@ -3,37 +3,47 @@
 import re
 
 from ...bus.render import FRAMED
-from .. import jsonl
-from ..jsonl import parse, tail
+from ..base import STANDING, mark_answered
+from ..jsonl import parse, placed
+
+FRAME = re.compile(FRAMED)
 
 
-def seen(path: str, ids: list[int]) -> list[int]:
-    """Those of the message `ids` that stand in the rollout with an answer of the model behind.
+def fates(path: str, since: dict[int, int]) -> dict[int, str]:
+    """What became of each message (its id: how long the file was before it was given to the model)
+    as base.ANSWERED and so on; nothing of one that is not there.
 
     Context is recorded as a developer message, a turn end's reason as a user message
     <hook_prompt>, both when they are put into the conversation. Only what the model wrote in a
     later response says that it got them; one under way ends with a token_usage_record.
     """
-    wanted = set(ids)
-    late, shown, proven = set(), set(), set()
+    found: dict[int, str] = {}
+    late: set[int] = set()  # shown while a response is under way
     answering = False
-    for line in tail(path):
+    for place, line in placed(path):
         item = parse(line)
         what, part = item.get("type"), item.get("payload")
         if what == "token_usage_record":
-            answering, late, shown = False, set(), shown | late
+            answering, late = False, set()
         if what != "response_item" or not isinstance(part, dict):
             continue
-        kind, role = part.get("type"), part.get("role")
-        if role == "assistant" or kind in MODEL_ITEMS:
-            answering, proven = True, proven | shown
-        elif role == "developer" or (role == "user" and _text(part).startswith("<hook_prompt")):
-            found = {int(n) for n in re.findall(FRAMED, _text(part))} & wanted
-            late, shown = (late | found, shown) if answering else (late, shown | found)
-    return sorted(proven)
+        if part.get("role") == "assistant" or part.get("type") in MODEL_ITEMS:
+            answering = True
+            mark_answered(found, late)
+            continue
+        shown = {n for n in map(int, FRAME.findall(_told(part))) if since.get(n, place) < place}
+        late |= shown if answering else set()
+        found.update(dict.fromkeys(shown, STANDING))
+    return found
 
 
-kept, readable = seen, jsonl.readable
+def _told(part: dict) -> str:
+    """What this item brings to the model from a hook, or from a command; "" for what others say."""
+    text, role = _text(part), part.get("role")
+    if role == "developer" or (role == "user" and text.startswith("<hook_prompt")):
+        return text
+    return str(part.get("output", "")) if part.get("type") in OUTPUTS else ""
+
 
 # What the model writes when it is no message.
 MODEL_ITEMS = (
@@ -43,6 +53,7 @@ MODEL_ITEMS = (
     "reasoning",
     "web_search_call",
 )
+OUTPUTS = ("function_call_output", "custom_tool_call_output")
 
 
 def _text(item: dict) -> str:

@@ -2,7 +2,7 @@
 
 Much that a hook says can still be lost: a failed or cancelled tool's context, a prompt's when the
 answer is interrupted, a turn end's after Esc. `reaches` says what is known beforehand, and
-HOOKS_PROVE that afterwards only the transcript tells what the model was given.
+PROVEN_BY that afterwards only the transcript tells what the model was given.
 """
 
 import json
@@ -61,7 +61,7 @@ CONTEXT_CHARS = 300_000
 BUDGET = {PROMPT: CONTEXT_CHARS, TOOL: CONTEXT_CHARS, TURN_END: CONTEXT_CHARS}
 STOP_CAP = 100  # a 101st block for one prompt would be lost
 
-HOOKS_PROVE = False
+PROVEN_BY: dict[str, tuple[str, ...]] = {}
 UNSURE = frozenset((TOOL, TURN_END))
 
 # The tools that run a subagent, by version. Its own tool calls look like the main agent's.

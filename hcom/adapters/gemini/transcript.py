@@ -8,45 +8,38 @@ then the last counts; {"$set": {"messages": [...]}} replaces all, as after Esc, 
 import re
 
 from ...bus.render import FRAMED
-from .. import jsonl
-from ..jsonl import parse, tail
+from ..base import ANSWERED, GONE, STANDING, mark_answered
+from ..jsonl import parse, placed, tail
 
 # At the start of a line: elsewhere it is somebody's quote.
-SHOWN = re.compile(r"^(?:<hook_context>)?" + FRAMED, re.MULTILINE)
+SHOWN = re.compile(r"^(?:<hook_context>|Output: )?" + FRAMED, re.MULTILINE)
 RESET = b'{"$set":{"messages":['
 INTRODUCTION = b"[hcom] You are "
 
-readable = jsonl.readable
 
-
-def seen(path: str, ids: list[int]) -> list[int]:
-    """Those of the message `ids` that stand in the conversation with an answer of the model behind.
+def fates(path: str, since: dict[int, int]) -> dict[int, str]:
+    """What became of each message (its id: how long the file was before it was given to the model)
+    as base.ANSWERED and so on; nothing of one that is not there.
 
     Hook context is recorded as it is handed over, as <hook_context> in a prompt or a tool's result;
     the text of a turn end is a prompt.
     """
-    shown, proven = set(), set()
-    for line in conversation(path):
+    lines = [(place, parse(line)) for place, line in placed(path)]
+    found = dict.fromkeys(set().union(*(_shown(*one, since) for one in lines)), GONE)
+    for place, line in _conversation(lines):
         if line.get("type") == "gemini":
-            proven |= shown
-        else:
-            shown |= _shown(line)
-    return sorted(proven & set(ids))
+            mark_answered(found)
+        shown = _shown(place, line, since)
+        found.update((n, STANDING) for n in shown if found.get(n) != ANSWERED)
+    return found
 
 
-def kept(path: str, ids: list[int]) -> list[int]:
-    """Those of the message `ids` that stand in the conversation, and so go to the model with its
-    next request, if they have not before."""
-    standing = set().union(*map(_shown, conversation(path)))
-    return sorted(standing & set(ids))
-
-
-def _shown(line: dict) -> set[int]:
-    return (
-        {int(n) for n in SHOWN.findall(_heard(line.get("content")))}
-        if line.get("type") == "user"
-        else set()
-    )
+def _shown(place: int, line: dict, since: dict[int, int]) -> set[int]:
+    """Those of the messages that a user's line, which ends there, brings to the model."""
+    if line.get("type") != "user":
+        return set()
+    numbers = map(int, SHOWN.findall(_heard(line.get("content"))))
+    return {n for n in numbers if since.get(n, place) < place}
 
 
 def cancelled(path: str) -> bool:
@@ -71,17 +64,17 @@ def forgot(path: str) -> bool:
     return False
 
 
-def conversation(path: str) -> list[dict]:
-    """The messages as they stand now, oldest first, as far as the transcript's tail tells."""
-    messages: dict[str, dict] = {}
-    for raw in tail(path):
-        line = parse(raw)
+def _conversation(lines: list[tuple[int, dict]]) -> list[tuple[int, dict]]:
+    """The messages as they stand now, oldest first, each with the place of the line it is in."""
+    messages: dict[str, tuple[int, dict]] = {}
+    for place, line in lines:
         change = line.get("$set")
         if isinstance(change, dict):
             if isinstance(change.get("messages"), list):
-                messages = {str(m.get("id")): m for m in change["messages"] if isinstance(m, dict)}
+                kept = [m for m in change["messages"] if isinstance(m, dict)]
+                messages = {str(m.get("id")): (place, m) for m in kept}
         elif isinstance(line.get("id"), str):
-            messages[line["id"]] = line
+            messages[line["id"]] = place, line
     return list(messages.values())
 
 

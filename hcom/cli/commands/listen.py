@@ -4,7 +4,6 @@ import json
 
 from ...bus.agent import BIGBOSS
 from ...errors import UsageError
-from ...hub import mail
 from ...ops import talk
 from ...store import agents
 from ...store.connect import open_db
@@ -28,20 +27,19 @@ def run(call) -> int:
 
 
 def _messages(call, db, timeout: "float | None") -> int:
-    sender = call.sender(db)
+    call.sender(db)  # or HcomError
     # the person: an address without a row of its own
     agent = call.agent or agents.blank(BIGBOSS, "person", call.now)
     if timeout is None:
         timeout = float(call.agent.timeout) if call.agent else DEFAULT_S
-    mail.confirm(db, sender.name, call.now)
-    shown = _json if call.values.json else lambda claimed: mail.text_for(agent, claimed) + "\n"
-    came = talk.listen(db, agent, timeout, lambda claimed: call.print(shown(claimed)))
+    shown = _json if call.values.json else lambda leased: leased.text + "\n"
+    came = talk.listen(db, agent, timeout, lambda leased: call.print(shown(leased)))
     if came:
         call.agent = None  # nothing is to be printed behind it
     return 0 if came else 1
 
 
-def _json(claimed) -> str:
+def _json(leased) -> str:
     return "".join(
         json.dumps(
             {
@@ -56,7 +54,7 @@ def _json(claimed) -> str:
             }
         )
         + "\n"
-        for message in claimed.messages
+        for message in leased.messages
     )
 
 

@@ -23,7 +23,7 @@ from ..base import (
     text,
 )
 
-UNSURE, HOOKS_PROVE, WAKE_SIGN = base.UNSURE, base.HOOKS_PROVE, base.WAKE_TEXT
+UNSURE, PROVEN_BY, WAKE_SIGN = base.UNSURE, base.PROVEN_BY, base.WAKE_TEXT
 carries = reaches = introduced = base.yes
 
 KINDS = {

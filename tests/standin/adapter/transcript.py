@@ -4,20 +4,18 @@ for each answer."""
 import re
 
 from ...bus.render import FRAMED
-from .. import jsonl
-from ..jsonl import parse, tail
+from ..base import STANDING, mark_answered
+from ..jsonl import parse, placed
 
 
-def seen(path: str, ids: list[int]) -> list[int]:
-    """Those of the message `ids` that stand there with an answer of the model behind."""
-    shown: set[int] = set()
-    proven: set[int] = set()
-    for line in map(parse, tail(path)):
+def fates(path: str, since: dict[int, int]) -> dict[int, str]:
+    """What became of each message: it stands there, or an answer of the model stands behind it."""
+    found: dict[int, str] = {}
+    for place, raw in placed(path):
+        line = parse(raw)
         if line.get("type") == "assistant":
-            proven |= shown
+            mark_answered(found)
         elif line.get("type") in ("context", "reason"):
-            shown |= {int(number) for number in re.findall(FRAMED, line["text"])}
-    return sorted(proven & set(ids))
-
-
-kept, readable = seen, jsonl.readable
+            shown = map(int, re.findall(FRAMED, line["text"]))
+            found.update({n: STANDING for n in shown if since.get(n, place) < place})
+    return found

@@ -1,0 +1,83 @@
+"""Evidence that a model was asked with what it was delivered, and what becomes of the rest.
+
+Two things prove it: a hook that only a request with the message in it can cause, by the adapter's
+table PROVEN_BY; and the client's transcript, with a model's answer behind the message. A hook that
+ran beside the one that delivered proves nothing, nor does a prompt (a person types it while tools
+run), nor a session that starts. What is lost from a conversation is queued again.
+"""
+
+import time
+
+from .. import adapters
+from ..adapters.base import ANSWERED, END, GONE, PROMPT, START, size
+from ..bus.agent import ACTIVE, BLOCKED, Agent
+from ..hub import mail
+from ..store import deliveries
+from ..store.connect import transaction
+from ..store.deliveries import DELIVERED, Held
+
+OUTPUT = "output"  # the channel of a command's output
+COMMAND = "command"  # the next one: who runs it has read the output of the one before
+OF_COMMANDS = {OUTPUT: (COMMAND,)}
+
+
+def judge(held: list[Held], agent: Agent, kind: str, at: float, path: str, proven_by):
+    """What a hook of this kind (or COMMAND, or "" for none), which began at `at`, and transcripts
+    say of what is held for `agent`: the ids that were seen, and those that are to be queued again.
+    The transcripts are those in which it was delivered, and `path`."""
+    proven = {one.event_id for one in held if _proves(one, agent, kind, at, proven_by)}
+    rest = [one for one in held if one.event_id not in proven]
+    fates = _fates(agent, rest, path) if rest else {}
+    proven |= {i for i, fate in fates.items() if fate == ANSWERED}
+    now = time.time()
+    lost = [
+        one.event_id
+        for one in rest
+        if one.event_id not in proven and _is_lost(one, agent, kind, fates.get(one.event_id), now)
+    ]
+    return sorted(proven), lost
+
+
+def _proves(held: Held, agent: Agent, kind: str, at: float, proven_by) -> bool:
+    """Whether the hook could not have come without a request that had the message."""
+    return (
+        held.state == DELIVERED
+        and kind in proven_by.get(held.channel, ())
+        and agent.turn_at <= held.delivered_at < at
+    )
+
+
+def _fates(agent: Agent, held: list[Held], path: str) -> dict[int, str]:
+    """What became of each by the transcripts; "" where they know nothing of it, and no entry where
+    there is none to be read."""
+    found: dict[int, str] = {}
+    for place in dict.fromkeys([*(one.transcript for one in held), path or agent.transcript]):
+        if not size(place):
+            continue
+        since = {h.event_id: h.since if h.transcript == place else 0 for h in held}
+        said = adapters.load(agent.tool, "transcript").fates(place, since)
+        for number in since:
+            if found.get(number) != ANSWERED:
+                found[number] = said.get(number) or found.get(number, "")
+    return found
+
+
+def _is_lost(held: Held, agent: Agent, kind: str, fate: "str | None", now: float) -> bool:
+    """Whether the model will not be asked with it, as things are."""
+    if held.state != DELIVERED and not mail.is_dropped(held, now):
+        return False  # in the hand of a process that lives
+    if fate == GONE or kind in (START, END):
+        return True  # the conversation has dropped it; or is over, nothing in it being answered
+    if held.state != DELIVERED:
+        return not fate
+    idle = agent.status not in (ACTIVE, BLOCKED) and held.delivered_at <= agent.status_at
+    return kind == PROMPT and idle and fate == "" and held.channel != OUTPUT
+
+
+def settle(db, agent: Agent, kind: str, at: float) -> None:
+    """What `judge` says, outside of a hook, is done."""
+    held = deliveries.held(db, agent.name)
+    seen, lost = judge(held, agent, kind, at, "", OF_COMMANDS) if held else ([], [])
+    if seen or lost:
+        with transaction(db):
+            mail.settle(db, agent.name, seen, lost)

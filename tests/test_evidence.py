@@ -1,0 +1,366 @@
+"""When a message counts as seen: hooks that prove it, and recorded transcripts, for each client."""
+
+import importlib
+import json
+import os
+import sqlite3
+import time
+import unittest
+from typing import NamedTuple
+
+from hcom.adapters.base import PROVEN_BY
+from hcom.bus.message import EXTERNAL, Envelope, Sender
+from hcom.home import Home as Place
+from hcom.hooks import handle
+from hcom.hub import mail, people
+from hcom.store import agents, deliveries
+from hcom.store.connect import open_db
+from tests.sealed import ROOT, Home
+
+DATA = os.path.join(ROOT, "tests", "data")
+NOTHING, STANDING, ANSWERED, GONE = "", "standing", "answered", "gone"
+
+
+class Client(NamedTuple):
+    """A client's recorded payloads by what they are, and whether its hooks prove anything."""
+
+    tool: str
+    start: str
+    prompt: str
+    tool_end: str
+    turn_end: str
+    end: str
+    hooks_prove: bool = True
+
+    @property
+    def hook(self):
+        return importlib.import_module(f"hcom.adapters.{self.tool}.hook")
+
+    @property
+    def transcript(self):
+        return importlib.import_module(f"hcom.adapters.{self.tool}.transcript")
+
+    def recorded(self, name: str) -> list[bytes]:
+        path = os.path.join(DATA, self.tool, "transcripts", name + ".jsonl")
+        with open(path, "rb") as stream:
+            return stream.read().splitlines(keepends=True)
+
+
+CLIENTS = (
+    Client(
+        "claude", "SessionStart.resume", "UserPromptSubmit", "PostToolUse", "Stop", "SessionEnd"
+    ),
+    Client(
+        "codex", "SessionStart.resume", "UserPromptSubmit", "PostToolUse.Bash", "Stop", "SessionEnd"
+    ),
+    Client("gemini", "SessionStart", "BeforeAgent", "AfterTool", "AfterAgent", "SessionEnd", False),
+)
+CLAUDE = CLIENTS[0]
+
+
+class Transcripts(unittest.TestCase):
+    """Recordings of real sessions, line by line: what they say of a message as they grow."""
+
+    # what the session was; the message's number; what became of it, each when it changed
+    RECORDED = (
+        # a tool's hook delivered it while another tool of the same response ran on
+        ("claude", "parallel", 5, (NOTHING, STANDING, ANSWERED)),
+        ("codex", "parallel", 5, (NOTHING, STANDING, ANSWERED)),
+        ("gemini", "parallel", 5, (NOTHING, STANDING, ANSWERED)),
+        # Esc before any output: the prompt is taken back, its context too; given again, answered
+        ("claude", "taken-back", 10, (NOTHING, STANDING, GONE, STANDING, ANSWERED)),
+        ("gemini", "taken-back", 10, (NOTHING, STANDING, GONE, STANDING, ANSWERED)),
+        # Esc while the model was asked with a tool's result
+        ("claude", "interrupted", 5, (NOTHING, STANDING, ANSWERED)),
+        ("codex", "interrupted", 5, (NOTHING, STANDING, ANSWERED)),
+        ("gemini", "interrupted", 5, (NOTHING, STANDING, GONE, STANDING, ANSWERED)),
+        # with a prompt typed while a tool ran
+        ("claude", "queued", 5, (NOTHING, STANDING, ANSWERED)),
+    )
+
+    def setUp(self):
+        self.world = Home()
+        self.addCleanup(self.world.remove)
+        self.path = os.path.join(self.world.root, "t.jsonl")
+
+    def write(self, lines: list[bytes]) -> None:
+        with open(self.path, "wb") as stream:
+            stream.write(b"".join(lines))
+
+    def fate(self, client: Client, lines: list[bytes], number: int, since: int = 0) -> str:
+        self.write(lines)
+        return client.transcript.fates(self.path, {number: since}).get(number, NOTHING)
+
+    def test_recorded(self):
+        clients = {client.tool: client for client in CLIENTS}
+        for tool, name, number, wanted in self.RECORDED:
+            with self.subTest(tool, session=name):
+                client, found = clients[tool], []
+                lines = client.recorded(name)
+                for count in range(len(lines) + 1):
+                    fate = self.fate(client, lines[:count], number)
+                    found += [fate] * (found[-1:] != [fate])
+                self.assertEqual(tuple(found), wanted)
+                # what was there before it was handed over is no evidence
+                self.assertEqual(self.fate(client, lines, number, 10**9), NOTHING)
+                self.assertEqual(self.fate(client, lines, number + 90), NOTHING)
+
+    def test_what_comes_with_the_same_response_or_from_the_client_is_no_answer(self):
+        lines = CLAUDE.recorded("parallel")
+        calls = [n for n, line in enumerate(lines) if b'"tool_use"' in line]
+        first = next(n for n, x in enumerate(lines) if b"#5 " in x and b"_additional_" in x)
+        standing = lines[: first + 1]
+        self.assertEqual(self.fate(CLAUDE, [*standing, lines[calls[1]]], 5), STANDING)
+        answer = next(x for x in lines[first:] if b'"type":"assistant"' in x)
+        for spoilt in (
+            answer.replace(b'"model":"claude-opus-5-5"', b'"model":"<synthetic>"'),
+            answer.replace(b'"isSidechain":false', b'"isSidechain":true'),
+            answer.replace(b'"type":"assistant"', b'"isApiErrorMessage":true,"type":"assistant"'),
+        ):
+            self.assertNotEqual(spoilt, answer)
+            self.assertEqual(self.fate(CLAUDE, [*standing, spoilt], 5), STANDING)
+        self.assertEqual(self.fate(CLAUDE, [*standing, answer], 5), ANSWERED)
+
+    def test_where_there_is_none(self):
+        for client in CLIENTS:
+            for path in ("", "/nowhere", self.world.root):
+                self.assertEqual(client.transcript.fates(path, {5: 0}), {})
+
+
+class Sessions(unittest.TestCase):
+    """Luna's session, of each client: what its hooks print, and how far messages come."""
+
+    def setUp(self):
+        self.world = Home()
+        self.addCleanup(self.world.remove)
+        self.env = {"HOME": self.world.root, "HCOM_DIR": self.world.hcom_dir}
+        self.turn = 0
+
+    def session(self, client: Client) -> None:
+        """A new bus with one agent, which is such a session."""
+        self.turn += 1
+        self.home = Place(f"{self.world.hcom_dir}-{self.turn}", self.world.root)
+        self.env["HCOM_DIR"] = self.home.root
+        self.client = client
+        self.db = open_db(self.home)
+        self.addCleanup(self.db.connection.close)
+        people.join(self.db, client.tool, 1.0, name="luna", session="s1")
+        self.old = os.path.join(self.world.root, f"old-{self.turn}.jsonl")
+        self.new = os.path.join(self.world.root, f"new-{self.turn}.jsonl")
+
+    def hook(self, name: str, path: str = "", at: float = 0.0, **changes) -> str:
+        """What the hook of a recorded payload prints."""
+        with open(os.path.join(DATA, self.client.tool, name + ".json"), encoding="utf-8") as stream:
+            payload = json.load(stream)
+        payload.update(session_id="s1", transcript_path=path or self.old, cwd="/", **changes)
+        said, event = [], name.partition(".")[0]
+        module, raw = self.client.hook, json.dumps(payload).encode()
+        signal = module.read(event, payload, self.env, os.getpid(), at or time.time())
+        handle.run(module, self.client.tool, event, signal, raw, self.env, said.append)
+        return "".join(said)
+
+    def send(self) -> int:
+        return mail.send(self.db, Sender("ci", EXTERNAL), "hi", ["luna"], Envelope(), 1.0).id
+
+    def state(self, number: int) -> str:
+        return deliveries.receipts(self.db, number)["luna"]
+
+    def given(self, by: str) -> int:
+        """A message that the hook `by` has delivered."""
+        number = self.send()
+        self.assertIn(f"[hcom message #{number} ", self.hook(by))
+        self.assertEqual(self.state(number), "delivered")
+        return number
+
+    def record(self, path: str, name: str, as_number: int, number: int, until: str = "") -> None:
+        """The transcript is a recorded one, to the line that makes of the message what `until`
+        says."""
+        frame, mine = b"[hcom message #%d " % as_number, b"[hcom message #%d " % number
+        lines = [line.replace(frame, mine) for line in self.client.recorded(name)]
+        for count in range(1, len(lines) + 1):
+            with open(path, "wb") as stream:
+                stream.write(b"".join(lines[:count]))
+            if until and self.client.transcript.fates(path, {number: 0}) == {number: until}:
+                return
+        self.assertFalse(until)
+
+    def each(self):
+        for client in CLIENTS:
+            with self.subTest(client.tool):
+                self.session(client)
+                yield client
+
+
+class Hooks(Sessions):
+    def test_a_tool_beside_it_proves_nothing_the_turns_end_does(self):
+        for client in self.each():
+            self.hook(client.prompt)
+            number = self.given(client.tool_end)
+            self.assertNotIn("[hcom message", self.hook(client.tool_end))
+            self.assertEqual(self.state(number), "delivered")
+            self.hook(client.turn_end)
+            self.assertEqual(self.state(number), "seen" if client.hooks_prove else "delivered")
+
+    def test_a_tool_that_ran_for_a_prompt_proves_it(self):
+        for client in self.each():
+            number = self.given(client.prompt)
+            self.hook(client.tool_end)
+            self.assertEqual(self.state(number), "seen" if client.hooks_prove else "delivered")
+
+    def test_what_a_turn_end_gave_is_proven_by_what_follows(self):
+        for client in self.each():
+            for after in (client.tool_end, client.turn_end):
+                self.hook(client.prompt)
+                number = self.given(client.turn_end)
+                self.hook(after)
+                self.assertEqual(self.state(number), "seen" if client.hooks_prove else "delivered")
+
+    def test_a_prompt_typed_meanwhile_proves_nothing_and_nothing_proves_what_it_got(self):
+        for client in self.each():
+            self.hook(client.prompt)
+            first = self.given(client.tool_end)
+            second = self.given(client.prompt)
+            self.assertEqual(self.state(first), "delivered")
+            self.hook(client.tool_end)
+            self.hook(client.turn_end)
+            self.assertEqual([self.state(first), self.state(second)], ["delivered"] * 2)
+
+    def test_the_transcript_proves_at_any_hook(self):
+        for client in self.each():
+            self.hook(client.prompt)
+            number = self.given(client.tool_end)
+            self.record(self.old, "parallel", 5, number, STANDING)
+            self.hook(client.tool_end)
+            self.assertEqual(self.state(number), "delivered")
+            self.record(self.old, "parallel", 5, number)
+            self.hook(client.tool_end)
+            self.assertEqual(self.state(number), "seen")
+
+    def test_a_resumed_session_whose_old_transcript_has_the_answer(self):
+        for client in self.each():
+            number = self.given(client.tool_end)
+            self.record(self.old, "parallel", 5, number)
+            self.hook(client.start, self.new, source="resume")
+            self.assertEqual(self.state(number), "seen")
+            self.assertNotIn(f"#{number} ", self.hook(client.prompt, self.new))
+
+    def test_a_resumed_session_whose_transcripts_have_none_is_shown_it_again(self):
+        for client in self.each():
+            for until in ("", STANDING):
+                number = self.given(client.tool_end)
+                if until:
+                    self.record(self.old, "parallel", 5, number, until)
+                path = self.new + until
+                self.hook(client.start, path, source="resume")
+                self.assertEqual(self.state(number), "queued")
+                self.assertIn(f"[hcom message #{number} ", self.hook(client.prompt, path))
+                self.record(path, "parallel", 5, number)
+                self.hook(client.turn_end, path)
+                self.assertEqual(self.state(number), "seen")
+
+    def test_a_session_that_starts_or_ends_is_no_evidence(self):
+        for client in self.each():
+            for name, changes in (
+                (client.start, {"source": "startup"}),
+                (client.start, {"source": "clear"}),
+                (client.end, {}),
+            ):
+                number = self.given(client.prompt)
+                self.hook(name, **changes)
+                self.assertEqual(self.state(number), "queued")
+                self.assertIn(f"[hcom message #{number} ", self.hook(client.prompt))
+                self.record(self.old, "parallel", 5, number)
+                self.hook(client.turn_end)
+                self.assertEqual(self.state(number), "seen")
+                os.unlink(self.old)
+
+    def test_what_was_taken_back_with_its_prompt_comes_again(self):
+        for client in self.each():
+            if client.tool == "codex":
+                continue  # it keeps the text of a prompt that is interrupted
+            self.hook(client.turn_end)
+            number = self.given(client.prompt)
+            self.record(self.old, "taken-back", 10, number, STANDING)
+            if client.tool == "gemini":  # it says so before the next prompt
+                self.record(self.old, "taken-back", 10, number, GONE)
+            first = self.hook(client.prompt)
+            self.record(self.old, "taken-back", 10, number, GONE)
+            again = first or self.hook(client.turn_end)
+            self.assertEqual(again.count(f"[hcom message #{number} "), 1)
+            self.record(self.old, "taken-back", 10, number)
+            self.hook(client.turn_end)
+            self.assertEqual(self.state(number), "seen")
+
+    def test_what_no_transcript_has_after_an_idle_time_comes_with_the_next_prompt(self):
+        for client in self.each():
+            number = self.given(client.tool_end)
+            with open(self.old, "wb") as stream:
+                stream.write(client.recorded("parallel")[0])
+            agents.set_status(self.db, "luna", "listening", "interrupted", "", time.time())
+            self.assertIn(f"[hcom message #{number} ", self.hook(client.prompt))
+
+    def test_a_compaction_takes_nothing_back(self):
+        self.session(CLAUDE)
+        number = self.given(CLAUDE.tool_end)
+        self.hook("SessionStart.compact")
+        self.assertEqual(self.state(number), "delivered")
+
+    def test_subagents(self):
+        self.session(CLAUDE)
+        sub = people.join_subagent(self.db, agents.find(self.db, "luna"), "a1", 1.0)
+
+        def given(name: str) -> int:
+            sent = mail.send(self.db, Sender("ci", EXTERNAL), "x", [sub.name], Envelope(), 1.0)
+            self.assertIn(f"[hcom message #{sent.id} ", self.hook(name, agent_id="a1"))
+            return sent.id
+
+        first, last = given("PostToolUse.subagent"), given("PostToolUse.subagent")
+        states = [deliveries.receipts(self.db, n)[sub.name] for n in (first, last)]
+        self.assertEqual(states, ["delivered"] * 2)
+        third = given("SubagentStop")
+        states = [deliveries.receipts(self.db, n)[sub.name] for n in (first, last, third)]
+        self.assertEqual(states, ["seen", "seen", "delivered"])
+        self.hook("PostToolUse.subagent", agent_id="a1")
+        self.assertEqual(deliveries.receipts(self.db, third)[sub.name], "seen")
+
+    def test_a_tool_is_never_proof_for_a_tool(self):
+        self.assertNotIn("tool", PROVEN_BY["tool"])
+        self.assertNotIn("sub_tool", PROVEN_BY["sub_tool"])
+        self.assertFalse(
+            any({"prompt", "start", "end"} & set(kinds) for kinds in PROVEN_BY.values())
+        )
+
+
+class Delayed(Sessions):
+    """What is written to the client, but cannot be noted at once."""
+
+    def test_a_delivery_that_meets_a_lock_is_noted_by_the_recorder(self):
+        self.session(CLAUDE)
+        self.world.env["HCOM_DIR"] = self.home.root
+        number = self.send()
+        holder = sqlite3.connect(self.home.db, isolation_level=None)
+        self.addCleanup(holder.close)
+        event = "PostToolUse"
+        with open(os.path.join(DATA, "claude", event + ".json"), encoding="utf-8") as stream:
+            payload = {**json.load(stream), "session_id": "s1"}
+        signal = CLAUDE.hook.read(event, payload, self.env, os.getpid(), time.time())
+
+        def emit(text):
+            self.assertIn(f"#{number} ", text)
+            holder.execute("BEGIN IMMEDIATE")
+
+        raw = json.dumps(payload).encode()
+        handle.run(CLAUDE.hook, "claude", event, signal, raw, self.env, emit)
+        self.assertEqual(self.state(number), "leased")
+        holder.execute("ROLLBACK")
+        self.world.until(lambda: self.state(number) == "delivered", "noted")
+        self.assertEqual(self.hook("Stop"), "")
+        self.assertEqual(self.state(number), "seen")
+        used = self.db.execute(
+            "SELECT count(*) FROM events WHERE data LIKE '%tool:Bash%'"
+        ).fetchone()[0]
+        self.assertEqual(used, 1)
+
+
+if __name__ == "__main__":
+    unittest.main()
