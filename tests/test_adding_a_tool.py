@@ -10,7 +10,7 @@ import sys
 import unittest
 from importlib import import_module
 
-from hcom.adapters import interface
+from hcom.adapters import base, interface
 from hcom.adapters.base import WAKE_TEXT
 from hcom.delivery.gate import QUIET_S, SETTLED_S
 from tests.standin import page
@@ -37,6 +37,13 @@ class Page(Staged):
                 if not member.startswith("_"):
                     with self.subTest(part=part, member=member):
                         self.assertIn(f"`{member}`", self.text)
+
+    def test_it_names_each_kind_of_signal(self):
+        kinds = [name for name, value in vars(base).items() if value == name.lower()]
+        self.assertIn("TURN_FAILED", kinds)
+        for kind in kinds:
+            with self.subTest(kind):
+                self.assertIn(f"`{kind}`", self.text)
 
     def test_the_defaults_that_it_names_are_there(self):
         named = re.findall(r"`(base|flags|front|jsonl|launcher|plain|settings)\.(\w+)", self.text)

@@ -27,8 +27,8 @@ class Sent(namedtuple("Sent", "id to wakes parents", defaults=((),))):
 class Leased(
     namedtuple("Leased", "messages waiting hints budget frames", defaults=((), 0, "", 0, ()))
 ):
-    """What an agent is handed now, how many more wait for it, what else is to be in its text and
-    how long that may be; the messages' frames, where they have been made."""
+    """What an agent is handed now, how many more wait for it, the hints that are to be in its text
+    and how long that may be; the messages' frames, where they have been made."""
 
     __slots__ = ()
 

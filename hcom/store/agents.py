@@ -103,7 +103,7 @@ def by_process(db, pid: int, pid_start: str) -> Agent | None:
 def before_in_process(db, agent: Agent) -> list[str]:
     """The names of the other agents that the process of `agent` is said to be the client of."""
     rows = db.execute(
-        "SELECT name FROM agents WHERE pid = ? AND pid_start = ? AND name <> ? AND pid > 0 "
+        "SELECT name FROM agents WHERE pid = ? AND pid_start = ? AND name <> ? AND pid <> 0 "
         "AND stopped_at IS NULL AND ended_at IS NULL",
         (agent.pid, agent.pid_start, agent.name),
     )

@@ -82,7 +82,7 @@ def deliver(db, agent: str, ids, now: float) -> None:
 def see(db, agent: str, ids) -> None:
     """`agent` has seen these leased or delivered messages."""
     db.connection.executemany(
-        "UPDATE deliveries SET state = 'seen', transcript = '' "
+        "UPDATE deliveries SET state = 'seen', holder_start = '', transcript = '' "
         "WHERE event_id = ? AND agent = ? AND state IN ('leased', 'delivered')",
         [(i, agent) for i in ids],
     )

@@ -256,6 +256,8 @@ class Client:
             start_new_session=True,
         )
         self.running.add(shell)
+        if self.halted:  # meanwhile
+            self.halt()
         output = shell.communicate()[0]
         self.running.discard(shell)
         if not self.halted:
@@ -360,7 +362,10 @@ class Client:
     def halt(self) -> None:
         self.halted = self.state == BUSY
         for shell in list(self.running):
-            os.killpg(shell.pid, signal.SIGKILL)
+            try:
+                os.killpg(shell.pid, signal.SIGKILL)
+            except ProcessLookupError:
+                pass  # it has just ended
 
     def end(self) -> None:
         self.over = True
