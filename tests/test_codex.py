@@ -637,10 +637,10 @@ class Launch(Place):
         self.assertFalse(launch.is_printing(["-m", "exec", "hi"]))
 
 
-def recorded(name: str) -> Screen:
-    told = json.loads((DATA / "pty" / f"codex-0.169.0.{name}.json").read_text())
+def recorded(name: str, version: str = "0.171.0") -> Screen:
+    told = json.loads((DATA / "pty" / f"codex-{version}.{name}.json").read_text())
     shown = Screen(told["cols"], told["rows"])
-    with gzip.open(DATA / "pty" / f"codex-0.169.0.{name}.gz") as file:
+    with gzip.open(DATA / "pty" / f"codex-{version}.{name}.gz") as file:
         shown.feed(file.read())
     return shown
 
@@ -669,9 +669,10 @@ class Screens(unittest.TestCase):
             "approval": Look("blocked", "unknown"),
             "trust": Look("blocked", "unknown"),
         }
-        for name, look in table.items():
-            with self.subTest(name=name):
-                self.assertEqual(screen.look(recorded(name)), look)
+        for version in ("0.169.0", "0.171.0"):
+            for name, look in table.items():
+                with self.subTest(version=version, name=name):
+                    self.assertEqual(screen.look(recorded(name, version)), look)
 
     def test_drawn(self):
         empty = (*HEAD, "› _Ask Codex_", *FOOT)
