@@ -278,7 +278,6 @@ class Interrupted(Live):
         submit(luna, "RUN: echo first\nAND RUN: sleep 60\nSAY: never-said")
         see(luna, "sleep 60")
         room.until(lambda: room.events("status_detail = 'echo first'"))
-        time.sleep(1)
         luna.keys("Escape")
         room.until_status("luna", "listening")
         sent = room.send("after that")
@@ -296,7 +295,6 @@ class Interrupted(Live):
         room.until(
             lambda: room.events(f"status_context = 'deliver:ci' AND status_detail LIKE '%#{sent}%'")
         )
-        time.sleep(1)
         luna.keys("Escape")
         room.until_status("luna", "listening")
         ask(luna, "SAY: now-ok")
