@@ -14,7 +14,7 @@ from hcom.home import Home as Place
 from hcom.hooks import handle
 from hcom.hub import mail, people
 from hcom.store import agents, deliveries
-from hcom.store.connect import open_db
+from hcom.store.connect import open_db, transaction
 from tests.sealed import ROOT, Home
 
 DATA = os.path.join(ROOT, "tests", "data")
@@ -298,6 +298,17 @@ class Hooks(Sessions):
                 stream.write(client.recorded("parallel")[0])
             agents.set_status(self.db, "luna", "listening", "interrupted", "", time.time())
             self.assertIn(f"[hcom message #{number} ", self.hook(client.prompt))
+
+    def test_what_began_before_it_or_was_another_session_takes_nothing_back(self):
+        for client in self.each():
+            began = time.time()
+            number = self.given(client.prompt)
+            self.hook(client.start, at=began, source="startup")
+            self.assertEqual(self.state(number), "delivered")
+            with transaction(self.db):
+                agents.bind(self.db, "session", "s2", "luna")
+            self.hook(client.end)  # of s1, which the client has left
+            self.assertEqual(self.state(number), "delivered")
 
     def test_a_compaction_takes_nothing_back(self):
         self.session(CLAUDE)

@@ -21,6 +21,7 @@ SUB_ASKS = "sub_asks"  # a subagent is about to run an hcom command
 SUB_TOOL = "sub_tool"
 SUB_END = "sub_end"
 NOTHING = "nothing"
+OUTPUT = "output"  # no hook: what a command of ours printed for the model that ran it
 # What a hook inside a subagent is; a subagent's prompts and approvals are nobody's.
 INSIDE = {TOOL: SUB_TOOL, SUB_START: SUB_START, SUB_ASKS: SUB_ASKS, SUB_END: SUB_END}
 
@@ -35,6 +36,7 @@ PROVEN_BY = {
     PROMPT: (TOOL, TURN_END),
     TOOL: (TURN_END,),
     TURN_END: (TOOL, TURN_END),
+    OUTPUT: (TURN_END,),
     SUB_TOOL: (SUB_END,),
     SUB_END: (SUB_TOOL, SUB_END),
 }

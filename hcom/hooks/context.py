@@ -48,8 +48,10 @@ class Context:
             return [], []
         from ..ops import evidence  # most hooks find nothing held
 
-        # After a compaction the session goes on.
-        kind = "" if signal.kind == START and signal.source == "compact" else signal.kind
+        # After a compaction the session goes on; one that ends may not be the agent's any more.
+        goes_on = signal.kind == START and signal.source == "compact"
+        other = signal.kind == END and signal.session != self.agent.session
+        kind = "" if goes_on or other else signal.kind
         path = "" if signal.subagent else signal.transcript
         return evidence.judge(held, self.to, kind, signal.at, path, self.adapter.PROVEN_BY)
 

@@ -9,15 +9,14 @@ run), nor a session that starts. What is lost from a conversation is queued agai
 import time
 
 from .. import adapters
-from ..adapters.base import ANSWERED, END, GONE, PROMPT, START, size
+from ..adapters.base import ANSWERED, END, GONE, OUTPUT, PROMPT, START, size
 from ..bus.agent import ACTIVE, BLOCKED, Agent
 from ..hub import mail
 from ..store import deliveries
 from ..store.connect import transaction
 from ..store.deliveries import DELIVERED, Held
 
-OUTPUT = "output"  # the channel of a command's output
-COMMAND = "command"  # the next one: who runs it has read the output of the one before
+COMMAND = "command"  # one of ours: who runs it has read the output of the one before
 OF_COMMANDS = {OUTPUT: (COMMAND,)}
 
 
@@ -29,11 +28,10 @@ def judge(held: list[Held], agent: Agent, kind: str, at: float, path: str, prove
     rest = [one for one in held if one.event_id not in proven]
     fates = _fates(agent, rest, path) if rest else {}
     proven |= {i for i, fate in fates.items() if fate == ANSWERED}
-    now = time.time()
     lost = [
         one.event_id
         for one in rest
-        if one.event_id not in proven and _is_lost(one, agent, kind, fates.get(one.event_id), now)
+        if one.event_id not in proven and _is_lost(one, agent, kind, at, fates.get(one.event_id))
     ]
     return sorted(proven), lost
 
@@ -62,11 +60,11 @@ def _fates(agent: Agent, held: list[Held], path: str) -> dict[int, str]:
     return found
 
 
-def _is_lost(held: Held, agent: Agent, kind: str, fate: "str | None", now: float) -> bool:
+def _is_lost(held: Held, agent: Agent, kind: str, at: float, fate: "str | None") -> bool:
     """Whether the model will not be asked with it, as things are."""
-    if held.state != DELIVERED and not mail.is_dropped(held, now):
+    if held.state != DELIVERED and not mail.is_dropped(held, time.time()):
         return False  # in the hand of a process that lives
-    if fate == GONE or kind in (START, END):
+    if fate == GONE or (kind in (START, END) and (held.leased_at or 0.0) < at):
         return True  # the conversation has dropped it; or is over, nothing in it being answered
     if held.state != DELIVERED:
         return not fate

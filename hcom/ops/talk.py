@@ -63,13 +63,13 @@ def hand(db, agent, now: float, write) -> bool:
     """`write(leased)` has put what waits for `agent` where it is read; False when nothing waits.
     What OSError keeps from being written is queued again. What an earlier command printed has been
     read by now."""
-    from ..adapters.base import size  # who sends has no use for it
+    from ..adapters.base import OUTPUT, size  # who sends has no use for it
     from . import evidence
 
     evidence.settle(db, agent, evidence.COMMAND, now)
     if not deliveries.count_queued(db, agent.name):
         return False
-    into = Into(evidence.OUTPUT, agent.transcript, size(agent.transcript))
+    into = Into(OUTPUT, agent.transcript, size(agent.transcript))
     with transaction(db):
         leased = mail.lease(db, agent, into, 0, time.time())
     if not leased.messages:
