@@ -6,7 +6,7 @@ from collections import namedtuple
 from ..errors import HcomError
 
 REQUEST, INFORM, ACK, ERROR = INTENTS = ("request", "inform", "ack", "error")
-INSTANCE, EXTERNAL, SYSTEM = SENDER_KINDS = ("instance", "external", "system")
+INSTANCE, EXTERNAL, SYSTEM = "instance", "external", "system"  # kinds of senders
 
 LIMIT_BYTES = 1024 * 1024
 # C0 and C1 controls but tab and newline, DEL, and the characters that turn text around.
@@ -16,7 +16,7 @@ REFERENCE = r"(\d{1,18})(?::([A-Za-z0-9]{4}))?"
 
 
 class Sender(namedtuple("Sender", "name kind tag", defaults=("",))):
-    """Who speaks; `kind` is one of SENDER_KINDS."""
+    """Who speaks; `kind` is INSTANCE (an agent), EXTERNAL (a program, the person) or SYSTEM."""
 
     __slots__ = ()
 
