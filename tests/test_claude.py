@@ -14,7 +14,7 @@ from tests.rig.settings import Permissions
 @requires("claude")
 class Talk(unittest.TestCase):
     client = "claude"
-    rounds = 30  # in which tools run side by side while mail comes
+    rounds = 20  # in which tools run side by side while mail comes
 
     def room(self, permissions: Permissions = Permissions.FREE) -> Room:
         return entered(self, Room(permissions, self.client))
@@ -44,10 +44,8 @@ class Talk(unittest.TestCase):
         round_ = "RUN: echo one\nAND RUN: echo two\nAND RUN: echo three\n"
         luna.submit(round_ * self.rounds + "SAY: all-over")
         sent = []
-        while room.listed()["luna"]["status"] != "listening" or len(sent) < 10:
+        while len(sent) < 10 or (len(sent) < 60 and room.listed()["luna"]["status"] != "listening"):
             sent.append(room.send(f"@luna message {len(sent)}"))
-            if len(sent) > 400:
-                self.fail(luna.portrait())
         session = room.session("luna")
         room.until(lambda: set(sent) <= set(room.told(session)))
         self.assertEqual(sorted(room.told(session)), sent)
@@ -339,7 +337,7 @@ class TalkWithoutSocket(unittest.TestCase):
     """2.1.197 has no messaging socket: a waiter wakes it."""
 
     client = "claude-old"
-    rounds = 10
+    rounds = 6
     test_parallel_tools = Talk.test_parallel_tools_get_each_message_once
     test_turn_end = Talk.test_the_turn_can_be_continued_more_often_than_the_client_allows
 

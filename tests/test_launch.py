@@ -190,16 +190,16 @@ class Launch(unittest.TestCase):
         room.world.shim("claude", "#!/bin/sh\nexec sleep 600\n")
         rng = random.Random(7)
         for count in range(100):
-            pane = room.world.pane(f"k{count}", ["hcom", "claude"])
-            room.until(lambda: len(descendants(pane.pid)) == 2)
-            below = descendants(pane.pid)
+            front = room.world.pane(f"k{count}", ["hcom", "claude"]).pid
+            room.until(lambda: len(descendants(front)) == 2)
+            below = descendants(front)
             victim = rng.choice(["wrapper", "client", "terminal"])
             client = sorted(below)[1]
             if victim == "terminal":
                 room.world.tmux("kill-session", "-t", f"=k{count}")
             else:
                 os.kill(
-                    pane.pid if victim == "wrapper" else client,
+                    front if victim == "wrapper" else client,
                     rng.choice([signal.SIGKILL, signal.SIGTERM, signal.SIGHUP]),
                 )
             with self.subTest(victim=victim, count=count):

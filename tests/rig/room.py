@@ -235,15 +235,11 @@ def cpu(pid: int) -> list[str]:
 
 def descendants(pid: int) -> set[int]:
     """The processes below `pid`."""
-    parents = {}
-    for entry in Path("/proc").iterdir():
-        if entry.name.isdigit():
-            try:
-                stat = (entry / "stat").read_text()
-            except OSError:
-                continue
-            parents[int(entry.name)] = int(stat.rpartition(")")[2].split()[1])
-    found = {pid}
-    while more := {p for p, parent in parents.items() if parent in found} - found:
-        found |= more
-    return found - {pid}
+    below: set[int] = set()
+    for told in Path(f"/proc/{pid}/task").glob("*/children"):
+        try:
+            children = {int(child) for child in told.read_text().split()}
+        except OSError:
+            continue  # a thread that is gone by now
+        below |= children.union(*map(descendants, children))
+    return below
