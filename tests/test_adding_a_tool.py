@@ -118,6 +118,14 @@ class Turns(Staged):
         self.assertEqual(stage.requests()[-1]["fresh"][0], {"by": "user", "text": WAKE_TEXT})
         self.once()
 
+    def test_in_the_output_of_a_command_that_waits_for_it(self):
+        stage = self.stage
+        name, _ = stage.launched("RUN: hcom listen 60")
+        stage.until(lambda: len(stage.bells(name)) == 2, "it listens, beside its wrapper")
+        sent = stage.send(name)
+        self.once()
+        self.assertEqual(stage.channels(sent), ["tool"])
+
     def test_idle_again_and_again(self):
         stage = self.stage
         name, _ = stage.launched()
@@ -267,6 +275,22 @@ class Sessions(Staged):
         os.kill(stage.column(name, "pid"), signal.SIGKILL)
         stage.until(lambda: terminal.ending, "the wrapper ends with it")
         stage.terminal("hcom", "resume", name)
+        self.once()
+
+    def test_what_a_killed_client_had_asked_with_does_not(self):
+        stage = self.stage
+        stage.gates("a", "b")
+        name, terminal = stage.launched("RUN: cat a\nRUN: cat b")
+        stage.held("a")
+        sent = stage.send(name)
+        stage.let("a")
+        stage.held("b")  # the model has been asked with it, no hook has told of that
+        self.assertEqual(len(stage.channels(sent)), 1)
+        os.kill(stage.column(name, "pid"), signal.SIGKILL)
+        stage.until(lambda: terminal.ending, "the wrapper ends with it")
+        stage.let("b")
+        stage.terminal("hcom", "resume", name)
+        stage.send(name)
         self.once()
 
     def test_the_wrapper_is_killed(self):

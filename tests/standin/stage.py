@@ -177,15 +177,15 @@ class Stage(Home):
         """The agent's turn is over."""
         self.until(lambda: self.column(name, "status") == "listening", f"{name} is idle")
 
+    def bells(self, name: str) -> set[str]:
+        """Who has a doorbell for the agent: its wrapper, a waiter, a command that listens."""
+        entries = os.listdir(os.path.join(self.hcom_dir, "run", "bells"))
+        return {entry for entry in entries if entry.startswith(f"{name}.")}
+
     def waiter(self, name: str, but=()) -> set[str]:
-        """Who has a doorbell for the agent, when somebody has who was not in `but`."""
-        folder = os.path.join(self.hcom_dir, "run", "bells")
-
-        def ringing() -> set[str]:
-            bells = {entry for entry in os.listdir(folder) if entry.startswith(f"{name}.")}
-            return bells if bells - set(but) else set()
-
-        return self.until(ringing, f"somebody else waits for {name}")
+        """The doorbells for the agent, when there is one that was not in `but`."""
+        self.until(lambda: self.bells(name) - set(but), f"somebody else waits for {name}")
+        return self.bells(name)
 
     def column(self, name: str, column: str):
         """What the database says of the agent."""
