@@ -9,6 +9,7 @@ import sys
 import tempfile
 import time
 import unittest
+from unittest import mock
 
 from hcom.delivery import bell, marks, owner
 from hcom.home import Home, create
@@ -130,6 +131,12 @@ class Bells(Run):
             rings.hear("nova")
             self.assertEqual(self.bells(), [f"nova.{os.getpid()}"])
         self.assertEqual(self.bells(), [])
+
+    def test_one_name_needs_no_link_which_a_sandbox_may_refuse(self):
+        refuses = mock.patch.object(os, "link", side_effect=PermissionError)
+        with refuses, bell.Bell(self.home, "luna") as rings:
+            bell.ring(self.home, ["luna"])
+            self.assertEqual(rings.wait(5), b".")
 
     def test_ringing_a_full_bell_does_not_block(self):
         with bell.Bell(self.home, "luna") as rings:

@@ -1,1 +1,1 @@
-"""Getting an agent to look at its mail: marks for the launcher, doorbells, the gate for typing."""
+"""Getting an agent to look at its mail: marks for the launcher, doorbells, and how clients wake."""

@@ -57,15 +57,18 @@ class Bell:
 
     def hear(self, *names: str) -> None:
         """It rings for these names, and no longer for others. OSError when it cannot."""
-        before, self.names = self.paths, names
-        self.paths = [self._path(name) for name in names] if self.fd >= 0 else []
-        for path in self.paths:
-            if path not in before:
+        wanted = [self._path(name) for name in names] if self.fd >= 0 else []
+        kept = [path for path in self.paths if path in wanted]
+        spare = [path for path in self.paths if path not in wanted]
+        self.names, self.paths = names, wanted
+        for path in wanted:
+            if path not in kept and spare:
+                os.rename(spare.pop(), path)
+            elif path not in kept:  # only a wrapper has more than one: a sandbox may refuse links
                 _drop(path)
-                os.link(before[0], path, follow_symlinks=False)  # inmates write here, too
-        for path in before:
-            if path not in self.paths:
-                _drop(path)
+                os.link((kept or wanted)[0], path, follow_symlinks=False)
+        for path in spare:
+            _drop(path)
 
     @property
     def path(self) -> str:
