@@ -16,7 +16,7 @@ BUDGETS = {
     "leaves": 410,
     "bus": 320,
     "store": 650,
-    "delivery": 300,
+    "delivery": 310,
     "adapters": 1580,
     "pty": 1240,
     "terminal": 310,
