@@ -283,6 +283,8 @@ class Hooks(Sessions):
             self.record(self.old, "taken-back", 10, number, STANDING)
             if client.tool == "gemini":  # it says so before the next prompt
                 self.record(self.old, "taken-back", 10, number, GONE)
+                # not by the turn's own end: in an outage it would be asked again and again
+                self.assertNotIn(f"#{number} ", self.hook(client.turn_end))
             first = self.hook(client.prompt)
             self.record(self.old, "taken-back", 10, number, GONE)
             again = first or self.hook(client.turn_end)

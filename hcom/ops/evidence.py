@@ -9,7 +9,7 @@ run), nor a session that starts. What is lost from a conversation is queued agai
 import time
 
 from .. import adapters
-from ..adapters.base import ANSWERED, END, GONE, OUTPUT, PROMPT, START, size
+from ..adapters.base import ANSWERED, END, GONE, OUTPUT, PROMPT, STANDING, START, size
 from ..bus.agent import ACTIVE, BLOCKED, Agent
 from ..hub import mail
 from ..store import deliveries
@@ -62,12 +62,15 @@ def _fates(agent: Agent, held: list[Held], path: str) -> dict[int, str]:
 
 def _is_lost(held: Held, agent: Agent, kind: str, at: float, fate: "str | None") -> bool:
     """Whether the model will not be asked with it, as things are."""
-    if held.state != DELIVERED and not mail.is_dropped(held, time.time()):
-        return False  # in the hand of a process that lives
-    if fate == GONE or (kind in (START, END) and (held.leased_at or 0.0) < at):
-        return True  # the conversation has dropped it; or is over, nothing in it being answered
+    over = kind in (START, END)  # the conversation is, and this was not answered in it
     if held.state != DELIVERED:
-        return not fate
+        return mail.is_dropped(held, time.time()) and (over or fate != STANDING)
+    if over:
+        return held.delivered_at < at
+    if fate == GONE:
+        # Not by the end of the turn itself: where the model cannot be asked, as in an outage, it
+        # would be asked again and again.
+        return kind == PROMPT or held.delivered_at < agent.turn_at
     idle = agent.status not in (ACTIVE, BLOCKED) and held.delivered_at <= agent.status_at
     return kind == PROMPT and idle and fate == "" and held.channel != OUTPUT
 
