@@ -23,16 +23,21 @@ class Talk(unittest.TestCase):
         room = self.room()
         luna, nova = room.agent("luna"), room.agent("nova")
         room.world.model.rule(*ANSWER)
-        asked = luna.ask("RUN: hcom send @nova --intent request -- ping\nRUN: sleep 5\nSAY: all-ok")
+        asked = luna.ask(
+            "RUN: hcom send @nova --intent request -- ping\n"
+            "RUN: until [ -e go ]; do sleep 0.1; done\nSAY: all-ok"
+        )
         got = room.world.model.until(
             "from luna · request", 15, since=asked.t, session=room.session("nova")
         )
         self.assertIn("ping", got.fresh)
+        room.until(lambda: room.events("type = 'message' AND instance = 'nova'"))
+        (room.folder("luna") / "go").touch()
         answer = room.world.model.until("pong-", 20, since=asked.t, session=room.session("luna"))
         self.assertIn("in reply to #", answer.fresh)
         self.assertRegex(answer.fresh, r"from nova")
         luna.until("all-ok")
-        # mid-turn: it came with the result of the sleep, before the turn's last reply
+        # mid-turn: it came with the result of the waiting, before the turn's last reply
         self.assertNotIn("all-ok", answer.text.replace("SAY: all-ok", ""))
         for name in ("luna", "nova"):
             self.assertEqual(len(room.told(room.session(name))), 1)
@@ -330,6 +335,20 @@ class Subagents(unittest.TestCase):
         luna.submit("AGENT: RUN: echo hi\n  SAY: child-over\nSAY: parent-over")
         luna.until("parent-over")
         self.assertEqual(list(room.listed()), ["luna"])
+
+
+@requires("claude-before")
+class TalkBefore(unittest.TestCase):
+    """The pin before this one: what a delivery needs."""
+
+    client = "claude-before"
+    rounds = 3
+    test_a_request_wakes = Talk.test_a_request_wakes_the_idle_and_the_answer_comes_mid_turn
+    test_parallel_tools = Talk.test_parallel_tools_get_each_message_once
+    test_turn_end = Talk.test_the_turn_can_be_continued_more_often_than_the_client_allows
+
+    def room(self, permissions: Permissions = Permissions.FREE) -> Room:
+        return entered(self, Room(permissions, self.client))
 
 
 @requires("claude-old")

@@ -26,6 +26,7 @@ class Client(NamedTuple):
 
 CLIENTS = {
     "claude": Client("claude", "@anthropic-ai/claude-code", "2.1.332"),
+    "claude-before": Client("claude", "@anthropic-ai/claude-code", "2.1.330"),
     "claude-old": Client("claude", "@anthropic-ai/claude-code", "2.1.197"),  # no messaging socket
     "gemini": Client("gemini", "@google/gemini-cli", "0.61.0"),
     "codex": Client("codex", "@openai/codex", "0.171.0"),
