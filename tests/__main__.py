@@ -26,7 +26,7 @@ from tests.skips import summed_up
 HERE = Path(__file__).resolve().parent
 CORES = os.cpu_count() or 2
 # Tests with clients mostly wait; with more of them at once, each only waits longer for the others.
-AT_ONCE = 3 * CORES
+AT_ONCE = 2 * CORES
 # What takes much longer than `foreseen` says of its kind, in seconds: a long one that began last
 # would be waited for alone.
 SLOW = {
