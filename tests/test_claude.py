@@ -204,6 +204,28 @@ class Talk(unittest.TestCase):
         )
         self.assertEqual(list(room.listed()), ["luna"])
 
+    def test_mail_of_a_prompt_that_is_taken_back_comes_again(self):
+        room = self.room()
+        luna = room.agent("luna")
+        session = room.session("luna")
+        first = room.send("@luna hello")
+        room.received(session, first)
+        room.until_status("luna", "listening")
+        # An ack wakes nobody: it comes with the prompt.
+        sent = room.send("@luna noted", "--intent", "ack", "--reply-to", str(first))
+        luna.submit("STALL: 60\nSAY: never said")
+        room.received(session, sent)
+        luna.until("esc to interrupt")
+        luna.keys("Escape")  # before any output: the prompt is back in the box, as if never given
+        luna.until(lambda screen: "esc to interrupt" not in screen)
+        luna.settle()
+        for _ in range(6):
+            luna.keys("C-u")
+        luna.settle()
+        luna.ask("SAY: well")
+        room.until(lambda: room.told(session) == [first, sent])
+        room.until_status("luna", "listening")
+
     def test_an_idle_agent_costs_nothing(self):
         room = self.room()
         luna = room.agent("luna")
