@@ -14,7 +14,7 @@ from ..bus.render import clean
 from ..errors import HcomError
 from ..home import Home
 from ..hub import people
-from ..ops import talk
+from ..ops.caller import surroundings
 
 LEAVE_MS = 100  # what has read the last byte and wants no more closes the pipe in a few ms
 READ_S = 1.0  # a reader may take this long until it reads at all
@@ -26,7 +26,7 @@ class Call:
     def __init__(self, home: Home, env, values, words, tail, now: float):
         self.home, self.env, self.values = home, env, values
         self.words, self.tail, self.now = words, tail, now
-        self.caller, self.client = talk.surroundings(env)
+        self.caller, self.client = surroundings(env)
         self.tool = self.caller.tool
         self.agent: Agent | None = None
 

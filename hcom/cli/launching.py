@@ -7,7 +7,8 @@ import sys
 from .. import adapters
 from ..bus.render import clean
 from ..errors import UsageError
-from ..ops import launch, setup, talk
+from ..ops import launch, setup
+from ..ops.caller import surroundings
 
 HEADLESS = "--headless"
 
@@ -31,7 +32,7 @@ def start(
     home, env, tool: str, args, count: int, in_place: bool, headless: bool, cwd: str = ""
 ) -> int:
     """One or more clients run; `in_place` where this terminal may be used for it."""
-    caller, _ = talk.surroundings(env)
+    caller, _ = surroundings(env)
     spec = launch.LaunchSpec(
         tool,
         args,

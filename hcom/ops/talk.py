@@ -3,14 +3,12 @@
 import time
 from collections import namedtuple
 
-from .. import adapters
 from ..bus import address, message, names
 from ..bus.agent import BIGBOSS
 from ..bus.message import EXTERNAL, Sender
 from ..delivery import bell
 from ..errors import HcomError
-from ..hub import mail, people
-from ..process import start_of
+from ..hub import mail
 from ..store import agents, deliveries, events
 from ..store.connect import transaction
 from ..store.deliveries import Into
@@ -21,16 +19,6 @@ class Sent(namedtuple("Sent", "id to")):
     """A message that is stored: its id, and the names people see of those it went to."""
 
     __slots__ = ()
-
-
-def surroundings(env) -> tuple[people.Caller, dict]:
-    """Who runs this process, by its environment, and what the adapter wants to be kept of it."""
-    around = adapters.surrounding(env)
-    start = start_of(around.pid) if around.pid else ""
-    caller = people.Caller(
-        around.session, around.launch, around.pid, start, around.tool, around.shared
-    )
-    return caller, around.client or {}
 
 
 def external(db, name: str) -> Sender:
