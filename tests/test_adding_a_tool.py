@@ -273,7 +273,7 @@ class Sessions(Staged):
         stage.held("b")  # the hook has told it, the request is not made yet
         self.assertIn(stage.states()[sent], ("offered", "delivered"))
         self.assertEqual(stage.channels(sent), [])
-        os.kill(stage.column(name, "pid"), signal.SIGKILL)
+        stage.kill(stage.column(name, "pid"), signal.SIGKILL)
         stage.until(lambda: terminal.ending, "the wrapper ends with it")
         stage.terminal("hcom", "resume", name)
         self.once()
@@ -287,7 +287,7 @@ class Sessions(Staged):
         stage.let("a")
         stage.held("b")  # the model has been asked with it, no hook has told of that
         self.assertEqual(len(stage.channels(sent)), 1)
-        os.kill(stage.column(name, "pid"), signal.SIGKILL)
+        stage.kill(stage.column(name, "pid"), signal.SIGKILL)
         stage.until(lambda: terminal.ending, "the wrapper ends with it")
         stage.let("b")
         stage.terminal("hcom", "resume", name)
@@ -298,7 +298,7 @@ class Sessions(Staged):
         stage = self.stage
         name, _ = stage.launched()
         [(wrapper,)] = stage.sql("SELECT wrapper FROM launches")
-        os.kill(wrapper, signal.SIGKILL)
+        stage.kill(wrapper, signal.SIGKILL)
         stage.all_gone()
         self.assertEqual(stage.facts(name)["status"], "inactive")
 
@@ -338,7 +338,7 @@ class Launches(Staged):
         self.once()
         self.assertEqual(stage.requests()[0]["fresh"][1], {"by": "user", "text": "SAY: hi"})
         [(wrapper,)] = stage.sql("SELECT wrapper FROM launches")
-        os.kill(wrapper, signal.SIGTERM)
+        stage.kill(wrapper, signal.SIGTERM)
         stage.all_gone()
         self.assertEqual(stage.facts("luna")["status"], "inactive")
 

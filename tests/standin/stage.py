@@ -187,6 +187,12 @@ class Stage(Home):
         self.until(lambda: self.bells(name) - set(but), f"somebody else waits for {name}")
         return self.bells(name)
 
+    def kill(self, pid: int, number: int) -> None:
+        """The process of an agent's client or wrapper gets that signal; it is one, and no group."""
+        if pid <= 1:
+            raise AssertionError(f"{pid} is no process of this home\n{self.shown()}")
+        os.kill(pid, number)
+
     def column(self, name: str, column: str):
         """What the database says of the agent."""
         rows = self.sql(f"SELECT {column} FROM agents WHERE name = ?", name)
