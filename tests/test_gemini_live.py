@@ -69,6 +69,7 @@ class Gemini(Room):
             before = self.agent_of("luna")["session_id"]
             slash(self.luna, "/clear")
             self.until(lambda: self.agent_of("luna")["session_id"] not in ("", before))
+            self.luna.settle()  # what is pasted while it draws itself anew is lost
             self.world.tmux("clear-history", "-t", self.luna.target)
         self.world.model.forget_rules()
         self.began = time.time()

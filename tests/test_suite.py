@@ -136,6 +136,27 @@ class Whole(Copied):
         self.assertLessEqual(set(suite.SLOW), {unit.title for unit in suite.chosen([], [])})
 
 
+class Scheduling(unittest.TestCase):
+    def test_how_much_of_the_cores_was_unused(self):
+        before = [100, 0, 50, 800, 10, 0, 0, 0]
+        for now, want in (
+            ([180, 0, 70, 890, 20, 0, 0, 0], 0.5),
+            ([300, 0, 50, 800, 10, 0, 0, 0], 0.0),
+            (before, 1.0),
+        ):
+            with self.subTest(now=now):
+                self.assertEqual(suite.unused(before, now), want)
+        self.assertEqual(suite.unused([], []), 1.0)
+
+    def test_past_the_cores_a_unit_waits_for_spare_time(self):
+        one = suite.Unit("one", unittest.TestSuite(), ("claude",))
+        todo, running = [(0, one)], [suite.Job(one, 0, 0.0, ROOT, ROOT)] * suite.CORES
+        busy = suite.Cores()  # it says no until PACE_S have passed
+        self.assertIsNone(suite.next_of(todo, running, 99, busy))
+        self.assertEqual(suite.next_of(todo, running[1:], 99, busy), 0)
+        self.assertIsNone(suite.next_of(todo, running, suite.CORES, busy))
+
+
 class Bare(Copied):
     def test_it_leaves_nothing_and_says_what_it_skipped(self):
         self.plant("test_leaving", LEAVING)
