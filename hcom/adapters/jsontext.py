@@ -1,7 +1,7 @@
 """Editing a JSON file as text: what is not ours stays byte for byte as its owner wrote it.
 
-`add` puts members and elements in, `drop` takes elements out; both work on the places that a small
-scanner finds, and never print the whole document anew.
+`add` puts members and elements in, `drop` takes elements out; both work on the places where the
+standard library's decoder finds them, and never print the whole document anew.
 """
 
 import json
@@ -10,32 +10,26 @@ from collections import namedtuple
 
 from ..errors import HcomError
 
-_SPACE = re.compile(r"[ \t\r\n]*")
-_SCALAR = re.compile(r'"(?:[^"\\]|\\.)*"|[^\s,\]}]+')
+_decode = json.JSONDecoder().raw_decode
+_BETWEEN = " \t\r\n,:"  # what may stand between two tokens
 
 
-class Node(namedtuple("Node", "start end kind parts")):
-    """A value in the text: its span; kind is { or [ or "" for a scalar. `parts` are the members
-    (key, start of the key, Node) or the elements ("", start, Node)."""
+class Part(namedtuple("Part", "key begin start end value")):
+    """A member of an object or an element of an array: its key or number, where it begins, the span
+    of its value, and that value. The document itself is one too."""
 
     __slots__ = ()
 
-    def part(self, key: str | int):
-        """The last member called `key`, as JSON parsers take it, or the element number `key`; None
-        when there is none."""
-        if isinstance(key, int):
-            return self.parts[key] if self.kind == "[" and key < len(self.parts) else None
-        return next((p for p in reversed(self.parts) if p[0] == key), None)
 
-
-def scan(text: str) -> Node:
-    """The document's root. HcomError when `text` is not strict JSON (comments are not)."""
+def scan(text: str) -> Part:
+    """The document. HcomError when `text` is not strict JSON (comments are not)."""
     try:
-        parsed(text)
-        return _node(text, _end(_SPACE, text, 0))
-    except (ValueError, RecursionError) as error:
+        value = parsed(text)
+    except ValueError as error:
         where = f"line {error.lineno}" if isinstance(error, json.JSONDecodeError) else "somewhere"
         raise HcomError(f"not plain JSON: {where}") from None
+    start = _next(text, 0)
+    return Part("", start, start, len(text.rstrip()), value)
 
 
 def parsed(text: str):
@@ -46,52 +40,46 @@ def parsed(text: str):
         raise ValueError("nested too deeply") from None
 
 
-def _end(pattern: re.Pattern, text: str, at: int) -> int:
-    """Where that ends which stands at `at` and is like `pattern`."""
-    found = pattern.match(text, at)
-    return found.end() if found else at
+def _next(text: str, at: int) -> int:
+    """Where the token begins that stands at `at` or behind it."""
+    while text[at] in _BETWEEN:
+        at += 1
+    return at
 
 
-def _node(text: str, at: int) -> Node:
-    opening = text[at]
-    if opening not in "{[":
-        return Node(at, _end(_SCALAR, text, at), "", ())
-    parts, position = [], _end(_SPACE, text, at + 1)
-    while text[position] not in "}]":
-        start, key = position, ""
-        if opening == "{":
-            end = _end(_SCALAR, text, position)
-            key = json.loads(text[position:end])
-            position = _end(_SPACE, text, text.index(":", end) + 1)
-        child = _node(text, position)
-        parts.append((key, start, child))
-        position = _end(_SPACE, text, child.end)
-        if text[position] == ",":
-            position = _end(_SPACE, text, position + 1)
-    return Node(at, position + 1, opening, tuple(parts))
+def _parts(text: str, of: Part) -> list[Part]:
+    """The members or elements of a container, in their order; [] of anything else."""
+    found: list[Part] = []
+    if not isinstance(of.value, dict | list):
+        return found
+    at = _next(text, of.start + 1)
+    while at < of.end - 1:
+        key, start = len(found), at
+        if isinstance(of.value, dict):
+            key, end = _decode(text, at)
+            start = _next(text, end)
+        value, end = _decode(text, start)
+        found.append(Part(key, at, start, end, value))
+        at = _next(text, end)
+    return found
+
+
+def _chain(text: str, path) -> list[Part]:
+    """The document, and what stands at each step of `path`, as far as there is something. Of
+    members with the same key it is the last, as JSON parsers take it."""
+    found = [scan(text)]
+    for key in path:
+        inner = [part for part in _parts(text, found[-1]) if part.key == key]
+        if not inner:
+            break
+        found.append(inner[-1])
+    return found
 
 
 def indent_unit(text: str) -> str:
     """What one level is indented by in this file: as its first indented line."""
     found = re.search(r"\n([ \t]+)\S", text)
     return found.group(1) if found else "  "
-
-
-def _printed(value, unit: str, depth: int, newline: str) -> str:
-    indent: int | str = unit
-    text = json.dumps(value, indent=indent, ensure_ascii=False)
-    return text.replace("\n", newline + unit * depth)
-
-
-def _insert(text: str, node: Node, piece: str, depth: int, unit: str) -> str:
-    """`piece` is the last part of the container `node`, which is `depth` levels deep."""
-    newline = "\r\n" if "\r\n" in text else "\n"
-    if node.parts:
-        last = node.parts[-1][2].end
-        lead = newline + unit * (depth + 1) if "\n" in text[node.start : node.end] else " "
-        return text[:last] + "," + lead + piece + text[last:]
-    body = newline + unit * (depth + 1) + piece + newline + unit * depth
-    return text[: node.start + 1] + body + text[node.end - 1 :]
 
 
 def add(text: str, path: list[str], element, unit: str) -> str:
@@ -102,64 +90,50 @@ def add(text: str, path: list[str], element, unit: str) -> str:
     """
     if not text.strip():
         text = "{}\n"
+    chain = _chain(text, path)
+    depth, last = len(chain) - 1, chain[-1]
+    if not isinstance(last.value, list if depth == len(path) else dict):
+        kind = "array" if depth == len(path) else "object"
+        raise HcomError(f"{'.'.join(path[:depth]) or 'the document'} is not an {kind}")
+    missing = path[depth:]
+    value = [element] if missing else element
+    for key in reversed(missing[1:]):
+        value = {key: value}
     newline = "\r\n" if "\r\n" in text else "\n"
-    node = scan(text)
-    for depth, key in enumerate(path):
-        if node.kind != "{":
-            raise HcomError(f"{'.'.join(path[:depth]) or 'the document'} is not an object")
-        found = node.part(key)
-        if found is None:
-            value: list | dict = [element]
-            for inner in reversed(path[depth + 1 :]):
-                value = {inner: value}
-            piece = json.dumps(key) + ": " + _printed(value, unit, depth + 1, newline)
-            return _insert(text, node, piece, depth, unit)
-        node = found[2]
-    if node.kind != "[":
-        raise HcomError(f"{'.'.join(path)} is not an array")
-    return _insert(text, node, _printed(element, unit, len(path) + 1, newline), len(path), unit)
+    outer, inner = newline + unit * depth, newline + unit * (depth + 1)
+    piece = json.dumps(value, indent=unit, ensure_ascii=False).replace("\n", inner)
+    if missing:
+        piece = f"{json.dumps(missing[0])}: {piece}"
+    parts = _parts(text, last)
+    if not parts:
+        return text[: last.start + 1] + inner + piece + outer + text[last.end - 1 :]
+    lead = inner if "\n" in text[last.start : last.end] else " "
+    return text[: parts[-1].end] + "," + lead + piece + text[parts[-1].end :]
 
 
 def drop(text: str, path: list[str | int], ours) -> str:
     """The elements of the array at `path` whose parsed value `ours(value)` admits are gone, and the
     containers on the way that are empty for it."""
     while True:
-        chain = [scan(text)]
-        for key in path:
-            found = chain[-1].part(key) if chain[-1].kind else None
-            if found is None:
-                return text
-            chain.append(found[2])
-        array = chain[-1]
-        mine = [
-            i for i, (_, _, n) in enumerate(array.parts) if ours(json.loads(text[n.start : n.end]))
-        ]
-        if array.kind != "[" or not mine:
+        chain = _chain(text, path)
+        if len(chain) <= len(path) or not isinstance(chain[-1].value, list):
             return text
-        text = _cut(text, array, mine[-1])
-        if len(array.parts) == 1:
-            text = _prune(text, path)
+        mine = [part for part in _parts(text, chain[-1]) if ours(part.value)]
+        if not mine:
+            return text
+        text = _cut(text, [*chain, mine[-1]])
 
 
-def _prune(text: str, path: list[str | int]) -> str:
-    """The empty container at `path` is gone, then its parent when that is empty, and so on."""
-    for length in range(len(path), 0, -1):
-        node = scan(text)
-        for key in path[: length - 1]:
-            node = node.part(key)[2]
-        index = max(i for i, p in enumerate(node.parts) if p[0] == path[length - 1])
-        if node.parts[index][2].parts:
-            break
-        text = _cut(text, node, index)
-    return text
-
-
-def _cut(text: str, node: Node, index: int) -> str:
-    """Part `index` of the container is gone, with the comma and the white space it brought."""
-    parts = node.parts
-    start, end = parts[index][1], parts[index][2].end
+def _cut(text: str, chain: list[Part]) -> str:
+    """The last of the `chain` is gone, with the comma and the white space it brought, and what
+    holds nothing else."""
+    *above, part = chain
+    while len(above) > 1 and len(_parts(text, above[-1])) == 1:
+        part = above.pop()
+    parts = _parts(text, above[-1])
+    index = [one.begin for one in parts].index(part.begin)
     if index:
-        return text[: parts[index - 1][2].end] + text[end:]
+        return text[: parts[index - 1].end] + text[part.end :]
     if len(parts) > 1:
-        return text[:start] + text[parts[1][1] :]
-    return text[: node.start + 1] + text[node.end - 1 :]
+        return text[: part.begin] + text[parts[1].begin :]
+    return text[: above[-1].start + 1] + text[above[-1].end - 1 :]
