@@ -2,7 +2,9 @@
 clients run inside each other, secrets of a client that are none of ours."""
 
 import inspect
+import json
 import os
+import tempfile
 import time
 import types
 import typing
@@ -101,6 +103,17 @@ class Nested(unittest.TestCase):
                 self.assertEqual((said.tool, said.launch), (tool, "p"))
         self.assertEqual(adapters.surrounding(OWN), Around())
         self.assertEqual(adapters.surrounding({**OWN, "HCOM_PROCESS_ID": "p"}), Around(launch="p"))
+
+    def test_a_claude_that_does_not_say_its_process_is_found_by_its_session(self):
+        with tempfile.TemporaryDirectory() as folder:
+            (sessions := Path(folder, "sessions")).mkdir()
+            for number, session in ((7, "c"), (8, "other")):
+                said = {"pid": number, "sessionId": session}
+                (sessions / f"{number}.json").write_text(json.dumps(said))
+            env = {**OWN, **INSIDE["claude"], "CLAUDE_PID": "", "CLAUDE_CONFIG_DIR": folder}
+            self.assertEqual(adapters.surrounding(env).pid, 7)
+            env["CLAUDE_CODE_SESSION_ID"] = "none"
+            self.assertEqual(adapters.surrounding(env).pid, 0)
 
     def test_one_inside_another_speaks_for_neither(self):
         for outer, around in INSIDE.items():

@@ -104,14 +104,18 @@ def parsed(raw: bytes):
     return value
 
 
+def fields(value) -> dict:
+    """What a JSON object holds; {} for any other value."""
+    return value if isinstance(value, dict) else {}
+
+
 def document(path: str) -> dict:
     """The JSON object in a file; {} when there is none."""
     try:
         with open(path, encoding="utf-8") as stream:
-            value = json.load(stream)
+            return fields(json.load(stream))
     except (OSError, ValueError, RecursionError):
         return {}
-    return value if isinstance(value, dict) else {}
 
 
 def size(path: str) -> int:
@@ -128,19 +132,13 @@ def text(payload: dict, key: str) -> str:
     return value if isinstance(value, str) else ""
 
 
-def given(payload: dict) -> dict:
-    """What the tool of the payload was given."""
-    value = payload.get("tool_input")
-    return value if isinstance(value, dict) else {}
-
-
 def signal(kind: str, payload, env, pid: int, at: float, details) -> Signal:
     """What the payloads of all clients say in the same words; the adapter puts in the rest. The
     first of the `details` that the tool was given says what it was used on. ValueError when this
     is no payload."""
     if not isinstance(payload, dict) or not isinstance(payload.get("session_id"), str):
         raise ValueError("not a payload of a client's hook")
-    subagent, asked = text(payload, "agent_id"), given(payload)
+    subagent, asked = text(payload, "agent_id"), fields(payload.get("tool_input"))
     told = (asked[key] for key in details if isinstance(asked.get(key), str))
     if subagent:
         kind = INSIDE.get(kind, NOTHING)

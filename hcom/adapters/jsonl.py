@@ -3,6 +3,8 @@
 import json
 import os
 
+from .base import fields
+
 TAIL_BYTES = 8 * 1024 * 1024  # a few requests of the largest size that models take
 
 # The file read last, by its path, size and time: one hook asks several things of the same.
@@ -36,7 +38,6 @@ def placed(path: str) -> list[tuple[int, bytes]]:
 def parse(line: bytes) -> dict:
     """One line; {} when it is not an object."""
     try:
-        value = json.loads(line)
+        return fields(json.loads(line))
     except ValueError:
         return {}
-    return value if isinstance(value, dict) else {}

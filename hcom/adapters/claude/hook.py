@@ -124,13 +124,12 @@ def surroundings(env) -> Around | None:
 
 
 def _pid_of(directory: str, session: str) -> int:
-    """The process of a session, by the files of all sessions; 0 when none says so."""
+    """The process of a session, as the session's own file says; 0 when none does."""
     import glob  # only a client too old to say it
 
     files = glob.glob(os.path.join(glob.escape(directory), "sessions", "*.json"))
-    pids = [name[:-5] for name in map(os.path.basename, files) if name[:-5].isdigit()]
-    mine = (p for p in map(int, pids) if session_file(directory, p).get("sessionId") == session)
-    return next(mine, 0)
+    said = next((s for s in map(base.document, files) if s.get("sessionId") == session), {})
+    return said["pid"] if isinstance(said.get("pid"), int) else 0
 
 
 def read(event: str, payload, env, pid: int, at: float) -> Signal:

@@ -12,6 +12,7 @@ import time
 
 from ...bus import client
 from ...bus.agent import ACTIVE, BLOCKED, INACTIVE, LISTENING, Agent
+from ..base import document
 from .hook import WAKE_SIGN, session_file
 
 TEXT = (
@@ -94,10 +95,5 @@ def _token(agent: Agent) -> str:
     """What lets us speak to the session, by the client's own private file: it stands beside the
     session's file, from before the first prompt until both are gone (2.1.330)."""
     folder = os.path.join(glob.escape(agent.client.get("config", "")), "sessions")
-    for path in glob.glob(os.path.join(folder, f"{agent.pid}.*.key")):
-        try:
-            with open(path, encoding="utf-8") as stream:
-                return str(json.load(stream).get("peerToken", ""))
-        except (OSError, ValueError, AttributeError):
-            continue
-    return ""
+    keys = map(document, glob.glob(os.path.join(folder, f"{agent.pid}.*.key")))
+    return next((str(key["peerToken"]) for key in keys if "peerToken" in key), "")

@@ -113,7 +113,7 @@ def read(event: str, payload, env, pid: int, at: float) -> Signal:
 
 def _patched(payload: dict) -> tuple[str, ...]:
     """The files that a patch changes, as absolute paths."""
-    paths = PATCHED.findall(text(base.given(payload), "command"))
+    paths = PATCHED.findall(text(base.fields(payload.get("tool_input")), "command"))
     cwd = text(payload, "cwd")
     return tuple(dict.fromkeys(os.path.normpath(os.path.join(cwd, path)) for path in paths))
 

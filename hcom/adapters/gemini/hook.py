@@ -145,11 +145,8 @@ def read(event: str, payload, env, pid: int, at: float) -> Signal:
 
 def _failure(payload: dict) -> str:
     """Why a tool's result will not carry any context: error or cancelled; "" when it will."""
-    response = payload.get("tool_response")
-    if not isinstance(response, dict):
-        return ""
-    said = response.get("llmContent")
-    if isinstance(said, str) and CANCELLED.match(said):
+    response = base.fields(payload.get("tool_response"))
+    if CANCELLED.match(text(response, "llmContent")):
         return "cancelled"
     return "error" if response.get("error") else ""
 
@@ -181,8 +178,8 @@ ASKED = {
 
 def _asked(payload: dict) -> tuple[str, str]:
     """What a dialog asks about, as (tool, what it is to be used on)."""
-    details = payload.get("details")
-    if not isinstance(details, dict):
+    details = base.fields(payload.get("details"))
+    if not details:
         return text(payload, "notification_type"), one_line(text(payload, "message"))
     tool, key = ASKED.get(text(details, "type"), (text(details, "type"), "title"))
     return tool, (text(details, key) or text(details, "title"))[:2000]

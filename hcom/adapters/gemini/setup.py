@@ -6,7 +6,7 @@ import tempfile
 
 from ...errors import HcomError
 from .. import program, settings
-from ..base import document
+from ..base import document, fields
 from ..launcher import handler
 from . import policy
 from .hook import SUBAGENTS, config_dir
@@ -118,9 +118,7 @@ def advice(home, env) -> str:
             f'gemini {".".join(map(str, found))} runs no hooks: put "enabled": true under '
             f'"hooks" in {hooks.path}, or update it'
         )
-    said = there.get("hooksConfig")
-    if not isinstance(said, dict):
-        return ""
+    said = fields(there.get("hooksConfig"))
     disabled = said.get("disabled")
     if said.get("enabled") is False or (isinstance(disabled, list) and "hcom" in disabled):
         return f"gemini runs no hooks of hcom: see hooksConfig in {hooks.path}"
@@ -142,8 +140,7 @@ def trusted(env, cwd: str) -> bool:
     if env.get("GEMINI_CLI_TRUST_WORKSPACE") == "true":
         return True
     security = document(os.path.join(config_dir(env), "settings.json")).get("security")
-    folder_trust = security.get("folderTrust") if isinstance(security, dict) else None
-    if isinstance(folder_trust, dict) and folder_trust.get("enabled") is False:
+    if fields(fields(security).get("folderTrust")).get("enabled") is False:
         return True
     known = document(
         env.get("GEMINI_CLI_TRUSTED_FOLDERS_PATH")
