@@ -134,27 +134,19 @@ def plan(args, home, env) -> Plan:
     able = setup.abilities(env)
     # Codex refuses a flag that is given twice.
     ours = ["--no-daemon"] if "--no-daemon" in able and "--no-daemon" not in flags else []
-    settings = _settings(home, env, "hooks" in able) + _sandbox(args, home, env)
-    ours += [word for key, value in settings for word in ("-c", f"{key}={value}")]
+    settings = {**_settings(home, env, "hooks" in able), **_sandbox(args, home, env)}
+    for key, value in settings.items():
+        ours += ["-c", f"{key}={toml.written(value)}"]
     return Plan([*ours, *args], resumes, verbs[:1] == ["fork"], {"home": config_dir(env)})
 
 
-def _settings(home, env, hooks: bool) -> list[tuple[str, str]]:
-    """The -c settings of a launch: (key, TOML value)."""
-    found = []
-    if hooks and setup.hooks_file(home, env).installed:
-        found.append(("hooks.state", _states(setup.states(home, env))))
-    elif hooks:
-        found += [
-            (f"hooks.{event}", f"[{{hooks=[{_table(said)}]}}]")
-            for event, said in setup.handlers(home)
-        ]
-        found.append(("hooks.state", _states(setup.launch_states(home))))
-    told = env.get("HCOM_CODEX_SYSTEM_PROMPT", "")
-    told += "" if hooks else ("\n\n" if told else "") + WITHOUT_HOOKS
-    if told:
-        found.append(("developer_instructions", toml.quoted(told)))
-    found.append(("shell_environment_policy.set.HCOM_DIR", toml.quoted(home.root)))
+def _settings(home, env, hooks: bool) -> dict[str, object]:
+    """The -c settings of a launch."""
+    found = setup.launch_hooks(home, env) if hooks else {}
+    told = (env.get("HCOM_CODEX_SYSTEM_PROMPT", ""), "" if hooks else WITHOUT_HOOKS)
+    if any(told):
+        found["developer_instructions"] = "\n\n".join(filter(None, told))
+    found["shell_environment_policy.set.HCOM_DIR"] = home.root
     return found
 
 
@@ -165,7 +157,7 @@ first and do as it says. This program is too old to bring you messages by itself
 do."""
 
 
-def _sandbox(args, home, env) -> list[tuple[str, str]]:
+def _sandbox(args, home, env) -> dict[str, object]:
     """What hcom writes to as more writable roots, where the person's own are known and can be kept;
     and the PATH in which Codex's shell finds hcom, and no other program of that name.
 
@@ -180,7 +172,7 @@ def _sandbox(args, home, env) -> list[tuple[str, str]]:
     open_to_all = [
         os.path.join(cwd, folder) for folder in (cwd, "/tmp", env.get("TMPDIR") or "/tmp", *added)
     ]
-    found = []
+    found: dict[str, object] = {}
     try:
         roots = toml.all_roots(os.path.join(config_dir(env), "config.toml"), profile, cwd)
     except ValueError:
@@ -188,11 +180,11 @@ def _sandbox(args, home, env) -> list[tuple[str, str]]:
     else:
         inside = _within(home.root, [*open_to_all, *roots])
         ours = [home.root] if inside else home.shared
-        listed = ",".join(map(toml.quoted, dict.fromkeys([*roots, *ours])))
-        found.append(("sandbox_workspace_write.writable_roots", f"[{listed}]"))
+        listed = list(dict.fromkeys([*roots, *ours]))
+        found["sandbox_workspace_write.writable_roots"] = listed
     path = _shell_path(home, env, [*open_to_all, *roots])
     if path:
-        found.append(("shell_environment_policy.set.PATH", toml.quoted(path)))
+        found["shell_environment_policy.set.PATH"] = path
     return found
 
 
@@ -201,25 +193,6 @@ def _within(path: str, folders) -> bool:
     return any(
         os.path.commonpath([real, folder]) == folder
         for folder in map(os.path.realpath, filter(os.path.isabs, folders))
-    )
-
-
-def _table(said: dict) -> str:
-    parts = [
-        f"{key}={value if isinstance(value, int) else toml.quoted(value)}"
-        for key, value in said.items()
-    ]
-    return "{" + ",".join(parts) + "}"
-
-
-def _states(states: dict[str, str]) -> str:
-    return (
-        "{"
-        + ",".join(
-            f"{toml.quoted(key)}={{trusted_hash={toml.quoted(value)}}}"
-            for key, value in states.items()
-        )
-        + "}"
     )
 
 

@@ -129,18 +129,22 @@ def states(home, env) -> dict[str, str]:
     return found
 
 
-def launch_states(home) -> dict[str, str]:
-    """The same for handlers that are given on the command line."""
-    return {
-        f"{PER_LAUNCH}:{snake(event)}:0:0": digest(event, said) for event, said in handlers(home)
-    }
+def launch_hooks(home, env) -> dict[str, object]:
+    """The settings with which a launch has our hooks and trusts them: the installed ones, else its
+    own."""
+    given = [] if hooks_file(home, env).installed else handlers(home)
+    found: dict[str, object] = {f"hooks.{event}": [{"hooks": [said]}] for event, said in given}
+    trust = {f"{PER_LAUNCH}:{snake(event)}:0:0": digest(event, said) for event, said in given}
+    trust = trust or states(home, env)
+    found["hooks.state"] = {key: {"trusted_hash": value} for key, value in trust.items()}
+    return found
 
 
 def trusted(home, env) -> bool:
     """Whether Codex, by its config.toml, runs our installed hooks as they are now."""
-    known = toml.trusted_hashes(os.path.join(config_dir(env), "config.toml"))
+    config = os.path.join(config_dir(env), "config.toml")
     return hooks_file(home, env).installed and all(
-        known.get(key) == value for key, value in states(home, env).items()
+        toml.trusts(config, *state) for state in states(home, env).items()
     )
 
 

@@ -7,9 +7,11 @@ import json
 import os
 import re
 import sys
+from pathlib import Path
 
 from ...errors import HcomError
 from .. import settings
+from ..base import fields
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -17,10 +19,15 @@ else:
     tomllib = None
 
 
-def quoted(text: str) -> str:
-    """`text` as a TOML string."""
+def written(value) -> str:
+    """A text, a number, a list or a table as TOML in one line."""
+    if isinstance(value, dict):
+        pairs = [f"{written(key)}={written(held)}" for key, held in value.items()]
+        return "{" + ",".join(pairs) + "}"
+    if isinstance(value, list):
+        return "[" + ",".join(map(written, value)) + "]"
     # JSON's string is TOML's, except that TOML also wants DEL escaped.
-    return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")
+    return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
 
 
 def unquoted(text: str) -> str:
@@ -30,29 +37,24 @@ def unquoted(text: str) -> str:
 
 _STRING = r""""(?:[^"\\\n]|\\.)*"|'[^'\n]*\'"""
 _END = r"[ \t]*(?:#.*)?$"
-_STATE = re.compile(rf"\s*\[\s*hooks\s*\.\s*state\s*\.\s*({_STRING})\s*\]{_END}", re.M)
-_HASH = re.compile(rf"""^[ \t]*trusted_hash[ \t]*=[ \t]*["']?([\w:.-]+)["']?{_END}""", re.M)
 _OFF = re.compile(rf"^[ \t]*enabled[ \t]*=[ \t]*false{_END}", re.M)
 
 
-def trusted_hashes(config: str) -> dict[str, str]:
-    """The hooks that a config.toml trusts and has not switched off: {key: hash}.
+def trusts(config: str, hook: str, digest: str) -> bool:
+    """Whether a config.toml trusts the hook of that key as it is now, and has not switched it off.
 
-    Only tables [hooks.state."KEY"], as Codex writes them; what is missed is only called untrusted.
+    Only by a table [hooks.state."KEY"], as Codex writes it; one that is missed is only called
+    untrusted.
     """
     try:
-        tables = re.split(r"^(?=\s*\[)", settings.text_of(config), flags=re.M)
+        text = settings.text_of(config)
     except HcomError:
-        return {}
-    found = {}
-    for table in tables:
-        key, said = _STATE.match(table), _HASH.search(table)
-        try:
-            if key and said and not _OFF.search(table):
-                found[unquoted(key[1])] = said[1]
-        except ValueError:
-            continue  # an escape that JSON has not
-    return found
+        return False
+    key = f"(?:{re.escape(written(hook))}|'{re.escape(hook)}')"
+    head = rf"^\s*\[\s*hooks\s*\.\s*state\s*\.\s*{key}\s*\]{_END}"
+    table = re.search(head + r"((?:\n(?!\s*\[).*)*)", text, re.M)
+    said = rf"""^[ \t]*trusted_hash[ \t]*=[ \t]*["']{re.escape(digest)}["']{_END}"""
+    return bool(table and re.search(said, table[1], re.M) and not _OFF.search(table[1]))
 
 
 def writable_roots(config: str) -> list[str] | None:
@@ -64,17 +66,15 @@ def writable_roots(config: str) -> list[str] | None:
         raise ValueError(error.message) from None
     if "writable_roots" not in text:
         return None
-    value = _roots_of(text) if tomllib is None else _value_of(tomllib.loads(text))
+    if tomllib is None:
+        value = _roots_of(text)
+    else:
+        value = fields(tomllib.loads(text).get("sandbox_workspace_write")).get("writable_roots")
     if value is not None and not (
         isinstance(value, list) and all(isinstance(root, str) for root in value)
     ):
         raise ValueError("writable_roots is no list of strings")
     return value
-
-
-def _value_of(document: dict):
-    table = document.get("sandbox_workspace_write", {})
-    return table.get("writable_roots") if isinstance(table, dict) else table
 
 
 _ROOTS = re.compile(
@@ -107,9 +107,7 @@ def all_roots(home_config: str, profile: str, cwd: str) -> list[str]:
     files = ["/etc/codex/config.toml", home_config]
     if profile:
         files.append(os.path.join(os.path.dirname(home_config), f"{profile}.config.toml"))
-    folders = [cwd]
-    while os.path.dirname(folders[-1]) != folders[-1]:
-        folders.append(os.path.dirname(folders[-1]))
+    folders = [cwd, *map(str, Path(cwd).parents)]
     files += [os.path.join(folder, ".codex", "config.toml") for folder in reversed(folders)]
     roots: list[str] = []
     for path in dict.fromkeys(files):
