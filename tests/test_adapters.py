@@ -12,8 +12,10 @@ import unittest
 from pathlib import Path
 
 from hcom import adapters
-from hcom.adapters import base, interface, plain
+from hcom.adapters import base, flags, interface, plain
 from hcom.adapters.base import Around
+from hcom.adapters.claude import launch
+from hcom.adapters.front import Plan
 from hcom.hub import archive
 from hcom.store import agents
 from tests.test_hooks import Session
@@ -93,6 +95,38 @@ class Recorded(unittest.TestCase):
                     self.assertEqual((said.session, said.pid), (payload["session_id"], 1))
                 wanted.discard(event)
             self.assertEqual(wanted, set(), tool)
+
+
+class Arguments(unittest.TestCase):
+    def test_a_flag_has_the_value_that_is_given_last(self):
+        table = {
+            (): {},
+            ("--model=a", "--model", "b=c", "-c", "do it"): {"--model": "b=c", "--continue": ""},
+            ("-r",): {"--resume": ""},
+            ("-r", "--print"): {"--resume": "", "--print": ""},
+            ("--add-dir", "a", "b", "--", "-p"): {"--add-dir": "b"},
+            ("-", "prompt", "--unknown=x"): {"--unknown": "x"},
+        }
+        for args, wanted in table.items():
+            with self.subTest(args=args):
+                self.assertEqual(flags.values(args, launch.FLAGS), wanted)
+
+    def test_what_a_claude_goes_on_with(self):
+        table = {
+            (): ("", False, {}),
+            ("--resume", "ID", "--fork-session"): ("ID", True, {}),
+            ("-r", "--permission-mode=plan"): ("", False, {"mode": "plan"}),
+            ("--resume=ID", "--permission-mode", "plan"): ("ID", False, {"mode": "plan"}),
+            ("--permission-mode", "plan", "--dangerously-skip-permissions"): (
+                "",
+                False,
+                {"mode": "bypassPermissions"},
+            ),
+        }
+        for args, wanted in table.items():
+            with self.subTest(args=args):
+                plan = launch.plan(args, None, {})
+                self.assertEqual(plan, Plan(list(args), *wanted))
 
 
 class Nested(unittest.TestCase):

@@ -43,6 +43,16 @@ def groups(args, table: Table) -> list[tuple[str, list[str]]]:
     return found
 
 
+def values(args, table: Table) -> dict[str, str]:
+    """The flags that are said, by their long names, with the value each has: the last that is
+    given, "" for none."""
+    return {
+        flag: words[-1] if len(words) > 1 else words[0].partition("=")[2]
+        for flag, words in groups(args, table)
+        if flag
+    }
+
+
 def merged(defaults, given, table: Table) -> list[str]:
     """`given` with those `defaults` in front that it does not say itself; what is given wins, but
     for flags that add up.
@@ -52,7 +62,7 @@ def merged(defaults, given, table: Table) -> list[str]:
     """
     if not defaults:
         return list(given)
-    said = {flag for flag, _ in groups(given, table) if flag}
+    said = values(given, table)
     kept = [
         (flag, words)
         for flag, words in groups(defaults, table)

@@ -2,7 +2,7 @@
 
 import re
 
-from ..flags import Table, groups
+from ..flags import Table, values
 from ..front import Plan
 
 # What one Claude Code tells its children; another would take itself for a part of the first, and
@@ -99,7 +99,7 @@ FLAGS = Table(
 
 def is_printing(args) -> bool:
     """Whether the client would run without its terminal interface (-p)."""
-    return any(flag == "--print" for flag, _ in groups(args, FLAGS))
+    return "--print" in values(args, FLAGS)
 
 
 def resuming(session: str, fork: bool) -> list[str]:
@@ -109,10 +109,9 @@ def resuming(session: str, fork: bool) -> list[str]:
 
 def plan(args, _home, _env) -> Plan:
     """What starting with `args` means."""
-    found = dict(groups(args, FLAGS))
-    mode = (found.get("--permission-mode") or [""])[-1].rpartition("=")[2]
-    if "--dangerously-skip-permissions" in found:
+    said = values(args, FLAGS)
+    mode = said.get("--permission-mode")
+    if "--dangerously-skip-permissions" in said:
         mode = "bypassPermissions"
-    resumed = found.get("--resume") or [""]
-    resumes = resumed[-1].rpartition("=")[2] if resumed[-1] not in ("-r", "--resume") else ""
-    return Plan(list(args), resumes, "--fork-session" in found, {"mode": mode} if mode else {})
+    client = {"mode": mode} if mode else {}
+    return Plan(list(args), said.get("--resume", ""), "--fork-session" in said, client)

@@ -3,7 +3,7 @@
 import json
 import time
 
-from ..flags import groups
+from ..flags import groups, values
 from .hook import WAKE_SIGN
 from .launch import FLAGS, is_printing
 
@@ -29,9 +29,8 @@ def wake() -> str:
 def fed(args) -> tuple[list[str], list[str] | None]:
     """`claude -p ... PROMPT` as (arguments of a client that reads lines, its first lines); None for
     the lines where the arguments say another format, or are not of -p."""
-    found = groups(args, FLAGS)
-    said = {flag for flag, _ in found}
-    if not is_printing(args) or said & {"--input-format", "--output-format"}:
+    found, said = groups(args, FLAGS), values(args, FLAGS)
+    if not is_printing(args) or "--input-format" in said or "--output-format" in said:
         return list(args), None
     kept = [w for flag, words in found if flag and flag != "--verbose" for w in words]
     prompts = [w for flag, words in found if not flag for w in words if w != "--"]

@@ -10,7 +10,7 @@ import pwd
 import shutil
 
 from .. import launcher, program
-from ..flags import Table, groups
+from ..flags import Table, groups, values
 from ..front import Plan
 from . import setup, toml
 from .environment import scrubbed
@@ -113,9 +113,8 @@ def resuming(session: str, fork: bool) -> list[str]:
 
 def _said(args) -> tuple[list[str], set[str]]:
     """The words of the subcommand and its session, and the flags: codex -m x exec resume ID."""
-    found = groups(args, FLAGS)
-    flags = {flag for flag, _ in found if flag}
-    words = [words[0] for flag, words in found if not flag and words[0] != "--"]
+    flags = set(values(args, FLAGS))
+    words = [w[0] for flag, w in groups(args, FLAGS) if not flag and w[0] != "--"]
     if not words or words[0] not in (*SESSIONS, *OTHERS):
         return [], flags
     count = 2 if words[0] in ("exec", "e") and words[1:2] and words[1] in ("resume", "fork") else 1
@@ -165,10 +164,9 @@ def _sandbox(args, home, env) -> dict[str, object]:
     outside the sandbox. Where it is writable already, as its own root at least KEPT in it is not.
     Not by --add-dir: with a read-only sandbox, however that came about, Codex would not start.
     """
-    values = [(flag, words[-1].rpartition("=")[2]) for flag, words in groups(args, FLAGS)]
-    said = dict(values)
+    said = values(args, FLAGS)
     cwd, profile = os.path.abspath(said.get("--cd", "")), said.get("--profile", "")
-    added = [folder for flag, folder in values if flag == "--add-dir"]
+    added = [w[-1].rpartition("=")[2] for flag, w in groups(args, FLAGS) if flag == "--add-dir"]
     open_to_all = [
         os.path.join(cwd, folder) for folder in (cwd, "/tmp", env.get("TMPDIR") or "/tmp", *added)
     ]

@@ -8,7 +8,7 @@ import hashlib
 import re
 
 from ...home import keep
-from ..flags import Table, groups
+from ..flags import Table, values
 from ..front import Plan
 
 # What one Gemini CLI tells its hooks and its shell. Not the person's settings: GEMINI_CLI_HOME,
@@ -82,7 +82,7 @@ def scrubbed(env) -> dict:
 
 def is_printing(args) -> bool:
     """Whether the client would run without its terminal interface (-p)."""
-    return any(flag == "--prompt" for flag, _ in groups(args, FLAGS))
+    return "--prompt" in values(args, FLAGS)
 
 
 def resuming(session: str, fork: bool) -> list[str]:
@@ -93,8 +93,7 @@ def resuming(session: str, fork: bool) -> list[str]:
 def plan(args, home, env) -> Plan:
     """What starting with `args` means. HCOM_GEMINI_SYSTEM_PROMPT takes the place of the client's
     own system prompt; it wants that as a file."""
-    resumed = dict(groups(args, FLAGS)).get("--resume") or [""]
-    session = resumed[-1].rpartition("=")[2]
+    session = values(args, FLAGS).get("--resume", "")
     prompt = env.get("HCOM_GEMINI_SYSTEM_PROMPT", "")
     return Plan(
         list(args),

@@ -3,6 +3,7 @@
 import os
 import re
 import tempfile
+from pathlib import Path
 
 from ...errors import HcomError
 from .. import program, settings
@@ -78,13 +79,10 @@ def version(env) -> tuple[int, ...] | None:
 def packaged(env) -> tuple[int, ...] | None:
     """The version by the package that the program on the PATH is in, if it is in one."""
     path = program.found(env, PROGRAM)
-    folder = os.path.dirname(os.path.realpath(path)) if path else ""
-    for _ in range(3):  # bundle/gemini.js, dist/index.js
-        said = document(os.path.join(folder, "package.json")) if folder else {}
-        if said.get("name") == PACKAGE:
-            return _numbers(str(said.get("version")))
-        folder = os.path.dirname(folder)
-    return None
+    # The program is bundle/gemini.js or dist/index.js in it.
+    folders = Path(os.path.realpath(path)).parents[:3] if path else ()
+    said = [document(str(folder / "package.json")) for folder in folders]
+    return next((_numbers(str(s.get("version"))) for s in said if s.get("name") == PACKAGE), None)
 
 
 def _numbers(text: str) -> tuple[int, ...] | None:
@@ -152,6 +150,4 @@ def trusted(env, cwd: str) -> bool:
         above = os.path.dirname(place) if rule == "TRUST_PARENT" else place
         rules[os.path.realpath(above)] = rule != "DO_NOT_TRUST"
     folder = os.path.realpath(cwd)
-    while folder not in rules and folder != os.path.dirname(folder):
-        folder = os.path.dirname(folder)
-    return rules.get(folder, False)
+    return next((rules[f] for f in [folder, *map(str, Path(folder).parents)] if f in rules), False)
