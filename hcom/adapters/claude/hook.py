@@ -135,29 +135,24 @@ def _pid_of(directory: str, session: str) -> int:
 def read(event: str, payload, env, pid: int, at: float) -> Signal:
     """The signal in one hook call; `pid` is the client's process. ValueError for no payload."""
     said = base.signal(KINDS.get(event, NOTHING), payload, env, pid, at, DETAILS)
-    directory, detail = config_dir(env), said.detail
-    session, forked = said.session, ""
+    detail, session = said.detail, said.session
+    # Not CLAUDE_CODE_MESSAGING_TOKEN: that stays in the client's own private file (wake._token).
+    client = {"config": config_dir(env)}
+    if mode := text(payload, "permission_mode"):
+        client["mode"] = mode
     if said.kind == START and said.source == "resume":
         # With --fork-session this one payload has the parent's id; the session file is right.
-        named = text(session_file(directory, pid), "sessionId")
-        if named and named != session:
-            session, forked = named, session
+        session = text(session_file(client["config"], pid), "sessionId") or session
     changed = said.tool in EDITS and detail and event == "PostToolUse"
     return said._replace(
         session=session,
-        forked_from=forked,
+        forked_from=said.session if session != said.session else "",
         source=said.source or text(payload, "error"),
         woken=bool(re.match(WAKE, text(payload, "prompt"))),
-        client=_client(payload, directory),
+        client=client,
         edited=(detail,) if changed else (),
         command=detail if said.tool in SHELLS else "",
     )
-
-
-def _client(payload: dict, directory: str) -> dict:
-    # Not CLAUDE_CODE_MESSAGING_TOKEN: that stays in the client's own private file (wake._token).
-    mode = text(payload, "permission_mode")
-    return {"config": directory, **({"mode": mode} if mode else {})}
 
 
 def write(event: str, reply: Reply) -> str:

@@ -59,7 +59,6 @@ DETAILS = (
 # 300,000 characters arrive whole. More would leave a model's window no room for its work.
 CONTEXT_CHARS = 300_000
 BUDGET = {PROMPT: CONTEXT_CHARS, TOOL: CONTEXT_CHARS, TURN_END: CONTEXT_CHARS}
-STOP_CAP = 100  # a 101st block for one prompt would be lost
 
 PROVEN_BY: dict[str, tuple[str, ...]] = {}
 UNSURE = frozenset((TOOL, TURN_END))
@@ -76,7 +75,7 @@ ESCAPE_NOTE = "\n[hcom: this client shows angle brackets in the text above as &l
 
 def stop_cap(_env) -> int:
     """How many turn ends in a row may be continued."""
-    return STOP_CAP
+    return 100  # a 101st block for one prompt would be lost
 
 
 def config_dir(env) -> str:
@@ -117,29 +116,23 @@ def introduced(signal: Signal, agent) -> bool:
 def read(event: str, payload, env, pid: int, at: float) -> Signal:
     """The signal in one hook call; `pid` is the client's process. ValueError for no payload."""
     said = base.signal(KINDS.get(event, NOTHING), payload, env, pid, at, DETAILS)
-    prompt = text(payload, "prompt")
-    kind, source, command = said.kind, said.source, ""
-    edited: tuple[str, ...] = ()
+    prompt, kind = text(payload, "prompt"), said.kind
+    failure = _failure(payload) if kind == TOOL else ""
+    if failure == "cancelled":
+        kind = TURN_FAILED  # Esc; no turn end follows
     if kind == PROMPT and prompt.startswith(MARK):
         kind = NOTHING  # what a turn end handed over is the prompt of the turn that it continues
-    if kind == TOOL:
-        source = _failure(payload)
-        if source == "cancelled":
-            kind = TURN_FAILED  # Esc; no turn end follows
-        elif not source:
-            if said.tool in EDITS and said.detail:
-                edited = (os.path.join(said.cwd, said.detail),)
-            command = said.detail if said.tool in SHELLS else ""
     tool, detail = _asked(payload) if kind == BLOCKED else (said.tool, said.detail)
+    done = kind == TOOL and not failure
     return said._replace(
         kind=kind,
-        source=source,
+        source=failure if said.kind == TOOL else said.source,
         tool=tool,
         detail=detail,
         woken=prompt.strip() == WAKE_SIGN,
         client=_inside(event, kind, payload),
-        edited=edited,
-        command=command,
+        edited=(os.path.join(said.cwd, detail),) if done and detail and tool in EDITS else (),
+        command=detail if done and tool in SHELLS else "",
     )
 
 
