@@ -92,14 +92,15 @@ def _around(
     ancestors: Sequence[str],
 ) -> Preset:
     usable = [p for p in table.values() if not obstacle(p, env, platform, which)]
-    multiplexers = [p for p in usable if p.multiplexer and _inside(p, env)]
+    inside = {p: [case for case in p.inside if _holds(case, env)] for p in usable}
+    multiplexers = [p for p in usable if p.multiplexer and inside[p]]
     if multiplexers:
         return _innermost(multiplexers, ancestors)
     # A terminal started from another inherits its variables, but sets its own TERM and
     # TERM_PROGRAM: what is matched by value is nearer than what is merely there.
     for sure in (True, False):
         for preset in usable:
-            if any(_holds(case, env) for case in preset.inside if _by_value(case) is sure):
+            if any(_by_value(case) is sure for case in inside[preset]):
                 return preset
     defaults = sorted((p for p in usable if p.rank), key=lambda p: p.rank)
     if defaults:
@@ -109,10 +110,6 @@ def _around(
         f"no terminal here to open a window in{why}",
         hint='use --headless, or hcom config terminal "my-terminal -e bash {script}"',
     )
-
-
-def _inside(preset: Preset, env: Mapping[str, str]) -> bool:
-    return any(_holds(case, env) for case in preset.inside)
 
 
 def _by_value(case: tuple[str, ...]) -> bool:
@@ -128,11 +125,14 @@ def _holds(case: tuple[str, ...], env: Mapping[str, str]) -> bool:
 
 
 def _innermost(multiplexers: list[Preset], ancestors: Sequence[str]) -> Preset:
-    for command in ancestors:  # a multiplexer's server is the parent of its panes
-        for preset in multiplexers:
-            if command.casefold().startswith(preset.program):
-                return preset
-    return multiplexers[0]
+    # A multiplexer's server is the parent of its panes.
+    above = (
+        preset
+        for command in ancestors
+        for preset in multiplexers
+        if command.casefold().startswith(preset.program)
+    )
+    return next(above, multiplexers[0])
 
 
 def platform_of(system: str, env: Mapping[str, str], kernel: str) -> Platform:

@@ -11,7 +11,7 @@ import signal
 import subprocess
 import tempfile
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import IO, Any, NamedTuple
 
 from ..errors import HcomError
@@ -143,33 +143,27 @@ def _parts(ident: str) -> dict[str, str]:
     return dict(word.split("=", 1) for word in shlex.split(ident) if "=" in word)
 
 
-def _start(argv: list[str], env: Mapping[str, str], **how: Any) -> subprocess.Popen[bytes]:
+def _start(start: Callable[..., Any], argv: list[str], env: Mapping[str, str], **how: Any) -> Any:
+    """What subprocess's `start` returns of the command. Raises _Failed when there can be none."""
     _started[:] = [process for process in _started if process.poll() is None]
     try:
-        return subprocess.Popen(argv, env=dict(env), stdin=subprocess.DEVNULL, **how)
-    except OSError as error:
-        raise _Failed(f"{argv[0]}: {error.strerror}") from None
-    except ValueError as error:  # a NUL byte in an argument
-        raise _Failed(f"{argv[0]}: {error}") from None
+        return start(argv, env=dict(env), stdin=subprocess.DEVNULL, **how)
+    except (OSError, ValueError) as error:  # the latter is a NUL byte in an argument
+        raise _Failed(f"{argv[0]}: {getattr(error, 'strerror', error)}") from None
 
 
 def _run(argv: list[str], cwd: str, env: Mapping[str, str], limit: float) -> str:
     """What `argv` printed. Raises _Failed when it ends with an error or not within `limit` s."""
     with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
-        # In our own session: `kitten @` without a socket speaks through the controlling terminal.
-        process = _start(argv, env, cwd=cwd, stdout=out, stderr=err)
+        how: dict[str, Any] = {"cwd": cwd, "stdout": out, "stderr": err, "timeout": limit}
         try:
-            status = process.wait(limit)
+            # In our own session: `kitten @` without a socket speaks through the controlling
+            # terminal. After Ctrl-C, too, run() leaves no opener behind.
+            status = _start(subprocess.run, argv, env, **how).returncode
         except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
             raise _Failed(
                 f"{argv[0]} did not return within {limit:g} s" + _said(err, ": ")
             ) from None
-        except BaseException:  # Ctrl-C: leave no opener behind
-            process.kill()
-            process.wait()
-            raise
         if status:
             raise _Failed(_said(err) or _said(out) or f"{argv[0]} ended with status {status}")
         return _text(out)
@@ -178,7 +172,8 @@ def _run(argv: list[str], cwd: str, env: Mapping[str, str], limit: float) -> str
 def _detached(preset: Preset, argv: list[str], cwd: str, env: Mapping[str, str]) -> Opened:
     """The terminal runs in a session of its own, unless it handed over to another and ended."""
     with tempfile.TemporaryFile() as err:
-        process = _start(argv, env, cwd=cwd, stdout=err, stderr=err, start_new_session=True)
+        how: dict[str, Any] = {"cwd": cwd, "stdout": err, "stderr": err, "start_new_session": True}
+        process = _start(subprocess.Popen, argv, env, **how)
         try:
             status = process.wait(SETTLE_S)
         except subprocess.TimeoutExpired:
