@@ -66,7 +66,7 @@ FLAGS = Table(
 
 # Subcommands that open a session; any other word that stands first is a prompt or, if in OTHERS, a
 # command in which nothing of ours belongs.
-SESSIONS = ("resume", "fork", "exec", "e")
+EXEC, AGAIN = ("exec", "e"), ("resume", "fork")
 OTHERS = frozenset(
     (
         "agents",
@@ -103,7 +103,7 @@ NOT_OURS = frozenset(("-h", "--help", "-V", "--version", "--remote"))
 
 def is_printing(args) -> bool:
     """Whether the client would run without its terminal interface (exec)."""
-    return _said(args)[0][:1] in (["exec"], ["e"])
+    return _said(args)[0] in EXEC
 
 
 def resuming(session: str, fork: bool) -> list[str]:
@@ -111,32 +111,28 @@ def resuming(session: str, fork: bool) -> list[str]:
     return ["fork" if fork else "resume", session]
 
 
-def _said(args) -> tuple[list[str], set[str]]:
-    """The words of the subcommand and its session, and the flags: codex -m x exec resume ID."""
-    flags = set(values(args, FLAGS))
-    words = [w[0] for flag, w in groups(args, FLAGS) if not flag and w[0] != "--"]
-    if not words or words[0] not in (*SESSIONS, *OTHERS):
-        return [], flags
-    count = 2 if words[0] in ("exec", "e") and words[1:2] and words[1] in ("resume", "fork") else 1
-    named = count == 2 or words[0] in ("resume", "fork")
-    takes = count + (1 if named and "--last" not in flags else 0)
-    return words[:takes], flags
+def _said(args) -> tuple[str, str, str]:
+    """The first word, which of AGAIN is said, and the session it names: codex -m x exec resume ID.
+    "" for what is not there."""
+    words = [w[0] for flag, w in groups(args, FLAGS) if not flag and w[0] != "--"] + [""] * 3
+    verb, session = words[1:3] if words[0] in EXEC else words[:2]
+    if verb not in AGAIN:
+        return words[0], "", ""
+    return words[0], verb, "" if "--last" in values(args, FLAGS) else session
 
 
 def plan(args, home, env) -> Plan:
     """What starting with `args` means."""
-    command, flags = _said(args)
-    if (command[:1] and command[0] in OTHERS) or flags & NOT_OURS:
+    (word, verb, session), flags = _said(args), values(args, FLAGS)
+    if word in OTHERS or not NOT_OURS.isdisjoint(flags):
         return Plan(list(args))
-    verbs = [w for w in command[:2] if w in ("resume", "fork")]
-    resumes = command[-1] if verbs and command[-1] not in verbs else ""
     able = setup.abilities(env)
     # Codex refuses a flag that is given twice.
     ours = ["--no-daemon"] if "--no-daemon" in able and "--no-daemon" not in flags else []
     settings = {**_settings(home, env, "hooks" in able), **_sandbox(args, home, env)}
     for key, value in settings.items():
         ours += ["-c", f"{key}={toml.written(value)}"]
-    return Plan([*ours, *args], resumes, verbs[:1] == ["fork"], {"home": config_dir(env)})
+    return Plan([*ours, *args], session, verb == "fork", {"home": config_dir(env)})
 
 
 def _settings(home, env, hooks: bool) -> dict[str, object]:
