@@ -1,6 +1,5 @@
 """Codex's hook payloads in, its hook output out. Reads no database and keeps no state."""
 
-import json
 import os
 import re
 
@@ -125,16 +124,12 @@ def _shown(files: tuple[str, ...]) -> str:
 
 
 def _parent(transcript: str, directory: str, pid: int) -> str:
-    """The session that this one was forked from, by the head of its rollout file.
+    """The session that this one was forked from, by its rollout file.
 
     "" also for /fork: the same client goes on with the copy, and its agent with it, as after /new.
     """
-    try:
-        with open(transcript, "rb") as stream:
-            parent = json.loads(stream.readline())["payload"].get("forked_from_id")
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
-        return ""
-    if not isinstance(parent, str) or (pid and host.holder(directory, parent) == pid):
+    parent = host.begun(transcript, "forked_from_id")
+    if parent and pid and host.holder(directory, parent) == pid:
         return ""
     return parent
 

@@ -46,11 +46,16 @@ def is_shared(pid: int, rollout: str = "") -> bool:
         with open(f"/proc/{pid}/cmdline", "rb") as stream:
             return b"app-server" in stream.read(4096).split(b"\0")
     except OSError:
-        pass
+        return begun(rollout, "source") == "vscode"
+
+
+def begun(rollout: str, name: str) -> str:
+    """What the first line of a session's rollout file says by that name; "" for nothing. Looked for
+    in its head, which stands before the model's instructions."""
     try:
         with open(rollout, "rb") as stream:
             head = stream.read(8192)
     except OSError:
-        return False
-    begun = re.search(rb'"source":\s*"(\w+)"', head)
-    return begun is not None and begun[1] == b"vscode"
+        return ""
+    found = re.search(rf'"{name}":\s*"([\w-]+)"', head.decode("utf-8", "replace"))
+    return found[1] if found else ""
