@@ -1,6 +1,6 @@
 """Rows of cells: what stands where, and how. Writing, erasing and shifting; no cursor, no modes.
 
-Beside them what has no cursor either: looks as SGR sets them, and tab stops.
+Beside them what has no cursor either: looks as SGR sets them.
 """
 
 import unicodedata
@@ -9,7 +9,6 @@ from typing import NamedTuple
 
 DIM = 1
 _LOOKS = {0: 0, 2: DIM, 22: 0}  # the look after an SGR number; all others leave it as it is
-_TAB = 8
 
 
 class Cell(NamedTuple):
@@ -126,28 +125,3 @@ def styled(look: int, numbers: list[int]) -> int:
         look = _LOOKS.get(number, look)
         at += 1
     return look
-
-
-class Tabs:
-    """Tab stops, one every eight columns at first."""
-
-    def __init__(self) -> None:
-        self._stops = set(range(_TAB, 1024, _TAB))  # no terminal is wider
-
-    def add(self, x: int) -> None:
-        self._stops.add(x)
-
-    def clear(self, x: int, kind: int) -> None:
-        """By the number of TBC: 0 the one at `x`, 3 all."""
-        if kind == 3:
-            self._stops.clear()
-        elif kind == 0:
-            self._stops.discard(x)
-
-    def after(self, x: int, count: int, cols: int) -> int:
-        stops = sorted(stop for stop in self._stops if x < stop < cols)
-        return stops[count - 1] if count <= len(stops) else cols - 1
-
-    def before(self, x: int, count: int) -> int:
-        stops = sorted((stop for stop in self._stops if stop < x), reverse=True)
-        return stops[count - 1] if count <= len(stops) else 0

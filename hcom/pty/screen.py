@@ -7,11 +7,12 @@ Any bytes are taken.
 from collections.abc import Callable
 from typing import NamedTuple
 
-from .grid import Cell, Grid, Tabs, styled, width
+from .grid import Cell, Grid, styled, width
 from .parse import Parser
 
 # Titles come from a program; none that means something to us is longer.
 _LONGEST = 4096
+_TAB = 8  # columns between two stops; no program that draws screens sets its own
 # DEC special graphics, which ncurses draws its lines with: ` to ~.
 _LINES = dict(zip(range(0x60, 0x7F), "◆▒␉␌␍␊°±␤␋┘┐┌└┼⎺⎻─⎼⎽├┤┴┬│≤≥π≠£·"))
 
@@ -43,7 +44,6 @@ class Screen:
         self.alternate = False
         self.hidden = False  # the cursor
         self._saved = {False: _Saved(), True: _Saved()}  # of the main and the alternate screen
-        self._tabs = Tabs()
         self._last = ""  # for REP
         self._grid_lost = self._main_lost = self._cursor_lost = False
         self._feeds_left = 0
@@ -152,16 +152,14 @@ class Screen:
     # -- controls --
 
     def control(self, char: str) -> None:
-        if char in "\n\v\f":
-            self._feed_line()
-        elif char == "\r":
-            self._x, self._wrapping = 0, False
-        elif char == "\b":
-            self._x, self._wrapping = max(0, self._x - 1), False
-        elif char == "\t":
-            self._column(self._tabs.after(self._x, 1, self.cols))
-        elif char in "\x0e\x0f":
-            self._charset = int(char == "\x0e")
+        act = _CONTROLS.get(char)
+        if act:
+            act(self)
+
+    def _tab(self, count: int) -> None:
+        """To the next of the stops, one every eight columns, `count` times; back where negative."""
+        at = self._x // _TAB if count > 0 else -(-self._x // _TAB)
+        self._column((at + count) * _TAB)
 
     def _feed_line(self) -> None:
         self._wrapping = False
@@ -177,7 +175,7 @@ class Screen:
                 self._grid_lost = self._cursor_lost = False
 
     def _next_line(self) -> None:
-        self.control("\r")
+        self._column(0)
         self._feed_line()
 
     def _feed_back(self) -> None:
@@ -194,9 +192,6 @@ class Screen:
             charsets = list(self._charsets)
             charsets[between == ")"] = final == "0"
             self._charsets = (charsets[0], charsets[1])
-        elif between == "#" and final == "8":
-            for row in self._grid.rows:
-                row.put(0, "E" * self.cols, 0)
         elif not between:
             act = _ESCAPES.get(final)
             if act:
@@ -273,14 +268,10 @@ class Screen:
             self._erase_line(kind)
             self._grid.erase(*((self._y + 1, self.rows) if kind == 0 else (0, self._y)))
 
-    def _insert_lines(self, count: int) -> None:
+    def _lines_below(self, scroll: Callable[[Grid, int, int, int], None], count: int) -> None:
+        """The cursor's line and those below it scroll, where the cursor is in the region."""
         if self._top <= self._y < self._end:
-            self._grid.scroll_down(self._y, self._end, count)
-            self._x = 0
-
-    def _delete_lines(self, count: int) -> None:
-        if self._top <= self._y < self._end:
-            self._grid.scroll_up(self._y, self._end, count)
+            scroll(self._grid, self._y, self._end, count)
             self._x = 0
 
     def _region(self, numbers: list[int]) -> None:
@@ -350,8 +341,16 @@ _ESCAPES: dict[str, Callable[[Screen], None]] = {
     "D": Screen._feed_line,
     "M": Screen._feed_back,
     "E": Screen._next_line,
-    "H": lambda s: s._tabs.add(s._x),
     "c": Screen._reset,
+}
+
+_CONTROLS: dict[str, Callable[[Screen], None]] = {
+    **dict.fromkeys("\n\v\f", Screen._feed_line),
+    "\r": lambda s: s._column(0),
+    "\b": lambda s: s._column(s._x - 1),
+    "\t": lambda s: s._tab(1),
+    "\x0e": lambda s: setattr(s, "_charset", 1),
+    "\x0f": lambda s: setattr(s, "_charset", 0),
 }
 
 # By private prefix, intermediates and final.
@@ -369,9 +368,8 @@ _SEQUENCES: dict[str, Callable[[Screen, _Numbers], None]] = {
     "d": lambda s, ns: s._go(s._x, (ns[0] or 1) - 1),
     "H": lambda s, ns: s._go(_second(ns) - 1, (ns[0] or 1) - 1),
     "f": lambda s, ns: s._go(_second(ns) - 1, (ns[0] or 1) - 1),
-    "I": _count(lambda s, n: s._column(s._tabs.after(s._x, n, s.cols))),
-    "Z": _count(lambda s, n: s._column(s._tabs.before(s._x, n))),
-    "g": lambda s, ns: s._tabs.clear(s._x, ns[0]),
+    "I": _count(lambda s, n: s._tab(n)),
+    "Z": _count(lambda s, n: s._tab(-n)),
     "J": lambda s, ns: s._erase_screen(ns[0]),
     "?J": lambda s, ns: s._erase_screen(ns[0]),
     "K": lambda s, ns: s._erase_line(ns[0]),
@@ -379,8 +377,8 @@ _SEQUENCES: dict[str, Callable[[Screen, _Numbers], None]] = {
     "X": _count(lambda s, n: s._grid.rows[s._y].erase(s._x, s._x + n)),
     "@": _count(lambda s, n: s._grid.rows[s._y].insert(s._x, n)),
     "P": _count(lambda s, n: s._grid.rows[s._y].delete(s._x, n)),
-    "L": _count(Screen._insert_lines),
-    "M": _count(Screen._delete_lines),
+    "L": _count(lambda s, n: s._lines_below(Grid.scroll_down, n)),
+    "M": _count(lambda s, n: s._lines_below(Grid.scroll_up, n)),
     "S": _count(lambda s, n: s._grid.scroll_up(s._top, s._end, n)),
     "T": _count(lambda s, n: s._grid.scroll_down(s._top, s._end, n)),
     "b": _count(Screen._repeat),
