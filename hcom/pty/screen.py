@@ -4,6 +4,7 @@ Pure: no descriptor, no clock. As much of xterm as clients use; colours and link
 Any bytes are taken.
 """
 
+import re
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -36,7 +37,7 @@ class Screen:
     def __init__(self, cols: int, rows: int) -> None:
         self.cols, self.rows = max(1, cols), max(1, rows)
         self.title = self.state = ""
-        self._parser = Parser(self)
+        self._parser = Parser()
         self._reset()
 
     def _reset(self) -> None:
@@ -62,7 +63,8 @@ class Screen:
 
     def feed(self, data: bytes) -> None:
         """The program wrote `data`."""
-        self._parser.feed(data)
+        for kind, piece in self._parser.pieces(data):
+            _PIECES[kind](self, piece)
 
     def lines(self) -> list[str]:
         """The rows as text, without what is blank at their ends."""
@@ -102,7 +104,7 @@ class Screen:
 
     # -- text --
 
-    def text(self, text: str) -> None:
+    def _text(self, text: str) -> None:
         if self._charsets[self._charset]:
             text = text.translate(_LINES)
         self._last = text[-1]
@@ -151,11 +153,6 @@ class Screen:
 
     # -- controls --
 
-    def control(self, char: str) -> None:
-        act = _CONTROLS.get(char)
-        if act:
-            act(self)
-
     def _tab(self, count: int) -> None:
         """To the next of the stops, one every eight columns, `count` times; back where negative."""
         at = self._x // _TAB if count > 0 else -(-self._x // _TAB)
@@ -187,17 +184,15 @@ class Screen:
 
     # -- sequences --
 
-    def escape(self, between: str, final: str) -> None:
+    def _escape(self, between: str, final: str) -> None:
         if between in ("(", ")"):
             charsets = list(self._charsets)
             charsets[between == ")"] = final == "0"
             self._charsets = (charsets[0], charsets[1])
         elif not between:
-            act = _ESCAPES.get(final)
-            if act:
-                act(self)
+            _ESCAPES.get(final, _ignore)(self)
 
-    def csi(self, params: str, between: str, final: str) -> None:
+    def _sequence(self, params: str, between: str, final: str) -> None:
         private = params[:1] if params[:1] in ("<", "=", ">", "?") else ""
         act = _SEQUENCES.get(private + between + final)
         if act is None:
@@ -209,7 +204,7 @@ class Screen:
             numbers.append(min(int(first[:6]), 65535) if first.isdigit() else 0)
         act(self, numbers)
 
-    def osc(self, text: str) -> None:
+    def _told(self, text: str) -> None:
         code, _, rest = text[:_LONGEST].partition(";")
         if code in ("0", "2"):
             self.title = rest
@@ -320,7 +315,7 @@ class Screen:
 
     def _repeat(self, count: int) -> None:
         if self._last:
-            self.text(self._last * min(count, self.cols * self.rows))
+            self._text(self._last * min(count, self.cols * self.rows))
 
 
 _Numbers = list[int]
@@ -351,6 +346,18 @@ _CONTROLS: dict[str, Callable[[Screen], None]] = {
     "\t": lambda s: s._tab(1),
     "\x0e": lambda s: setattr(s, "_charset", 1),
     "\x0f": lambda s: setattr(s, "_charset", 0),
+}
+
+
+def _ignore(_screen: Screen) -> None: ...
+
+
+_PIECES: dict[str, Callable[[Screen, re.Match[str]], None]] = {
+    "text": lambda s, piece: s._text(piece[0]),
+    "control": lambda s, piece: _CONTROLS.get(piece[0], _ignore)(s),
+    "csi": lambda s, piece: s._sequence(*piece.group(2, 3, 4)),
+    "escape": lambda s, piece: s._escape(*piece.group(7, 8)),
+    "osc": lambda s, piece: s._told(piece["osc"]),
 }
 
 # By private prefix, intermediates and final.
