@@ -61,6 +61,9 @@ class ModesTable(unittest.TestCase):
             (b"\x1b[?25l", b"\x1b[?25h\x1b[m\r\n"),
             (b"\x1b[>1u\x1b[>7u\x1b[<u", b"\x1b[<u\x1b[m\r\n"),
             (b"\x1b[?1000h\x1bc", b""),
+            (b"\x1b[>4;1m\x1b=\x1b[=1u", b"\x1b[>4m\x1b>\x1b[m\r\n"),
+            (b"\x1b[>4;1m\x1b=\x1b[>4m\x1b>", b""),
+            (b"\x1b[?1049;2026;7;99h", b"\x1b[?2026l\x1b[?1049l\x1b[m\r\n"),
             (b"\x1b[3;9r", b"\x1b7\x1b[r\x1b8\x1b[m\r\n"),
         ]
         for data, undo in table:

@@ -5,17 +5,23 @@ Only for a program that was killed: one that ends by itself may leave what it li
 
 import re
 
-# What a shell's prompt cannot live with: alternate screen, mouse, focus, paste, hidden cursor,
-# application keys, colour-scheme and size reports, held-back output.
-_TROUBLE = {
-    b"1", b"9", b"47", b"1000", b"1002", b"1003", b"1004", b"1005", b"1006", b"1015", b"1016",
-    b"1047", b"1049", b"2004", b"2026", b"2031", b"2048",
-}  # fmt: skip
+# What a shell's prompt cannot live with, and what switches it off, in this order: key reports,
+# application keypad, a scrolling region; held-back output, or nothing of the rest shows;
+# application keys, mouse, focus, paste, colour-scheme and size reports; the alternate screen; a
+# hidden cursor.
+_NUMBERS = b"2026 1 9 1000 1002 1003 1004 1005 1006 1015 1016 2004 2031 2048 47 1047 1049".split()
+_HIDDEN = b"25"
+_UNDO = {
+    b"m": b"\x1b[>4m",
+    b"=": b"\x1b>",
+    b"r": b"\x1b7\x1b[r\x1b8",
+    **{number: b"\x1b[?%sl" % number for number in _NUMBERS},
+    _HIDDEN: b"\x1b[?25h",
+}
 _SWITCH = re.compile(
     rb"\x1b(?:\[\?([\d;]+)([hl])|\[([<>=])([\d;]*)u|\[>4(?:;(\d*))?m|([=>c])|\[(\d*);?(\d*)r)"
 )
 _TAIL = 32  # no switch is longer; kept so that one cut in two by a read is still found
-_KEYPAD = b"="
 
 
 class Modes:
@@ -23,7 +29,6 @@ class Modes:
 
     def __init__(self) -> None:
         self._on: set[bytes] = set()
-        self._hidden = False
         self._kitty = 0
         self._rest = b""
 
@@ -43,11 +48,8 @@ class Modes:
     def _switch(self, found: re.Match[bytes]) -> None:
         numbers, switch, kitty, count, keys, keypad, top, bottom = found.groups()
         if numbers:
-            for number in numbers.split(b";"):
-                if number == b"25":
-                    self._hidden = switch == b"l"
-                elif number in _TROUBLE:
-                    (self._on.add if switch == b"h" else self._on.discard)(number)
+            for number in _UNDO.keys() & numbers.split(b";"):
+                self._set(number, switch == (b"l" if number == _HIDDEN else b"h"))
         elif kitty == b">":
             self._kitty += 1
         elif kitty == b"<":
@@ -55,26 +57,17 @@ class Modes:
         elif keypad == b"c":
             self.__init__()  # type: ignore[misc]
         elif keypad:
-            (self._on.add if keypad == _KEYPAD else self._on.discard)(_KEYPAD)
+            self._set(b"=", keypad == b"=")
         elif top is not None:
-            (self._on.add if top or bottom else self._on.discard)(b"r")
-        else:
-            (self._on.add if keys and keys != b"0" else self._on.discard)(b"4m")
+            self._set(b"r", bool(top or bottom))
+        elif not kitty:
+            self._set(b"m", bool(keys and keys != b"0"))
+
+    def _set(self, mode: bytes, on: bool) -> None:
+        (self._on.add if on else self._on.discard)(mode)
 
     def undo(self) -> bytes:
         """What puts the terminal back: nothing when nothing is on."""
         text = b"\x1b[<u" * min(self._kitty, 8)
-        if b"4m" in self._on:
-            text += b"\x1b[>4m"
-        if _KEYPAD in self._on:
-            text += b"\x1b>"
-        if b"r" in self._on:
-            text += b"\x1b7\x1b[r\x1b8"
-        # Held-back output first, or nothing of the rest shows; the alternate screen last.
-        order = sorted(self._on - {b"4m", _KEYPAD, b"r"}, key=lambda n: (n != b"2026", int(n)))
-        alternate = [n for n in order if n in (b"47", b"1047", b"1049")]
-        for number in [n for n in order if n not in alternate] + alternate:
-            text += b"\x1b[?%sl" % number
-        if self._hidden:
-            text += b"\x1b[?25h"
+        text += b"".join(off for mode, off in _UNDO.items() if mode in self._on)
         return text + (b"\x1b[m\r\n" if text else b"")
