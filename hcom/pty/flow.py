@@ -29,12 +29,10 @@ class Flow:
     def full(self) -> bool:
         return len(self.pending) >= ROOM
 
-    def put(self, data: bytes) -> None:
-        """`data` goes after all that is on its way."""
+    def push(self, data: bytes = b"") -> None:
+        """`data` is behind all that is on its way, and as much as can go at once is written; raises
+        Gone."""
         self.pending += data
-
-    def push(self) -> None:
-        """As much as can go at once is written; raises Gone."""
         while self.pending:
             piece = self.pending if len(self.pending) <= self.most else self.pending[: self.most]
             try:
@@ -48,7 +46,7 @@ class Flow:
                 raise
             del self.pending[:done]
             if done == len(piece) and self.most < READ:
-                return  # another write might wait: ask the selector first
+                return  # another write might wait: ask first
 
 
 def drained(fd: int) -> bytes:

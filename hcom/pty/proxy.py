@@ -2,11 +2,11 @@
 
 Mechanism only. When to type, what to watch and what to remember is the policy's; the first
 exception in it ends its part for good, and the program goes on as if there were none. No threads:
-one selector, signals arrive as a descriptor, and without anything to do nothing wakes up.
+one `select`, signals arrive as a descriptor, and without anything to do nothing wakes up.
 """
 
 import os
-import selectors
+import select
 import signal
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -88,8 +88,6 @@ class _Proxy:
         self.modes = Modes()
         self.last = b""  # the last byte from stdin, for the end of input
         self.doorbells: set[int] = set()
-        self.selector = selectors.SelectSelector()  # knows all kinds: /dev/null, files, macOS ttys
-        self.waited: dict[int, int] = {}
         self.program: flow.Flow | None = flow.Flow(child.fd, flow.READ)
         self.person: flow.Flow | None = None
         self.how: spawn.Ending | None = None
@@ -111,15 +109,13 @@ class _Proxy:
 
     def run(self) -> spawn.Ending:
         while True:
-            self.register()
-            ready = self.selector.select(self.timeout())
+            # `select` knows all kinds: /dev/null, files, terminals of macOS.
+            told, room, _ = select.select(self.sources(), self.sinks(), (), self.timeout())
             now = time.monotonic()
-            told = {key.fd for key, events in ready if events & selectors.EVENT_READ}
-            room = {key.fd for key, events in ready if events & selectors.EVENT_WRITE}
             if self.signals in told:
                 self.hear()
             self.pump(told, room, now)
-            for fd in self.doorbells & told:
+            for fd in self.doorbells.intersection(told):
                 self.guard.call("on_ready", fd)
             if self.guard.broken:
                 self.doorbells.clear()
@@ -130,26 +126,19 @@ class _Proxy:
             elif not self.how and self.child.fd not in told:
                 self.tick(now)
 
-    def register(self) -> None:
-        """The selector waits for what can be used now: full buffers are not read into."""
-        wanted = {self.signals: selectors.EVENT_READ}
-        for fd in self.doorbells:
-            wanted[fd] = selectors.EVENT_READ
+    def sources(self) -> list[int]:
+        """What is read from when there is something: not what would go into a full buffer."""
+        found = [self.signals, *self.doorbells]
         if self.program is not None:
             if self.left > 0 and not (self.person and self.person.full):
-                wanted[self.child.fd] = selectors.EVENT_READ
-            if self.program.pending:
-                wanted[self.child.fd] = wanted.get(self.child.fd, 0) | selectors.EVENT_WRITE
+                found.append(self.child.fd)
             if self.stdin is not None and not self.program.full:
-                wanted[self.stdin] = selectors.EVENT_READ
-        if self.person and self.person.pending:
-            wanted[self.person.fd] = selectors.EVENT_WRITE
-        for fd in self.waited.keys() - wanted.keys():
-            self.selector.unregister(fd)
-        for fd, events in wanted.items():
-            if self.waited.get(fd) != events:
-                (self.selector.modify if fd in self.waited else self.selector.register)(fd, events)
-        self.waited = wanted
+                found.append(self.stdin)
+        return found
+
+    def sinks(self) -> list[int]:
+        """What is written to when there is room."""
+        return [way.fd for way in (self.program, self.person) if way and way.pending]
 
     def timeout(self) -> float | None:
         if self.stopped or self.how:
@@ -173,12 +162,11 @@ class _Proxy:
         self.ticked_at = now
         typed = self.guard.call("tick", now)
         if isinstance(typed, bytes) and typed:
-            self.program.put(typed)
-            self.to_program()
+            self.to_program(typed)
 
     # -- bytes --
 
-    def pump(self, told: set, room: set, now: float) -> None:
+    def pump(self, told: list[int], room: list[int], now: float) -> None:
         if self.child.fd in told and self.program is not None:
             self.from_program(now)
         if self.stdin is not None and self.stdin in told:
@@ -202,9 +190,7 @@ class _Proxy:
         if self.modes.feed(data) and self.terminal:
             tty.remember(self.terminal, self.modes.undo())
         self.guard.call("on_output", data, now)
-        if self.person:
-            self.person.put(data)
-            self.to_person()
+        self.to_person(data)
 
     def from_person(self, now: float) -> None:
         assert self.stdin is not None
@@ -220,30 +206,28 @@ class _Proxy:
         self.last = data[-1:]
         self.keys.feed(data, now)
         self.guard.call("on_input", data, now)
-        if self.program is not None:
-            self.program.put(data)
-            self.to_program()
+        self.to_program(data)
 
     def end_of_input(self) -> None:
         if self.terminal and self.terminal.fd == self.stdin:
             self.close_group(signal.SIGHUP)
         elif self.program is not None and tty.reads_lines(self.child.fd):
             # Ctrl-D ends the input at the start of a line, elsewhere it only sends the line.
-            self.program.put(b"\x04" if self.last in (b"", b"\n", b"\r") else b"\x04\x04")
-            self.to_program()
+            self.to_program(b"\x04" if self.last in (b"", b"\n", b"\r") else b"\x04\x04")
         self.stdin = None
 
-    def to_program(self) -> None:
+    def to_program(self, data: bytes = b"") -> None:
+        """`data` goes to the program, behind what is on its way."""
         if self.program is not None:
             try:
-                self.program.push()
+                self.program.push(data)
             except flow.Gone:
                 self.program = None
 
-    def to_person(self) -> None:
+    def to_person(self, data: bytes = b"") -> None:
         if self.person:
             try:
-                self.person.push()
+                self.person.push(data)
             except flow.Gone:
                 self.lose_person()
 
@@ -254,7 +238,7 @@ class _Proxy:
         self.person = self.stdin = None
         self.close_group(signal.SIGHUP)
 
-    def shown(self, told: set, now: float) -> bool:
+    def shown(self, told: list[int], now: float) -> bool:
         """Whether the person has got all that the program wrote before it stopped or ended."""
         if self.closing and self.how:
             return True  # a frozen terminal must not hold up the end of its own session
@@ -326,10 +310,8 @@ class _Proxy:
 
     def close(self) -> None:
         """The terminal is the person's again."""
-        self.selector.close()
-        if self.person and isinstance(self.how, spawn.Killed):
-            self.person.put(self.modes.undo())
-            self.to_person()
+        if isinstance(self.how, spawn.Killed):
+            self.to_person(self.modes.undo())
         if self.person:
             os.close(self.person.fd)
         if self.terminal:

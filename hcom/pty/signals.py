@@ -1,4 +1,4 @@
-"""Signals as bytes on a descriptor, for a selector."""
+"""Signals as bytes on a descriptor, for `select`."""
 
 import os
 import signal
