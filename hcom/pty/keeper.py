@@ -12,6 +12,7 @@ import select
 import signal
 import termios
 import time
+from contextlib import suppress
 from typing import TYPE_CHECKING, NoReturn
 
 if TYPE_CHECKING:
@@ -31,7 +32,9 @@ MEND_S = 0.3
 AFTER_S = 0.2
 
 
-class _Keeper:
+class Keeper:
+    """Looks after `program` for the wrapper `owner`, whose terminal `tty` is."""
+
     def __init__(self, program: int, owner: int, tty: "Tty | None", grace_s: float):
         self.program = program
         self.owner = owner
@@ -41,12 +44,13 @@ class _Keeper:
         self.steps: list[tuple[float, int]] = []
 
     def run(self) -> NoReturn:
+        """The program is looked after until it has ended."""
         if os.getppid() != self.owner:
             self.close(signal.SIGHUP)  # it was killed before we were there to be told
         while True:
             how = self.ended()
             if how is not None:
-                self.leave(*how)
+                self.leave(how)
             number = signal.sigwait(HEARD)
             if number in (signal.SIGHUP, signal.SIGTERM):
                 self.close(number)
@@ -55,8 +59,9 @@ class _Keeper:
             elif number == signal.SIGCONT:
                 self.tell(signal.SIGCONT)
 
-    def ended(self) -> tuple[bool, int] | None:
-        """(killed, exit code or signal) once the program has ended; we stop when it has stopped."""
+    def ended(self) -> int | None:
+        """The exit code, or less than 0 the signal, once the program has ended; we stop when it has
+        stopped."""
         if not hasattr(os, "waitid"):  # macOS before Python 3.13
             return self.reaped()
         asked = os.WEXITED | os.WSTOPPED | os.WNOHANG
@@ -68,19 +73,16 @@ class _Keeper:
             if not self.asked:
                 os.kill(os.getpid(), signal.SIGSTOP)
             return None
-        return found.si_code != os.CLD_EXITED, found.si_status
+        return found.si_status if found.si_code == os.CLD_EXITED else -found.si_status
 
-    def reaped(self) -> tuple[bool, int] | None:
+    def reaped(self) -> int | None:
         """The same where a dead child cannot be left in place: its id is then free at once."""
         pid, status = os.waitpid(self.program, os.WNOHANG | os.WUNTRACED)
         if pid and os.WIFSTOPPED(status):
             if not self.asked:
                 os.kill(os.getpid(), signal.SIGSTOP)
             return None
-        if not pid:
-            return None
-        killed = os.WIFSIGNALED(status)
-        return killed, os.WTERMSIG(status) if killed else os.WEXITSTATUS(status)
+        return os.waitstatus_to_exitcode(status) if pid else None
 
     def close(self, number: int) -> None:
         """The group is asked to end, and will be ended."""
@@ -113,15 +115,11 @@ class _Keeper:
     def tell(self, number: int) -> None:
         """The program's group, and the group in front where the program is a shell, get it."""
         groups = {self.program}
-        try:
+        with suppress(OSError):  # the terminal is gone
             groups.add(os.tcgetpgrp(0))
-        except OSError:
-            pass  # the terminal is gone
         for group in groups - {os.getpgrp(), 0}:
-            try:
+            with suppress(ProcessLookupError, PermissionError):
                 os.killpg(group, number)
-            except (ProcessLookupError, PermissionError):
-                continue
 
     def mend(self) -> None:
         """The person's terminal is usable again, if no one else has seen to it yet."""
@@ -129,17 +127,15 @@ class _Keeper:
             return
         undo = self.tty.undo[:].partition(b"\0")[0]
         self.tty.undo[0] = 0
-        try:
+        with suppress(termios.error, OSError):  # closed with its window
             if termios.tcgetattr(self.tty.fd) == self.tty.raw:
                 termios.tcsetattr(self.tty.fd, termios.TCSANOW, self.tty.sane)
             else:  # a shell has drawn its prompt, and marks pastes for itself
                 undo = undo.replace(b"\x1b[?2004l", b"").removesuffix(b"\r\n")
             if select.select((), (self.tty.fd,), (), 0)[1]:
                 os.write(self.tty.fd, undo)
-        except (termios.error, OSError):
-            pass  # closed with its window
 
-    def leave(self, killed: bool, number: int) -> NoReturn:
+    def leave(self, code: int) -> NoReturn:
         """Gone, in the way the program went."""
         signal.setitimer(signal.ITIMER_REAL, 0)
         if self.asked or os.getppid() != self.owner:
@@ -147,16 +143,14 @@ class _Keeper:
             self.tell(signal.SIGKILL)
         else:
             # As a shell does: what the program left running is not hung up with our session.
-            try:
+            with suppress(OSError):
                 os.tcsetpgrp(0, os.getpgrp())
-            except OSError:
-                pass
         if os.getppid() != self.owner:
             time.sleep(MEND_S)
             self.mend()
-        if killed:
-            end_by(number)
-        os._exit(number)
+        if code < 0:
+            end_by(-code)
+        os._exit(code)
 
 
 def end_by(number: int) -> NoReturn:
@@ -167,8 +161,3 @@ def end_by(number: int) -> NoReturn:
     signal.pthread_sigmask(signal.SIG_UNBLOCK, {number})
     os.kill(os.getpid(), number)
     os._exit(128 + number)
-
-
-def keep(program: int, owner: int, tty: "Tty | None", grace_s: float) -> NoReturn:
-    """The program is looked after until it has ended."""
-    _Keeper(program, owner, tty, grace_s).run()

@@ -10,6 +10,7 @@ import select
 import signal
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from typing import NamedTuple
 
 from . import flow, spawn, tty
@@ -277,10 +278,8 @@ class _Proxy:
 
     def send(self, pid: int, number: int) -> None:
         if self.how is None:  # the keeper keeps the program's id from being reused
-            try:
+            with suppress(ProcessLookupError, PermissionError):
                 os.kill(pid, number)
-            except (ProcessLookupError, PermissionError):
-                pass
 
     def close_group(self, number: int) -> None:
         """The keeper ends the program and all of its group; a stopped keeper hears it too."""

@@ -13,6 +13,7 @@ import struct
 import termios
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from typing import NamedTuple, NoReturn
 
 from ..errors import HcomError
@@ -128,7 +129,7 @@ def _lead(
         os.write(tell, b"pid %d\n" % program)
         os.close(tell)
         outer = tty._replace(fd=kept) if tty else None
-        keeper.keep(program, owner, outer, grace_s)
+        keeper.Keeper(program, owner, outer, grace_s).run()
     finally:
         os._exit(127)
 
@@ -139,20 +140,17 @@ def _become(tell: int, argv: Sequence[str], env: Mapping[str, str], cwd: str | N
     try:
         _into_foreground(0)
         for number in signal.valid_signals() - {signal.SIGKILL, signal.SIGSTOP}:
-            try:
+            with suppress(OSError, ValueError):  # reserved by the C library
                 signal.signal(number, signal.SIG_DFL)
-            except (OSError, ValueError):
-                continue  # reserved by the C library
         signal.pthread_sigmask(signal.SIG_SETMASK, ())
         if cwd is not None:
             stage = b"chdir"
             os.chdir(cwd)
             stage = b"exec"
         os.execvpe(argv[0], list(argv), dict(env))
-    except OSError as error:
-        os.write(tell, b"%s %d\n" % (stage, error.errno or errno.EINVAL))
-    except ValueError:  # a NUL or "=" where none may be
-        os.write(tell, b"exec %d\n" % errno.EINVAL)
+    except (OSError, ValueError) as error:  # ValueError: a NUL or "=" where none may be
+        code = getattr(error, "errno", None) or errno.EINVAL
+        os.write(tell, b"%s %d\n" % (stage, code))
     finally:
         os._exit(127)
 
@@ -162,11 +160,9 @@ def _into_foreground(program: int) -> None:
 
     Done by both parent and child, so that neither can run ahead of it; needs SIGTTOU blocked.
     """
-    try:
+    with suppress(OSError):  # the other of the two did it, or the program has already ended
         os.setpgid(program, program)
         os.tcsetpgrp(0, program or os.getpid())
-    except OSError:
-        pass  # the other of the two did it, or the program has already ended
 
 
 def _close_others(keep: set[int]) -> None:
@@ -176,10 +172,8 @@ def _close_others(keep: set[int]) -> None:
         fds = list(range(1024))  # the usual limit, where there is no list of what is open
     for fd in fds:
         if fd > 2 and fd not in keep:
-            try:
+            with suppress(OSError):  # the descriptor of the listing itself
                 os.close(fd)
-            except OSError:
-                pass  # the descriptor of the listing itself
 
 
 def resize(fd: int, cols: int, rows: int) -> None:
@@ -206,10 +200,8 @@ def end(child: Child, number: int = signal.SIGTERM) -> Ending:
         pid, status = os.waitpid(child.keeper, os.WNOHANG)
         if pid:
             return ending(status) or Killed(signal.SIGKILL)
-        try:
+        with suppress(OSError):  # nothing to read, or no one left to write
             os.read(child.fd, 65536)
-        except OSError:
-            pass  # nothing to read, or no one left to write
         time.sleep(LOOK_S)
 
 

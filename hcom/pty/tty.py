@@ -1,11 +1,10 @@
 """The person's terminal: raw while the program has it, as it was at every way out."""
 
-import fcntl
 import mmap
 import os
 import select
-import struct
 import termios
+from contextlib import suppress
 from typing import Any, NamedTuple
 
 # For a terminal that does not say (a serial line, `script` in a cron job); what terminfo assumes.
@@ -29,10 +28,9 @@ class Size(NamedTuple):
 def size(fd: int) -> Size:
     """The terminal's present size."""
     try:
-        packed = fcntl.ioctl(fd, termios.TIOCGWINSZ, b"\0" * 8)
+        cols, rows = os.get_terminal_size(fd)
     except OSError:
-        return Size(*UNKNOWN_SIZE)
-    rows, cols, _, _ = struct.unpack("HHHH", packed)
+        cols = rows = 0
     return Size(cols or UNKNOWN_SIZE[0], rows or UNKNOWN_SIZE[1])
 
 
@@ -68,18 +66,15 @@ def remember(terminal: Tty, undo: bytes) -> None:
 
 def set_modes(fd: int, modes: list) -> None:
     """The terminal has those modes, unless it is gone; what was already written is drawn first."""
-    try:
+    with suppress(termios.error):  # closed with its window: there is nothing left to put right
         termios.tcsetattr(fd, termios.TCSADRAIN, modes)
-    except termios.error:
-        pass  # closed with its window: there is nothing left to put right
 
 
 def reads_lines(fd: int) -> bool:
     """Whether the program on the pty `fd` reads lines: only then does an end of input exist."""
-    try:
+    with suppress(termios.error):
         return bool(termios.tcgetattr(fd)[3] & termios.ICANON)
-    except termios.error:
-        return False
+    return False
 
 
 def writable(fd: int) -> tuple[int, int]:
@@ -88,10 +83,8 @@ def writable(fd: int) -> tuple[int, int]:
     A terminal is opened a second time: O_NONBLOCK on `fd` itself would hold for everyone who
     shares it, the person's shell too, and stay after us.
     """
-    try:
+    with suppress(OSError):  # no /dev, or the terminal of another user (su)
         if os.isatty(fd):
             again = os.open(os.ttyname(fd), os.O_WRONLY | os.O_NONBLOCK | os.O_NOCTTY)
             return again, 65536
-    except OSError:
-        pass  # no /dev, or the terminal of another user (su)
     return os.dup(fd), select.PIPE_BUF
