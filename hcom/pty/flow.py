@@ -54,9 +54,8 @@ def drained(fd: int) -> bytes:
 
     `fd` does not block. Empty when nothing is there; raises Gone at the end.
     """
-    parts: list[bytes] = []
-    got = 0
-    while got < READ:
+    found = bytearray()
+    while len(found) < READ:
         try:
             data = os.read(fd, READ)
         except BlockingIOError:
@@ -66,9 +65,8 @@ def drained(fd: int) -> bytes:
                 raise
             data = b""  # Linux says EIO where others say end of file
         if not data:
-            if parts:
+            if found:
                 break
             raise Gone
-        parts.append(data)
-        got += len(data)
-    return b"".join(parts)
+        found += data
+    return bytes(found)

@@ -12,7 +12,9 @@ import select
 import signal
 import termios
 import time
+from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
 from typing import TYPE_CHECKING, NoReturn
 
 if TYPE_CHECKING:
@@ -41,7 +43,8 @@ class Keeper:
         self.tty = tty
         self.grace_s = grace_s
         self.asked = 0  # the signal that asked us to end the group, 0 when none did
-        self.steps: list[tuple[float, int]] = []
+        # What is yet to be done, and how long after what comes before it.
+        self.steps: list[tuple[float, Callable[[], None]]] = []
 
     def run(self) -> NoReturn:
         """The program is looked after until it has ended."""
@@ -93,9 +96,9 @@ class Keeper:
         # (it follows its inner one). SIGKILL is for what is left after the grace.
         other = signal.SIGHUP if number == signal.SIGTERM else signal.SIGTERM
         half = self.grace_s / 2
-        self.steps = [(half, other), (half, signal.SIGKILL)]
+        self.steps = [(half, partial(self.tell, n)) for n in (other, signal.SIGKILL)]
         if os.getppid() != self.owner:
-            self.steps.insert(0, (MEND_S, 0))
+            self.steps.insert(0, (MEND_S, self.mend))
         self.tell(number)
         self.tell(signal.SIGCONT)
         self.wait_for_step()
@@ -105,11 +108,8 @@ class Keeper:
             signal.setitimer(signal.ITIMER_REAL, self.steps[0][0] or 0.001)
 
     def step(self) -> None:
-        _, number = self.steps.pop(0)
-        if number:
-            self.tell(number)
-        else:
-            self.mend()
+        _, act = self.steps.pop(0)
+        act()
         self.wait_for_step()
 
     def tell(self, number: int) -> None:

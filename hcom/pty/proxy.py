@@ -20,7 +20,7 @@ from .policy import Guarded, Policy
 from .signals import SENT_ON, Signals
 
 # A terminal that nobody looks at: wide enough that clients lay out as on a common screen.
-HEADLESS = tty.Size(120, 40)
+HEADLESS = os.terminal_size((120, 40))
 # A policy whose deadline stays in the past must not make the loop spin.
 TICK_S = 0.02
 # What the program wrote before it stopped or ended may reach the master a moment after the news.
@@ -56,12 +56,12 @@ def run(
     with Signals() as signals:
         size = tty.size(terminal.fd) if terminal else HEADLESS
         child = spawn.spawn(
-            argv, env, cols=size.cols, rows=size.rows, cwd=cwd, tty=terminal, grace_s=grace_s
+            argv, env, cols=size.columns, rows=size.lines, cwd=cwd, tty=terminal, grace_s=grace_s
         )
         proxy = _Proxy(child, terminal, ends.stdin, signals.fd, Guarded(policy, on_fault))
         try:
             proxy.begin(ends.stdout, doorbells)
-            proxy.guard.call("on_start", child.pid, size.cols, size.rows)
+            proxy.guard.call("on_start", child.pid, *size)
             return proxy.run()
         except BaseException:
             if proxy.how is None:
@@ -158,7 +158,7 @@ class _Proxy:
 
     def tick(self, now: float) -> None:
         due = self.due()
-        if due is None or self.program is None or now < due:
+        if due is None or now < due:
             return
         self.ticked_at = now
         typed = self.guard.call("tick", now)
@@ -171,7 +171,7 @@ class _Proxy:
         if self.child.fd in told and self.program is not None:
             self.from_program(now)
         if self.stdin is not None and self.stdin in told:
-            self.from_person(now)
+            self.from_person(self.stdin, now)
         if self.child.fd in room:
             self.to_program()
         if self.person and self.person.fd in room:
@@ -193,10 +193,9 @@ class _Proxy:
         self.guard.call("on_output", data, now)
         self.to_person(data)
 
-    def from_person(self, now: float) -> None:
-        assert self.stdin is not None
+    def from_person(self, stdin: int, now: float) -> None:
         try:
-            data = os.read(self.stdin, flow.READ)
+            data = os.read(stdin, flow.READ)
         except BlockingIOError:
             return  # someone else who shares this terminal was quicker
         except OSError:
@@ -230,14 +229,10 @@ class _Proxy:
             try:
                 self.person.push(data)
             except flow.Gone:
-                self.lose_person()
-
-    def lose_person(self) -> None:
-        """Nobody sees the program any more: it ends, and what it still writes goes nowhere."""
-        if self.person:
-            os.close(self.person.fd)
-        self.person = self.stdin = None
-        self.close_group(signal.SIGHUP)
+                # Nobody sees the program any more: it ends, and what it still writes goes nowhere.
+                os.close(self.person.fd)
+                self.person = self.stdin = None
+                self.close_group(signal.SIGHUP)
 
     def shown(self, told: list[int], now: float) -> bool:
         """Whether the person has got all that the program wrote before it stopped or ended."""
@@ -263,12 +258,10 @@ class _Proxy:
             if signal.SIGCONT in heard and self.how is None:
                 tty.set_modes(self.terminal.fd, self.terminal.raw)
             self.resize(self.terminal.fd)
-        if signal.SIGCHLD in heard:
+        if signal.SIGCHLD in heard and self.how is None:
             self.look()
 
     def look(self) -> None:
-        if self.how is not None:
-            return
         pid, status = os.waitpid(self.child.keeper, os.WNOHANG | os.WUNTRACED)
         if not pid:
             return
@@ -291,8 +284,8 @@ class _Proxy:
     def resize(self, fd: int) -> None:
         size = tty.size(fd)
         if self.program is not None:
-            spawn.resize(self.child.fd, size.cols, size.rows)
-        self.guard.call("on_resize", size.cols, size.rows)
+            spawn.resize(self.child.fd, *size)
+        self.guard.call("on_resize", *size)
 
     def suspend(self) -> None:
         """The program was suspended: so are we and all of our job, till the shell continues us."""

@@ -14,6 +14,8 @@ from .parse import Parser
 # Titles come from a program; none that means something to us is longer.
 _LONGEST = 4096
 _TAB = 8  # columns between two stops; no program that draws screens sets its own
+# Both character sets, by what designates them, and whether one is that of lines.
+_ASCII = {"(": False, ")": False}
 # DEC special graphics, which ncurses draws its lines with: ` to ~.
 _LINES = dict(zip(range(0x60, 0x7F), "◆▒␉␌␍␊°±␤␋┘┐┌└┼⎺⎻─⎼⎽├┤┴┬│≤≥π≠£·"))
 
@@ -23,8 +25,8 @@ class _Saved(NamedTuple):
     y: int = 0
     look: int = 0
     origin: bool = False
-    charset: int = 0
-    charsets: tuple[bool, bool] = (False, False)
+    charset: str = "("
+    charsets: dict[str, bool] = _ASCII
 
 
 class Screen:
@@ -57,7 +59,7 @@ class Screen:
         self._top, self._end = 0, self.rows
         self._autowrap = True
         self._origin = self._inserting = False
-        self._charset, self._charsets = 0, (False, False)
+        self._charset, self._charsets = "(", _ASCII
 
     # -- what one looks at --
 
@@ -185,10 +187,8 @@ class Screen:
     # -- sequences --
 
     def _escape(self, between: str, final: str) -> None:
-        if between in ("(", ")"):
-            charsets = list(self._charsets)
-            charsets[between == ")"] = final == "0"
-            self._charsets = (charsets[0], charsets[1])
+        if between in _ASCII:
+            self._charsets = {**self._charsets, between: final == "0"}
         elif not between:
             _ESCAPES.get(final, _ignore)(self)
 
@@ -344,8 +344,8 @@ _CONTROLS: dict[str, Callable[[Screen], None]] = {
     "\r": lambda s: s._column(0),
     "\b": lambda s: s._column(s._x - 1),
     "\t": lambda s: s._tab(1),
-    "\x0e": lambda s: setattr(s, "_charset", 1),
-    "\x0f": lambda s: setattr(s, "_charset", 0),
+    "\x0e": lambda s: setattr(s, "_charset", ")"),
+    "\x0f": lambda s: setattr(s, "_charset", "("),
 }
 
 

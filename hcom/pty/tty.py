@@ -8,7 +8,7 @@ from contextlib import suppress
 from typing import Any, NamedTuple
 
 # For a terminal that does not say (a serial line, `script` in a cron job); what terminfo assumes.
-UNKNOWN_SIZE = (80, 24)
+UNKNOWN_COLS, UNKNOWN_ROWS = 80, 24
 
 
 class Tty(NamedTuple):
@@ -20,18 +20,13 @@ class Tty(NamedTuple):
     undo: mmap.mmap  # what to send to it so that it is as before, up to a NUL; the keeper sees it
 
 
-class Size(NamedTuple):
-    cols: int
-    rows: int
-
-
-def size(fd: int) -> Size:
+def size(fd: int) -> os.terminal_size:
     """The terminal's present size."""
     try:
         cols, rows = os.get_terminal_size(fd)
     except OSError:
         cols = rows = 0
-    return Size(cols or UNKNOWN_SIZE[0], rows or UNKNOWN_SIZE[1])
+    return os.terminal_size((cols or UNKNOWN_COLS, rows or UNKNOWN_ROWS))
 
 
 def opened(fd: int | None) -> Tty | None:
