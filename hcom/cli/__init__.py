@@ -3,6 +3,7 @@
 import os
 import sys
 import time
+from contextlib import suppress
 
 from .. import adapters, log
 from .. import home as homes
@@ -30,31 +31,28 @@ def main(argv: list[str] | None = None) -> int:
         code = _run(home, list(argv))
         sys.stdout.flush()
         return code
-    except HcomError as error:
-        flush_quietly()
-        _complain(error)
-        return error.code
-    except UnicodeEncodeError as error:  # a byte of the command line that is no text
-        flush_quietly()
-        _complain(UsageError(f"not UTF-8 text: {error.object[error.start : error.end][:20]!a}"))
-        return UsageError.code
-    except BrokenPipeError:
-        flush_quietly()
-        return 1
     except KeyboardInterrupt:
         flush_quietly()
         return 130
-    except OSError as error:
-        flush_quietly()
-        _complain(HcomError(f"{error.strerror or error}: {error.filename or 'output'}"))
-        return 1
     except Exception as error:  # boundary
         flush_quietly()
-        log.log("cli.failed", command=argv[:1], error=repr(error)[:300])
-        _complain(
-            HcomError(f"this is a bug: {type(error).__name__}: {error}", "HCOM_DEBUG=1 shows where")
-        )
-        return 1
+        if isinstance(error, BrokenPipeError):
+            return 1
+        told = _told(error, argv)
+        _complain(told)
+        return told.code
+
+
+def _told(error: Exception, argv: list[str]) -> HcomError:
+    """What a person is told of the error."""
+    if isinstance(error, HcomError):
+        return error
+    if isinstance(error, UnicodeEncodeError):  # a byte of the command line that is no text
+        return UsageError(f"not UTF-8 text: {error.object[error.start : error.end][:20]!a}")
+    if isinstance(error, OSError):
+        return HcomError(f"{error.strerror or error}: {error.filename or 'output'}")
+    log.log("cli.failed", command=argv[:1], error=repr(error)[:300])
+    return HcomError(f"this is a bug: {type(error).__name__}: {error}", "HCOM_DEBUG=1 shows where")
 
 
 def _complain(error: HcomError) -> None:
@@ -65,10 +63,8 @@ def _complain(error: HcomError) -> None:
 
         traceback.print_exc()
     hint = f" ({one_line(error.hint, 400)})" if error.hint else ""
-    try:
+    with suppress(OSError):
         sys.stderr.write(f"hcom: {one_line(error.message, 400)}{hint}\n")
-    except (OSError, AttributeError):
-        pass
 
 
 def _run(home, argv: list[str]) -> int:
