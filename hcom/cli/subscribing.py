@@ -2,6 +2,8 @@
 
 from ..bus.agent import BIGBOSS
 from ..errors import HcomError, UsageError
+from ..hub import people
+from ..hub import subscriptions as watch
 from ..ops import look
 from ..store import subscriptions
 from ..store.connect import open_db
@@ -32,7 +34,7 @@ def sub(call) -> int:
             return _list(call, db)
         where = filtering.where(call, db, words[0] if words else call.values.sql)
         owner, by = _owner(call, db)
-        made, new = look.subscribe(db, owner, by, where, call.values.once, call.now)
+        made, new = watch.subscribe(call.home, db, owner, by, where, call.values.once, call.now)
     to = "you are" if owner == by else f"{owner} is"
     if new:
         call.say(f"{made.id}: {to} told of {made.label}{', once' if made.once else ''}")
@@ -45,15 +47,14 @@ def _owner(call, db) -> tuple[str, str]:
     """For whom the subscription is, and who makes it."""
     given = call.values.__dict__["for"]
     if given:
-        owner = look.owner(db, given)
-        return owner, call.agent.name if call.agent else BIGBOSS
+        return people.known(db, given).name, call.agent.name if call.agent else BIGBOSS
     sender = call.sender(db)
     return sender.name, sender.name
 
 
 def _list(call, db) -> int:
     """An agent's own subscriptions; everybody's, for who is no agent."""
-    shown = look.told(db, call.agent.name if call.agent else "")
+    shown = subscriptions.every(db, call.agent.name if call.agent else "")
     for one in shown:
         if call.values.json:
             call.say_json(

@@ -8,10 +8,10 @@ from ..bus.names import near
 from ..bus.notice import COLLISIONS, OWN
 from ..delivery import bell
 from ..errors import HcomError, UnknownAgent
-from ..hub import people, subscriptions
+from ..hub import subscriptions
 from ..store import agents, events, filters, launches
-from ..store import subscriptions as stored
 from ..store.connect import SQL_S, open_sandboxed, renew_budget
+from ..store.subscriptions import Subscription
 
 EVERYTHING = filters.Where("1", [])
 # Clients are ready in 1 to 6 s; one that waits for a person (login, trust) never gets there itself.
@@ -109,27 +109,11 @@ def text(db, event_id: int) -> str:
 # -- subscriptions --
 
 
-def subscribe(db, owner: str, by: str, wanted: filters.Where, once: bool, now: float):
-    """`owner` is told of what is wanted, made so by `by`: the subscription, and whether it is
-    new."""
-    return subscriptions.subscribe(db.home, db, owner, by, wanted, once, now)
-
-
-def unsubscribe(db, given: str, caller: str) -> list[stored.Subscription]:
+def unsubscribe(db, given: str, caller: str) -> list[Subscription]:
     """The subscriptions that `given` (an id, a preset or a label) names are gone. HcomError when
     there are none, or they are somebody else's."""
     asked = filters.preset(given, namer(db)) if ":" in given else None
     return subscriptions.unsubscribe(db, asked.label if asked else given, caller)
-
-
-def told(db, owner: str) -> list[stored.Subscription]:
-    """The subscriptions of `owner` ("": of everyone), also those switched off."""
-    return stored.every(db, owner)
-
-
-def owner(db, given: str) -> str:
-    """The stored name of the agent that is to be told."""
-    return people.known(db, given).name
 
 
 # -- launches --

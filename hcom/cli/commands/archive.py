@@ -7,7 +7,7 @@ from ...errors import UsageError
 from ...hub import archive
 from ...ops import look
 from ...store import archive as stored
-from ...store import events, filters
+from ...store import events
 from ...store.connect import SQL_S
 from ..model import Command, Option, count
 
@@ -60,22 +60,11 @@ def _list(call, numbered) -> int:
     return 0
 
 
-def _expression(call, db) -> str:
-    given = call.values.sql
-    if given is None:
-        return "1"
-    events.refuse_statement(given)
-    return given
-
-
 def _events(call, db) -> int:
-    wanted = call.values.last or DEFAULT_COUNT
-    where = filters.Where("1", [])
-    if call.values.sql is not None:
-        where = filters.preset(call.values.sql, look.namer(db)) or filters.Where(
-            _expression(call, db), []
-        )
-    for event in events.latest_where(db, where.sql, where.params, wanted):
+    where = look.where(db, call.values.sql, {}, call.now)
+    for event in events.latest_where(
+        db, where.sql, where.params, call.values.last or DEFAULT_COUNT
+    ):
         if call.values.json:
             call.say_json(event.as_dict())
         else:
@@ -86,7 +75,9 @@ def _events(call, db) -> int:
 
 
 def _agents(call, db) -> int:
-    for row in stored.agents_where(db, _expression(call, db), (), call.values.last or 1000):
+    expression = "1" if call.values.sql is None else call.values.sql
+    events.refuse_statement(expression)
+    for row in stored.agents_where(db, expression, (), call.values.last or 1000):
         if call.values.json:
             call.say_json(
                 {

@@ -4,15 +4,13 @@ import time
 
 from ... import adapters
 from ...adapters import ADHOC
-from ...errors import HcomError, UsageError
+from ...errors import HcomError
 from ...ops import agents, setup
 from ...store.connect import open_db
 from ..model import Command, Option
 
 
 def run(call) -> int:
-    if call.words:
-        raise UsageError(f"unexpected argument: {call.words[0]!r}", "hcom start --as NAME")
     name, wanted = call.values.name, vars(call.values)["as"] or ""
     with open_db(call.home) as db:
         joined = agents.start_subagent(db, name, call.now) if name else None
@@ -49,7 +47,7 @@ COMMAND = Command(
     ),
     (Option("--as", "The name to take up again", "NAME"),),
     run,
-    "none",
+    "",
     ("hcom start", "hcom start --as luna"),
     """
 Inside a sandbox that cannot write to your home? Put HCOM_DIR=$PWD/.hcom before every hcom command.
