@@ -318,15 +318,12 @@ class Screen:
             self._text(self._last * min(count, self.cols * self.rows))
 
 
-_Numbers = list[int]
-
-
-def _count(act: Callable[[Screen, int], None]) -> Callable[[Screen, _Numbers], None]:
+def _count(act: Callable[[Screen, int], None]) -> Callable[[Screen, list[int]], None]:
     """For a sequence whose number says how often: none and 0 are 1."""
     return lambda screen, numbers: act(screen, numbers[0] or 1)
 
 
-def _second(numbers: _Numbers) -> int:
+def _second(numbers: list[int]) -> int:
     return (numbers[1] if len(numbers) > 1 else 0) or 1
 
 
@@ -361,7 +358,7 @@ _PIECES: dict[str, Callable[[Screen, re.Match[str]], None]] = {
 }
 
 # By private prefix, intermediates and final.
-_SEQUENCES: dict[str, Callable[[Screen, _Numbers], None]] = {
+_SEQUENCES: dict[str, Callable[[Screen, list[int]], None]] = {
     "A": _count(lambda s, n: s._by(0, -n)),
     "B": _count(lambda s, n: s._by(0, n)),
     "C": _count(lambda s, n: s._by(n, 0)),

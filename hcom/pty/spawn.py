@@ -148,9 +148,10 @@ def _become(tell: int, argv: Sequence[str], env: Mapping[str, str], cwd: str | N
             os.chdir(cwd)
             stage = b"exec"
         os.execvpe(argv[0], list(argv), dict(env))
-    except (OSError, ValueError) as error:  # ValueError: a NUL or "=" where none may be
-        code = getattr(error, "errno", None) or errno.EINVAL
-        os.write(tell, b"%s %d\n" % (stage, code))
+    except OSError as error:
+        os.write(tell, b"%s %d\n" % (stage, error.errno or errno.EINVAL))
+    except ValueError:  # a NUL or "=" where none may be
+        os.write(tell, b"exec %d\n" % errno.EINVAL)
     finally:
         os._exit(127)
 
