@@ -1,12 +1,14 @@
 """What `config KEY --info` and `run docs --config` say of each setting, by its short name."""
 
 from .. import config
+from ..ops.setup import SAFE
 
 EXAMPLES = {
     "claude_args": "--model opus",
     "gemini_args": "--model gemini-2.5-flash",
     "codex_args": "--search",
 }
+_ALLOWED = ", ".join(words.removeprefix("hcom ") for words, more in SAFE if more)
 TEXTS = {
     **{
         key: f"""
@@ -75,15 +77,15 @@ https://, or with http:// on this machine.
 The token that the relay server asks for. `hcom relay` sets it. Shown masked, stored in config.env,
 which only you can read.
 """,
-    "auto_approve": """
+    "auto_approve": f"""
 Whether clients let their agents run safe hcom commands unasked.
 
   hcom config auto_approve 1      (the default; also: true, yes, on)
   hcom config auto_approve 0      (also: false, no, off)
 
-Safe are send, start, list, events, listen, transcript, archive, status, help, and looking at relay
-and config. What launches, stops, kills, resets or changes a setting is always asked for. It takes
-effect with: hcom hooks add.
+Safe are {_ALLOWED}, and looking at
+relay and config. What launches, stops, kills, resets or changes a setting is always asked for. It
+takes effect with: hcom hooks add.
 """,
     "default_subscriptions": """
 What each new agent is subscribed to, with commas between.

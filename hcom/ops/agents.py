@@ -8,7 +8,7 @@ from ..adapters import ADHOC
 from ..bus import bootstrap, names
 from ..bus.agent import ACTIVE, BIGBOSS, INACTIVE, Agent
 from ..delivery import bell, marks
-from ..errors import HcomError, UsageError
+from ..errors import HcomError
 from ..hub import people
 from ..process import alive
 from ..store import agents, deliveries, events
@@ -209,44 +209,26 @@ def again(db, word: str, fork: bool) -> Again:
 # -- what can be set of an agent that runs --
 
 
-def _tag(db, agent: Agent, value: str) -> None:
-    names.check_tag(value)
-    if agents.find(db, value):
-        raise HcomError(f"{value!r} is an agent's name", "choose another tag")
-    agents.set_tag(db, agent.name, value)
-
-
-def _timeout(db, agent: Agent, value: str) -> None:
-    config.check("HCOM_SUBAGENT_TIMEOUT", value)
-    agents.set_timeouts(db, agent.name, int(value), agent.subagent_timeout)
-
-
-def _subagent_timeout(db, agent: Agent, value: str) -> None:
-    config.check("HCOM_SUBAGENT_TIMEOUT", value)
-    agents.set_timeouts(db, agent.name, agent.timeout, int(value))
-
-
-def _hints(db, agent: Agent, value: str) -> None:
-    config.check("HCOM_HINTS", value)
-    agents.set_hints(db, agent.name, value)
-
-
+# The setting whose check a value has to pass, and what it is kept as.
 RUNTIME = {
-    "tag": _tag,
-    "timeout": _timeout,
-    "hints": _hints,
-    "subagent_timeout": _subagent_timeout,
+    "tag": ("HCOM_TAG", str),
+    "timeout": ("HCOM_SUBAGENT_TIMEOUT", int),
+    "hints": ("HCOM_HINTS", str),
+    "subagent_timeout": ("HCOM_SUBAGENT_TIMEOUT", int),
 }
 
 
 def configure(db, agent: Agent, key: str, value: str) -> Agent:
-    """`key` (one of RUNTIME) of the agent is `value`: the agent as it is now. HcomError."""
-    if key not in RUNTIME:
-        raise UsageError(f"no setting {key!r} of an agent", "use " + ", ".join(RUNTIME))
+    """`key`, one of RUNTIME, of the agent is `value`: the agent as it is now. HcomError."""
+    setting, kind = RUNTIME[key]
+    config.check(setting, value)
     with transaction(db):
-        RUNTIME[key](db, agent, value)
+        if key == "tag" and agents.find(db, value):
+            raise HcomError(f"{value!r} is an agent's name", "choose another tag")
+        now = (agents.find(db, agent.name) or agent)._replace(**{key: kind(value)})
+        agents.configure(db, now)
     after(db.home, Done(watched=False))
-    return agents.find(db, agent.name) or agent
+    return now
 
 
 def by(agent: "Agent | None") -> str:

@@ -256,19 +256,9 @@ def set_tool(db, name: str, tool: str) -> None:
     db.execute("UPDATE agents SET tool = ? WHERE name = ?", (tool, name))
 
 
-def set_tag(db, name: str, tag: str) -> None:
-    """The agent carries `tag`."""
-    db.execute("UPDATE agents SET tag = ? WHERE name = ?", (tag, name))
-
-
-def set_hints(db, name: str, hints: str) -> None:
-    """`hints` follow every message that the agent receives."""
-    db.execute("UPDATE agents SET hints = ? WHERE name = ?", (hints, name))
-
-
-def set_timeouts(db, name: str, timeout: int, subagent_timeout: int) -> None:
-    """How long, in seconds, `listen` waits for the agent and its subagents are kept."""
+def configure(db, agent: Agent) -> None:
+    """The agent's tag, hints and timeouts are those of `agent`."""
     db.execute(
-        "UPDATE agents SET timeout = ?, subagent_timeout = ? WHERE name = ?",
-        (timeout, subagent_timeout, name),
+        "UPDATE agents SET tag = ?, hints = ?, timeout = ?, subagent_timeout = ? WHERE name = ?",
+        (agent.tag, agent.hints, agent.timeout, agent.subagent_timeout, agent.name),
     )
