@@ -8,6 +8,7 @@ from ..ops import look
 from ..store import subscriptions
 from ..store.connect import open_db
 from . import filtering
+from .result import show
 
 
 def sub(call) -> int:
@@ -56,26 +57,23 @@ def _list(call, db) -> int:
     """An agent's own subscriptions; everybody's, for who is no agent."""
     shown = subscriptions.every(db, call.agent.name if call.agent else "")
     for one in shown:
-        if call.values.json:
-            call.say_json(
-                {
-                    "id": one.id,
-                    "sql": one.sql,
-                    "label": one.label,
-                    "caller": one.owner,
-                    "by": one.by,
-                    "once": one.once,
-                    "off": one.off,
-                }
-            )
-            continue
+        facts = {
+            "id": one.id,
+            "sql": one.sql,
+            "label": one.label,
+            "caller": one.owner,
+            "by": one.by,
+            "once": one.once,
+            "off": one.off,
+        }
         notes = [
             f"by {one.by}" if one.by != one.owner else "",
             "once" if one.once else "",
             f"OFF: {one.off}" if one.off else "",
         ]
         said = ", ".join(n for n in notes if n)
-        call.say(f"{one.id:<10} {one.owner:<10} {one.label}{f'  [{said}]' if said else ''}")
+        line = f"{one.id:<10} {one.owner:<10} {one.label}{f'  [{said}]' if said else ''}"
+        show(call, facts, line)
     if not shown:
         call.tell("no subscriptions; make one: hcom events sub idle:luna")
     return 0

@@ -10,8 +10,23 @@ from ...store import archive as stored
 from ...store import events
 from ...store.connect import SQL_S
 from ..model import Command, Option, count
+from ..result import show
 
 DEFAULT_COUNT = 20
+# Of each agent, as JSON.
+SHOWN = (
+    "name",
+    "tag",
+    "tool",
+    "directory",
+    "session",
+    "transcript",
+    "parent",
+    "status",
+    "created_at",
+    "ended_at",
+    "stopped_at",
+)
 
 
 def run(call) -> int:
@@ -42,15 +57,16 @@ def _directories(one) -> set[str]:
 def _list(call, numbered) -> int:
     for number, one in numbered:
         facts = one.facts
-        if call.values.json:
-            call.say_json({"number": number, "name": one.name, "path": one.path, **facts})
-            continue
         who = ", ".join(a["name"] for a in facts["agents"][:6])
         more = len(facts["agents"]) - 6
         said = facts.get("problem") or f"{facts['events']} events  {who}" + (
             f" and {more} more" if more > 0 else ""
         )
-        call.say(f"{number:>3}  {one.name:<20}  {said}")
+        show(
+            call,
+            {"number": number, "name": one.name, "path": one.path, **facts},
+            f"{number:>3}  {one.name:<20}  {said}",
+        )
     if not numbered:
         call.tell(
             "no archives"
@@ -65,12 +81,8 @@ def _events(call, db) -> int:
     for event in events.latest_where(
         db, where.sql, where.params, call.values.last or DEFAULT_COUNT
     ):
-        if call.values.json:
-            call.say_json(event.as_dict())
-        else:
-            call.say(
-                f"#{event.id:<6} {event.timestamp[:19].replace('T', ' ')}  {notice.happened(event)}"
-            )
+        at = event.timestamp[:19].replace("T", " ")
+        show(call, event.as_dict(), f"#{event.id:<6} {at}  {notice.happened(event)}")
     return 0
 
 
@@ -78,28 +90,9 @@ def _agents(call, db) -> int:
     expression = "1" if call.values.sql is None else call.values.sql
     events.refuse_statement(expression)
     for row in stored.agents_where(db, expression, (), call.values.last or 1000):
-        if call.values.json:
-            call.say_json(
-                {
-                    key: row.get(key)
-                    for key in (
-                        "name",
-                        "tag",
-                        "tool",
-                        "directory",
-                        "session",
-                        "transcript",
-                        "parent",
-                        "status",
-                        "created_at",
-                        "ended_at",
-                        "stopped_at",
-                    )
-                }
-            )
-        else:
-            name = f"{row['tag']}-{row['name']}" if row["tag"] else row["name"]
-            call.say(f"{name:<16} {row['tool']:<8} {row['status']:<10} {row['directory']}".rstrip())
+        name = f"{row['tag']}-{row['name']}" if row["tag"] else row["name"]
+        line = f"{name:<16} {row['tool']:<8} {row['status']:<10} {row['directory']}"
+        show(call, {key: row.get(key) for key in SHOWN}, line.rstrip())
     return 0
 
 

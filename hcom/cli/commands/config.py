@@ -14,6 +14,7 @@ from ...ops.settings import PERSON
 from ...store.connect import open_db
 from .. import about
 from ..model import VALUE, Command, Option
+from ..result import show
 
 
 def run(call) -> int:
@@ -87,10 +88,7 @@ def _complain(call, problems) -> None:
 def _one(call, key: str) -> int:
     found, _, problems = config.found(call.home, call.env)
     said = found[key]
-    if call.values.json:
-        call.say_json({key: _said(key, said)})
-    else:
-        call.say(config.masked(key, said.value))
+    show(call, {key: _said(key, said)}, config.masked(key, said.value))
     _complain(call, problems)
     return 0
 

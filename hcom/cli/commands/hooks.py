@@ -6,6 +6,7 @@ from ... import adapters
 from ...errors import HcomError, UsageError
 from ...ops import setup
 from ..model import Command, Option
+from ..result import show
 
 
 def run(call) -> int:
@@ -32,12 +33,12 @@ def run(call) -> int:
 def _status(call, tool: str) -> None:
     hooks = setup.hooks(call.home, call.env, tool)
     there, advice = hooks.installed, setup.advice(call.home, call.env, tool)
-    if call.values.json:
-        call.say_json({"tool": tool, "installed": there, "path": hooks.path, "to_do": advice})
-        return
-    call.say(f"{tool:<8} {'installed' if there else 'not installed'}  {hooks.path}")
-    if advice:
-        call.say(f"         {advice}")
+    line = f"{tool:<8} {'installed' if there else 'not installed'}  {hooks.path}"
+    show(
+        call,
+        {"tool": tool, "installed": there, "path": hooks.path, "to_do": advice},
+        f"{line}\n         {advice}" if advice else line,
+    )
 
 
 def _add(call, tool: str) -> None:

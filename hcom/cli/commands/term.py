@@ -7,6 +7,7 @@ from ...errors import UsageError
 from ...ops import screens
 from ...store.connect import open_db
 from ..model import Command, Option
+from ..result import show
 
 FOLLOW_S = 0.5
 
@@ -20,20 +21,12 @@ def run(call) -> int:
     while True:
         screen = screens.look(call.home, terminal)
         if screen.lines != shown:
-            _print(call, screen)
+            show(call, screen._asdict(), "\n".join(line.rstrip() for line in screen.lines))
+            sys.stdout.flush()
             shown = screen.lines
         if not call.values.follow:
             return 0
         time.sleep(FOLLOW_S)
-
-
-def _print(call, screen: screens.Screen) -> None:
-    if call.values.json:
-        call.say_json(screen._asdict())
-    else:
-        for line in screen.lines:
-            call.say(line.rstrip())
-    sys.stdout.flush()
 
 
 COMMAND = Command(
