@@ -1,91 +1,22 @@
 """hcom kill: the clients of agents end, with the windows that hcom opened for them."""
 
-import os
-import signal
-import time
-
 from ...errors import HcomError
-from ...hub import launches as launching
-from ...ops import agents, launch
-from ...process import alive, proven
-from ...store import launches
+from ...ops import agents, kill
 from ...store.connect import open_db
 from ..model import Command
-
-# The wrapper gives its client 5 s between the first signal and SIGKILL, then it is our turn.
-PATIENCE_S = 8.0
 
 
 def run(call) -> int:
     if not call.words:
         raise HcomError("kill whom?", "hcom kill NAME, tag:NAME or all")
     with open_db(call.home) as db:
-        own = call.identify(db)
-        everyone = call.words == ["all"]
-        named = agents.chosen(db, call.words, call.now)
-        targets = [(a, launches.of_agent(db, a.name)) for a in named]
-        targets = [(a, found) for a, found in targets if not everyone or launching.runs(found)]
-        left = [line for a, found in targets for line in _unsure(a, found)]
-        ended = [a for a, found in targets if _told(a, found)]
-        end = time.monotonic() + PATIENCE_S
-        for agent, found in targets:
-            _gone(agent, found, end)
-            agents.stop(db, [agent], agents.by(own), "killed", call.now)
-            launch.close(found, call.env)
+        done = kill.kill(db, call.words, agents.by(call.identify(db)), call.env, call.now)
     call.agent = None
-    for line in left:
+    for line in done.left:
         call.tell(line)
-    call.say("killed " + ", ".join(a.display for a in ended) if ended else "nothing to kill")
-    return 0 if ended or everyone else 1
-
-
-def _processes(agent, found) -> list[tuple[int, str]]:
-    """The wrapper, where there is one, and the client, as they were known."""
-    pairs = [(found.wrapper, found.wrapper_start)] if found else []
-    return [(pid, start) for pid, start in [*pairs, (agent.pid, agent.pid_start)] if pid]
-
-
-def _unsure(agent, found) -> list[str]:
-    """What is said of numbers that are another process's now: those are left alone. HcomError
-    where nobody can tell whether they are."""
-    lines = []
-    for pid, start in _processes(agent, found):
-        if alive(pid, "") and not alive(pid, start):
-            was = f"process {pid} was {agent.display}'s"
-            lines.append(f"hcom: {was}, now it is another and left alone")
-        elif alive(pid, start) and not proven(pid, start):
-            raise HcomError(
-                f"cannot tell whether process {pid} is still {agent.display}'s: nothing was killed",
-                f"end it by hand, then: hcom stop {agent.name}",
-            )
-    return lines
-
-
-def _told(agent, found) -> bool:
-    """Whether there was a process, which has been told to end: the wrapper, else the client."""
-    return any(_signal(*pair, signal.SIGTERM) for pair in _processes(agent, found))
-
-
-def _signal(pid: int, start: str, number: int) -> bool:
-    """Whether the process was there, and surely the one that began then: it has the signal."""
-    if not proven(pid, start):
-        return False
-    try:
-        os.kill(pid, number)
-    except ProcessLookupError:
-        return False
-    return True
-
-
-def _gone(agent, found, end: float) -> None:
-    """The processes have ended, by SIGKILL when `end` (monotonic) has come."""
-    pairs = _processes(agent, found)
-    while any(proven(*pair) for pair in pairs):
-        if time.monotonic() > end:
-            for pair in pairs:
-                _signal(*pair, signal.SIGKILL)
-            return
-        time.sleep(0.05)
+    names = ", ".join(a.display for a in done.agents)
+    call.say(f"killed {names}" if names else "nothing to kill")
+    return 0 if names or call.words == ["all"] else 1
 
 
 COMMAND = Command(
