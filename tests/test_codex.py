@@ -512,7 +512,10 @@ class Launch(Place):
                 "/a",
                 "/b",
             ],
+            "[sandbox_workspace_write]\nwritable_roots = ['/#a', # '/b'\n'/c']": ["/#a", "/c"],
+            '[x]\n[ sandbox_workspace_write ]\nwritable_roots = ["/\\u0022"]': ['/"'],
             "writable_roots = {": None,
+            "[sandbox_workspace_write]\nwritable_roots = [1]": None,
         }
         for reader in dict.fromkeys((toml.tomllib, None)):
             for text, roots in table.items():
@@ -531,6 +534,12 @@ class Launch(Place):
                         ]
                     )
                     self.assertEqual(said, wanted)
+
+    def test_a_config_that_cannot_be_read_says_nothing(self):
+        self.add()
+        self.config.write_bytes(b"writable_roots = '\xff'")
+        self.assertFalse(setup.trusted(self.home, self.env))
+        self.assertFalse([a for a in self.plan().args if "writable_roots" in a])
 
     def test_what_is_run_outside_the_sandbox_is_kept_out_of_it(self):
         homes.create(self.home)

@@ -9,6 +9,7 @@ import os
 import pwd
 import shutil
 
+from ...errors import HcomError
 from .. import launcher, program
 from ..flags import Table, groups, values
 from ..front import Plan
@@ -169,7 +170,7 @@ def _sandbox(args, home, env) -> dict[str, object]:
     found: dict[str, object] = {}
     try:
         roots = toml.all_roots(os.path.join(config_dir(env), "config.toml"), profile, cwd)
-    except ValueError:
+    except (ValueError, HcomError):
         roots = []
     else:
         inside = _within(home.root, [*open_to_all, *roots])

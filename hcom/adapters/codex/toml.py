@@ -30,11 +30,6 @@ def written(value) -> str:
     return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
 
 
-def unquoted(text: str) -> str:
-    """What a one-line TOML string says; ValueError for an escape that JSON has not."""
-    return text[1:-1] if text[0] == "'" else json.loads(text)
-
-
 _STRING = r""""(?:[^"\\\n]|\\.)*"|'[^'\n]*\'"""
 _END = r"[ \t]*(?:#.*)?$"
 _OFF = re.compile(rf"^[ \t]*enabled[ \t]*=[ \t]*false{_END}", re.M)
@@ -59,11 +54,8 @@ def trusts(config: str, hook: str, digest: str) -> bool:
 
 def writable_roots(config: str) -> list[str] | None:
     """The writable roots that a config.toml sets, None when it sets none. ValueError when that is
-    not clear."""
-    try:
-        text = settings.text_of(config)
-    except HcomError as error:
-        raise ValueError(error.message) from None
+    not clear, HcomError when it cannot be read."""
+    text = settings.text_of(config)
     if "writable_roots" not in text:
         return None
     if tomllib is None:
@@ -85,32 +77,28 @@ _ROOTS = re.compile(
 )
 
 
-def _roots_of(text: str) -> list[str] | None:
-    """The same without a TOML reader, for the two forms that people write: in the table
-    [sandbox_workspace_write], or dotted above the first table."""
-    found = None
+# In this table, or dotted above the first one.
+_PLACES = ("[sandbox_workspace_write]", "sandbox_workspace_write.")
+
+
+def _roots_of(text: str) -> list[str]:
+    """The same without a TOML reader, for the two forms that people write."""
     for match in _ROOTS.finditer(text):
         tables = re.findall(r"^\s*(\[.*\])\s*(?:#.*)?$", text[: match.start()], re.MULTILINE)
-        inside = re.fullmatch(r"\[\s*sandbox_workspace_write\s*\]", tables[-1]) if tables else None
-        if bool(match[1]) == bool(inside) or (match[1] and tables):
-            continue
-        items = re.sub(r"#.*", "", re.sub(_STRING, lambda s: s[0].replace("#", "\0"), match[2]))
-        found = [unquoted(s.replace("\0", "#")) for s in re.findall(_STRING, items)]
-    if found is None:
-        raise ValueError("writable_roots is set in a way that is not understood")
-    return found
+        place = "".join([*tables[-1:], match[1] or ""])
+        if re.sub(r"\s", "", place) in _PLACES:
+            words = re.findall(rf"{_STRING}|#.*", match[2])
+            return [w[1:-1] if w[0] == "'" else json.loads(w) for w in words if w[0] != "#"]
+    raise ValueError("writable_roots is set in a way that is not understood")
 
 
 def all_roots(home_config: str, profile: str, cwd: str) -> list[str]:
-    """The writable roots in force by the config files; ValueError when that is not clear. The later
-    of these files wins: the system's, the person's, their profile's, the folder's own."""
+    """The writable roots in force by the config files; errors as above. The later of these files
+    wins: the system's, the person's, their profile's, the folder's own."""
     files = ["/etc/codex/config.toml", home_config]
     if profile:
         files.append(os.path.join(os.path.dirname(home_config), f"{profile}.config.toml"))
     folders = [cwd, *map(str, Path(cwd).parents)]
     files += [os.path.join(folder, ".codex", "config.toml") for folder in reversed(folders)]
-    roots: list[str] = []
-    for path in dict.fromkeys(files):
-        said = writable_roots(path)
-        roots = roots if said is None else said
-    return roots
+    said = [roots for roots in map(writable_roots, dict.fromkeys(files)) if roots is not None]
+    return said[-1] if said else []
