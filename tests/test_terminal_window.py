@@ -393,6 +393,14 @@ class Returning(Place):
         self.stand_in("kitten", "echo only on stdout; exit 2")
         self.assertIn(": only on stdout", self.refused(PRESETS["kitty-tab"]))
 
+    def test_one_that_cannot_be_started_is_named(self):
+        self.stand_in("kitten", "echo 7")
+        os.chmod(self.at("bin/kitten"), 0o600)
+        self.assertIn("kitten: Permission denied", self.refused(PRESETS["kitty-tab"]))
+        os.chmod(self.at("bin/kitten"), 0o700)
+        self.script += "\0"
+        self.assertIn("kitten: embedded null byte", self.refused(PRESETS["kitty-tab"]))
+
     def test_stderr_of_one_that_works_is_no_error(self):
         self.stand_in("wezterm", "echo warning >&2; echo 12")
         self.assertEqual("pane=12", self.open(PRESETS["wezterm-tab"]).id)

@@ -60,8 +60,6 @@ def merged(defaults, given, table: Table) -> list[str]:
     A variadic default is put last of the defaults and closed by a flag of `given`, if there is one,
     so that it does not eat a prompt: where there is none, it goes behind the prompt.
     """
-    if not defaults:
-        return list(given)
     said = values(given, table)
     kept = [
         (flag, words)
