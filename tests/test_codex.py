@@ -9,6 +9,7 @@ import subprocess
 import sys
 import tempfile
 import unittest
+from itertools import product
 from pathlib import Path
 from unittest import mock
 
@@ -554,7 +555,7 @@ class Launch(Place):
                 self.assertEqual(json.loads(listed.partition("=")[2]), roots)
 
     def test_no_program_in_front_of_ours_is_the_agents_to_write(self):
-        ours, work = self.root / "ours", self.root / "work"
+        ours, work = self.root / "ours", self.root / "wo=rk"
         for folder in (ours, work):
             folder.mkdir()
         (ours / "hcom").touch(0o755)
@@ -569,9 +570,9 @@ class Launch(Place):
             ("/usr/bin", str(ours)): f"/usr/bin:{ours}",
             ("/usr/bin", "/nowhere"): f"/usr/bin:{shim}",
         }
-        for (login, here), wanted in table.items():
+        for ((login, here), wanted), flag in product(table.items(), ("-C", "--add-dir")):
             with (
-                self.subTest(login=login, here=here),
+                self.subTest(login=login, here=here, flag=flag),
                 mock.patch.object(
                     launch.program,
                     "output",
@@ -581,7 +582,7 @@ class Launch(Place):
                 ),
             ):
                 self.env["PATH"] = here
-                said = [a for a in self.plan("-C", str(work)).args if "set.PATH" in a]
+                said = [a for a in self.plan(flag, str(work)).args if "set.PATH" in a]
                 self.assertEqual(
                     [json.loads(a.partition("=")[2]) for a in said], [wanted] if wanted else []
                 )

@@ -43,14 +43,16 @@ def groups(args, table: Table) -> list[tuple[str, list[str]]]:
     return found
 
 
+def value(words: list[str]) -> str:
+    """What such a piece gives its flag: the last word, or what stands behind its "="; "" for
+    nothing."""
+    return words[-1] if len(words) > 1 else words[0].partition("=")[2]
+
+
 def values(args, table: Table) -> dict[str, str]:
     """The flags that are said, by their long names, with the value each has: the last that is
     given, "" for none."""
-    return {
-        flag: words[-1] if len(words) > 1 else words[0].partition("=")[2]
-        for flag, words in groups(args, table)
-        if flag
-    }
+    return {flag: value(words) for flag, words in groups(args, table) if flag}
 
 
 def merged(defaults, given, table: Table) -> list[str]:

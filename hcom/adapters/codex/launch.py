@@ -11,7 +11,7 @@ import shutil
 
 from ...errors import HcomError
 from .. import launcher, program
-from ..flags import Table, groups, values
+from ..flags import Table, groups, value, values
 from ..front import Plan
 from . import setup, toml
 from .environment import scrubbed
@@ -131,8 +131,8 @@ def plan(args, home, env) -> Plan:
     # Codex refuses a flag that is given twice.
     ours = ["--no-daemon"] if "--no-daemon" in able and "--no-daemon" not in flags else []
     settings = {**_settings(home, env, "hooks" in able), **_sandbox(args, home, env)}
-    for key, value in settings.items():
-        ours += ["-c", f"{key}={toml.written(value)}"]
+    for key, setting in settings.items():
+        ours += ["-c", f"{key}={toml.written(setting)}"]
     return Plan([*ours, *args], session, verb == "fork", {"home": config_dir(env)})
 
 
@@ -163,7 +163,7 @@ def _sandbox(args, home, env) -> dict[str, object]:
     """
     said = values(args, FLAGS)
     cwd, profile = os.path.abspath(said.get("--cd", "")), said.get("--profile", "")
-    added = [w[-1].rpartition("=")[2] for flag, w in groups(args, FLAGS) if flag == "--add-dir"]
+    added = [value(words) for flag, words in groups(args, FLAGS) if flag == "--add-dir"]
     open_to_all = [
         os.path.join(cwd, folder) for folder in (cwd, "/tmp", env.get("TMPDIR") or "/tmp", *added)
     ]
