@@ -159,13 +159,12 @@ def _inside(event: str, kind: str, payload: dict) -> dict:
     return {"inside": {key: since if event == "BeforeTool" else None}}
 
 
-# A dialog's kind and which of its details says what it is about.
+# A dialog's kind, the tool that it is about, and which of its details says more; all others are
+# about themselves, and have a title.
 ASKED = {
     "exec": ("run_shell_command", "command"),
     "edit": ("replace", "filePath"),
     "mcp": ("mcp", "toolName"),
-    "ask_user": ("ask_user", "title"),
-    "info": ("info", "title"),
 }
 
 

@@ -19,19 +19,20 @@ SINCE = (0, 24)  # the first with hooks
 BY_DEFAULT = (0, 26)  # the first that runs them without being told to (both by their source)
 NOTICED_S = 0.0  # a running session never sees a change of its hooks; waiting would not help
 
-_INVOKED = f"^({'|'.join(SUBAGENTS)})$"
-_OTHERS = f"^(?!({'|'.join(SUBAGENTS)})$)"
-# Event, matcher, mode of the launcher. As few as the job needs; those that come with each request
+_ALL: dict[str, str] = {}
+_INVOKED = {"matcher": f"^({'|'.join(SUBAGENTS)})$"}
+_OTHERS = {"matcher": f"^(?!({'|'.join(SUBAGENTS)})$)"}
+# Event, for what, mode of the launcher. As few as the job needs; those that come with each request
 # or each piece of an answer are not among them.
 EVENTS = (
-    ("SessionStart", "", "now"),
-    ("BeforeAgent", "", "now"),
+    ("SessionStart", _ALL, "now"),
+    ("BeforeAgent", _ALL, "now"),
     ("BeforeTool", _INVOKED, "now"),  # what follows is a subagent's, until its AfterTool
     ("AfterTool", _INVOKED, "now"),
     ("AfterTool", _OTHERS, "later"),
-    ("Notification", "", "now"),
-    ("AfterAgent", "", "now"),
-    ("SessionEnd", "", "now"),
+    ("Notification", _ALL, "now"),
+    ("AfterAgent", _ALL, "now"),
+    ("SessionEnd", _ALL, "now"),
 )
 HOOK_MS = 15_000  # a hook of ours that takes longer is broken
 ASK_S = 20.0  # for the client to tell its version
@@ -39,12 +40,15 @@ ASK_S = 20.0  # for the client to tell its version
 
 def hooks_file(home, env) -> settings.Owned:
     """The settings file that our hooks belong in."""
-    return settings.Owned(
-        home,
-        os.path.join(settings.folder(home, config_dir(env), ".gemini"), "settings.json"),
-        [(("hooks", event), _group(home, event, matcher, mode)) for event, matcher, mode in EVENTS],
-        able=lambda: _refuse_old(env),
-    )
+    path = os.path.join(settings.folder(home, config_dir(env), ".gemini"), "settings.json")
+    entries = [
+        (
+            ("hooks", event),
+            {**which, "hooks": [handler(home, "gemini", event, mode, HOOK_MS, name="hcom")]},
+        )
+        for event, which, mode in EVENTS
+    ]
+    return settings.Owned(home, path, entries, able=lambda: _refuse_old(env))
 
 
 def files(home, env, allowed, _every) -> list[settings.File]:
@@ -55,11 +59,6 @@ def files(home, env, allowed, _every) -> list[settings.File]:
 
 
 launch_files = files
-
-
-def _group(home, event: str, matcher: str, mode: str) -> dict:
-    hooks = [handler(home, "gemini", event, mode, HOOK_MS, name="hcom")]
-    return {"matcher": matcher, "hooks": hooks} if matcher else {"hooks": hooks}
 
 
 # -- what the client is --
@@ -145,9 +144,10 @@ def trusted(env, cwd: str) -> bool:
         or os.path.join(config_dir(env), "trustedFolders.json")
     )
     # The rule of the nearest folder counts; TRUST_PARENT is about the folder above.
-    rules = {}
-    for place, rule in known.items():
-        above = os.path.dirname(place) if rule == "TRUST_PARENT" else place
-        rules[os.path.realpath(above)] = rule != "DO_NOT_TRUST"
+    rules = {
+        os.path.realpath(os.path.dirname(place) if rule == "TRUST_PARENT" else place): rule
+        for place, rule in known.items()
+    }
     folder = os.path.realpath(cwd)
-    return next((rules[f] for f in [folder, *map(str, Path(folder).parents)] if f in rules), False)
+    found = (rules[f] for f in [folder, *map(str, Path(folder).parents)] if f in rules)
+    return next(found, "DO_NOT_TRUST") != "DO_NOT_TRUST"
