@@ -21,23 +21,19 @@ def groups(args, table: Table) -> list[tuple[str, list[str]]]:
     """`args` in pieces that belong together: (flag, or "" for a positional; words)."""
     found, i = [], 0
     while i < len(args):
-        word = args[i]
+        word, end = args[i], i + 1
         flag = word.partition("=")[0] if word.startswith("--") else word
+        next_flag = next((n for n in range(end, len(args)) if args[n].startswith("-")), len(args))
         if word == "--":
-            found.append(("", list(args[i:])))
-            break
-        if not word.startswith("-") or len(word) == 1:
-            found.append(("", [word]))
-            i += 1
-            continue
-        end = i + 1
-        if flag in table.value and "=" not in word:
-            end = i + 2
-        elif flag in table.optional and "=" not in word:
-            end += end < len(args) and not args[end].startswith("-")
+            flag, end = "", len(args)
+        elif not word.startswith("-") or len(word) == 1:
+            flag = ""
         elif flag in table.variadic:
-            while end < len(args) and not args[end].startswith("-"):
-                end += 1
+            end = next_flag
+        elif flag in table.value and "=" not in word:
+            end += 1
+        elif flag in table.optional and "=" not in word:
+            end = min(end + 1, next_flag)
         found.append((table.alias.get(flag, flag), list(args[i:end])))
         i = end
     return found

@@ -212,5 +212,5 @@ def _shell_path(home, env, writable) -> str:
         return os.pathsep.join([launcher.shim(home), login])
     if last is not None:
         return ""
-    found = shutil.which("hcom", path=env.get("PATH", os.defpath))
+    found = program.found(env, "hcom")
     return os.pathsep.join([login, os.path.dirname(found) if found else launcher.shim(home)])
