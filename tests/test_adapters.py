@@ -14,7 +14,7 @@ from pathlib import Path
 from hcom import adapters
 from hcom.adapters import base, flags, interface, plain
 from hcom.adapters.base import Around
-from hcom.adapters.claude import launch
+from hcom.adapters.claude import hook, launch, stream
 from hcom.adapters.front import Plan
 from hcom.hub import archive
 from hcom.store import agents
@@ -127,6 +127,47 @@ class Arguments(unittest.TestCase):
             with self.subTest(args=args):
                 plan = launch.plan(args, None, {})
                 self.assertEqual(plan, Plan(list(args), *wanted))
+
+    def test_a_session_is_resumed_and_copied(self):
+        said = {
+            tool: [adapters.load(tool, "launch").resuming("ID", fork) for fork in (False, True)]
+            for tool in adapters.TOOLS
+        }
+        self.assertEqual(
+            said,
+            {
+                "claude": [["--resume", "ID"], ["--resume", "ID", "--fork-session"]],
+                "gemini": [["--resume", "ID"]] * 2,  # it has no copies
+                "codex": [["resume", "ID"], ["fork", "ID"]],
+            },
+        )
+
+    def test_a_printing_claude_reads_lines_unless_it_is_told_a_format(self):
+        kept, lines = stream.fed(["-p", "--verbose", "--model", "x", "do", "--", "it"])
+        self.assertEqual(kept, ["-p", "--model", "x", *stream.STREAMED])
+        self.assertEqual(json.loads(lines[0])["message"]["content"][0]["text"], "do\nit")
+        self.assertEqual(stream.fed(["-p"])[1], [])
+        for args in (["do it"], ["-p", "--output-format", "json"], ["-p", "--input-format=text"]):
+            self.assertEqual(stream.fed(args), (args, None))
+
+
+class Claude(unittest.TestCase):
+    CLI = {"CLAUDE_CODE_ENTRYPOINT": "cli", "AI_AGENT": "claude-code_2-1-197_x"}
+
+    def test_only_a_waiter_wakes_one_without_a_socket_that_knows_of_waiters(self):
+        self.assertTrue(hook.needs_waiter(self.CLI))
+        for change in (
+            {"CLAUDE_CODE_MESSAGING_SOCKET": "/s"},
+            {"CLAUDE_CODE_ENTRYPOINT": "sdk-cli"},
+            {"AI_AGENT": "claude-code_2-0-99_x"},
+            {"AI_AGENT": ""},
+        ):
+            self.assertFalse(hook.needs_waiter({**self.CLI, **change}), change)
+
+    def test_the_cap_of_turn_ends_is_the_persons(self):
+        for said, cap in (("", hook.STOP_CAP), ("x", hook.STOP_CAP), ("3", 3), ("0", base.NO_CAP)):
+            env = {"CLAUDE_CODE_STOP_HOOK_BLOCK_CAP": said}
+            self.assertEqual(hook.stop_cap(env), cap)
 
 
 class Nested(unittest.TestCase):
