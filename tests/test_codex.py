@@ -473,6 +473,7 @@ class Launch(Place):
             ("exec", "do it"): ("", False),
             ("e", "a 'b' \n", "--", "-x"): ("", False),
             ("-i", "a.png", "b.png", "--", "look"): ("", False),
+            ("-i", "fork", "ID"): ("", False),
             ("--sandbox=read-only", "resuming"): ("", False),
         }
         for args, (resumes, forks) in table.items():

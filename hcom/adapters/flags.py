@@ -10,9 +10,8 @@ class Table(
         defaults=(frozenset(), frozenset(), {}, frozenset()),
     )
 ):
-    """Which flags take one value, may take one, take several (sets of flags as typed); `alias`
-    leads a short form to its long one; `repeated` are the long ones that add up. All other flags
-    take none."""
+    """Which flags take one value, may take one, take several, by their long forms; `alias` leads to
+    those from the short ones; `repeated` are those that add up. All other flags take none."""
 
     __slots__ = ()
 
@@ -23,6 +22,7 @@ def groups(args, table: Table) -> list[tuple[str, list[str]]]:
     while i < len(args):
         word, end = args[i], i + 1
         flag = word.partition("=")[0] if word.startswith("--") else word
+        flag = table.alias.get(flag, flag)
         next_flag = next((n for n in range(end, len(args)) if args[n].startswith("-")), len(args))
         if word == "--":
             flag, end = "", len(args)
@@ -34,7 +34,7 @@ def groups(args, table: Table) -> list[tuple[str, list[str]]]:
             end += 1
         elif flag in table.optional and "=" not in word:
             end = min(end + 1, next_flag)
-        found.append((table.alias.get(flag, flag), list(args[i:end])))
+        found.append((flag, list(args[i:end])))
         i = end
     return found
 

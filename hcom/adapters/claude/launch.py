@@ -35,7 +35,6 @@ FLAGS = Table(
             "--max-budget-usd",
             "--max-turns",
             "--model",
-            "-n",
             "--name",
             "--output-format",
             "--permission-mode",
@@ -57,14 +56,11 @@ FLAGS = Table(
     ),
     optional=frozenset(
         (
-            "-d",
             "--debug",
             "--from-pr",
             "--prompt-suggestions",
             "--remote-control",
-            "-r",
             "--resume",
-            "-w",
             "--worktree",
         )
     ),
@@ -72,9 +68,7 @@ FLAGS = Table(
         (
             "--add-dir",
             "--allowedTools",
-            "--allowed-tools",
             "--disallowedTools",
-            "--disallowed-tools",
             "--betas",
             "--file",
             "--mcp-config",

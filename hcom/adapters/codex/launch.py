@@ -22,17 +22,11 @@ __all__ = ["FLAGS", "is_printing", "plan", "resuming", "scrubbed"]
 FLAGS = Table(
     value=frozenset(
         (
-            "-c",
             "--config",
-            "-m",
             "--model",
-            "-p",
             "--profile",
-            "-s",
             "--sandbox",
-            "-C",
             "--cd",
-            "-a",
             "--ask-for-approval",
             "--enable",
             "--disable",
@@ -44,14 +38,13 @@ FLAGS = Table(
             "--thread-source",
             "--cyber-access-program",
             "--output-schema",
-            "-o",
             "--output-last-message",
             "--base",
             "--commit",
             "--title",
         )
     ),
-    variadic=frozenset(("-i", "--image")),
+    variadic=frozenset(("--image",)),
     alias={
         "-c": "--config",
         "-i": "--image",

@@ -27,20 +27,15 @@ _IN_SHELL = re.compile(
 FLAGS = Table(
     value=frozenset(
         (
-            "-m",
             "--model",
-            "-p",
             "--prompt",
-            "-i",
             "--prompt-interactive",
-            "-o",
             "--output-format",
             "--approval-mode",
             "--policy",
             "--admin-policy",
             "--allowed-mcp-server-names",
             "--allowed-tools",
-            "-e",
             "--extensions",
             "--session-file",
             "--session-id",
@@ -51,7 +46,7 @@ FLAGS = Table(
             "--record-responses",
         )
     ),
-    optional=frozenset(("-r", "--resume", "-w", "--worktree")),
+    optional=frozenset(("--resume", "--worktree")),
     alias={
         "-m": "--model",
         "-p": "--prompt",
