@@ -1,6 +1,6 @@
 """How a stand-in of ours is started."""
 
-from ..flags import Table, groups
+from ..flags import Table, values
 from ..front import Plan
 
 FLAGS = Table(value=frozenset(("--model", "--resume")))
@@ -14,7 +14,7 @@ def scrubbed(env) -> dict:
 
 def is_printing(args) -> bool:
     """Whether the client would run without its terminal interface."""
-    return "-p" in dict(groups(args, FLAGS))
+    return "-p" in values(args, FLAGS)
 
 
 def resuming(session: str, fork: bool) -> list[str]:
@@ -24,5 +24,5 @@ def resuming(session: str, fork: bool) -> list[str]:
 
 def plan(args, _home, _env) -> Plan:
     """What starting with `args` means."""
-    found = dict(groups(args, FLAGS))
-    return Plan(list(args), (found.get("--resume") or [""])[-1], "--fork" in found)
+    said = values(args, FLAGS)
+    return Plan(list(args), said.get("--resume", ""), "--fork" in said)
