@@ -3,6 +3,7 @@
 from ..ops import look
 from ..store import launches
 from ..store.connect import open_db
+from .result import show
 
 
 def report(call, batch: str) -> int:
@@ -16,23 +17,19 @@ def report(call, batch: str) -> int:
 
 
 def _say(call, one) -> None:
-    if call.values.json:
-        call.say_json(
-            {
-                "batch_id": one.batch,
-                "name": one.agent,
-                "tool": one.tool,
-                "state": one.state,
-                "reason": one.why,
-                "screen": one.screen,
-                "log": one.log,
-            }
-        )
-        return
-    state = "not ready yet" if one.state == launches.WAITING else one.state
-    call.say(f"{one.agent:<14} {one.tool:<7} {state}" + (f": {one.why}" if one.why else ""))
-    if one.state == launches.FAILED:
-        for line in one.screen.split("\n") if one.screen else ():
-            call.say(f"    {line}")
-    if one.state == launches.WAITING:
-        call.say(f"    see what it shows: hcom term {one.agent}")
+    facts = {
+        "batch_id": one.batch,
+        "name": one.agent,
+        "tool": one.tool,
+        "state": one.state,
+        "reason": one.why,
+        "screen": one.screen,
+        "log": one.log,
+    }
+    state, more = one.state, []
+    if state == launches.WAITING:
+        state, more = "not ready yet", [f"see what it shows: hcom term {one.agent}"]
+    elif state == launches.FAILED and one.screen:
+        more = one.screen.split("\n")
+    line = f"{one.agent:<14} {one.tool:<7} {state}" + (f": {one.why}" if one.why else "")
+    show(call, facts, "\n    ".join([line, *more]))

@@ -1,6 +1,7 @@
 """A command, declared once: its arguments, help and examples. Parsing and help are made from it."""
 
 from collections import namedtuple
+from contextlib import suppress
 
 from ..errors import UsageError
 
@@ -39,19 +40,13 @@ VALUE, SCRIPT = "value", "script"
 NAME = Option("--name", "Identity (agent name or UUID)", "NAME")
 
 
-def _number(text: str) -> float:
-    value = float(text)
-    if not 0 <= value <= 1e9:
-        raise ValueError
-    return value
-
-
 def seconds(text: str) -> float:
     """A duration in seconds. UsageError when it is none."""
-    try:
-        return _number(text)
-    except ValueError:
-        raise UsageError(f"not a number of seconds: {text!r}") from None
+    with suppress(ValueError):
+        value = float(text)
+        if 0 <= value <= 1e9:
+            return value
+    raise UsageError(f"not a number of seconds: {text!r}")
 
 
 def count(text: str) -> int:

@@ -10,6 +10,7 @@ from ...errors import HcomError, UsageError
 from ...ops import agents
 from ...store.connect import open_db
 from ..model import Command, Option
+from ..result import show
 
 VERBOSE = ("directory", "session_id", "transcript_path", "parent_name", "pid")
 MARKS = {ACTIVE: "▶", LISTENING: "◉", BLOCKED: "■", INACTIVE: "○"}
@@ -25,33 +26,30 @@ def age(seconds: float) -> str:
 
 def _row(agent: Agent, unread: int, now: float, me: str) -> str:
     what = one_line(" ".join(w for w in (agent.context, agent.detail) if w))
-    parts = [
+    line = (
         f"{MARKS[agent.status]} {agent.display:<14} {agent.tool:<7} {agent.status:<9} "
-        f"{age(now - agent.status_at):>4}  {what[:44]}".rstrip()
-    ]
+        f"{age(now - agent.status_at):>4}  {what[:44]}"
+    ).rstrip()
     notes = [f"{unread} unread"] if unread else []
     if agent.wake_failure:
         notes.append(f"not woken: {agent.wake_failure}")
     if agent.name == me:
         notes.append("you")
-    return parts[0] + (f"  [{', '.join(notes)}]" if notes else "")
+    return line + (f"  [{', '.join(notes)}]" if notes else "")
 
 
 def _everyone(call, db) -> int:
     now, me = time.time(), call.agent.name if call.agent else ""
     shown = agents.here(db, now)
+    for seen in shown:
+        said = agents.facts(seen, now)
+        more = [key for key in VERBOSE if call.values.v and said[key]]
+        lines = [f"    {key}: {one_line(str(said[key]), 1000)}" for key in more]
+        show(call, said, "\n".join([_row(*seen, now, me), *lines]))
     if call.values.json:
-        for seen in shown:
-            call.say_json(agents.facts(seen, now))
         return 0
     if not shown:
         call.tell("no agents; start one with: hcom claude")
-    for seen in shown:
-        call.say(_row(*seen, now, me))
-        said = agents.facts(seen, now)
-        for key in VERBOSE if call.values.v else ():
-            if said[key]:
-                call.say(f"    {key}: {one_line(str(said[key]), 1000)}")
     last, states = agents.receipts(db, me) if me else (0, {})
     if states:
         came = ", ".join(f"{name} {state}" for name, state in sorted(states.items()))
