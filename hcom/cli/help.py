@@ -67,23 +67,3 @@ def reference() -> str:
 
 def _fenced(text: str) -> list[str]:
     return ["```text", text, "```"]
-
-
-def api() -> str:
-    """The Python API, as its docstrings tell it."""
-    import inspect  # only here
-    from importlib import import_module
-
-    try:
-        module = import_module("..api", __package__)
-    except ModuleNotFoundError:
-        return "# Python API\n\nThis version of hcom has none."
-    parts = ["# Python API", "", inspect.getdoc(module) or ""]
-    for name, thing in vars(module).items():
-        if name.startswith("_") or getattr(thing, "__module__", "") != module.__name__:
-            continue
-        parts += ["", f"## hcom.{name}", "", inspect.getdoc(thing) or ""]
-        for inner, verb in vars(thing).items() if inspect.isclass(thing) else ():
-            if not inner.startswith("_") and inspect.getdoc(verb):
-                parts += ["", f"### {name}.{inner}", "", inspect.getdoc(verb) or ""]
-    return "\n".join(parts)
