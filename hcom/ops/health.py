@@ -6,6 +6,7 @@ import stat
 import subprocess
 import sys
 import time
+from contextlib import suppress
 
 from .. import __version__, adapters, config, terminal
 from .. import home as homes
@@ -18,6 +19,7 @@ from . import setup
 
 CHECK_S = 3.0  # a database so large that its check takes longer is not checked whole
 VERSION_S = 10.0  # node clients need one or two to say their version
+MANY_BELLS = 50  # crashes leave some; so few are nobody's concern
 SPOOLED_S = 60.0  # a recorder takes what is spooled within two seconds
 
 
@@ -71,7 +73,7 @@ def _versions(programs, env) -> dict[str, str]:
     asked = {}
     for tool, program in programs.items():
         if program:
-            try:
+            with suppress(OSError):
                 asked[tool] = subprocess.Popen(
                     [program, "--version"],
                     env=dict(env),
@@ -80,8 +82,6 @@ def _versions(programs, env) -> dict[str, str]:
                     stderr=subprocess.DEVNULL,
                     start_new_session=True,
                 )
-            except OSError:
-                continue
     end, found = time.monotonic() + VERSION_S, {}
     for tool, process in asked.items():
         try:
@@ -120,42 +120,34 @@ def _terminal(env, setting: str) -> tuple[str, str]:
         return f"none: {error.message}", error.hint
 
 
-def _stale(home) -> list[tuple[str, str]]:
-    """What was left lying about: (what, what to do)."""
-    found = []
+def _stale(home) -> list[str]:
+    """What was left lying about, and what to do."""
     waiting = [e for e in _entries(home.run(homes.SPOOL)) if time.time() - _modified(e) > SPOOLED_S]
-    if waiting:
-        found.append((f"{len(waiting)} events of hooks wait to be recorded", "hcom hooks add"))
     dead = [
         e
         for e in _entries(home.run(homes.BELLS))
         if e.rpartition(".")[2].isdigit() and not alive(int(e.rpartition(".")[2]), "")
     ]
-    if len(dead) > 50:
-        found.append(
-            (
-                f"{len(dead)} doorbells of processes that ended",
-                f"rm {home.run(homes.BELLS, '*')}",
-            )
-        )
+    bells = home.run(homes.BELLS, "*")
     parts = [e for e in _entries(home.path("archive")) if "/.part-" in e]
-    if parts:
-        found.append(("a reset did not come to its end", "hcom archive"))
-    return found
+    troubles = (
+        (waiting, f"{len(waiting)} events of hooks wait to be recorded: hcom hooks add"),
+        (dead[MANY_BELLS:], f"{len(dead)} doorbells of processes that ended: rm {bells}"),
+        (parts, "a reset did not come to its end: hcom archive"),
+    )
+    return [said for found, said in troubles if found]
 
 
 def _entries(folder: str) -> list[str]:
-    try:
+    with suppress(OSError):
         return [os.path.join(folder, entry) for entry in os.listdir(folder)]
-    except OSError:
-        return []
+    return []
 
 
 def _modified(path: str) -> float:
-    try:
+    with suppress(OSError):
         return os.stat(path).st_mtime
-    except OSError:
-        return time.time()
+    return time.time()
 
 
 def report(home, env) -> dict:
@@ -165,8 +157,7 @@ def report(home, env) -> dict:
     settings, _, problems = config.found(home, env)
     setting = settings["HCOM_TERMINAL"].value
     opens, hint = _terminal(env, setting)
-    todos = [todo, database["hint"], *problems, *database["unwoken"]]
-    todos += [f"{what}: {mend}" for what, mend in _stale(home)]
+    todos = [todo, database["hint"], *problems, *database["unwoken"], *_stale(home)]
     todos += [f"{tool}: {said['advice']}" for tool, said in tools.items() if said["advice"]]
     todos += [
         f"{tool} has no hooks: hcom hooks add {tool}"
@@ -196,9 +187,9 @@ def troubles(home, count: int = 20) -> list[str]:
     words = ("failed", "error", "refused", "dropped", "skipped", "trace")
     found = []
     for name in ("hcom.log.1", "hcom.log"):
-        try:
-            with open(home.path("logs", name), encoding="utf-8", errors="replace") as stream:
-                found += [line.rstrip("\n") for line in stream if any(w in line for w in words)]
-        except OSError:
-            continue
+        with (
+            suppress(OSError),
+            open(home.path("logs", name), encoding="utf-8", errors="replace") as stream,
+        ):
+            found += [line.rstrip("\n") for line in stream if any(w in line for w in words)]
     return found[-count:]

@@ -48,8 +48,8 @@ class LaunchSpec(
     __slots__ = ()
 
 
-class Ready(namedtuple("Ready", "agent launch argv env cwd stream")):
-    """A client that only has to be started; `stream` are the first lines of one that is fed."""
+class Ready(namedtuple("Ready", "agent launch told")):
+    """A client that only has to be started, as its hand-over `told` says."""
 
     __slots__ = ()
 
@@ -69,10 +69,9 @@ def asker(home, caller) -> str:
     return agent.name if agent else BIGBOSS
 
 
-def prepare(home, spec: LaunchSpec, batch: str) -> Ready:
+def prepare(home, spec: LaunchSpec, settings, batch: str) -> Ready:
     """An agent and a launch row for one client. HcomError when it cannot be started."""
     setup, launch = adapters.load(spec.tool, "setup"), adapters.load(spec.tool, "launch")
-    settings = config.read(home, spec.env)
     program = shutil.which(setup.PROGRAM, path=spec.env.get("PATH", os.defpath))
     if not program:
         raise HcomError(f"{spec.tool} is not installed", f"{setup.PROGRAM} is not on your PATH")
@@ -89,14 +88,16 @@ def prepare(home, spec: LaunchSpec, batch: str) -> Ready:
     argv, lines = plan.args, None
     if spec.headless:
         argv, lines = adapters.load(spec.tool, "stream").fed(plan.args)
-    return Ready(
-        agent,
-        key,
+    told = handover.Handover(
+        agent.name,
+        spec.tool,
         [program, *argv],
         _environment(home, spec, plan, agent, key, settings),
         spec.cwd,
+        spec.headless,
         lines,
     )
+    return Ready(agent, key, told)
 
 
 def _log(home, name: str, launch: str) -> str:
@@ -156,10 +157,10 @@ def _environment(home, spec: LaunchSpec, plan, agent, key: str, settings) -> dic
 def here(home, spec: LaunchSpec) -> None:
     """The client runs in this terminal, in front of what this process becomes: an interpreter with
     nothing loaded but the wrapper, for it stays as long as the client does."""
-    ready = prepare(home, spec, "")
+    ready = prepare(home, spec, config.read(home, spec.env), "")
     sys.stderr.write(f"hcom: this is {ready.agent.display}\n")
     sys.stderr.flush()
-    _hand_over(home, ready, spec)
+    handover.leave(home, ready.launch, ready.told)
     python, *arguments = itself()
     os.execve(
         python, [python, *arguments, "wrapped", ready.launch], {**spec.env, "HCOM_DIR": home.root}
@@ -171,11 +172,11 @@ def elsewhere(home, spec: LaunchSpec) -> Batch:
     if not 1 <= spec.count <= MOST:
         raise HcomError(f"cannot launch {spec.count} at once", f"use a number from 1 to {MOST}")
     batch = uuid.uuid4().hex[:8]
-    setting = config.read(home, spec.env).terminal
-    preset = None if spec.headless else terminal.chosen(setting, spec.env)
+    settings = config.read(home, spec.env)
+    preset = None if spec.headless else terminal.chosen(settings.terminal, spec.env)
     started, errors = [], []
     for _ in range(spec.count):
-        ready = prepare(home, spec, batch)
+        ready = prepare(home, spec, settings, batch)
         try:
             opened = _opened(home, ready, spec, preset)
             started.append((ready, opened))
@@ -201,22 +202,9 @@ def elsewhere(home, spec: LaunchSpec) -> Batch:
     return Batch(batch, [a.display for a in alive], [why for _, why in errors], logs)
 
 
-def _hand_over(home, ready: Ready, spec: LaunchSpec) -> None:
-    told = handover.Handover(
-        ready.agent.name,
-        spec.tool,
-        ready.argv,
-        ready.env,
-        ready.cwd,
-        spec.headless,
-        ready.stream,
-    )
-    handover.leave(home, ready.launch, told)
-
-
 def _opened(home, ready: Ready, spec: LaunchSpec, preset):
     """The client's terminal is opened, or its process started; what was opened, or None."""
-    _hand_over(home, ready, spec)
+    handover.leave(home, ready.launch, ready.told)
     if spec.headless:
         _detached(home, ready)
         return None
@@ -229,7 +217,7 @@ def _opened(home, ready: Ready, spec: LaunchSpec, preset):
         f"wrapped {ready.launch}\n",
         0o700,
     )
-    opened = terminal.open_window(preset, script, ready.cwd, dict(spec.env), ready.agent.display)
+    opened = terminal.open_window(preset, script, spec.cwd, dict(spec.env), ready.agent.display)
     with open_db(home) as db, transaction(db):
         launches.set_window(db, ready.launch, opened)
     return opened
@@ -245,8 +233,8 @@ def _detached(home, ready: Ready) -> None:
             stdin=subprocess.DEVNULL,
             stdout=descriptor,
             stderr=descriptor,
-            cwd=ready.cwd,
-            env={**ready.env, "HCOM_DIR": home.root},
+            cwd=ready.told.cwd,
+            env={**ready.told.env, "HCOM_DIR": home.root},
             start_new_session=True,
         )
     finally:

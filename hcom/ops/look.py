@@ -130,8 +130,8 @@ def launched(db, batch: str, timeout: float = READY_S) -> list[launches.Launch]:
         )
     end = time.monotonic() + timeout
     with bell.Bell(db.home, bell.EVERYONE) as rings:
-        while any(x.state == launches.WAITING for x in launches.of_batch(db, batch)):
-            if time.monotonic() > end:
-                break
+        while time.monotonic() <= end and any(
+            x.state == launches.WAITING for x in launches.of_batch(db, batch)
+        ):
             rings.wait(min(1.0, timeout))
     return launches.of_batch(db, batch)
