@@ -4,6 +4,7 @@ import os
 import re
 import subprocess
 import unittest
+from pathlib import Path
 
 from hcom.cli import help as helps
 from hcom.cli.catalog import COMMANDS, find
@@ -217,6 +218,23 @@ class Outputs(unittest.TestCase):
         said = self.home.said("status")
         self.assertIn("9.9.9 (Claude Code)", said)
         self.assertIn("claude has no hooks: hcom hooks add claude", said)
+
+    def test_status_tells_of_what_lies_about(self):
+        self.home.said("status")
+        left = [
+            Path(self.home.hcom_dir, "run", "bells", f"luna.{4_200_000 + n}") for n in range(51)
+        ]
+        left.append(Path(self.home.hcom_dir, "archive", ".part-1"))
+        for path in left:
+            path.parent.mkdir(exist_ok=True)
+            path.touch()
+        spooled = Path(self.home.hcom_dir, "run", "spool", "junk")
+        spooled.touch()
+        os.utime(spooled, (0, 0))
+        said = self.home.said("status")
+        self.assertIn("1 events of hooks wait to be recorded: hcom hooks add", said)
+        self.assertIn("51 doorbells of processes that ended: rm ", said)
+        self.assertIn("a reset did not come to its end: hcom archive", said)
 
 
 if __name__ == "__main__":
