@@ -7,29 +7,23 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import suppress
 
-from .. import adapters, log
-from ..errors import HcomError
+from .. import adapters
 from ..hub import launches
 from ..ops.after import Done, after
 from ..ops.handover import Handover
 from ..ops.wake import Channel, Wake, by_hooks, drive
 from ..pty.signals import Signals
-from ..store import agents
 from ..store.connect import open_db
 
 GRACE_S = 5.0  # between SIGTERM and SIGKILL for the client's group
 
 
-def run(home, launch: str, told: Handover) -> None:
-    """The client that the hand-over `told` is of is fed its first lines, then a wake whenever mail
-    waits; this process ends with it."""
-    log.to(home.root)
+def run(home, agent, launch: str, told: Handover) -> None:
+    """The client of `agent` that the hand-over `told` is of is fed its first lines, then a wake
+    whenever mail waits; this process ends with it."""
     stream = adapters.load(told.tool, "stream")
-    with open_db(home) as db:
-        agent = agents.bound(db, "launch", launch)
-    if agent is None:
-        raise HcomError("this launch is nobody's any more", "start it again with hcom")
     with Signals() as signals:
         client = subprocess.Popen(
             told.argv,
@@ -56,12 +50,10 @@ def run(home, launch: str, told: Handover) -> None:
 
 
 def _write(client, lines) -> None:
-    try:
+    with suppress(OSError):  # it has ended; that is seen at once
         for line in lines:
             client.stdin.write(line.encode() + b"\n")
         client.stdin.flush()
-    except OSError:
-        pass  # it has ended; that is seen at once
 
 
 def _ended(client) -> None:

@@ -45,15 +45,20 @@ TERMINAL = (
 
 def main(argv: list[str]) -> int:
     """`wrapped LAUNCH`: take the hand-over of a launch, and be its client's wrapper."""
-    home = homes.locate(os.environ)
+    home, launch = homes.locate(os.environ), argv[1]
     try:
-        told = _handed_over(home, argv[1])
+        told = _handed_over(home, launch)
+        log.to(home.root)
+        with open_db(home) as db:
+            agent = agents.bound(db, "launch", launch)
+        if agent is None:
+            raise HcomError("this launch is nobody's any more", "start it again with hcom")
         if told.stream is None:
-            run(home, argv[1], told)
+            run(home, agent, launch, told)
         else:
             from . import fed
 
-            fed.run(home, argv[1], told)
+            fed.run(home, agent, launch, told)
     except HcomError as error:
         sys.stderr.write(f"hcom: {error.message}" + (f" ({error.hint})\n" if error.hint else "\n"))
         return 1
@@ -90,14 +95,9 @@ def _report_window(home, launch: str) -> None:
                 launches.set_window(db, launch, terminal.with_reported(opened, preset, os.environ))
 
 
-def run(home, launch: str, told: handover.Handover) -> None:
-    """The client that the hand-over `told` is of runs in front of this terminal, or with none; this
-    process ends as it does."""
-    log.to(home.root)
-    with open_db(home) as db:
-        agent = agents.bound(db, "launch", launch)
-    if agent is None:
-        raise HcomError("this launch is nobody's any more", "start it again with hcom")
+def run(home, agent, launch: str, told: handover.Handover) -> None:
+    """The client of `agent` that the hand-over `told` is of runs in front of this terminal, or with
+    none; this process ends as it does."""
     mirror, keys = Mirror(80, 24), Keys()
     with Wake(home, agent, _way(told.tool, mirror, keys), launch) as wake:
         try:
@@ -114,8 +114,6 @@ def run(home, launch: str, told: handover.Handover) -> None:
             _over(home, launch, mirror, error.message)
             raise
         _over(home, launch, mirror, _said(how))
-    if isinstance(how, spawn.Exited) and how.code == 0:
-        sys.exit(0)
     spawn.leave(how)
 
 
