@@ -11,7 +11,6 @@ from ..errors import HcomError
 from ..hub import mail
 from ..store import agents, deliveries, events
 from ..store.connect import transaction
-from ..store.deliveries import Into
 from .after import Done, after
 
 
@@ -57,7 +56,7 @@ def hand(db, agent, now: float, write) -> bool:
     evidence.settle(db, agent, evidence.COMMAND, now)
     if not deliveries.count_queued(db, agent.name):
         return False
-    into = Into(OUTPUT, agent.transcript, size(agent.transcript))
+    into = deliveries.Into(OUTPUT, agent.transcript, size(agent.transcript))
     with transaction(db):
         leased = mail.lease(db, agent, into, 0, time.time())
     if not leased.messages:

@@ -10,7 +10,6 @@ from ...bus.names import near
 from ...errors import HcomError, UsageError
 from ...hub import people
 from ...ops import agents, settings
-from ...ops.settings import PERSON
 from ...store.connect import open_db
 from .. import about
 from ..model import VALUE, Command, Option
@@ -111,7 +110,9 @@ def _edit(call, words) -> int:
     if words:
         raise UsageError("--edit opens the whole file", "hcom config --edit")
     if is_inside_agent(call):
-        raise HcomError("an agent may not edit config.env", f"{PERSON}: hcom config --edit")
+        raise HcomError(
+            "an agent may not edit config.env", f"{settings.PERSON}: hcom config --edit"
+        )
     editor = call.env.get("VISUAL") or call.env.get("EDITOR") or "vi"
     path = call.home.path("config.env")
     if not os.path.exists(path):
@@ -133,7 +134,9 @@ def _edit(call, words) -> int:
 
 def _reset(call, words) -> int:
     if is_inside_agent(call):
-        raise HcomError("an agent may not reset the settings", f"{PERSON}: hcom config --reset")
+        raise HcomError(
+            "an agent may not reset the settings", f"{settings.PERSON}: hcom config --reset"
+        )
     if words:
         key = _key(words[0])
         if len(words) == 2:

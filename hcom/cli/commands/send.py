@@ -3,13 +3,12 @@
 import sys
 
 from ...bus import message
-from ...bus.message import LIMIT_BYTES
 from ...errors import HcomError, UsageError
 from ...ops import talk
 from ...store.connect import open_db
 from ..model import Command, Option
 
-READ_BYTES = LIMIT_BYTES + 4096  # enough to see that a message is too long
+READ_BYTES = message.LIMIT_BYTES + 4096  # enough to see that a message is too long
 
 
 def _text(call) -> tuple[str, str]:

@@ -3,7 +3,6 @@
 import time
 
 from ... import adapters
-from ...adapters import ADHOC
 from ...errors import HcomError
 from ...ops import agents, setup
 from ...store.connect import open_db
@@ -19,7 +18,7 @@ def run(call) -> int:
             own = call.identify(db) if known else None
             joined = agents.start(db, call.env, call.caller, call.client, own, wanted, call.now)
             call.agent = joined.agent
-            _hooks(call, call.tool or ADHOC)
+            _hooks(call, call.tool or adapters.ADHOC)
     call.say(joined.text)
     return 0
 
