@@ -17,31 +17,31 @@ from ..result import show
 
 
 def run(call) -> int:
-    values = call.values
     words = [*call.words, *(call.tail or ())]
     if len(words) > 2:
         raise UsageError(
             f"unexpected argument: {words[2]!r}", 'quote it: hcom config KEY "a value"'
         )
-    if sum(map(bool, (values.edit, values.reset, values.info))) > 1:
+    asked = [mode for mode in MODES if vars(call.values)[mode]]
+    if len(asked) > 1:
         raise UsageError("--edit, --reset and --info exclude each other", "hcom config --help")
-    if values.i is not None:
-        if values.edit or values.reset or values.info:
+    if call.values.i is not None:
+        if asked:
             raise UsageError("-i goes with a key and a value only", "hcom config --help")
-        return _agent(call, values.i, words)
-    if values.edit:
-        return _edit(call, words)
-    if values.reset:
-        return _reset(call, words)
+        return _agent(call, call.values.i, words)
+    if asked:
+        return MODES[asked[0]](call, words)
     if not words:
-        if values.info:
-            raise UsageError("--info of which setting?", "hcom config tag --info")
         return _every(call)
     key = _key(words[0])
-    if values.info:
-        call.say(about.text(key, settings.presets()))
-        return 0
     return _set(call, key, words[1]) if len(words) == 2 else _one(call, key)
+
+
+def _info(call, words) -> int:
+    if not words:
+        raise UsageError("--info of which setting?", "hcom config tag --info")
+    call.say(about.text(_key(words[0]), settings.presets()))
+    return 0
 
 
 def _key(given: str) -> str:
@@ -176,6 +176,9 @@ def _agent(call, given: str, words) -> int:
         for name, value in shown.items():
             call.say(f"{name:<18} {value if value != '' else '(empty)'}")
     return 0
+
+
+MODES = {"edit": _edit, "reset": _reset, "info": _info}
 
 
 COMMAND = Command(
