@@ -76,13 +76,15 @@ class Context:
         signal, adapter = self.signal, self.adapter
         return adapter.reaches(signal, self.agent) and adapter.carries(signal.kind, text)
 
-    def raise_flag(self) -> None:
-        """The agent's next hook looks for mail, if something is left for it or its subagents."""
-        name, left = self.agent.name, self.leased.waiting
-        if self.to is not self.agent:
-            left = deliveries.count_queued(self.db, name)
-        if left or deliveries.children_wait(self.db, name):
+    def flag(self) -> None:
+        """The agent's next hook looks for mail while any is not written, for it or its subagents.
+        Within the caller's transaction: nothing can come between the look and this, and one that
+        is killed with mail in its hand leaves the flag up."""
+        name = self.agent.name
+        if deliveries.is_unwritten(self.db, name):
             marks.raise_flag(self.home, [name])
+        else:
+            marks.lower_flag(self.home, name)
 
     def introduction(self) -> str:
         """What an agent is told of hcom, where its tool's prompt hook has to say it and the model

@@ -20,7 +20,7 @@ from ..adapters.base import (
     Reply,
     Signal,
 )
-from ..delivery import bell, marks
+from ..delivery import bell
 from ..errors import StoreError
 from ..hub import mail
 from ..ops.after import Done, after
@@ -60,24 +60,23 @@ def run(adapter, tool: str, event: str, signal: Signal, raw: bytes, env, emit) -
 
 def _answer(context: Context, payload: "spool.Payload", emit) -> None:
     """The signal has done what it does, and the client has the reply."""
-    kind, name = context.signal.kind, context.agent.name
+    kind = context.signal.kind
     if kind in STAYS:
         _written(context, payload, STAYS[kind](context), emit)
         return
     verdict = context.judged()
-    if context.takes:
-        marks.lower_flag(context.home, name)
     with transaction(context.db):
         mail.settle(context.db, context.to.name, *verdict)
         reply = ANSWERS[kind](context) if kind in ANSWERS else _silent(context)
-    if context.takes:
-        context.raise_flag()
+        context.flag()
     _written(context, payload, reply, emit)
 
 
 def _written(context: Context, payload: "spool.Payload", reply: Reply, emit) -> None:
     """The client has the reply, and what was leased for it is delivered; or waits again."""
     ids, written = context.leased.ids, False
+    if ids:  # who wakes the agent looks whether this process lives to say that it is written
+        bell.ring(context.home, [context.agent.name])
     try:
         text = context.adapter.write(payload.event, reply)
         if text:
@@ -88,10 +87,11 @@ def _written(context: Context, payload: "spool.Payload", reply: Reply, emit) -> 
     finally:
         if ids and not written:
             mail.released(context.db, context.to.name, ids)
-            marks.raise_flag(context.home, [context.agent.name])
     if ids and written:
         try:
-            mail.delivered(context.db, context.to.name, ids, time.time())
+            with transaction(context.db):
+                deliveries.deliver(context.db, context.to.name, ids, time.time())
+                context.flag()
         except TROUBLE as error:
             log.log("hook.spooled", hook=payload.event, error=str(error))
             spool.put(context.home, context.env, payload, context.to.name, ids)

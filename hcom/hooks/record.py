@@ -32,6 +32,8 @@ def record(context: Context) -> None:
     with transaction(context.db):
         mail.settle(context.db, context.to.name, *verdict)
         RECORDS.get(context.signal.kind, nothing)(context)
+        if verdict[1]:
+            context.flag()
 
 
 def started(context: Context) -> None:

@@ -57,14 +57,13 @@ def finished(context: Context) -> Reply:
     cap = context.adapter.stop_cap(context.env)
     with bell.Bell(context.home, sub.name) as rings:
         while sub.stop_streak < cap - 1:
-            marks.lower_flag(context.home, context.agent.name)
             verdict = context.judged()
             with transaction(db):
                 mail.settle(db, sub.name, *verdict)
                 text = context.take(SUB_END)
                 if text:
                     agents.count_stop(db, sub.name)
-            context.raise_flag()
+                context.flag()
             if text:
                 return Reply(SUB_END, text)
             left = end - time.monotonic()

@@ -208,15 +208,18 @@ def is_dropped(held: deliveries.Held, now: float) -> bool:
         return False
     start, _, space = held.holder_start.partition("@")
     if not start or space != pid_space():  # nobody can tell from here
-        return held.leased_at is None or now - held.leased_at > HAND_S
+        # A clock that was set back must not keep it for as long.
+        return held.leased_at is None or abs(now - held.leased_at) > HAND_S
     return not alive(held.holder, start)
 
 
 def settle(db, agent: str, seen, lost) -> None:
-    """Of what is held for `agent`, these are seen, and those queued again; within the caller's
-    transaction."""
+    """Of what is held for `agent`, these ids are seen, and those `lost` queued again; within the
+    caller's transaction."""
     if seen:
         deliveries.see(db, agent, seen)
+    # Not what another has taken since it was found to be lost: it would be shown twice.
+    lost = [one.event_id for one in deliveries.held(db, agent) if one in lost] if lost else []
     if lost:
         deliveries.release(db, agent, lost)
         deliveries.requeue(db, agent, lost)

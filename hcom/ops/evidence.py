@@ -9,9 +9,19 @@ run), nor a session that starts. What is lost from a conversation is queued agai
 import time
 
 from .. import adapters
-from ..adapters.base import ANSWERED, END, GONE, OUTPUT, PROMPT, STANDING, START, size
+from ..adapters.base import (
+    ANSWERED,
+    END,
+    GONE,
+    OUTPUT,
+    PROMPT,
+    STANDING,
+    START,
+    TURN_END,
+    size,
+)
 from ..bus.agent import ACTIVE, BLOCKED, Agent
-from ..hub import mail
+from ..hub import launches, mail
 from ..store import deliveries
 from ..store.connect import transaction
 from ..store.deliveries import DELIVERED, Held
@@ -22,14 +32,14 @@ OF_COMMANDS = {OUTPUT: (COMMAND,)}
 
 def judge(held: list[Held], agent: Agent, kind: str, at: float, path: str, proven_by):
     """What a hook of this kind (or COMMAND, or "" for none), which began at `at`, and transcripts
-    say of what is held for `agent`: the ids that were seen, and those that are to be queued again.
+    say of what is held for `agent`: the ids that were seen, and what is to be queued again.
     The transcripts are those in which it was delivered, and `path`."""
     proven = {one.event_id for one in held if _proves(one, agent, kind, at, proven_by)}
     rest = [one for one in held if one.event_id not in proven]
     fates = _fates(agent, rest, path) if rest else {}
     proven |= {i for i, fate in fates.items() if fate == ANSWERED}
     lost = [
-        one.event_id
+        one
         for one in rest
         if one.event_id not in proven and _is_lost(one, agent, kind, at, fates.get(one.event_id))
     ]
@@ -73,6 +83,20 @@ def _is_lost(held: Held, agent: Agent, kind: str, at: float, fate: "str | None")
         return kind == PROMPT or held.delivered_at < agent.turn_at
     idle = agent.status not in (ACTIVE, BLOCKED) and held.delivered_at <= agent.status_at
     return kind == PROMPT and idle and fate == "" and held.channel != OUTPUT
+
+
+def recover(db, agent: Agent, now: float) -> bool:
+    """What processes that died had taken and not written for `agent` is queued again. A turn whose
+    end they were is over. Whether a living process holds some."""
+    taken = [one for one in deliveries.held(db, agent.name) if one.state != DELIVERED]
+    dropped = [one for one in taken if mail.is_dropped(one, now)]
+    seen, lost = judge(dropped, agent, "", now, "", {}) if dropped else ([], [])
+    if seen or lost:
+        if any(one.channel == TURN_END for one in lost):
+            launches.interrupted(db, agent.name, now)
+        with transaction(db):
+            mail.settle(db, agent.name, seen, lost)
+    return len(taken) > len(dropped)
 
 
 def settle(db, agent: Agent, kind: str, at: float) -> None:

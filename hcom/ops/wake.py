@@ -22,6 +22,7 @@ from ..home import locate
 from ..process import FIRST_KEPT, alive, itself, leave_behind
 from ..store import agents, deliveries
 from ..store.connect import open_db
+from . import evidence
 
 # Without a ring all is looked at this often: one can be lost with a crash, and of Esc in a session
 # without a wrapper nothing tells but the client's own file. Where no doorbell could be made, this
@@ -32,9 +33,10 @@ NO_BELL_S = 2.0
 AT_REST = wake.Idle()
 
 
-class Known(namedtuple("Known", "agent mail confirmed_at", defaults=((), NEVER))):
+class Known(namedtuple("Known", "agent mail confirmed_at in_hand", defaults=((), NEVER, False))):
     """What the database says: the agent (None when it takes no part), the mail that may wake it
-    (see gate.Seen), and when its prompt hook last reported a wake."""
+    (see gate.Seen), when its prompt hook last reported a wake, and whether some of its mail is in
+    the hand of a process that may die of it."""
 
     __slots__ = ()
 
@@ -105,6 +107,10 @@ class Wake:
     def name(self) -> str:
         return self.rings.names[0]
 
+    def looks_s(self, safety_s: float = SAFETY_S) -> float:
+        """How long nobody looks though no bell rings: of a hook that is killed none does."""
+        return NO_BELL_S if self.rings.fd < 0 or self.known.in_hand else safety_s
+
     def own(self) -> None:
         """The wake is ours, unless it is another's."""
         if self.lock < 0 and not self.aside:
@@ -138,7 +144,9 @@ class Wake:
                 else:
                     agent = agents.find(db, self.name)
                 agent = agent if agent and agent.stopped_at is None else None
+                in_hand = agent is not None and evidence.recover(db, agent, time.time())
                 mail = deliveries.waking(db, agent.name) if agent else ()
+                agent = agent and agents.find(db, agent.name)
         except StoreError as error:
             log.log("wake.unknown", agent=self.name, error=error.message)
             return
@@ -149,7 +157,7 @@ class Wake:
         before = self.known
         taken = before.mail and (not mail or mail[0] > before.mail[0])
         confirmed = taken and agent and agent.context == "woken"
-        self.known = Known(agent, mail, now if confirmed else before.confirmed_at)
+        self.known = Known(agent, mail, now if confirmed else before.confirmed_at, in_hand)
 
     def step(self, now: float) -> bytes:
         """The next thing is done about the mail that waits, if the wake is ours; what is to be
@@ -192,7 +200,7 @@ def drive(wakes: "list[Wake]", is_over, also=(), safety_s: float = SAFETY_S) -> 
         if not wakes:
             return
         bells = [one.rings.fd for one in wakes if one.rings.fd >= 0]
-        looks = now + (safety_s if len(bells) == len(wakes) else NO_BELL_S)
+        looks = now + min(one.looks_s(safety_s) for one in wakes)
         end = min([looks, *(at for one in wakes if (at := one.due()) is not None)])
         ready, _, _ = select.select([*also, *bells], (), (), max(0.0, end - time.monotonic()))
         for one in wakes:
@@ -231,10 +239,12 @@ def rouse(home, names) -> None:
 
 def _unowned(home, db, name: str) -> "Wake | None":
     """The wake of the agent, taken; None where there is nothing to do, or not for us."""
-    agent = agents.find(db, name) if deliveries.wants_wake(db, name) else None
+    agent = agents.find(db, name)
     # A subagent is never idle while it lives: it works, or its last hook waits. An agent in any
     # other tool reads its mail by itself.
     if not agent or agent.parent or agent.ended_at or agent.tool not in adapters.TOOLS:
+        return None
+    if not evidence.recover(db, agent, time.time()) and not deliveries.wants_wake(db, name):
         return None
     one = Wake(home, agent, channel(agent.tool))
     one.own()
@@ -282,7 +292,7 @@ def _let_go(one: Wake) -> bool:
 def _is_settled(one: Wake, now: float) -> bool:
     """Whether the agent has its mail, or cannot be woken, or its next hook brings the mail or
     rouses it again."""
-    if one.aside or not one.known.mail:
+    if one.aside or not (one.known.mail or one.known.in_hand):
         return True
     if isinstance(one.state, wake.Failed) and one.state.mail == one.known.mail:
         return True

@@ -152,24 +152,26 @@ def count_queued(db, agent: str) -> int:
     ).fetchone()[0]
 
 
-def children_wait(db, parent: str) -> bool:
-    """Whether something is queued for a subagent of `parent`."""
+def is_unwritten(db, agent: str) -> bool:
+    """Whether something for `agent` or its subagents is not written where they read yet."""
     return (
         db.execute(
-            "SELECT EXISTS (SELECT 1 FROM agents a CROSS JOIN deliveries d ON d.agent = a.name "
-            "WHERE a.parent = ? AND a.parent <> '' AND a.stopped_at IS NULL "
-            "AND d.state = 'queued')",
-            (parent,),
+            "SELECT EXISTS (SELECT 1 FROM deliveries WHERE agent = ?1 "
+            "AND state IN ('queued', 'leased')) OR EXISTS "
+            "(SELECT 1 FROM agents a CROSS JOIN deliveries d ON d.agent = a.name "
+            "WHERE a.parent = ?1 AND a.parent <> '' AND a.stopped_at IS NULL "
+            "AND d.state IN ('queued', 'leased'))",
+            (agent,),
         ).fetchone()[0]
         == 1
     )
 
 
 def unread(db) -> dict[str, int]:
-    """How many messages are queued for each agent that takes part."""
+    """How many messages are not written yet for each agent that takes part."""
     rows = db.execute(
         "SELECT name, (SELECT count(*) FROM deliveries d WHERE d.agent = a.name "
-        "AND d.state = 'queued') FROM agents a INDEXED BY agents_here "
+        "AND d.state IN ('queued', 'leased')) FROM agents a INDEXED BY agents_here "
         "WHERE stopped_at IS NULL AND retired_at IS NULL"
     )
     return {row[0]: row[1] for row in rows}

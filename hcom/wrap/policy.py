@@ -16,7 +16,7 @@ from ..errors import StoreError
 from ..hub import launches as launching
 from ..ops.after import Done, after
 from ..ops.screens import SHOW, Screen, put
-from ..ops.wake import NO_BELL_S, SAFETY_S, Known, Wake
+from ..ops.wake import Known, Wake
 from ..pty.keys import Keys
 from ..pty.mirror import Mirror
 from ..store.connect import open_db
@@ -72,7 +72,6 @@ class Wrap:
         self.home, self.wake, self.mirror = wake.home, wake, mirror
         # What passes needs nothing but to be drawn, and the person's keys to be known.
         self.on_output, self.on_input, self.on_resize = mirror.feed, keys.feed, mirror.resize
-        self.safety_s = SAFETY_S if wake.rings.fd >= 0 else NO_BELL_S
         self.ready = False  # whether the client has been seen to take prompts
         self.looked_at = self.refreshed_at = NEVER
 
@@ -92,7 +91,7 @@ class Wrap:
         self.refreshed_at = NEVER
 
     def deadline(self) -> float:
-        times = [self.refreshed_at + self.safety_s]
+        times = [self.refreshed_at + self.wake.looks_s()]
         if self.mirror.changed_at > self.looked_at:
             times.append(self.mirror.changed_at + self.still_s())
         if not self.wake.known.in_turn and (due := self.wake.due()) is not None:
@@ -100,7 +99,7 @@ class Wrap:
         return min(times)
 
     def tick(self, now: float) -> bytes:
-        if now >= self.refreshed_at + self.safety_s:
+        if now >= self.refreshed_at + self.wake.looks_s():
             self.refreshed_at = now
             self.wake.refresh(now)
             self.wake.own()
