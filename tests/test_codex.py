@@ -16,7 +16,7 @@ from unittest import mock
 from hcom import adapters
 from hcom import home as homes
 from hcom.adapters import base, flags, settings
-from hcom.adapters.base import Reply
+from hcom.adapters.base import Given, Reply
 from hcom.adapters.codex import hook, host, launch, screen, setup, toml, transcript, wake
 from hcom.adapters.front import Look
 from hcom.errors import HcomError
@@ -774,7 +774,7 @@ class Rollouts(unittest.TestCase):
             for lines, seen in table:
                 with self.subTest(lines=lines):
                     path.write_text("\n".join(map(json.dumps, lines)) + "\nbroken{\n")
-                    said = transcript.fates(str(path), dict.fromkeys((5, 6, 7), 0))
+                    said = transcript.fates(str(path), dict.fromkeys((5, 6, 7), Given()))
                     self.assertEqual([n for n, fate in said.items() if fate == "answered"], seen)
 
 

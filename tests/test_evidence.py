@@ -8,7 +8,7 @@ import time
 import unittest
 from typing import NamedTuple
 
-from hcom.adapters.base import PROVEN_BY
+from hcom.adapters.base import PROVEN_BY, Given
 from hcom.bus.message import EXTERNAL, Envelope, Sender
 from hcom.home import Home as Place
 from hcom.hooks import handle
@@ -58,6 +58,62 @@ CLIENTS = (
 CLAUDE = CLIENTS[0]
 
 
+AT, AT_S = "2026-11-27T00:30:00.000Z", 1795739400.0
+
+
+def is_record(tool: str, line: bytes) -> bool:
+    """Whether the line is where the client recorded what the hook told."""
+    sign = {
+        "claude": b'"type":"hook_additional_context"',
+        "codex": b'"role":"developer"',
+        "gemini": b'"type":"user"',
+    }
+    return sign[tool] in line and b"[hcom message #5 " in line
+
+
+def with_text(tool: str, line: bytes, text: str) -> bytes:
+    """The record of another text."""
+    record = json.loads(line)
+    if tool == "claude":
+        record["attachment"]["content"] = [text]
+    elif tool == "codex":
+        record["payload"]["content"][0]["text"] = text
+    else:
+        response = record["content"][0]["functionResponse"]["response"]
+        response["output"] = f"x\n\n<hook_context>{text}</hook_context>"
+    return json.dumps(record, separators=(",", ":")).encode() + b"\n"
+
+
+def quotations(tool: str, frame: str) -> list[dict]:
+    """Records of one who typed the frame, of a tool that returned it, and of a model's word."""
+    if tool == "claude":
+        result = {"type": "tool_result", "tool_use_id": "t", "content": f"$ x\n{frame}"}
+        said = {"id": "msg_0", "model": "m", "content": [{"type": "text", "text": frame}]}
+        return [
+            {"type": "user", "uuid": "q", "message": {"content": frame}},
+            {"type": "user", "uuid": "q", "message": {"content": [result]}},
+            {"type": "assistant", "uuid": "q", "message": said},
+            {"type": "attachment", "attachment": {"type": "queued_command", "prompt": frame}},
+        ]
+    if tool == "codex":
+        items = [
+            {"type": "message", "role": role, "content": [{"type": "input_text", "text": frame}]}
+            for role in ("user", "assistant")
+        ]
+        items += [{"type": "function_call_output", "output": f"Output:\n{frame}"}]
+        return [{"type": "response_item", "payload": item} for item in items]
+    quoted = f"Output: <hook_context>{frame}</hook_context>\n</untrusted_context>"
+    contents = [
+        {"text": frame},
+        *(
+            {"functionResponse": {"response": {"output": "<untrusted_context>\n" + text}}}
+            for text in (f"Output: {frame}", quoted)
+        ),
+    ]
+    said = [{"id": "q", "type": "user", "content": [content]} for content in contents]
+    return [*said, {"id": "q", "type": "gemini", "content": frame}]
+
+
 class Transcripts(unittest.TestCase):
     """Recordings of real sessions, line by line: what they say of a message as they grow."""
 
@@ -89,7 +145,7 @@ class Transcripts(unittest.TestCase):
 
     def fate(self, client: Client, lines: list[bytes], number: int, since: int = 0) -> str:
         self.write(lines)
-        return client.transcript.fates(self.path, {number: since}).get(number, NOTHING)
+        return client.transcript.fates(self.path, {number: Given("", since)}).get(number, NOTHING)
 
     def test_recorded(self):
         clients = {client.tool: client for client in CLIENTS}
@@ -121,10 +177,61 @@ class Transcripts(unittest.TestCase):
             self.assertEqual(self.fate(CLAUDE, [*standing, spoilt], 5), STANDING)
         self.assertEqual(self.fate(CLAUDE, [*standing, answer], 5), ANSWERED)
 
+    # The record that a hook's context is in each client's recording, with another text in it.
+    QUOTES = (
+        # in the middle of a line, as in a message that quotes another
+        "[hcom message #6 from ci (not an agent)]\nsee [hcom message #5 from ci\n[/hcom #6]",
+        # by another hook, which tells what a tool printed
+        "the tool said:\n[hcom message #5 from ci (not an agent)]\nx\n[/hcom #5]",
+    )
+
+    def test_what_is_quoted_is_no_evidence(self):
+        frame = "[hcom message #5 from ci (not an agent)]\nx\n[/hcom #5]"
+        for client in CLIENTS:
+            lines = client.recorded("parallel")
+            [n] = [n for n, line in enumerate(lines) if is_record(client.tool, line)]
+            for text in (*self.QUOTES, frame):
+                told = [*lines[:n], with_text(client.tool, lines[n], text), *lines[n + 1 :]]
+                wanted = ANSWERED if text == frame else NOTHING
+                with self.subTest(client.tool, text=text):
+                    self.assertEqual(self.fate(client, told, 5), wanted)
+            rest = [line for line in lines if b"[hcom message #5 " not in line]
+            for record in quotations(client.tool, frame):
+                for printed in (False, True):
+                    with self.subTest(client.tool, quoted=str(record)[:60], printed=printed):
+                        quoted = [*rest, json.dumps(record).encode() + b"\n", *rest[-9:]]
+                        self.write(quoted)
+                        given = {5: Given("output" if printed else "tool")}
+                        fate = client.transcript.fates(self.path, given).get(5, NOTHING)
+                        by_tool = "tool_result" in str(record) or "output" in str(record)
+                        marked = "hook_context" in str(record)
+                        self.assertEqual(fate != NOTHING, printed and by_tool and not marked)
+
+    def test_what_is_as_old_as_an_earlier_database_is_no_evidence(self):
+        for client in CLIENTS:
+            lines = []
+            for line in client.recorded("parallel"):
+                lines.append(json.dumps({**json.loads(line), "timestamp": AT}).encode() + b"\n")
+            self.write(lines)
+            for later, wanted in ((-5.0, ANSWERED), (0.5, ANSWERED), (5.0, NOTHING)):
+                with self.subTest(client.tool, later=later):
+                    given = {5: Given("tool", at=AT_S + later)}
+                    fate = client.transcript.fates(self.path, given).get(5, NOTHING)
+                    self.assertEqual(fate, wanted)
+
+    def test_a_conversation_that_is_written_anew_is_as_old_as_it_was(self):
+        client = CLIENTS[2]
+        lines = client.recorded("parallel")
+        said = [m for m in map(json.loads, lines) if m.get("type") in ("user", "gemini")]
+        since = sum(map(len, lines))
+        anew = json.dumps({"$set": {"messages": said}}, separators=(",", ":")).encode() + b"\n"
+        answer = json.dumps({"id": "x", "type": "gemini", "content": "ok"}).encode() + b"\n"
+        self.assertEqual(self.fate(client, [*lines, anew, answer], 5, since), NOTHING)
+
     def test_where_there_is_none(self):
         for client in CLIENTS:
             for path in ("", "/nowhere", self.world.root):
-                self.assertEqual(client.transcript.fates(path, {5: 0}), {})
+                self.assertEqual(client.transcript.fates(path, {5: Given()}), {})
 
 
 class Sessions(unittest.TestCase):
@@ -180,7 +287,7 @@ class Sessions(unittest.TestCase):
         for count in range(1, len(lines) + 1):
             with open(path, "wb") as stream:
                 stream.write(b"".join(lines[:count]))
-            if until and self.client.transcript.fates(path, {number: 0}) == {number: until}:
+            if until and self.client.transcript.fates(path, {number: Given()}) == {number: until}:
                 return
         self.assertFalse(until)
 
@@ -257,6 +364,14 @@ class Hooks(Sessions):
                 self.record(path, "parallel", 5, number)
                 self.hook(client.turn_end, path)
                 self.assertEqual(self.state(number), "seen")
+
+    def test_a_session_in_whose_transcript_an_earlier_message_had_the_number(self):
+        for client in self.each():
+            number = self.given(client.tool_end)
+            self.record(self.new, "parallel", 5, number)
+            self.hook(client.start, self.new, source="resume")
+            self.assertEqual(self.state(number), "queued")
+            self.assertIn(f"[hcom message #{number} ", self.hook(client.prompt, self.new))
 
     def test_a_session_that_starts_or_ends_is_no_evidence(self):
         for client in self.each():

@@ -18,6 +18,7 @@ from hcom.adapters.base import (
     START,
     TOOL,
     TURN_END,
+    Given,
     TURN_FAILED,
     Around,
     Reply,
@@ -191,7 +192,8 @@ class Transcript(unittest.TestCase):
         "asked, not yet answered": ([user("1", {"text": "hi"}, CONTEXT)], 0, 1, 0, 0),
         "answered": ([user("1", CONTEXT), answer("2")], 1, 1, 0, 0),
         "with a tool's result": ([user("1", RESULT), TICK, answer("2")], 1, 1, 0, 0),
-        "a turn end's text": ([user("1", {"text": FRAME}), answer("2")], 1, 1, 0, 0),
+        "a turn end's text": ([user("1", {"text": FRAME}), answer("2")], 1, 1, 0, 0, TURN_END),
+        "typed by somebody": ([user("1", {"text": FRAME}), answer("2")], 0, 0, 0, 0),
         "interrupted": ([user("1", CONTEXT), CANCELLED, RESET], 0, 0, 1, 1),
         "interrupted, asked again": (
             [user("1", CONTEXT), CANCELLED, RESET, user("3", {"text": "x"})],
@@ -252,10 +254,10 @@ class Transcript(unittest.TestCase):
     def test_evidence(self):
         with tempfile.TemporaryDirectory() as folder:
             path = os.path.join(folder, "session.jsonl")
-            for name, (body, answered, standing, cancelled, gone) in self.CASES.items():
+            for name, (body, answered, standing, cancelled, gone, *by) in self.CASES.items():
                 with self.subTest(name):
                     Path(path).write_text(lines(HEAD, *body))
-                    fate = transcript.fates(path, {7: 0}).get(7, "")
+                    fate = transcript.fates(path, {7: Given(*by)}).get(7, "")
                     said = (transcript.cancelled(path), transcript.forgot(path))
                     self.assertEqual(said, (bool(cancelled), bool(gone)))
                     if answered or standing:

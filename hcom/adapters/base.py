@@ -47,6 +47,14 @@ STANDING = "standing"  # it is in the conversation, and goes to the model with i
 GONE = "gone"  # it was, and has been taken out
 
 
+class Given(namedtuple("Given", "channel since at", defaults=("", 0, 0.0))):
+    """How a message was given to the model: by which channel, and when. Records of it end behind
+    `since` in the transcript and are no older than `at`: others are of another message that had
+    its number."""
+
+    __slots__ = ()
+
+
 def mark_answered(found: dict[int, str], but=()) -> None:
     """The model has written something: it had what stood in the conversation `but` these."""
     for message, fate in found.items():

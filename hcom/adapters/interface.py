@@ -10,7 +10,7 @@ from typing import Any, Protocol
 
 from ..bus.agent import Agent
 from ..home import Home
-from .base import Around, Reply, Signal
+from .base import Around, Given, Reply, Signal
 from .flags import Table
 from .front import Look, Plan
 from .settings import File, Owned
@@ -131,9 +131,10 @@ class Stream(Protocol):
 class Transcript(Protocol):
     """What the client recorded: the evidence that its model was asked with a message."""
 
-    def fates(self, path: str, since: dict[int, int], /) -> dict[int, str]:
-        """What became of each message (its id: how long the file was before it was given to the
-        model): base.ANSWERED, STANDING or GONE; nothing of one that is not there."""
+    def fates(self, path: str, given: dict[int, Given], /) -> dict[int, str]:
+        """What became of each message (by its id): base.ANSWERED, STANDING or GONE; nothing of one
+        that is not there. It is where the client recorded it as what a hook told, or a command
+        printed, and nowhere else: tools and people quote."""
 
 
 PARTS = {

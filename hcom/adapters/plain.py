@@ -37,6 +37,6 @@ def wake() -> str:
     return ""
 
 
-def fates(_path: str, _since) -> dict[int, str]:
+def fates(_path: str, _given) -> dict[int, str]:
     """There is no transcript."""
     return {}

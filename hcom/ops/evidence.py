@@ -18,6 +18,7 @@ from ..adapters.base import (
     STANDING,
     START,
     TURN_END,
+    Given,
     size,
 )
 from ..bus.agent import ACTIVE, BLOCKED, Agent
@@ -62,9 +63,14 @@ def _fates(agent: Agent, held: list[Held], path: str) -> dict[int, str]:
     for place in dict.fromkeys([*(one.transcript for one in held), path or agent.transcript]):
         if not size(place):
             continue
-        since = {h.event_id: h.since if h.transcript == place else 0 for h in held}
-        said = adapters.load(agent.tool, "transcript").fates(place, since)
-        for number in since:
+        given = {
+            h.event_id: Given(h.channel, h.since)
+            if h.transcript == place
+            else Given(h.channel, at=h.leased_at)
+            for h in held
+        }
+        said = adapters.load(agent.tool, "transcript").fates(place, given)
+        for number in given:
             if found.get(number) != ANSWERED:
                 found[number] = said.get(number) or found.get(number, "")
     return found

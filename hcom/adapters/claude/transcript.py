@@ -1,20 +1,11 @@
 """Claude Code's transcript: what the model saw, and the conversation in it."""
 
-import re
-
-from ...bus.render import FRAMED, MARK
-from ..base import GONE, STANDING, mark_answered
-from ..jsonl import placed
-
-# Lines that hold the text and are not the conversation: what a hook printed, and what was sent.
-BESIDE = (b'"type":"hook_success"', b'"type":"api-request')
-NOT_THE_MODEL = (b'"isApiErrorMessage":true', b'"model":"<synthetic>"')
-SUBAGENT = b'"isSidechain":true'
+from ..base import GONE, STANDING, Given, mark_answered
+from ..jsonl import parse, placed, shown, texts
 
 
-def fates(path: str, since: dict[int, int]) -> dict[int, str]:
-    """What became of each message (its id: how long the file was before it was given to the model)
-    as base.ANSWERED and so on; nothing of one that is not there.
+def fates(path: str, given: dict[int, Given]) -> dict[int, str]:
+    """What became of each message, see interface.Transcript.
 
     Context that a hook gave is recorded as an attachment when it is handed over. Only a response
     that begins after it says that the model got it: one has a line for each of its tool calls, and
@@ -23,36 +14,66 @@ def fates(path: str, since: dict[int, int]) -> dict[int, str]:
     """
     found: dict[int, str] = {}
     turns: list[tuple[set, set]] = [(set(), set())]  # the lines of each turn, what was shown in it
-    response, mark = b"", MARK.encode()
-    for place, line in placed(path):
-        if SUBAGENT in line:
+    since, lines = min((one.since for one in given.values()), default=0), placed(path)
+    before = (line for place, line in reversed(lines) if place <= since and ANSWER in line)
+    response = _response(parse(next(before, b"")))
+    for place, line in lines:
+        item = parse(line) if place > since else {}
+        kind = item.get("type")
+        if not item or item.get("isSidechain"):  # of a subagent
             continue
-        if b'"type":"assistant"' in line:
-            begun = _field(line, b'"id":"msg_')
+        if kind == "assistant":
+            begun = _response(item)
             if begun != response or not begun:
                 response = begun
-                if not any(sign in line for sign in NOT_THE_MODEL):
+                if not item.get("isApiErrorMessage") and _message(item).get("model") != NO_MODEL:
                     mark_answered(found)
-        elif not any(sign in line for sign in BESIDE):
-            if b'"type":"user"' in line and b'"tool_use_id"' not in line:
-                _begin(turns, line, found)
-            if mark in line:
-                numbers = map(int, re.findall(FRAMED.encode(), line))
-                shown = {n for n in numbers if since.get(n, place) < place}
-                turns[-1][1].update(shown)
-                found.update(dict.fromkeys(shown, STANDING))
-        turns[-1][0].update(part.partition(b'"')[0] for part in line.split(b'"uuid":"')[1:])
+        elif kind == "user" and not any("tool_use_id" in part for part in _parts(item)):
+            _begin(turns, item.get("parentUuid"), found)
+        here = shown(item, place, given, _told(item), _printed(item))
+        found.update(dict.fromkeys(here, STANDING))
+        turns[-1][0].add(item.get("uuid"))
+        turns[-1][1].update(here)
     return found
 
 
-def _begin(turns: list, line: bytes, found: dict[int, str]) -> None:
+ANSWER = b'"type":"assistant"'
+NO_MODEL = "<synthetic>"  # what the client itself says in its model's name
+
+
+def _begin(turns: list, parent: "str | None", found: dict[int, str]) -> None:
     """A user's line begins a turn; those that it does not hang on are taken back."""
-    parent = _field(line, b'"parentUuid":"')
     while parent and turns and parent not in turns[-1][0]:
         found.update((n, GONE) for n in turns.pop()[1] if found[n] == STANDING)
     turns.append((set(), set()))
 
 
-def _field(line: bytes, opening: bytes) -> bytes:
-    """What stands behind `opening` in the line, up to its quote; b"" for nothing."""
-    return line.partition(opening)[2].partition(b'"')[0]
+def _message(item: dict) -> dict:
+    said = item.get("message")
+    return said if isinstance(said, dict) else {}
+
+
+def _parts(item: dict) -> list[dict]:
+    content = _message(item).get("content")
+    return [p for p in content if isinstance(p, dict)] if isinstance(content, list) else []
+
+
+def _response(item: dict) -> str:
+    """The response of the model that a line is of; "" where it says none."""
+    number = _message(item).get("id")
+    return number if isinstance(number, str) and number.startswith("msg_") else ""
+
+
+def _told(item: dict) -> list[str]:
+    """What hooks said to the model."""
+    given = item.get("attachment")
+    if not isinstance(given, dict) or given.get("type") != "hook_additional_context":
+        return []
+    said = given.get("content")
+    return [text for text in said if isinstance(text, str)] if isinstance(said, list) else []
+
+
+def _printed(item: dict) -> str:
+    """What tools returned to the model."""
+    results = [part.get("content") for part in _parts(item) if part.get("type") == "tool_result"]
+    return "\n".join(text for one in results for text in texts(one))

@@ -1,17 +1,11 @@
 """Codex's rollout file: what the model saw, and the conversation in it."""
 
-import re
-
-from ...bus.render import FRAMED
-from ..base import STANDING, mark_answered
-from ..jsonl import parse, placed
-
-FRAME = re.compile(FRAMED)
+from ..base import STANDING, Given, mark_answered
+from ..jsonl import parse, placed, shown, texts
 
 
-def fates(path: str, since: dict[int, int]) -> dict[int, str]:
-    """What became of each message (its id: how long the file was before it was given to the model)
-    as base.ANSWERED and so on; nothing of one that is not there.
+def fates(path: str, given: dict[int, Given]) -> dict[int, str]:
+    """What became of each message, see interface.Transcript.
 
     Context is recorded as a developer message, a turn end's reason as a user message
     <hook_prompt>, both when they are put into the conversation. Only what the model wrote in a
@@ -31,18 +25,24 @@ def fates(path: str, since: dict[int, int]) -> dict[int, str]:
             answering = True
             mark_answered(found, late)
             continue
-        shown = {n for n in map(int, FRAME.findall(_told(part))) if since.get(n, place) < place}
-        late |= shown if answering else set()
-        found.update(dict.fromkeys(shown, STANDING))
+        here = shown(item, place, given, _told(part), _printed(part))
+        late |= here if answering else set()
+        found.update(dict.fromkeys(here, STANDING))
     return found
 
 
-def _told(part: dict) -> str:
-    """What this item brings to the model from a hook, or from a command; "" for what others say."""
-    text, role = _text(part), part.get("role")
-    if role == "developer" or (role == "user" and text.startswith("<hook_prompt")):
-        return text
-    return str(part.get("output", "")) if part.get("type") in OUTPUTS else ""
+def _told(part: dict) -> list[str]:
+    """What hooks said to the model: context, or why a turn goes on."""
+    said = texts(part.get("content"))
+    if part.get("role") == "developer":
+        return said
+    ours = part.get("role") == "user" and "".join(said[:1]).startswith("<hook_prompt ")
+    return [text.partition(">")[2] for text in said] if ours else []
+
+
+def _printed(part: dict) -> str:
+    """What a tool returned to the model."""
+    return "\n".join(texts(part.get("output"))) if part.get("type") in OUTPUTS else ""
 
 
 # What the model writes when it is no message.
@@ -54,10 +54,3 @@ MODEL_ITEMS = (
     "web_search_call",
 )
 OUTPUTS = ("function_call_output", "custom_tool_call_output")
-
-
-def _text(item: dict) -> str:
-    parts = item.get("content")
-    if not isinstance(parts, list):
-        return ""
-    return "\n".join(str(p.get("text", "")) for p in parts if isinstance(p, dict))

@@ -5,41 +5,42 @@ then the last counts; {"$set": {"messages": [...]}} replaces all, as after Esc, 
 /compress: what is not in it any more, the model does not get again.
 """
 
-import re
+from ..base import ANSWERED, GONE, STANDING, TURN_END, Given, mark_answered
+from ..jsonl import parse, placed, shown, tail, texts
 
-from ...bus.render import FRAMED
-from ..base import ANSWERED, GONE, STANDING, mark_answered
-from ..jsonl import parse, placed, tail
-
-# At the start of a line: elsewhere it is somebody's quote.
-SHOWN = re.compile(r"^(?:<hook_context>|Output: )?" + FRAMED, re.MULTILINE)
 RESET = b'{"$set":{"messages":['
+CONTEXT, CONTEXT_ENDS = "<hook_context>", "</hook_context>"
 INTRODUCTION = b"[hcom] You are "
 
 
-def fates(path: str, since: dict[int, int]) -> dict[int, str]:
-    """What became of each message (its id: how long the file was before it was given to the model)
-    as base.ANSWERED and so on; nothing of one that is not there.
+def fates(path: str, given: dict[int, Given]) -> dict[int, str]:
+    """What became of each message, see interface.Transcript.
 
     Hook context is recorded as it is handed over, as <hook_context> in a prompt or a tool's result;
     the text of a turn end is a prompt.
     """
     lines = [(place, parse(line)) for place, line in placed(path)]
-    found = dict.fromkeys(set().union(*(_shown(*one, since) for one in lines)), GONE)
+    found = dict.fromkeys(set().union(*(_shown(*one, given) for one in lines)), GONE)
     for place, line in _conversation(lines):
         if line.get("type") == "gemini":
             mark_answered(found)
-        shown = _shown(place, line, since)
-        found.update((n, STANDING) for n in shown if found.get(n) != ANSWERED)
+        here = _shown(place, line, given)
+        found.update((n, STANDING) for n in here if found.get(n) != ANSWERED)
     return found
 
 
-def _shown(place: int, line: dict, since: dict[int, int]) -> set[int]:
+def _shown(place: int, line: dict, given: dict[int, Given]) -> set[int]:
     """Those of the messages that a user's line, which ends there, brings to the model."""
     if line.get("type") != "user":
         return set()
-    numbers = map(int, SHOWN.findall(_heard(line.get("content"))))
-    return {n for n in numbers if since.get(n, place) < place}
+    typed, returned = texts(line.get("content")), _returned(line.get("content"))
+    # What a turn's end said is a prompt as it is; else the client marks what hooks told, at the
+    # end, and leaves no angle bracket in it: what a tool returned may only quote that before.
+    marked = [text.rpartition(CONTEXT) for text in [*typed, *returned]]
+    told = [after for _, sign, after in marked if sign and after.rstrip().endswith(CONTEXT_ENDS)]
+    printed = "\n".join(returned).replace("\nOutput: ", "\n")
+    ends = {number: one for number, one in given.items() if one.channel == TURN_END}
+    return shown(line, place, ends, typed, "") | shown(line, place, given, told, printed)
 
 
 def cancelled(path: str) -> bool:
@@ -67,28 +68,24 @@ def forgot(path: str) -> bool:
 def _conversation(lines: list[tuple[int, dict]]) -> list[tuple[int, dict]]:
     """The messages as they stand now, oldest first, each with the place of the line it is in."""
     messages: dict[str, tuple[int, dict]] = {}
+    first: dict[str, int] = {}  # what is written anew was said when it was written first
     for place, line in lines:
         change = line.get("$set")
         if isinstance(change, dict):
             if isinstance(change.get("messages"), list):
                 kept = [m for m in change["messages"] if isinstance(m, dict)]
-                messages = {str(m.get("id")): (place, m) for m in kept}
+                messages = {k: (first.get(k, place), m) for m in kept for k in [str(m.get("id"))]}
         elif isinstance(line.get("id"), str):
             messages[line["id"]] = place, line
+            first[line["id"]] = place
     return list(messages.values())
 
 
-def _heard(content) -> str:
-    """All text in a user line's content: typed, given by hooks, returned by tools."""
-    if isinstance(content, str):
-        return content
-    found = []
+def _returned(content) -> list[str]:
+    """What tools returned to the model."""
+    found: list = []
     for part in content if isinstance(content, list) else []:
-        if not isinstance(part, dict):
-            continue
-        if isinstance(part.get("text"), str):
-            found.append(part["text"])
-        response = (part.get("functionResponse") or {}).get("response")
-        if isinstance(response, dict):
-            found += [v for v in response.values() if isinstance(v, str)]
-    return "\n".join(found)
+        called = part.get("functionResponse") if isinstance(part, dict) else None
+        response = called.get("response") if isinstance(called, dict) else None
+        found += response.values() if isinstance(response, dict) else []
+    return [text for text in found if isinstance(text, str)]
