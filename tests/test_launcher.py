@@ -179,13 +179,16 @@ class Recording(Installed):
         )
 
     def test_no_client_waits_for_the_recorder(self):
-        recorder = os.path.join(self.run_, "recorder")
+        recorder, event = os.path.join(self.run_, "recorder"), "PostToolUse"
         for shell in SHELLS:
-            with self.subTest(shell):
-                self.home.until(lambda: not os.path.lexists(recorder), "no recorder")
-                # Returns when the last of what was started has closed its output.
-                self.hook(shell, "PostToolUse", sample("PostToolUse", session_id="s1"))
-                self.home.until(lambda: os.path.lexists(recorder), "it has not ended before", 5)
+            # Whatever else leads to the client; a script's own numbers are 3 to 9.
+            for more in ("", "exec 3>&1 9>&1; "):
+                with self.subTest(shell, more=more):
+                    self.home.until(lambda: not os.path.lexists(recorder), "no recorder")
+                    # Returns when the last of what was started has closed its output.
+                    payload = sample(event, session_id="s1")
+                    self.hook(shell, event, payload, more + self.command(event))
+                    self.home.until(lambda: os.path.lexists(recorder), "it has not ended before", 5)
 
     def test_a_turn_end_records_what_came_before_it(self):
         self.hook("/bin/sh", "PostToolUse", sample("PostToolUse", session_id="s1"))

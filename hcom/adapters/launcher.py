@@ -64,7 +64,7 @@ case $3 in
       else
         trap '' HUP
         # dash keeps what a function's redirections replace: a client would wait for its end.
-        (exec </dev/null >/dev/null 2>&1; hcom_run record) &
+        (exec </dev/null >/dev/null 2>&1 3>&- 4>&- 5>&- 6>&- 7>&- 8>&- 9>&-; hcom_run record) &
       fi
       exit 0
     fi ;;
