@@ -85,6 +85,16 @@ def proven(pid: int, start: str) -> bool:
     return bool(start) and start_of(pid) == start
 
 
+def environment(pid: int) -> dict[str, str]:
+    """What process `pid` was started with; {} where nobody tells."""
+    try:
+        with open(f"{PROC}/{pid}/environ", "rb") as stream:
+            entries = os.fsdecode(stream.read()).split("\0")
+    except OSError:
+        return {}
+    return dict(entry.split("=", 1) for entry in entries if "=" in entry)
+
+
 def _exists(pid: int) -> bool:
     try:
         os.kill(pid, 0)

@@ -2,6 +2,7 @@
 
 import json
 import os
+import pty
 import shutil
 import signal
 import sqlite3
@@ -19,6 +20,9 @@ def allowed(*prefix: str) -> bool:
         return subprocess.run([*prefix, "true"], capture_output=True, timeout=20).returncode == 0
     except FileNotFoundError:
         return False
+
+
+INSIDE = {"GEMINI_CLI": "1"}  # a client that hcom did not start, whose hooks bring no mail
 
 
 class Commands(unittest.TestCase):
@@ -183,7 +187,9 @@ class Reading(Commands):
         for text in texts:
             self.home.said("send", "--from", "ci", "--stdin", stdin=f"@{self.luna} {text}")
 
+    @unittest.skipUnless(os.path.isdir("/proc/self"), "nobody tells here who reads an output")
     def test_mail_comes_behind_the_output_of_each_command_once(self):
+        self.home.env.update(INSIDE)
         self.send("one", "two")
         name = ("--name", self.luna)
         first = self.home.said("list", *name)
@@ -205,23 +211,62 @@ class Reading(Commands):
         self.home.said("list", *name)
         self.assertEqual(self.states(self.luna), ["seen"] * 3)
 
+    @unittest.skipUnless(os.path.isdir("/proc/self"), "nobody tells here who reads an output")
+    def test_it_comes_only_where_all_of_the_output_is_read(self):
+        self.home.env.update(INSIDE)
+        self.send("one", "two")
+        told = f"hcom: 2 messages wait: hcom listen --name {self.luna}\n"
+        os.mkfifo(os.path.join(self.home.work, "fifo"))
+        for line in (
+            "hcom list {} --json",
+            "hcom list {} luna --sh",
+            "hcom list {} | cat",
+            "hcom list {} | grep luna",
+            "hcom list {} | (sleep 0.1; head -1)",
+            "hcom list {} >out; cat out",
+            "hcom list {} >/dev/null",
+            'said=$(hcom list {}); echo "$said"',
+            "cat fifo & hcom list {} >fifo; wait",
+            "cat fifo & sh -c 'exec hcom list {} >fifo'; wait",
+            "exec >out; hcom list {}",
+        ):
+            with self.subTest(line):
+                line = line.replace("luna", self.luna)
+                done = self.shell(line.format(f"--name {self.luna}"))
+                self.assertEqual(done.stderr, told)
+                self.assertNotIn("[hcom message", done.stdout)
+                self.assertEqual(self.states(self.luna), ["queued", "queued"])
+        for line in ("hcom list {}", "cd / && (hcom list {}); true", "timeout 60 hcom list {}"):
+            with self.subTest(line):
+                done = self.shell(line.format(f"--name {self.luna}"))
+                self.assertEqual((done.stderr, done.stdout.count("[hcom message #")), ("", 2))
+            self.home.change("UPDATE deliveries SET state = 'queued'")
+
+    def test_a_tool_that_is_not_known_is_read_at_its_terminal_only(self):
+        self.send("one")
+        done = self.home.run("list", "--name", self.luna)
+        self.assertIn("hcom: 1 message waits: ", done.stderr)
+        self.assertNotIn("[hcom message", done.stdout)
+        ours, theirs = pty.openpty()
+        argv = ["hcom", "list", "--name", self.luna]
+        shown = subprocess.run(argv, env=self.home.env, stdin=theirs, stdout=theirs, timeout=60)
+        self.assertEqual((shown.returncode, os.read(ours, 65536).count(b"[hcom message #")), (0, 1))
+        os.close(ours), os.close(theirs)
+
     def test_a_reader_that_leaves_early_has_seen_nothing(self):
         self.send("one", "two")
         name = f"--name {self.luna}"
         for line in (
-            f"hcom list {name} | head -1",
-            f"hcom list {name} | head -c1",
-            f"hcom events {name} | head -1",
             f"hcom listen {name} | head -1",
             f"hcom listen --json {name} 5 | head -1",
-            f"hcom list {name} | true",
-            f"hcom list {name} | (sleep 0.3; head -1)",
+            f"hcom listen {name} | true",
+            f"hcom listen {name} | (sleep 0.3; head -1)",
         ):
             with self.subTest(line):
                 done = self.shell(line)
                 self.assertEqual(done.stderr, "")
                 self.assertEqual(self.states(self.luna), ["queued", "queued"])
-        done = self.shell(f"hcom list {name} | cat")
+        done = self.shell(f"hcom listen {name} | cat")
         self.assertEqual(done.stdout.count("[hcom message"), 2)
 
     def test_listen(self):

@@ -113,7 +113,7 @@ class Plans(Traced):
                 self.assert_small()
         mail.send(self.db, CI, "x", ["nova"], Envelope(), 1.0)
         self.asked.clear()
-        talk.hand(self.db, nova, time.time(), lambda leased: None)
+        talk.hand(self.db, nova, 0, lambda leased: None)
         self.assert_small()
 
     def test_the_list(self):

@@ -48,7 +48,8 @@ def text(agent: Agent, source: str = "startup", forked_from: str = "", hooked: b
         facts["identity"] = (SUBAGENT if agent.parent else HOOKLESS).format(agent.name)
         facts["option"] = f" --name {agent.name}"
     if not hooked:
-        facts["how"] = "after the output of each hcom command"
+        option = facts["option"]
+        facts["how"] = f"behind the output of an hcom command, or by `hcom listen{option}`"
         facts["waiting"] = f"To wait for one: hcom listen --name {agent.name}"
     said = (AGAIN if short else TEXT).format(name=agent.display, address=agent.display, **facts)
     return (FORKED if forked_from else "") + said

@@ -110,12 +110,23 @@ def _command(home, argv: list[str]) -> int:
 
 
 def _deliver(call) -> None:
-    """An agent without hooks gets its new messages behind the output of each command."""
+    """An agent without hooks gets its new messages behind the output of each command, if all of
+    that is read as such; else it is told how many wait."""
     from ..adapters import ADHOC
-    from ..ops import talk
+    from ..ops import caller, talk
     from ..store.connect import open_db
 
     if call.agent.tool != ADHOC:
         return
+    sys.stdout.flush()
+    for_program = any(vars(call.values).get(option) for option in ("json", "sh"))
     with open_db(call.home) as db:
-        talk.hand(db, call.agent, call.now, lambda leased: call.print(leased.text + "\n"))
+        count = talk.waiting(db, call.agent, call.now)
+        if not count:
+            return
+        if not for_program and caller.is_read_whole(call.env):
+            talk.hand(db, call.agent, talk.BEHIND_CHARS, lambda said: call.print(said.text + "\n"))
+            return
+    named = f" --name {call.agent.name}" if call.values.name else ""
+    wait = "1 message waits" if count == 1 else f"{count} messages wait"
+    call.tell(f"hcom: {wait}: hcom listen{named}")

@@ -1,8 +1,10 @@
-"""Who runs this process."""
+"""Who runs this process, and whether a model reads what it prints."""
+
+import os
 
 from .. import adapters
 from ..hub import people
-from ..process import start_of
+from ..process import environment, start_of, told
 
 
 def surroundings(env) -> tuple[people.Caller, dict]:
@@ -13,3 +15,40 @@ def surroundings(env) -> tuple[people.Caller, dict]:
         around.session, around.launch, around.pid, start, around.tool, around.shared
     )
     return caller, around.client or {}
+
+
+def is_read_whole(env) -> bool:
+    """Whether all that this process prints comes to who runs it: it stands on a terminal, or is
+    what a client's shell prints, with no pipe, file or $(...) of a command line in between.
+
+    That shell is the first process above us that a client gave its sign; the client itself has
+    none.
+    """
+    signs = {sign for sign in adapters.SIGNS.values() if env.get(sign)}
+    if not signs:
+        return os.isatty(1)
+    shell, client = os.getpid(), os.getppid()
+    while signs <= set(environment(client)):
+        shell, client = client, told(client).parent
+    ours = _open(os.getpid(), "1")
+    if not ours or ours != _open(shell, "1"):
+        return False
+    if ours.startswith("pipe:"):
+        return ours in (_open(client, one) for one in _listed(client))
+    return ours.startswith("socket:") or os.isatty(1)
+
+
+def _open(pid: int, descriptor: str) -> str:
+    """What process `pid` has open there; "" where nobody tells."""
+    try:
+        return os.readlink(f"/proc/{pid}/fd/{descriptor}")
+    except OSError:
+        return ""
+
+
+def _listed(pid: int) -> list[str]:
+    """The descriptors of process `pid`; [] where nobody tells."""
+    try:
+        return os.listdir(f"/proc/{pid}/fd")
+    except OSError:
+        return []

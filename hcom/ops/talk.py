@@ -13,6 +13,8 @@ from ..store import agents, deliveries, events
 from ..store.connect import transaction
 from .after import Done, after
 
+BEHIND_CHARS = 6_000  # clients cut the middle out of a command's output, Codex from 10 kB on
+
 
 class Sent(namedtuple("Sent", "id to")):
     """A message that is stored: its id, and the names people see of those it went to."""
@@ -46,19 +48,23 @@ def send(db, sender: Sender, text: str, addressed: str, envelope: message.Envelo
     return Sent(sent.id, shown)
 
 
-def hand(db, agent, now: float, write) -> bool:
-    """`write(leased)` has put what waits for `agent` where it is read; False when nothing waits.
-    What OSError keeps from being written is queued again. What an earlier command printed has been
-    read by now."""
-    from ..adapters.base import OUTPUT, size  # who sends has no use for it
-    from . import evidence
+def waiting(db, agent, now: float) -> int:
+    """How many messages wait for `agent`; what an earlier command printed has been read by now."""
+    from . import evidence  # who sends has no use for it
 
     evidence.settle(db, agent, evidence.COMMAND, now)
-    if not deliveries.count_queued(db, agent.name):
-        return False
+    return deliveries.count_queued(db, agent.name)
+
+
+def hand(db, agent, budget: int, write) -> bool:
+    """`write(leased)` has put what waits for `agent` where it is read, at most `budget` characters
+    of it (0: all); False when nothing waits. What OSError keeps from being written is queued
+    again."""
+    from ..adapters.base import OUTPUT, size
+
     into = deliveries.Into(OUTPUT, agent.transcript, size(agent.transcript))
     with transaction(db):
-        leased = mail.lease(db, agent, into, 0, time.time())
+        leased = mail.lease(db, agent, into, budget, time.time())
     if not leased.messages:
         return False
     try:
@@ -75,7 +81,7 @@ def listen(db, agent, timeout: float, write) -> bool:
     False when nothing came."""
     end = time.monotonic() + timeout
     with bell.Bell(db.home, agent.name) as rings:
-        while not hand(db, agent, time.time(), write):
+        while not (waiting(db, agent, time.time()) and hand(db, agent, 0, write)):
             left = end - time.monotonic()
             if left <= 0:
                 return False
