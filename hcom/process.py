@@ -85,6 +85,14 @@ def proven(pid: int, start: str) -> bool:
     return bool(start) and start_of(pid) == start
 
 
+def is_above(pid: int) -> bool:
+    """Whether process `pid` runs this one, itself or by what it has started."""
+    above = os.getppid()
+    while above not in (0, pid):
+        above = told(above).parent
+    return above == pid > 0
+
+
 def environment(pid: int) -> dict[str, str]:
     """What process `pid` was started with; {} where nobody tells."""
     try:

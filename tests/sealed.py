@@ -17,6 +17,16 @@ from tests.waiting import looks
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 
 
+# A process that stands for a client: it runs each command that it reads, and says what came of it.
+CLIENT = """\
+import json, subprocess, sys
+for line in sys.stdin:
+    argv, env = json.loads(line)
+    done = subprocess.run(argv, env=env, stdin=subprocess.DEVNULL, capture_output=True, text=True)
+    print(json.dumps([argv, done.returncode, done.stdout, done.stderr]), flush=True)
+"""
+
+
 class Home:
     """A temporary home directory; `hcom` on its PATH is this checkout."""
 
@@ -86,6 +96,25 @@ class Home:
             timeout=timeout,
             check=False,
         )
+
+    def client(self, env=None) -> subprocess.Popen:
+        """A process that stands for a client, `within` which commands run."""
+        return subprocess.Popen(
+            [sys.executable, "-I", "-S", "-c", CLIENT],
+            env={**self.env, **(env or {})},
+            cwd=self.work,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+
+    def within(self, client: subprocess.Popen, *argv: str, session: str = "", env=None):
+        """A command that the client has run, as Claude Code does where a `session` is named."""
+        around = {"CLAUDECODE": "1", "CLAUDE_CODE_SESSION_ID": session} if session else {}
+        around |= {"CLAUDE_PID": str(client.pid)} if session else {}
+        client.stdin.write(json.dumps([argv, {**self.env, **around, **(env or {})}]) + "\n")
+        client.stdin.flush()
+        return subprocess.CompletedProcess(*json.loads(client.stdout.readline()))
 
     def said(self, *args, **kwargs) -> str:
         """The output of a command that must succeed."""
@@ -200,10 +229,9 @@ class Sealed(unittest.TestCase):
 
     def claude(self, session: str) -> str:
         """An agent that is a Claude Code session, as its hooks tell of it; its name."""
-        client = self.clients[session] = subprocess.Popen(["sleep", "600"])
-        self.addCleanup(lambda: (client.kill(), client.wait()))
-        env = {"CLAUDECODE": "1", "CLAUDE_CODE_SESSION_ID": session, "CLAUDE_PID": str(client.pid)}
-        return self.home.new(lambda: self.home.said("start", env=env))
+        client = self.clients[session] = self.home.client()
+        self.addCleanup(lambda: (client.kill(), client.communicate()))
+        return self.home.new(lambda: self.home.within(client, "hcom", "start", session=session))
 
     def hook(self, session: str, event: str, **payload) -> str:
         return self.home.hook(

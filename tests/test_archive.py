@@ -163,17 +163,10 @@ class Resets(Sealed):
         self.assertIn("two", self.home.said("archive", "1"))
 
     def test_a_client_that_runs_is_kept_and_one_that_died_is_not(self):
-        clients = [subprocess.Popen(["sleep", "600"]) for _ in range(2)]
-        self.addCleanup(lambda: [(c.kill(), c.wait()) for c in clients])
+        clients = [self.home.client() for _ in range(2)]
+        self.addCleanup(lambda: [(c.kill(), c.communicate()) for c in clients])
         for i, client in enumerate(clients):
-            self.home.said(
-                "start",
-                env={
-                    "CLAUDECODE": "1",
-                    "CLAUDE_CODE_SESSION_ID": f"s{i}",
-                    "CLAUDE_PID": str(client.pid),
-                },
-            )
+            self.home.within(client, "hcom", "start", session=f"s{i}")
         first, second = self.home.names()
         clients[1].kill()
         clients[1].wait()

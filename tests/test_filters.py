@@ -120,9 +120,8 @@ class Flags(unittest.TestCase):
     def setUpClass(cls):
         cls.home = home = Home()
         cls.luna, cls.nova = home.start(), home.start()
-        cls.client = subprocess.Popen(["sleep", "600"])
-        env = {"CLAUDECODE": "1", "CLAUDE_CODE_SESSION_ID": "s1", "CLAUDE_PID": str(cls.client.pid)}
-        home.said("start", env=env)
+        cls.client = home.client()
+        home.within(cls.client, "hcom", "start", session="s1")
         cls.kira = [n for n in home.names() if n not in (cls.luna, cls.nova)][0]
         for event, payload in (
             ("UserPromptSubmit", {"prompt": "go"}),
@@ -152,7 +151,7 @@ class Flags(unittest.TestCase):
     @classmethod
     def tearDownClass(cls):
         cls.client.kill()
-        cls.client.wait()
+        cls.client.communicate()
         cls.home.remove()
 
     def found(self, *args) -> list[dict]:

@@ -59,7 +59,7 @@ class Standin:
         self.test, self.home, self.tool = test, test.home, tool
         self.launch, self.typed = uuid.uuid4().hex, Path(test.home.root, uuid.uuid4().hex)
         self.session = ""
-        self.env = {**self.home.env, "HCOM_PROCESS_ID": self.launch}
+        self.env = {**self.home.env, "HCOM_PROCESS_ID": self.launch, "HCOM_PROOF": "x"}
         with open_db(test.hcom) as db:
             made = people.join(db, tool, time.time(), name=agent, status="inactive")
             launches.begun(db, made, self.launch, "", "", time.time())

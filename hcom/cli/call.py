@@ -32,15 +32,31 @@ class Call:
 
     def identify(self, db):
         """The agent that this call speaks for, None when there is none; remembered."""
-        self.agent = people.speaker(db, self.caller, self.values.name or "")
+        self.caller = people.proven(db, self.caller)
+        self.agent = self.vouched(lambda: people.speaker(db, self.caller, self.values.name or ""))
         return self.agent
+
+    def vouched(self, act):
+        """What `act()` comes to; where that is not for everybody, the person at this terminal says
+        whether it may be. Elsewhere when it may not."""
+        try:
+            return act()
+        except people.Elsewhere as error:
+            if self.tool or self.caller.launch or not (_on_terminal(sys.stdin) and os.isatty(1)):
+                raise
+            sys.stderr.write(f"hcom: {clean(error.message)}. Go on all the same? [y/N] ")
+            sys.stderr.flush()
+            if sys.stdin.readline().strip().lower() not in ("y", "yes"):
+                raise
+        self.caller = self.caller._replace(vouched=True)
+        return act()
 
     def sender(self, db) -> Sender:
         """Who speaks: the agent, or the person at this terminal. HcomError when that is unclear."""
         agent = self.agent or self.identify(db)
         if agent is not None:
             return people.sender(agent, "")
-        if not self.tool and sys.stdin is not None and sys.stdin.isatty():
+        if not self.tool and _on_terminal(sys.stdin):
             return Sender(BIGBOSS, EXTERNAL)
         raise HcomError(
             "who are you? This session is no agent of hcom",
@@ -64,6 +80,10 @@ class Call:
         sys.stdout.write(text)
         sys.stdout.flush()
         see_it_read()
+
+
+def _on_terminal(stream) -> bool:
+    return stream is not None and stream.isatty()
 
 
 def see_it_read() -> None:

@@ -5,7 +5,7 @@ from collections import namedtuple
 from ..bus.agent import INACTIVE, Agent, is_listed
 from ..bus.message import EXTERNAL, INSTANCE, Sender
 from ..errors import HcomError, UnknownAgent
-from ..process import alive
+from ..process import alive, environment, is_above
 from ..store import agents, deliveries, events
 from ..store.connect import transaction
 
@@ -13,14 +13,22 @@ from ..store.connect import transaction
 class Caller(
     namedtuple(
         "Caller",
-        "session launch pid pid_start tool shared",
-        defaults=("", "", 0, "", "", False),
+        "session launch pid pid_start tool shared proof vouched",
+        defaults=("", "", 0, "", "", False, "", False),
     )
 ):
     """What a process's surroundings say of the session that runs it; "" where they are silent.
-    `shared`: its client's process `pid` runs other sessions too, and does not tell them apart."""
+    `shared`: its client's process `pid` runs other sessions too, and does not tell them apart.
+    `proof`: what only the processes of a launch have; `vouched`: a person has said yes."""
 
     __slots__ = ()
+
+
+PROOF = "HCOM_PROOF"  # a variable of a launched client: what it holds stands nowhere else
+
+
+class Elsewhere(HcomError):
+    """Who calls is not of the session that lives under that name; a person may say it is well."""
 
 
 def join(
@@ -92,15 +100,12 @@ def reclaim(db, name: str, caller: Caller, now: float) -> Agent:
         agent = agents.find(db, name)
         if agent is None:
             raise UnknownAgent(f"no agent {name!r}", "hcom list")
-        other = caller.session and agent.session and caller.session != agent.session
-        if other and alive(agent.pid, agent.pid_start) and agent.pid != caller.pid:
-            raise HcomError(
-                f"{agent.display} is a session that still runs", "hcom start for a name of your own"
-            )
-        _displace(db, caller, agent, now)
-        back(db, agent)
+        refuse_elsewhere(db, agent, caller)
         launched = caller.launch and agents.bound(db, "launch", caller.launch)
         mine = not launched or _fits(launched, caller)
+        known = caller.session and agents.bound(db, "session", caller.session)
+        _displace(db, [known, mine and launched], agent, now)
+        back(db, agent)
         _bind(db, Whose(agent, ("session", "launch") if mine else ("session",)), caller)
         if caller.tool and caller.tool != agent.tool:
             agents.set_tool(db, agent.name, caller.tool)
@@ -116,11 +121,11 @@ def back(db, agent: Agent) -> None:
         deliveries.revive(db, agent.name)
 
 
-def _displace(db, caller: Caller, agent: Agent, now: float) -> None:
-    """The name that the caller's session had so far is given up, if it had another."""
-    former = caller.session and agents.bound(db, "session", caller.session)
-    if former and former.name != agent.name and agents.leave(db, former.name, now):
-        events.append_life(db, former.name, "stopped", agent.name, "renamed", "", now)
+def _displace(db, named, agent: Agent, now: float) -> None:
+    """Those that the caller's session was so far have left, if they are others than `agent`."""
+    for former in filter(None, named):
+        if former.name != agent.name and agents.leave(db, former.name, now):
+            events.append_life(db, former.name, "stopped", agent.name, "renamed", "", now)
 
 
 class Whose(namedtuple("Whose", "known binds instead_of", defaults=((), ""))):
@@ -194,8 +199,47 @@ def _fits(agent: Agent, caller: Caller) -> bool:
     return agent.pid == caller.pid or not alive(agent.pid, agent.pid_start)
 
 
+def is_elsewhere(db, agent: Agent, caller: Caller) -> bool:
+    """Whether the session of `agent`, for a subagent its parent's, lives in a process that does not
+    run the caller, or runs it as another session. What the environment says is no proof of that;
+    nor do we know who lives where we see no process."""
+    host = (agent.parent and agents.find(db, agent.parent)) or agent
+    if host.ended_at is not None or not alive(host.pid, host.pid_start):
+        return False
+    if caller.session and agent.session and caller.session != agent.session:
+        return caller.shared or caller.pid != host.pid
+    if is_above(host.pid):
+        return False
+    return not caller.proof or environment(host.pid).get(PROOF) != caller.proof
+
+
+def refuse_elsewhere(db, agent: Agent, caller: Caller) -> None:
+    """Elsewhere when the agent is_elsewhere and no person vouches for the caller."""
+    if not caller.vouched and is_elsewhere(db, agent, caller):
+        raise Elsewhere(
+            f"{agent.display} is a session that still runs, and not yours",
+            "hcom start for a name of your own, or send --from NAME",
+        )
+
+
+def proven(db, caller: Caller) -> Caller:
+    """The caller without what it claims to be of a session that lives elsewhere; and with the
+    session of its launch, which not every client tells its commands."""
+    known = caller.session and agents.bound(db, "session", caller.session)
+    if known and is_elsewhere(db, known, caller._replace(session="")):  # it is one of its own
+        return Caller()
+    launched = caller.launch and agents.bound(db, "launch", caller.launch)
+    if launched and is_elsewhere(db, launched, caller):
+        return caller._replace(launch="")
+    if launched and not caller.session and _fits(launched, caller):
+        facts = {key: getattr(launched, key) for key in ("session", "pid", "pid_start", "tool")}
+        return caller._replace(**facts)
+    return caller
+
+
 def speaker(db, caller: Caller, claimed: str) -> Agent | None:
-    """The agent a command speaks for: the one it `claimed` by --name, else its session's.
+    """The agent a command speaks for: the one it `claimed` by --name, else its session's. Elsewhere
+    when that is a session that lives elsewhere.
 
     No one speaks for another: inside a client's session, --name may only name the agent that the
     session is, its subagents, or an agent that no session has.
@@ -204,13 +248,14 @@ def speaker(db, caller: Caller, claimed: str) -> Agent | None:
     if not claimed:
         return me
     agent = known(db, claimed)
-    if (me and me.name in (agent.name, agent.parent)) or not agent.session:
+    if me and me.name in (agent.name, agent.parent):
         return agent
-    if me or caller.session:
+    if agent.session and (me or caller.session):
         raise HcomError(
             f"{agent.display} is another session, you are {me.display if me else 'no agent'}",
             "leave --name out" if me else "hcom start for a name of your own",
         )
+    refuse_elsewhere(db, agent, caller)
     return agent
 
 

@@ -161,12 +161,15 @@ def _joined(db, env, caller, client: dict, directory: str, now: float) -> Agent:
     )
 
 
-def start_subagent(db, key: str, now: float) -> "Joined | None":
-    """The subagent that its tool calls `key` takes part; None when no hook has offered it to."""
-    parent = marks.marked(db.home, f"sub-{key}")
-    if not parent:
+def start_subagent(db, caller, key: str, now: float) -> "Joined | None":
+    """The subagent that its tool calls `key` takes part; None when no hook has offered it to.
+    Elsewhere when that was in another session than the caller's."""
+    name = marks.marked(db.home, f"sub-{key}")
+    if not name:
         return None
-    agent = people.join_subagent(db, people.known(db, parent), key, now)
+    parent = people.known(db, name)
+    people.refuse_elsewhere(db, parent, caller._replace(session=""))  # a Codex has one for each
+    agent = people.join_subagent(db, parent, key, now)
     after(db.home, Done(watched=events.is_watched(db)))
     return Joined(agent, bootstrap.text(agent))
 

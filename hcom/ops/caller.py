@@ -4,15 +4,22 @@ import os
 
 from .. import adapters
 from ..hub import people
-from ..process import environment, start_of, told
+from ..process import environment, is_above, start_of, told
 
 
 def surroundings(env) -> tuple[people.Caller, dict]:
-    """Who runs this process, by its environment, and what the adapter wants to be kept of it."""
+    """Who runs this process, by its environment, and what the adapter wants to be kept of it. A
+    process that does not run this one, whatever the environment says, is not named."""
     around = adapters.surrounding(env)
-    start = start_of(around.pid) if around.pid else ""
+    pid = around.pid if around.pid and is_above(around.pid) else 0
     caller = people.Caller(
-        around.session, around.launch, around.pid, start, around.tool, around.shared
+        around.session,
+        around.launch,
+        pid,
+        start_of(pid) if pid else "",
+        around.tool,
+        around.shared,
+        env.get(people.PROOF, ""),
     )
     return caller, around.client or {}
 

@@ -65,7 +65,7 @@ def asker(home, caller) -> str:
     if not (caller.session or caller.launch):
         return BIGBOSS
     with open_db(home) as db:
-        agent = people.speaker(db, caller, "")
+        agent = people.speaker(db, people.proven(db, caller), "")
     return agent.name if agent else BIGBOSS
 
 
@@ -147,6 +147,7 @@ def _environment(home, spec: LaunchSpec, plan, agent, key: str, settings) -> dic
     env = {**settings.passed, **spec.env}
     env = {k: v for k, v in adapters.scrubbed(env).items() if k not in ONCE}
     env.update(plan.env or {}, HCOM_PROCESS_ID=key, HCOM_DIR=home.root)
+    env[people.PROOF] = uuid.uuid4().hex
     if settings.name_export:
         env[settings.name_export] = agent.display
     if not shutil.which("hcom", path=env.get("PATH", os.defpath)):

@@ -78,6 +78,7 @@ def _details(call, said: dict) -> int:
         value = said[call.words[1]]
         call.say_json(value) if call.values.json else call.say(str(value))
     elif call.values.sh:
+        said.pop("process_id")  # a shell that has it would be the agent
         for key, value in said.items():
             call.say(f"export HCOM_{key.upper()}={shlex.quote(str(value))}")
     elif call.values.json:

@@ -12,11 +12,13 @@ from ..model import Command, Option
 def run(call) -> int:
     name, wanted = call.values.name, vars(call.values)["as"] or ""
     with open_db(call.home) as db:
-        joined = agents.start_subagent(db, name, call.now) if name else None
+        joined = agents.start_subagent(db, call.caller, name, call.now) if name else None
         if joined is None:
             known = name or call.caller.session or call.caller.launch
             own = call.identify(db) if known else None
-            joined = agents.start(db, call.env, call.caller, call.client, own, wanted, call.now)
+            joined = call.vouched(
+                lambda: agents.start(db, call.env, call.caller, call.client, own, wanted, call.now)
+            )
             call.agent = joined.agent
             _hooks(call, call.tool or adapters.ADHOC)
     call.say(joined.text)
