@@ -147,6 +147,36 @@ class Turns(Staged):
         stage.all_gone()
         self.assertEqual(stage.names(), [])
 
+    def test_a_name_that_it_takes_up_is_its_name_in_all(self):
+        stage = self.stage
+        luna, terminal = stage.launched("SAY: over")
+        stage.idle(luna)
+        terminal.prompt("/exit")
+        stage.until(lambda: terminal.ending, "it has ended")
+        waited = stage.send(luna)
+        stage.gates("a")
+        nova, terminal = stage.launched(
+            f"RUN: hcom start --as {luna}\nRUN: cat a\nRUN: hcom send hi"
+        )
+        stage.held("a")
+        self.assertEqual(stage.names(), [luna])
+        mid = stage.send(luna)
+        stage.let("a")
+        stage.arrived(waited, mid)
+        stage.idle(luna)
+        said = stage.sql("SELECT instance FROM events WHERE type = 'message' ORDER BY id DESC")
+        self.assertEqual(said[0], (luna,))
+        stage.send(luna)
+        self.once()
+        stage.idle(luna)
+        with self.assertRaisesRegex(AssertionError, f"{luna} is a session that still runs"):
+            stage.said("listen", "0", "--name", luna)
+        with self.assertRaisesRegex(AssertionError, f"no agent @{nova}"):
+            stage.said("send", f"@{nova} hi", "--from", "ci")
+        self.assertIn("done\ndone\n", stage.said("term", luna))
+        self.assertIn(f"killed {luna}", stage.said("kill", luna))
+        stage.until(lambda: terminal.ending, "the client is gone")
+
     def test_a_waiter_of_the_client_takes_over_from_the_wrapper(self):
         stage = self.stage
         name, _ = stage.launched("--push")

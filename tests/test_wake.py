@@ -174,6 +174,17 @@ class KnownByTheLaunch(Waking):
         self.home.said("start", "--as", "luna", env={**client.env, "CODEX_THREAD_ID": "s-nova"})
         self.assert_reached(client, "luna")
 
+    def test_one_whose_commands_do_not_know_its_session(self):
+        self.known("luna", "claude", "s-luna")
+        client = Standin(self, "nova", "gemini")
+        client.begin("s-nova")
+        self.home.said("start", "--as", "luna", env={**client.env, "GEMINI_CLI": "1"})
+        self.assertEqual(self.home.names(), ["luna"])
+        self.send("luna")
+        self.assertIn("hello there", client.hook("BeforeAgent", prompt="hi"))
+        self.assertIn("killed luna", self.home.said("kill", "luna"))
+        client.wrapper.wait(20)
+
     def test_a_client_that_goes_on_with_another_agents_session(self):
         self.known("luna", "codex", "s-luna")
         client = Standin(self, "nova", "codex")
