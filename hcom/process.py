@@ -10,8 +10,9 @@ FIRST_KEPT = 100  # what is kept open for a process left behind has numbers from
 
 class Process(namedtuple("Process", "state start parent command", defaults=("", "", 0, ""))):
     """What the system says of a process: its state letter first, when it began as an opaque word
-    that tells it from a later one of the same number, its parent, the name of its program. Empty
-    where nothing is said: it is gone, or may not be seen."""
+    that tells it from a later one of the same number, and after an @ the namespace in which that
+    counts, its parent, the name of its program. Empty where nothing is said: it is gone, or may not
+    be seen."""
 
     __slots__ = ()
 
@@ -27,7 +28,8 @@ def told(pid: int) -> Process:
         with open(f"{PROC}/{pid}/stat", encoding="utf-8", errors="replace") as stream:
             before, _, after = stream.read().rpartition(")")  # a name may hold ") "
         fields = after.split()  # proc(5): the third is the state, the 22nd the start
-        return Process(fields[0], fields[19], int(fields[1]), before.partition("(")[2])
+        start = f"{fields[19]}@{pid_space()}"
+        return Process(fields[0], start, int(fields[1]), before.partition("(")[2])
     except (OSError, IndexError):
         if os.path.exists(f"{PROC}/self/stat"):
             return Process()
@@ -77,7 +79,13 @@ def alive(pid: int, start: str) -> bool:
     if pid <= 0 or not _exists(pid):
         return False
     now = told(pid)
-    return not now.ended and (not start or not now.start or now.start == start)
+    known = not start or not now.start or start in (now.start, now.start.partition("@")[0])
+    return not now.ended and known
+
+
+def is_told_of(start: str) -> bool:
+    """Whether a process that began at `start` would be seen from here, if it lived."""
+    return start.partition("@")[2] in ("", pid_space())
 
 
 def proven(pid: int, start: str) -> bool:

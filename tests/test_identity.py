@@ -3,6 +3,7 @@ what its environment or its options say."""
 
 import os
 import pty
+import shutil
 import subprocess
 import time
 import unittest
@@ -132,6 +133,16 @@ class Speaking(Sealed):
         self.assertEqual(self.senders()[1:], [adhoc, self.luna])
         self.assertEqual(run("hcom", "list", "self", "base_name").stdout, f"{self.luna}\n")
         self.assertEqual(self.home.run("listen", "0", "--name", self.luna).returncode, 1)
+
+    def test_a_sandbox_that_shows_no_process_ends_nobody(self):
+        within = ["unshare", "--user", "--map-root-user", "--pid", "--fork", "--mount-proc"]
+        if not shutil.which("unshare") or subprocess.run([*within, "true"], check=False).returncode:
+            self.skipTest("no namespaces here")
+        argv = [*within, "hcom", "list"]
+        said = subprocess.run(argv, env=self.home.env, capture_output=True, text=True, timeout=60)
+        self.assertIn(self.luna, said.stdout)
+        self.assertNotIn("exit:killed", said.stdout + self.home.said("list"))
+        self.assertEqual(self.home.run("start", "--as", self.luna).returncode, 1)
 
     def test_a_person_is_asked(self):
         answers = (("n\n", 1), ("\n", 1), ("y\n", 0))

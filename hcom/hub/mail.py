@@ -181,7 +181,7 @@ def lease(db, agent: Agent, into: Into, budget: int, now: float, may=None) -> Le
     if may and not may(leased.text):
         return Leased(waiting=waiting)
     me = os.getpid()
-    deliveries.lease(db, agent.name, leased.ids, me, f"{start_of(me)}@{pid_space()}", into, now)
+    deliveries.lease(db, agent.name, leased.ids, me, start_of(me), into, now)
     for one in taken:
         said = f"deliver:{one.sender.name}"
         events.append_status(db, agent.name, ACTIVE, said, f"#{one.id}", now)

@@ -5,7 +5,7 @@ from collections import namedtuple
 from ..bus.agent import INACTIVE, Agent, is_listed
 from ..bus.message import EXTERNAL, INSTANCE, Sender
 from ..errors import HcomError, UnknownAgent
-from ..process import alive, environment, is_above
+from ..process import alive, environment, is_above, is_told_of
 from ..store import agents, deliveries, events
 from ..store.connect import transaction
 
@@ -304,7 +304,10 @@ def gone(db, now: float) -> list[Agent]:
     dead = [
         a
         for a in agents.every(db)
-        if a.pid and a.status != INACTIVE and not alive(a.pid, a.pid_start)
+        if a.pid
+        and a.status != INACTIVE
+        and is_told_of(a.pid_start)
+        and not alive(a.pid, a.pid_start)
     ]
     if not dead and not retirement.is_due(db, now):
         return []
