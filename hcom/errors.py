@@ -28,3 +28,8 @@ class StoreError(HcomError):
 
 class LockedError(StoreError):
     """Another process held the database for longer than we wait."""
+
+
+class DamagedError(StoreError):
+    """What is there is no database of hcom's, or can no longer be read as one: a reset moves it
+    away."""

@@ -3,7 +3,9 @@
 The directory is 0700 and every file in it 0600: it holds what agents say to each other.
 """
 
+import errno
 import os
+import stat
 from collections import namedtuple
 
 # The parts of HCOM_DIR/run that commands write to, also inside a sandbox: who is an agent here, who
@@ -18,6 +20,7 @@ KEPT = ".agents"
 # The database is in a folder of its own, so that a sandbox may have that and nothing around it;
 # HCOM_DIR/hcom.db leads there.
 DB = os.path.join("db", "hcom.db")
+LIMIT_BYTES = 4 * 1024 * 1024  # settings, and what else is read whole, are far below it
 
 
 class Home(namedtuple("Home", "root tools")):
@@ -82,13 +85,14 @@ def locate(env) -> Home:
 
 
 def create(home: Home) -> None:
-    """HCOM_DIR, its run/ parts and the database's folder exist and are private. OSError when that
-    cannot be."""
-    os.makedirs(os.path.dirname(home.root), exist_ok=True)
+    """HCOM_DIR, its run/ parts, the database's folder and what no agent may change exist and are
+    private. OSError when that cannot be."""
     if os.path.isdir(home.root) and os.stat(home.root).st_mode & 0o077:
         os.chmod(home.root, 0o700)
-    for folder in (home.root, home.run(), *map(home.run, (*SHARED, SPOOL)), home.path("db")):
+    parts = (home.run(), *map(home.run, (*SHARED, SPOOL)), home.path("db"), home.kept())
+    for folder in (home.root, *parts):
         private_folder(folder)
+        own(folder)
     if not os.path.lexists(home.db):
         try:
             os.symlink(DB, home.db)
@@ -109,13 +113,76 @@ def private_folder(path: str) -> None:
     os.chmod(path, 0o700)
 
 
+def own(path: str) -> None:
+    """OSError when what is there belongs to somebody who is neither this user nor root."""
+    try:
+        owner = os.stat(path).st_uid
+    except OSError:
+        return  # nobody's, or told of by who uses it
+    if owner not in (os.geteuid(), 0):
+        raise OSError(errno.EPERM, f"it belongs to another user ({owner})", path)
+
+
+def _regular(found: os.stat_result, path: str) -> os.stat_result:
+    if not stat.S_ISREG(found.st_mode):
+        raise OSError(errno.EINVAL, "not a regular file", path)
+    return found
+
+
+def plain(path: str) -> "os.stat_result | None":
+    """What is there, None for nothing. OSError unless it is a regular file of this user's, and no
+    link to one."""
+    try:
+        found = os.lstat(path)
+    except FileNotFoundError:
+        return None
+    if stat.S_ISLNK(found.st_mode):
+        raise OSError(errno.ELOOP, "not a file but a link", path)
+    own(path)
+    return _regular(found, path)
+
+
+def opened(path: str) -> int:
+    """A descriptor by which the file can be read. OSError unless it is a regular one, which is
+    looked at first too: of the others some do things, or wait, when they are opened."""
+    _regular(os.stat(path), path)
+    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    try:
+        _regular(os.fstat(descriptor), path)
+    except OSError:
+        os.close(descriptor)
+        raise
+    return descriptor
+
+
+def read(path: str, limit: int = LIMIT_BYTES) -> bytes:
+    """What is in the file. OSError when it is not a regular one, or has more than `limit` bytes."""
+    with os.fdopen(opened(path), "rb") as stream:
+        data = stream.read(limit + 1)
+    if len(data) > limit:
+        raise OSError(errno.EFBIG, f"larger than {limit / 1024**2:g} MB", path)
+    return data
+
+
+def unlinked(path: str) -> None:
+    """Nothing has this name. OSError."""
+    try:
+        os.unlink(path)
+    except FileNotFoundError:
+        pass
+
+
 def private_file(path: str, flags: int) -> int:
     """A descriptor of the file, open as `flags` say; one that is made is 0600, as above. No link is
-    followed. OSError."""
-    flags |= os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
+    followed, nothing but a regular file opened. OSError."""
+    flags |= os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
     descriptor = os.open(path, flags, 0o600)
-    if os.fstat(descriptor).st_mode & 0o600 != 0o600:
-        os.fchmod(descriptor, 0o600)
+    try:
+        if _regular(os.fstat(descriptor), path).st_mode & 0o600 != 0o600:
+            os.fchmod(descriptor, 0o600)
+    except OSError:
+        os.close(descriptor)
+        raise
     return descriptor
 
 
@@ -160,9 +227,9 @@ class Lock:
 def keep(path: str, text: str, mode: int = 0o600) -> None:
     """`path`, in a folder of ours that is made where it is not, holds exactly `text`."""
     try:
-        with open(path, encoding="utf-8") as stream:
-            if stream.read() == text:
-                return
+        own(path)
+        if read(path).decode() == text:
+            return
     except (OSError, UnicodeDecodeError):
         private_folder(os.path.dirname(path))
     write_private(path, text, mode)
@@ -170,14 +237,19 @@ def keep(path: str, text: str, mode: int = 0o600) -> None:
 
 def write_private(path: str, text: str, mode: int = 0o600) -> None:
     """`path` holds exactly `text`, replaced in one step; a reader sees the old file or the new."""
+    _replace(path, text, lambda descriptor: os.fchmod(descriptor, mode))
+
+
+def _replace(path: str, text: str, made_alike) -> None:
     temporary = f"{path}.{os.getpid()}.tmp"
-    descriptor = private_file(temporary, os.O_WRONLY | os.O_TRUNC)
+    unlinked(temporary)
+    descriptor = private_file(temporary, os.O_WRONLY | os.O_EXCL)
     try:
         with os.fdopen(descriptor, "w", encoding="utf-8", newline="") as stream:
             stream.write(text)
             stream.flush()
-            os.fsync(stream.fileno())
-        os.chmod(temporary, mode)
+            made_alike(descriptor)
+            os.fsync(descriptor)
         os.replace(temporary, path)
     except OSError:
         os.unlink(temporary)

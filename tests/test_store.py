@@ -158,7 +158,7 @@ class Opening(Stored):
             (newer, "newer hcom"),
             (junk, "corrupt"),
             (torn, "corrupt"),
-            (folder, "cannot write"),
+            (folder, "not a regular file"),
         ):
             with self.subTest(spoil.__name__):
                 shutil.rmtree(self.home.root, ignore_errors=True)

@@ -12,12 +12,12 @@ import time
 from collections import namedtuple
 
 from ..bus.agent import BIGBOSS, Agent
-from ..errors import HcomError, StoreError
+from ..errors import DamagedError, HcomError, StoreError
 from ..home import Lock, create, private_folder, write_private
 from ..process import alive
 from ..store import agents, events
 from ..store import archive as stored
-from ..store.connect import SQL_S, open_db, transaction
+from ..store.connect import BESIDE, SQL_S, open_db, transaction
 
 PART = ".part-"
 # An agent without a process that we know of, seen less than this ago, may still be there.
@@ -91,7 +91,7 @@ def _reset(home, now: float) -> Done:
     try:
         return _moved(home, name, now)
     except (StoreError, OSError) as error:
-        if "corrupt" in str(error):
+        if isinstance(error, DamagedError):
             raise
         try:
             _mend(home)
@@ -115,7 +115,7 @@ def _moved(home, name: str, now: float) -> Done:
             if len(kept) == len(everyone) and not events.last_id(db):
                 return Done("", kept, {})
             private_folder(part)
-            stored.copy(home.db, os.path.join(part, "hcom.db"))
+            stored.copy(home, os.path.join(part, "hcom.db"))
             write_private(os.path.join(part, "about.json"), json.dumps(stored.facts(db)))
             _synced(os.path.join(part, "hcom.db"))
             _synced(part)
@@ -154,8 +154,8 @@ def set_aside(home, now: float) -> str:
         private_folder(folder)
         path = home.db_file
         # The log first: beside a new database it would be taken for that one's.
-        for suffix in ("-wal", "-shm", ""):
-            if os.path.exists(path + suffix):
+        for suffix in (*BESIDE, ""):
+            if os.path.lexists(path + suffix):
                 os.rename(path + suffix, os.path.join(folder, "hcom.db" + suffix))
         return name
 

@@ -4,7 +4,7 @@ from collections import namedtuple
 
 from .. import adapters, config
 from ..bus.agent import BIGBOSS
-from ..errors import HcomError, StoreError
+from ..errors import DamagedError, HcomError
 from ..hub import archive, people
 from ..store import agents
 from ..store.connect import open_db
@@ -32,9 +32,7 @@ def reset(home, everybody_leaves: bool, drain, now: float) -> Reset:
     try:
         before = _ready(home, everybody_leaves, drain, now)
         done = Reset(*archive.reset(home, now))
-    except StoreError as error:
-        if "corrupt" not in error.message:
-            raise
+    except DamagedError:
         name = archive.set_aside(home, now)
         before, done = {}, Reset(name, [], {}, name)
     kept = {agent.name for agent in done.kept}

@@ -4,12 +4,14 @@ The copy is complete and on the disk before anything is deleted; both happen und
 so nothing is recorded between them.
 """
 
+import errno
 import os
 import sqlite3
 
 from ..bus.agent import BIGBOSS
-from ..home import private_file
-from .connect import Database, restrict, translated, uri
+from ..errors import StoreError
+from ..home import plain, private_file
+from .connect import Database, connected, restrict, translated, uri
 
 # What of a table stays for those who go on; a table not named here is emptied.
 _KEPT = "SELECT name FROM temp.kept"
@@ -29,10 +31,12 @@ _STAYS = {
 }
 
 
-def copy(source: str, into: str) -> None:
-    """`into` is a database of its own with everything that is committed in `source`, on the disk.
-    Raises sqlite3.Error, OSError when it cannot be; then `into` may be there in part."""
-    old = sqlite3.connect(f"{uri(source)}?mode=ro", uri=True, timeout=5.0)
+def copy(home, into: str) -> None:
+    """`into` is a database of its own with everything that is committed, on the disk. Raises
+    sqlite3.Error, OSError when it cannot be; then `into` may be there in part."""
+    old = connected(home, 5.0)
+    if old is None:
+        raise FileNotFoundError(errno.ENOENT, "it is gone", home.db_file)
     try:
         os.close(private_file(into, os.O_WRONLY | os.O_EXCL))
         new = sqlite3.connect(into, isolation_level=None)
@@ -111,6 +115,7 @@ def facts(db) -> dict:
 def open_archive(home, path: str, budget_s: float) -> Database:
     """An archived database, for reading only, also by SQL that a user wrote."""
     try:
+        plain(path)
         connection = sqlite3.connect(
             f"{uri(path)}?mode=ro&immutable=1", uri=True, isolation_level=None
         )
@@ -118,6 +123,8 @@ def open_archive(home, path: str, budget_s: float) -> Database:
         restrict(connection, budget_s)
     except sqlite3.Error as error:
         raise translated(error, home) from error
+    except OSError as error:
+        raise StoreError(f"cannot read {path}: {error.strerror}") from error
     return Database(home._replace(root=path.rpartition("/")[0]), connection)
 
 

@@ -1,17 +1,20 @@
 """Opening the database: for the code, and read-only for SQL that a user wrote.
 
-The first open, the switch to WAL and a migration happen under a file lock, since racing first opens
-otherwise fail now and then. sqlite's errors become StoreError here, in the user's words.
+The first open and a migration happen under a file lock, since racing first opens otherwise fail now
+and then. An agent in a sandbox may write the folder that the database is in, and exchange what is
+in it at any moment: what is open is looked at, before sqlite reads or writes anything. sqlite's
+errors become StoreError here, in the user's words.
 """
 
+import errno
 import os
 import sqlite3
 import sys
 import time
 
-from ..errors import HcomError, LockedError, StoreError
-from ..home import Home, Lock, create, private_file
-from .schema import MIGRATIONS, VERSION
+from ..errors import DamagedError, HcomError, LockedError, StoreError
+from ..home import Home, Lock, create, plain, private_file, unlinked
+from .schema import LENGTH, MIGRATIONS, TABLES, VERSION
 
 BUSY_S = 5.0  # a command gives up on a locked database after this
 HOOK_BUSY_S = 1.5  # a hook gives up sooner: its agent waits for it
@@ -20,6 +23,10 @@ HEAP_BYTES = 512 * 1024 * 1024  # sqlite's memory in a process that runs users' 
 # One call of the last four can take seconds or all memory, within a step that no budget ends.
 DENIED = ("load_extension", "printf", "format", "zeroblob", "randomblob")
 VALUE_BYTES = 16 * 1024 * 1024  # of one value there: a message has at most one
+BESIDE = ("-wal", "-shm", "-journal")  # what sqlite adds to a database's name for its other files
+# The byte of the database that sqlite locks to write without a WAL, and by whose lock it knows that
+# the journal beside it is of somebody alive, not to be played back.
+RESERVED = 0x40000001
 
 # The database's own trouble, before `Database` has translated it and after.
 TROUBLE = (sqlite3.Error, StoreError)
@@ -35,13 +42,14 @@ def translated(error: sqlite3.Error, home: Home) -> HcomError:
     if "readonly" in text or "read-only" in text or "unable to open" in text:
         return StoreError(f"cannot write {home.db}", "in a sandbox: export HCOM_DIR=$PWD/.hcom")
     if "not a database" in text or "malformed" in text:
-        return StoreError(
-            f"the database is corrupt: {home.db}",
-            "hcom reset moves it to the archive and starts anew",
-        )
+        return _damaged(home, "the database is corrupt")
     if "disk I/O error" in text:
         return StoreError(f"the disk failed or is full: {home.db}", "hcom status")
     return StoreError(f"{text}: {home.db}", "hcom status")
+
+
+def _damaged(home: Home, what: str) -> DamagedError:
+    return DamagedError(f"{what}: {home.db}", "hcom reset moves it to the archive and starts anew")
 
 
 class Database:
@@ -80,74 +88,148 @@ class transaction:  # noqa: N801 - reads as a statement: with transaction(db)
                 self.db.execute("ROLLBACK")
 
 
-def _connected(home: Home, busy_s: float) -> sqlite3.Connection:
-    connection = sqlite3.connect(
-        f"{uri(home.db)}?mode=rw", uri=True, timeout=busy_s, isolation_level=None
-    )
-    connection.row_factory = sqlite3.Row
-    return connection
+def connected(home: Home, busy_s: float) -> "sqlite3.Connection | None":
+    """A connection through which nothing has been read yet; None where the database has to be made
+    or made ready first. StoreError when it is not to be opened, OSError."""
+    path, connection = home.db_file, None
+    if not all(plain(path + end) or end for end in ("", "-wal", "-shm")):
+        return None
+    # What sqlite will open gets this number, unless it takes one of an earlier connection again.
+    os.close(fd := os.open("/", os.O_RDONLY | os.O_CLOEXEC))
+    try:
+        connection = sqlite3.connect(
+            f"{uri(path)}?mode=rw", uri=True, timeout=busy_s, isolation_level=None
+        )
+        # sqlite resolves links by their text, and follows none when it then opens that name (since
+        # 3.31): the name says what is open, whatever was exchanged meanwhile.
+        opened = connection.execute("PRAGMA database_list").fetchone()[2]
+        folder = os.path.realpath(os.path.dirname(path))
+        if opened not in (path, "/" + os.path.join(folder, "hcom.db").lstrip("/")):
+            raise OSError(errno.ELOOP, "it was exchanged for a link", path)
+        if _is_ready(fd, path):
+            connection.row_factory = sqlite3.Row
+            return connection
+        connection.close()
+        return None
+    except BaseException:
+        if connection is not None:
+            connection.close()
+        raise
+
+
+def _is_ready(fd: int, path: str) -> bool:
+    """Whether the database that sqlite has open as `fd` has a WAL. No journal is played back then,
+    for as long as it is open: sqlite would delete any file that one names."""
+    try:
+        is_wal = os.pread(fd, 20, 0)[18:] == b"\2\2"
+        if is_wal and sys.platform == "linux" and sys.maxsize > 2**32:
+            import fcntl
+
+            # struct flock: F_RDLCK from SEEK_SET. Any number of us can have it, no writer needs it.
+            where = [number.to_bytes(8, sys.byteorder) for number in (0, RESERVED, 1, 0)]
+            fcntl.fcntl(fd, fcntl.F_OFD_SETLK, b"".join(where))
+            return True
+    except OSError as error:
+        if error.errno == errno.EBADF:  # an earlier connection's, which was looked at
+            return True
+        if error.errno in (errno.EAGAIN, errno.EACCES):
+            raise LockedError("the database is locked by another process", "hcom status") from None
+    if os.path.lexists(path + "-journal"):
+        raise StoreError(f"a journal that is not hcom's: {path}-journal", f"rm {path}-journal")
+    return is_wal
 
 
 def _version(connection: sqlite3.Connection) -> int:
     return connection.execute("PRAGMA user_version").fetchone()[0]
 
 
+def _check(home: Home, connection: sqlite3.Connection, version: int) -> None:
+    """StoreError unless the database has our tables, as they are in `version`."""
+    found = connection.execute("SELECT name, sql FROM sqlite_schema WHERE type = 'table'")
+    tables = dict(map(tuple, found))
+    if version == VERSION:
+        ours = sum(len(tables.get(name, "")) for name in TABLES) == LENGTH
+    elif tables:
+        ours = version > 0 and "deliveries" in tables
+    else:
+        ours = not 0 < version < VERSION
+    if not ours:
+        raise _damaged(home, "not a database of hcom's")
+    if version > VERSION:
+        raise StoreError(
+            f"the database is of a newer hcom (format {version}, this one knows {VERSION})",
+            "update hcom",
+        )
+
+
 def _migrate(home: Home, connection: sqlite3.Connection) -> None:
     """The schema is the newest; held by a file lock, each step one transaction."""
     with Lock(home, "migrate") as lock:
         lock.take(wait=True)
-        connection.execute("PRAGMA journal_mode = WAL")
-        for version in range(_version(connection), VERSION):
+        found = _version(connection)
+        _check(home, connection, found)
+        for version in range(found, VERSION):
             connection.executescript(
                 f"BEGIN IMMEDIATE; {MIGRATIONS[version]} "
                 f"PRAGMA user_version = {version + 1}; COMMIT;"
             )
 
 
-def _made(home: Home) -> None:
-    """The database's file is there, and private: sqlite gives its own files the same mode."""
+def _made(home: Home, busy_s: float) -> sqlite3.Connection:
+    """A connection to the database, which is there now, and private: sqlite gives its own files the
+    same mode. To have its WAL it needs a journal, so it is made where none can be slipped in."""
     create(home)
-    try:
-        os.close(private_file(home.db_file, os.O_RDWR | os.O_EXCL))
-    except FileExistsError:
-        pass
+    path, aside = home.db_file, home.run("new.db")
+    with Lock(home, "migrate") as lock:
+        lock.take(wait=True)
+        if found := connected(home, busy_s):
+            return found
+        if os.path.lexists(path):
+            os.replace(path, aside)
+        for end in BESIDE:
+            unlinked(path + end)
+        try:
+            if not plain(aside):
+                os.close(private_file(aside, os.O_RDWR | os.O_EXCL))
+            new = sqlite3.connect(f"{uri(aside)}?mode=rw", uri=True, timeout=busy_s)
+            try:
+                _check(home, new, _version(new))
+                new.execute("PRAGMA journal_mode = WAL")
+            finally:
+                new.close()
+        finally:
+            if os.path.lexists(aside):
+                os.replace(aside, path)
+        if found := connected(home, busy_s):
+            return found
+        raise _damaged(home, "the database cannot be made ready")
 
 
 def open_db(home: Home, busy_s: float = BUSY_S) -> Database:
     """The database of `home`, made when it is not there yet. StoreError when it cannot be had."""
     connection = None
     try:
-        if os.path.islink(home.db_file):  # who may write the folder could make us write elsewhere
-            raise StoreError(f"not a database but a link: {home.db_file}", f"rm {home.db_file}")
-        try:
-            connection = _connected(home, busy_s)
-            version = _version(connection)
-        except sqlite3.OperationalError:
-            if connection is not None:
-                connection.close()
-            _made(home)
-            connection = _connected(home, busy_s)
-            version = _version(connection)
-        if version > VERSION:
-            connection.close()
-            raise StoreError(
-                f"the database is of a newer hcom (format {version}, this one knows {VERSION})",
-                "update hcom",
-            )
+        connection = connected(home, busy_s) or _made(home, busy_s)
+        version = _version(connection)
         if version < VERSION:
             create(home)
             _migrate(home, connection)
+        else:
+            _check(home, connection, version)
         # A commit may be lost with the machine's power, never with a process; fsync per message
         # would cost more than the message.
         connection.execute("PRAGMA synchronous = NORMAL")
         return Database(home, connection)
-    except sqlite3.Error as error:
+    except (HcomError, sqlite3.Error, OSError) as error:
         if connection is not None:
             connection.close()
-        raise translated(error, home) from error
-    except OSError as error:
+        if isinstance(error, HcomError):
+            raise
+        if isinstance(error, sqlite3.Error):
+            raise translated(error, home) from error
         raise StoreError(
-            f"cannot use {home.root}: {error.strerror}", "in a sandbox: export HCOM_DIR=$PWD/.hcom"
+            f"cannot use {error.filename or home.root}: {error.strerror}",
+            "in a sandbox: export HCOM_DIR=$PWD/.hcom",
         ) from error
 
 
@@ -166,16 +248,9 @@ def _admit(action, _arg, _arg2, _db, _trigger) -> int:
 
 def open_sandboxed(home: Home, budget_s: float = SQL_S) -> Database:
     """A connection for SQL that a user wrote: it can only read, and ends after `budget_s`."""
-    open_db(home).connection.close()
-    try:
-        connection = sqlite3.connect(
-            f"{uri(home.db)}?mode=ro", uri=True, timeout=BUSY_S, isolation_level=None
-        )
-    except sqlite3.Error as error:
-        raise translated(error, home) from error
-    connection.row_factory = sqlite3.Row
-    restrict(connection, budget_s)
-    return Database(home, connection)
+    db = open_db(home)
+    restrict(db.connection, budget_s)
+    return db
 
 
 def restrict(connection: sqlite3.Connection, budget_s: float) -> None:

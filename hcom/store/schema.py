@@ -220,3 +220,21 @@ CREATE INDEX agents_by_pid ON agents (pid) WHERE pid <> 0;
 # Entry i leads from version i to i + 1; a landed entry is never edited.
 MIGRATIONS = (_V1, _V2, _V3, _V4, _V5)
 VERSION = len(MIGRATIONS)
+
+# What the migrations lead to: these tables, and the characters of their definitions together.
+TABLES = frozenset(
+    [
+        "events",
+        "agents",
+        "bindings",
+        "deliveries",
+        "acts",
+        "subscriptions",
+        "requests",
+        "collisions",
+        "watch",
+        "resets",
+        "launches",
+    ]
+)
+LENGTH = 4598
