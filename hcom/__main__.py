@@ -28,6 +28,8 @@ if __name__ == "__main__":
         from hcom.wrap.main import main
     elif sys.argv[1:2] == ["match"]:
         from hcom.ops.match import main
+    elif sys.argv[1:2] == ["sift"]:
+        from hcom.store.sieve import main
     elif sys.argv[1:2] == ["wake"]:
         from hcom.ops.wake import main
     else:

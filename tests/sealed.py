@@ -201,7 +201,7 @@ class Home:
             lambda: (
                 not self.sql(
                     "SELECT 1 FROM events WHERE instance <> 'hcom' "
-                    "AND id > (SELECT up_to FROM watch)"
+                    "AND id > (SELECT min(up_to, sifted) FROM watch)"
                 )
             ),
             "everything matched",

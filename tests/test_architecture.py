@@ -23,7 +23,13 @@ CORE = LEAVES | {"bus", "store", "delivery", "adapters", "hub"}
 # (hooks, wrap, cli) never imports another, but that the command line may start each.
 LAYERS: "dict[str, set[str]]" = {
     "__init__": set(),
-    "__main__": {"cli", "hooks", "wrap", "ops"},  # the processes of hcom: not all through cli
+    "__main__": {
+        "cli",
+        "hooks",
+        "wrap",
+        "ops",
+        "store",
+    },  # the processes of hcom: not all through cli
     "errors": set(),
     "home": {"errors"},
     "log": {"errors", "home"},

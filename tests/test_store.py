@@ -17,7 +17,7 @@ from hcom.delivery import marks
 from hcom.errors import HcomError, LockedError, StoreError
 from hcom.home import Home
 from hcom.hub import archive, mail, people
-from hcom.store import agents, deliveries, events
+from hcom.store import agents, deliveries, events, subscriptions
 from hcom.store.connect import open_db, open_sandboxed, transaction
 from hcom.store.schema import MIGRATIONS, VERSION
 
@@ -114,8 +114,14 @@ class Opening(Stored):
                     """'{"from":"luna","text":"hi","sender_kind":"instance","delivered_to":[]}');"""
                     "INSERT INTO agents (name, tool, client, status, status_at, created_at) VALUES"
                     """ ('nova', 'x', '{"config":"/x","token":"t"}', 'active', 1, 1);"""
-                    "INSERT INTO deliveries (event_id, agent, state, wakes, offered_at) VALUES"
-                    " (7, 'nova', 'offered', 1, 5.0), (7, 'kira', 'queued', 1, NULL);"
+                    + (
+                        "INSERT INTO deliveries (event_id, agent, state, wakes, offered_at) VALUES"
+                        " (7, 'nova', 'offered', 1, 5.0), (7, 'kira', 'queued', 1, NULL);"
+                        if old < 5
+                        else "INSERT INTO deliveries (event_id, agent, state, wakes) VALUES"
+                        " (7, 'nova', 'leased', 1), (7, 'kira', 'queued', 1);"
+                    )
+                    + ("UPDATE watch SET up_to = 7;" if old > 1 else "")
                 )
                 raw.close()
                 db = self.db()
@@ -127,7 +133,9 @@ class Opening(Stored):
                 )
                 deliveries.see(db, "nova", [7])
                 self.assertEqual(deliveries.receipts(db, 7)["nova"], "seen")
-                self.assertEqual(agents.find(db, "nova").client, {"config": "/x"})
+                if old < 5:  # where it was still written
+                    self.assertEqual(agents.find(db, "nova").client, {"config": "/x"})
+                self.assertEqual(subscriptions.matched_up_to(db), (7, 7) if old > 1 else (0, 0))
                 self.assertEqual(db.execute("PRAGMA user_version").fetchone()[0], VERSION)
 
     def test_an_open_changes_nothing_that_is_up_to_date(self):

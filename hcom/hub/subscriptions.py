@@ -1,8 +1,9 @@
 """Subscriptions: made, taken away, and matched with what happened since the last time.
 
-`settle` is one pass over the events nobody has matched. Users' SQL runs outside of any transaction,
-on a connection that can only read and each time within a budget; what came of it is stored in one
-transaction, which also moves the mark: a pass that dies is done again, none is done twice.
+A pass over the events nobody has matched is two: `settle` with the filters that we wrote, then
+`sift` with SQL of users, for which nobody waits. Either runs outside of any transaction, on a
+connection that can only read and each time within a budget; what came of it is stored in one
+transaction, which also moves its mark: a pass that dies is done again, none is done twice.
 """
 
 import json
@@ -12,10 +13,11 @@ from datetime import datetime
 from ..bus import notice
 from ..bus.agent import BIGBOSS
 from ..bus.notice import COLLISIONS, DEFAULTS
-from ..errors import HcomError
+from ..errors import HcomError, StoreError
 from ..store import events, filters, requests, subscriptions
-from ..store.connect import open_sandboxed, renew_budget, transaction
-from ..store.filters import Where
+from ..store.connect import open_sandboxed, transaction
+from ..store.filters import Where, is_ours
+from ..store.sieve import Sieve
 from ..store.subscriptions import Subscription
 from . import mail
 
@@ -30,8 +32,8 @@ def subscribe(
 
     The same one twice is one. HcomError when the expression is wrong.
     """
-    if where.looks_at != COLLISIONS:
-        with open_sandboxed(home, MATCH_S * 10) as sandboxed:
+    if not is_ours(where.sql, where.params):
+        with Sieve(home, MATCH_S * 10) as sandboxed:
             events.latest_where(sandboxed, where.sql, where.params, 1, events.last_id(db))
     with transaction(db):
         for sub in subscriptions.every(db, owner):
@@ -108,54 +110,85 @@ def unsubscribe(db, given: str, caller: str) -> list[Subscription]:
 
 
 def settle(home, db, now: float) -> list[str]:
-    """Every event up to now is matched; the names of those who have a notice for it.
+    """Every event up to now is matched with all but users' SQL; the names of those who have a
+    notice for it.
 
-    One pass at a time: the caller holds the lock.
+    One pass at a time, also of `sift`: the caller holds the lock.
     """
-    start, last = subscriptions.matched_up_to(db), events.last_id(db)
+    start, _ = subscriptions.matched_up_to(db)
+    last = events.last_id(db)
     subs = subscriptions.live(db)
-    found, broken = _matches(home, db, subs, start, last)
+    ours = [sub for sub in subs if is_ours(sub.sql, sub.params)]
+    found, broken = [], []
+    with open_sandboxed(home, MATCH_S) as sandboxed:
+        for sub in ours:
+            try:
+                found += _matches(db, sandboxed, sub, start, last)
+            except HcomError as error:
+                broken.append((sub, error.message))
     silences, clashes = _silences(db, start, last), _clashes(db, subs, start, last)
     with transaction(db):
         lines: dict[str, list[str]] = {}
-        for sub, event in found:
-            lines.setdefault(sub.owner, []).append(notice.notice(sub.label, sub.id, event))
         _tell_clashes(db, subscriptions.of_collisions(subs), clashes, lines)
         for silence in silences:
             requests.close(db, silence.request, silence.target)
             lines.setdefault(silence.requester, []).append(notice.silence_line(silence))
-        broken += _count(db, found, now)
-        for sub, why in broken:
-            subscriptions.switch_off(db, sub.id, why)
-            lines.setdefault(sub.owner, []).append(f"{sub.id} ({sub.label}) is switched off: {why}")
-        for owner, said in lines.items():
-            mail.notify(db, [owner], notice.gathered(said), now)
-        subscriptions.set_matched(db, last)
+        _tell(db, found, broken, lines, now)
+        subscriptions.set_matched(db, last, last if len(ours) == len(subs) else 0)
     return list(lines)
 
 
-def _matches(home, db, subs, start: int, last: int):
-    """What the expressions admit, as (subscription, event), and those that can't go on, as
-    (subscription, why)."""
-    found: list = []
-    broken: list[tuple[Subscription, str]] = []
-    wanted = [s for s in subs if s.looks_at != COLLISIONS and last > max(start, s.after_id)]
-    if not wanted:
-        return found, broken
-    with open_sandboxed(home, MATCH_S) as sandboxed:
-        for sub in wanted:
-            renew_budget(sandboxed.connection, MATCH_S)
+def sift(home, db, now: float) -> list[str]:
+    """The same with users' SQL, of what `settle` has matched. Where one can't go on it is switched
+    off, and the rest is for another pass: `settle` may be waited for by then."""
+    last, start = subscriptions.matched_up_to(db)
+    subs = [sub for sub in subscriptions.live(db) if not is_ours(sub.sql, sub.params)]
+    if start == last or not subs:
+        return []
+    found, broken = [], []
+    with Sieve(home, MATCH_S) as sandboxed:
+        for sub in subs:
             try:
-                ids = subscriptions.matches(sandboxed, sub, max(start, sub.after_id), last, MATCHES)
+                found += _matches(db, sandboxed, sub, start, last)
+            except StoreError:
+                raise
             except HcomError as error:
-                broken.append((sub, error.message))
-                continue
-            for event in filter(None, (events.find(db, i) for i in ids)):
-                if not notice.is_echo(subscriptions.before(db, event.instance, event.id), event):
-                    found.append((sub, event))
-                    if sub.once:
-                        break
-    return found, broken
+                found, broken = [], [(sub, error.message)]
+                break
+    with transaction(db):
+        lines: dict[str, list[str]] = {}
+        _tell(db, found, broken, lines, now)
+        subscriptions.set_matched(db, last, 0 if broken else last)
+    return list(lines)
+
+
+def _matches(db, sandboxed, sub: Subscription, start: int, last: int) -> list:
+    """What the subscription wants, as (subscription, event). HcomError when it can't go on."""
+    low = max(start, sub.after_id)
+    if sub.looks_at == COLLISIONS or last <= low:
+        return []
+    found = []
+    for event_id in subscriptions.matches(sandboxed, sub, low, last, MATCHES):
+        event = events.find(db, event_id)
+        if event is None:
+            continue
+        if not notice.is_echo(subscriptions.before(db, event.instance, event.id), event):
+            found.append((sub, event))
+            if sub.once:
+                break
+    return found
+
+
+def _tell(db, found, broken, lines: dict[str, list[str]], now: float) -> None:
+    """Who is told has a message: of what was found, of what is switched off, and of `lines`, which
+    has it all in the end."""
+    for sub, event in found:
+        lines.setdefault(sub.owner, []).append(notice.notice(sub.label, sub.id, event))
+    for sub, why in [*broken, *_count(db, found, now)]:
+        subscriptions.switch_off(db, sub.id, why)
+        lines.setdefault(sub.owner, []).append(f"{sub.id} ({sub.label}) is switched off: {why}")
+    for owner, said in lines.items():
+        mail.notify(db, [owner], notice.gathered(said), now)
 
 
 def _count(db, found, now: float) -> list[tuple[Subscription, str]]:

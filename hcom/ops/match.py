@@ -34,11 +34,12 @@ def run(home) -> None:
         with Lock(home, os.path.join(LOCKS, "watch")) as lock:
             if not lock.take():
                 return
-            with open_db(home) as db:
-                told = watch.settle(home, db, time.time())
-                parents = agents.parents(db, told)
-        if told:
-            after(home, Done(told, parents=parents, watched=False))
+            for part in (watch.settle, watch.sift):  # whoever waits for the first is told by then
+                with open_db(home) as db:
+                    told = part(home, db, time.time())
+                    parents = agents.parents(db, told)
+                if told:
+                    after(home, Done(told, parents=parents, watched=False))
         with open_db(home) as db:
             if not subscriptions.is_behind(db):
                 return

@@ -11,7 +11,7 @@ import sqlite3
 from ..bus.agent import BIGBOSS
 from ..errors import StoreError
 from ..home import plain, private_file
-from .connect import Database, connected, restrict, translated, uri
+from .connect import Database, Restricted, connected, translated, uri
 
 # What of a table stays for those who go on; a table not named here is emptied.
 _KEPT = "SELECT name FROM temp.kept"
@@ -113,25 +113,23 @@ def facts(db) -> dict:
 
 
 def open_archive(home, path: str, budget_s: float) -> Database:
-    """An archived database, for reading only, also by SQL that a user wrote."""
+    """An archived database, for reading only."""
     try:
         plain(path)
         connection = sqlite3.connect(
             f"{uri(path)}?mode=ro&immutable=1", uri=True, isolation_level=None
         )
-        connection.row_factory = sqlite3.Row
-        restrict(connection, budget_s)
+        return Restricted(home._replace(root=path.rpartition("/")[0]), connection, budget_s)
     except sqlite3.Error as error:
         raise translated(error, home) from error
     except OSError as error:
         raise StoreError(f"cannot read {path}: {error.strerror}") from error
-    return Database(home._replace(root=path.rpartition("/")[0]), connection)
 
 
-def agents_where(archived, expression: str, params, count: int) -> list[dict]:
+def agents_where(sieve, expression: str, params, count: int) -> list[dict]:
     """The newest `count` agents of an archive that a WHERE expression over its agents admits."""
-    rows = archived.execute(
+    rows = sieve.execute(
         f"SELECT * FROM agents WHERE ({expression}\n) ORDER BY created_at DESC, name LIMIT ?",
         (*params, count),
-    ).fetchall()
-    return [dict(row) for row in reversed(rows)]
+    )
+    return list(reversed(rows))

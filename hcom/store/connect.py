@@ -20,8 +20,17 @@ BUSY_S = 5.0  # a command gives up on a locked database after this
 HOOK_BUSY_S = 1.5  # a hook gives up sooner: its agent waits for it
 SQL_S = 5.0  # a user's query may run this long
 HEAP_BYTES = 512 * 1024 * 1024  # sqlite's memory in a process that runs users' SQL
-# One call of the last four can take seconds or all memory, within a step that no budget ends.
-DENIED = ("load_extension", "printf", "format", "zeroblob", "randomblob")
+# What such SQL may call, of sqlite's functions: not what loads code, tells of the build, or makes
+# long values out of nothing. The view needs json_extract.
+FUNCTIONS = (
+    " abs avg changes char coalesce concat concat_ws count date datetime glob group_concat hex "
+    "ifnull iif instr json json_array json_array_length json_each json_extract json_group_array "
+    "json_group_object json_object json_quote json_tree json_type json_valid julianday length "
+    "like likelihood likely lower ltrim max min nullif octet_length quote random replace round "
+    "row_number rtrim sign strftime string_agg substr substring sum time timediff total trim "
+    "typeof unicode unixepoch unlikely upper -> ->> current_date current_time "
+    "current_timestamp "
+)
 VALUE_BYTES = 16 * 1024 * 1024  # of one value there: a message has at most one
 BESIDE = ("-wal", "-shm", "-journal")  # what sqlite adds to a database's name for its other files
 # The byte of the database that sqlite locks to write without a WAL, and by whose lock it knows that
@@ -241,20 +250,34 @@ def _admit(action, _arg, _arg2, _db, _trigger) -> int:
         sqlite3.SQLITE_FUNCTION,
         sqlite3.SQLITE_RECURSIVE,
     )
-    if action == sqlite3.SQLITE_FUNCTION and _arg2.lower() in DENIED:
+    if action == sqlite3.SQLITE_FUNCTION and f" {_arg2.lower()} " not in FUNCTIONS:
         return sqlite3.SQLITE_DENY
     return sqlite3.SQLITE_OK if action in allowed else sqlite3.SQLITE_DENY
 
 
+class Restricted(Database):
+    """One that can only read; each statement within `budget_s`, where sqlite hears of it, and
+    bounded memory."""
+
+    def __init__(self, home: Home, connection: sqlite3.Connection, budget_s: float):
+        super().__init__(home, connection)
+        connection.row_factory = sqlite3.Row
+        _restrict(connection)
+
+        def within(sql: str, params=()):
+            renew_budget(connection, budget_s)
+            return connection.execute(sql, params)
+
+        self.execute = within
+
+
 def open_sandboxed(home: Home, budget_s: float = SQL_S) -> Database:
-    """A connection for SQL that a user wrote: it can only read, and ends after `budget_s`."""
-    db = open_db(home)
-    restrict(db.connection, budget_s)
-    return db
+    """A connection that is as good as none for what may not be: see Restricted. SQL that a user
+    wrote runs on it in a process of its own: see `sieve`."""
+    return Restricted(home, open_db(home).connection, budget_s)
 
 
-def restrict(connection: sqlite3.Connection, budget_s: float) -> None:
-    """What runs on `connection` from now on can only read, within `budget_s` and bounded memory."""
+def _restrict(connection: sqlite3.Connection) -> None:
     connection.execute("PRAGMA query_only = 1")
     # Their first use declares a table, which the authorizer would not let happen.
     connection.execute("SELECT * FROM json_each('[]'), json_tree('[]')").fetchall()
@@ -263,7 +286,6 @@ def restrict(connection: sqlite3.Connection, budget_s: float) -> None:
         connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, VALUE_BYTES)
         connection.setlimit(sqlite3.SQLITE_LIMIT_LIKE_PATTERN_LENGTH, 500)
     connection.set_authorizer(_admit)
-    renew_budget(connection, budget_s)
 
 
 def health(db: Database, budget_s: float) -> str:

@@ -69,7 +69,7 @@ def append_life(
     )
 
 
-def _event(row: sqlite3.Row) -> Event:
+def _event(row) -> Event:
     return Event(row["id"], row["timestamp"], row["type"], row["instance"], json.loads(row["data"]))
 
 
@@ -145,25 +145,22 @@ def last_sent(db, sender: str) -> int:
 def latest_where(sandboxed, expression: str, params, count: int, behind: int = 0) -> list[Event]:
     """The `count` newest events behind id `behind` that a user's WHERE expression admits.
 
-    `sandboxed` comes from `connect.open_sandboxed`. HcomError when the expression is wrong,
-    does more than read, or runs out of its time.
+    `sandboxed` is a Sieve, or for an expression of ours from `connect.open_sandboxed`. HcomError
+    when the expression is wrong, does more than read, or runs out of its time.
     """
     refuse_statement(expression)
     try:
-        ids = [
-            row[0]
-            for row in sandboxed.execute(
-                f"SELECT id FROM events_v WHERE id > ? AND ({expression}\n) "
-                "ORDER BY id DESC LIMIT ?",
-                (behind, *params, count),
-            )
-        ]
-        rows = [
-            sandboxed.execute("SELECT * FROM events WHERE id = ?", (i,)).fetchone() for i in ids
-        ]
+        found = sandboxed.execute(
+            f"SELECT id FROM events_v WHERE id > ? AND ({expression}\n) ORDER BY id DESC LIMIT ?",
+            (behind, *params, count),
+        )
+        ids = json.dumps([row["id"] for row in found])
+        rows = sandboxed.execute(
+            "SELECT * FROM events WHERE id IN (SELECT value FROM json_each(?)) ORDER BY id", (ids,)
+        )
+        return [_event(row) for row in rows]
     except (sqlite3.Error, sqlite3.Warning, OverflowError, MemoryError) as error:
         raise explained(error) from error
-    return [_event(row) for row in reversed(rows)]
 
 
 def between_where(sandboxed, expression: str, params, low: int, high: int) -> list[Event]:

@@ -217,8 +217,14 @@ CREATE INDEX agents_by_parent ON agents (parent) WHERE parent <> '';
 CREATE INDEX agents_by_pid ON agents (pid) WHERE pid <> 0;
 """
 
+# sifted: as up_to, of the subscriptions whose SQL a user wrote; they follow the others.
+_V6 = """
+ALTER TABLE watch ADD COLUMN sifted INTEGER NOT NULL DEFAULT 0;
+UPDATE watch SET sifted = up_to;
+"""
+
 # Entry i leads from version i to i + 1; a landed entry is never edited.
-MIGRATIONS = (_V1, _V2, _V3, _V4, _V5)
+MIGRATIONS = (_V1, _V2, _V3, _V4, _V5, _V6)
 VERSION = len(MIGRATIONS)
 
 # What the migrations lead to: these tables, and the characters of their definitions together.

@@ -98,21 +98,22 @@ def count_fired(db, sub_id: str, fired: int, since: float) -> None:
     )
 
 
-def matched_up_to(db) -> int:
-    """The newest event that has been matched."""
-    return db.execute("SELECT up_to FROM watch").fetchone()[0]
+def matched_up_to(db) -> tuple[int, int]:
+    """The newest event that has been matched: with our own filters, and with SQL of users."""
+    return tuple(db.execute("SELECT up_to, sifted FROM watch").fetchone())
 
 
-def set_matched(db, up_to: int) -> None:
-    """Every event up to this one has been matched; never moves back."""
-    db.execute("UPDATE watch SET up_to = max(up_to, ?)", (up_to,))
+def set_matched(db, up_to: int, sifted: int) -> None:
+    """Every event up to these has been matched; never moves back."""
+    db.execute("UPDATE watch SET up_to = max(up_to, ?), sifted = max(sifted, ?)", (up_to, sifted))
 
 
 def is_behind(db) -> bool:
     """Whether there are events that nobody has matched; hcom's own do not count."""
     return (
         db.execute(
-            "SELECT EXISTS (SELECT 1 FROM events WHERE id > (SELECT up_to FROM watch) "
+            "SELECT EXISTS (SELECT 1 FROM events WHERE id > "
+            "(SELECT min(up_to, sifted) FROM watch) "
             "AND instance <> ?)",
             (OWN,),
         ).fetchone()[0]
@@ -125,7 +126,7 @@ def matches(sandboxed, sub: Subscription, low: int, high: int, count: int) -> li
     owner's. HcomError, saying what is wrong, when its SQL fails or its time is up."""
     try:
         return [
-            row[0]
+            row["id"]
             for row in sandboxed.execute(
                 "SELECT id FROM events_v WHERE id > ? AND id <= ? AND instance <> ? "
                 f"AND instance <> ? AND ({sub.sql}\n) ORDER BY id LIMIT ?",

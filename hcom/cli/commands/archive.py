@@ -9,6 +9,7 @@ from ...ops import look
 from ...store import archive as stored
 from ...store import events
 from ...store.connect import SQL_S
+from ...store.sieve import Sieve
 from ..model import Command, Option, count
 from ..result import show
 
@@ -46,8 +47,8 @@ def run(call) -> int:
     one = archive.chosen(found, call.words[0])
     with stored.open_archive(call.home, one.db, SQL_S) as db:
         if len(call.words) == 2:
-            return _agents(call, db)
-        return _events(call, db)
+            return _agents(call, one.db)
+        return _events(call, db, one.db)
 
 
 def _directories(one) -> set[str]:
@@ -76,20 +77,23 @@ def _list(call, numbered) -> int:
     return 0
 
 
-def _events(call, db) -> int:
+def _events(call, db, path: str) -> int:
     where = look.where(db, call.values.sql, {}, call.now)
-    for event in events.latest_where(
-        db, where.sql, where.params, call.values.last or DEFAULT_COUNT
-    ):
+    newest = call.values.last or DEFAULT_COUNT
+    with Sieve(call.home, SQL_S, path) as sieve:
+        found = events.latest_where(sieve, where.sql, where.params, newest)
+    for event in found:
         at = event.timestamp[:19].replace("T", " ")
         show(call, event.as_dict(), f"#{event.id:<6} {at}  {notice.happened(event)}")
     return 0
 
 
-def _agents(call, db) -> int:
+def _agents(call, path: str) -> int:
     expression = "1" if call.values.sql is None else call.values.sql
     events.refuse_statement(expression)
-    for row in stored.agents_where(db, expression, (), call.values.last or 1000):
+    with Sieve(call.home, SQL_S, path) as sieve:
+        found = stored.agents_where(sieve, expression, (), call.values.last or 1000)
+    for row in found:
         name = f"{row['tag']}-{row['name']}" if row["tag"] else row["name"]
         line = f"{name:<16} {row['tool']:<8} {row['status']:<10} {row['directory']}"
         show(call, {key: row.get(key) for key in SHOWN}, line.rstrip())

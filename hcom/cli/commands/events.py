@@ -116,7 +116,8 @@ COMMAND = Command(
 Presets, for sub, --sql and listen --sql:
 {_preset_lines()}
 A subscription is told once of each event, never of what its owner did or of hcom's own notices.
-SQL that takes longer than 0.1 s is switched off, and its owner told.
+SQL that takes longer than 0.1 s is switched off, and its owner told; it calls only functions of
+sqlite that take no memory or time out of nothing (not printf, zeroblob, randomblob).
 
 Columns of events_v, for SQL:
   id, timestamp, type, instance
