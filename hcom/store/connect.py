@@ -14,7 +14,7 @@ import time
 
 from ..errors import DamagedError, HcomError, LockedError, StoreError
 from ..home import Home, Lock, create, plain, private_file, unlinked
-from .schema import LENGTH, MIGRATIONS, TABLES, VERSION
+from .schema import MARK, MARKED, MIGRATIONS, VERSION
 
 BUSY_S = 5.0  # a command gives up on a locked database after this
 HOOK_BUSY_S = 1.5  # a hook gives up sooner: its agent waits for it
@@ -153,15 +153,13 @@ def _version(connection: sqlite3.Connection) -> int:
 
 
 def _check(home: Home, connection: sqlite3.Connection, version: int) -> None:
-    """StoreError unless the database has our tables, as they are in `version`."""
-    found = connection.execute("SELECT name, sql FROM sqlite_schema WHERE type = 'table'")
-    tables = dict(map(tuple, found))
-    if version == VERSION:
-        ours = sum(len(tables.get(name, "")) for name in TABLES) == LENGTH
-    elif tables:
-        ours = version > 0 and "deliveries" in tables
+    """StoreError unless the database is ours, or empty."""
+    if version >= MARKED:
+        ours = connection.execute("PRAGMA application_id").fetchone()[0] == MARK
     else:
-        ours = not 0 < version < VERSION
+        found = connection.execute("SELECT name FROM sqlite_schema WHERE type = 'table'")
+        tables = {name for (name,) in found}
+        ours = "deliveries" in tables if version else not tables
     if not ours:
         raise _damaged(home, "not a database of hcom's")
     if version > VERSION:

@@ -221,26 +221,11 @@ CREATE INDEX agents_by_pid ON agents (pid) WHERE pid <> 0;
 _V6 = """
 ALTER TABLE watch ADD COLUMN sifted INTEGER NOT NULL DEFAULT 0;
 UPDATE watch SET sifted = up_to;
+PRAGMA application_id = 0x68636f6d;
 """
 
 # Entry i leads from version i to i + 1; a landed entry is never edited.
 MIGRATIONS = (_V1, _V2, _V3, _V4, _V5, _V6)
 VERSION = len(MIGRATIONS)
-
-# What the migrations lead to: these tables, and the characters of their definitions together.
-TABLES = frozenset(
-    [
-        "events",
-        "agents",
-        "bindings",
-        "deliveries",
-        "acts",
-        "subscriptions",
-        "requests",
-        "collisions",
-        "watch",
-        "resets",
-        "launches",
-    ]
-)
-LENGTH = 4598
+# By which a database is known as ours, since the version that sets it.
+MARK, MARKED = 0x68636F6D, 6
