@@ -8,6 +8,8 @@ import os
 import stat
 from collections import namedtuple
 
+from .errors import HcomError
+
 # The parts of HCOM_DIR/run that commands write to, also inside a sandbox: who is an agent here, who
 # has mail, the doorbells, who owns an agent's wake, other locks. What is in them is a hint.
 MARKS, MAIL, BELLS, WAKE, LOCKS = "marks", "mail", "bells", "wake", "locks"
@@ -76,12 +78,26 @@ def of_user(env) -> Home:
 
 
 def locate(env) -> Home:
-    """The home that `env` names: HCOM_DIR, else ~/.hcom. Nothing is created."""
+    """The home that `env` names: HCOM_DIR, else ~/.hcom. Nothing is created. HcomError when it may
+    not be one: another user's, or of a name that no client's settings could hold."""
     given = env.get("HCOM_DIR", "")
-    if not given:
-        return of_user(env)
     root = os.path.abspath(os.path.expanduser(given))
-    return Home(root, os.path.dirname(root))
+    home = Home(root, os.path.dirname(root)) if given else of_user(env)
+    if min(home.root) < " " or not home.root.isascii() and _is_no_text(home.root):
+        raise HcomError(f"not a name for HCOM_DIR: {home.root!a}", "one line of UTF-8 text")
+    try:
+        own(home.root)
+    except OSError as error:
+        hint = "use one of your own: export HCOM_DIR=$PWD/.hcom"
+        raise HcomError(f"HCOM_DIR {home.root}: {error.strerror}", hint) from None
+    return home
+
+
+def _is_no_text(path: str) -> bool:
+    try:
+        return not path.encode()
+    except UnicodeEncodeError:
+        return True
 
 
 def create(home: Home) -> None:
@@ -116,11 +132,16 @@ def private_folder(path: str) -> None:
 def own(path: str) -> None:
     """OSError when what is there belongs to somebody who is neither this user nor root."""
     try:
-        owner = os.stat(path).st_uid
+        found = os.stat(path)
     except OSError:
         return  # nobody's, or told of by who uses it
-    if owner not in (os.geteuid(), 0):
-        raise OSError(errno.EPERM, f"it belongs to another user ({owner})", path)
+    _owned(found, path)
+
+
+def _owned(found: os.stat_result, path: str) -> os.stat_result:
+    if found.st_uid not in (os.geteuid(), 0):
+        raise OSError(errno.EPERM, f"it belongs to another user ({found.st_uid})", path)
+    return found
 
 
 def _regular(found: os.stat_result, path: str) -> os.stat_result:
@@ -138,8 +159,7 @@ def plain(path: str) -> "os.stat_result | None":
         return None
     if stat.S_ISLNK(found.st_mode):
         raise OSError(errno.ELOOP, "not a file but a link", path)
-    own(path)
-    return _regular(found, path)
+    return _regular(_owned(found, path), path)
 
 
 def opened(path: str) -> int:

@@ -135,6 +135,19 @@ def itself() -> list[str]:
     return [os.path.realpath(sys.executable), "-I", "-S", package]
 
 
+def stand() -> None:
+    """The standard streams are there, also those that the caller has closed: from such nothing can
+    be read, printing to it is an error as on a full disk, complaints vanish. Else the files that
+    are opened next would be taken for them."""
+    for fd, name in enumerate(("stdin", "stdout", "stderr")):
+        try:
+            os.fstat(fd)
+        except OSError:
+            os.open(os.devnull, os.O_WRONLY if fd == 2 else os.O_RDONLY)  # it is the lowest free
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(fd, "w" if fd == 2 else "r", encoding="utf-8", closefd=False))
+
+
 def leave_behind(argv: list[str], env, keep=()) -> list[int]:
     """`argv` runs as a process that is nobody's child: in a session of its own, with no terminal
     and none of our descriptors but `keep`, whose numbers there are returned. [] also when there can

@@ -9,6 +9,7 @@ import sqlite3
 import subprocess
 import unittest
 
+from hcom.cli import catalog
 from tests.sealed import ROOT, Home
 
 NOBODY = ["setpriv", "--reuid=65534", "--clear-groups"]
@@ -145,6 +146,37 @@ class Sending(Commands):
         self.assertEqual(self.states(self.luna), ["queued"])
         self.assertEqual(self.shell("hcom list 2>&- >/dev/null").returncode, 0)
         self.assertEqual(self.shell("hcom list nobody 2>&-").returncode, 1)
+
+    def test_any_command_bears_closed_streams(self):
+        self.home.program("claude", "exit 0")
+        lines = [name for name in catalog.COMMANDS if name != "listen"]
+        for line in [*lines, "listen 1", "claude -p hi", "claude", "gemini", "config tag x"]:
+            for closed in ("<&-", ">&-", "<&- >&- 2>&-"):
+                with self.subTest(f"hcom {line} {closed}"):
+                    done = self.shell(f"hcom {line} {closed}")
+                    self.assertIn(done.returncode, (0, 1, 2), done)
+                    self.assertNotRegex(done.stdout + done.stderr, "bug|Traceback|Error")
+        log = os.path.join(self.home.hcom_dir, "logs", "hcom.log")
+        if os.path.exists(log):
+            with open(log, encoding="utf-8") as stream:
+                self.assertNotIn("cli.failed", stream.read())
+
+    def test_a_home_that_may_not_be_one(self):
+        theirs = os.path.join(self.home.root, "theirs")
+        shutil.copytree(self.home.hcom_dir, theirs, symlinks=True)
+        for path, said in (
+            (os.path.join(self.home.root, "a\nb"), "not a name for HCOM_DIR"),
+            (os.path.join(self.home.root, "a\udcff"), "not a name for HCOM_DIR"),
+            (theirs, "belongs to another user"),
+        ):
+            if path == theirs:
+                if os.geteuid():
+                    continue  # only root can give a folder away
+                os.chown(theirs, 65534, 65534)
+            for words in (["list"], ["hooks", "add", "claude"], ["hooks", "remove"], ["status"]):
+                with self.subTest(path=path, words=words):
+                    self.refused(*words, env={"HCOM_DIR": path}, said=said)
+        self.assertFalse(os.path.exists(os.path.join(self.home.root, ".claude")))
 
     def test_names_from_outside(self):
         for name in ("bigboss", "hcom", "hcom-x", self.luna, self.luna.upper(), "[hcom", "a b"):

@@ -5,7 +5,7 @@ import sys
 import time
 from contextlib import suppress
 
-from .. import adapters, log
+from .. import adapters, log, process
 from .. import home as homes
 from ..errors import HcomError, UsageError
 
@@ -17,17 +17,15 @@ def main(argv: list[str] | None = None) -> int:
         from ..hooks.main import main as hook
 
         return hook(argv)
-    # Closed by the caller: what is to be printed cannot be, an error as on a full disk.
-    sys.stdout = sys.stdout or open(os.devnull, encoding="utf-8")  # noqa: SIM115
-    sys.stderr = sys.stderr or open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115
+    process.stand()
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(encoding="utf-8", errors="backslashreplace")
-    home = homes.locate(os.environ)
-    log.to(home.root if os.path.isdir(home.root) else "")
     from .call import flush_quietly
 
     try:
+        home = homes.locate(os.environ)
+        log.to(home.root if os.path.isdir(home.root) else "")
         code = _run(home, list(argv))
         sys.stdout.flush()
         return code

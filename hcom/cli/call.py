@@ -42,7 +42,7 @@ class Call:
         try:
             return act()
         except people.Elsewhere as error:
-            if self.tool or self.caller.launch or not (_on_terminal(sys.stdin) and os.isatty(1)):
+            if self.tool or self.caller.launch or not (sys.stdin.isatty() and os.isatty(1)):
                 raise
             sys.stderr.write(f"hcom: {clean(error.message)}. Go on all the same? [y/N] ")
             sys.stderr.flush()
@@ -56,7 +56,7 @@ class Call:
         agent = self.agent or self.identify(db)
         if agent is not None:
             return people.sender(agent, "")
-        if not self.tool and _on_terminal(sys.stdin):
+        if not self.tool and sys.stdin.isatty():
             return Sender(BIGBOSS, EXTERNAL)
         raise HcomError(
             "who are you? This session is no agent of hcom",
@@ -80,10 +80,6 @@ class Call:
         sys.stdout.write(text)
         sys.stdout.flush()
         see_it_read()
-
-
-def _on_terminal(stream) -> bool:
-    return stream is not None and stream.isatty()
 
 
 def see_it_read() -> None:

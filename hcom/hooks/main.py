@@ -10,12 +10,15 @@ import os
 import sys
 import time
 
+from ..process import stand
+
 LIMIT_BYTES = 64 * 1024 * 1024  # a payload holds whole files; beyond this it is not one
 
 
 def main(argv: list[str]) -> int:
     """Run one hook; 0, or 2 where a waiter has something to push."""
     try:
+        stand()
         began = time.time()
         if argv[1:2] == ["record"]:
             from . import recorder

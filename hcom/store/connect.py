@@ -112,8 +112,7 @@ def connected(home: Home, busy_s: float) -> "sqlite3.Connection | None":
         # sqlite resolves links by their text, and follows none when it then opens that name (since
         # 3.31): the name says what is open, whatever was exchanged meanwhile.
         opened = connection.execute("PRAGMA database_list").fetchone()[2]
-        folder = os.path.realpath(os.path.dirname(path))
-        if opened not in (path, "/" + os.path.join(folder, "hcom.db").lstrip("/")):
+        if opened != path and not _is_same_name(opened, path):
             raise OSError(errno.ELOOP, "it was exchanged for a link", path)
         if _is_ready(fd, path):
             connection.row_factory = sqlite3.Row
@@ -124,6 +123,11 @@ def connected(home: Home, busy_s: float) -> "sqlite3.Connection | None":
         if connection is not None:
             connection.close()
         raise
+
+
+def _is_same_name(opened: str, path: str) -> bool:
+    folder, name = os.path.split(path)
+    return opened == "/" + os.path.join(os.path.realpath(folder), name).lstrip("/")
 
 
 def _is_ready(fd: int, path: str) -> bool:

@@ -16,8 +16,6 @@ def _text(call) -> tuple[str, str]:
     if call.values.stdin:
         if call.tail is not None:
             raise UsageError("--stdin and a text behind -- exclude each other", "hcom send --help")
-        if sys.stdin is None:
-            raise HcomError("nothing sent: standard input is closed", "hcom send @name -- text")
         raw = sys.stdin.buffer.read(READ_BYTES)
         try:
             # Cut in the middle of a letter it is too long, and not binary.
