@@ -9,6 +9,7 @@ import re
 import shlex
 from collections import namedtuple
 
+from . import home as homes
 from .bus import message, names
 from .errors import HcomError
 
@@ -168,12 +169,11 @@ def check(key: str, value: str) -> None:
 
 
 def _text(home) -> str:
+    """What config.env says, "" when there is none. OSError when it is not to be read."""
+    homes.own(home.path("config.env"))
     try:
-        with open(
-            home.path("config.env"), encoding="utf-8", errors="replace", newline=""
-        ) as stream:
-            return stream.read()
-    except OSError:
+        return homes.read(home.path("config.env")).decode("utf-8", "replace")
+    except FileNotFoundError:
         return ""
 
 
@@ -211,8 +211,12 @@ def _quoted(value: str) -> str:
 
 def found(home, env) -> Found:
     """What the settings are, and where each comes from."""
-    written, in_force, problems = {}, {}, []
-    for number, line in enumerate(_text(home).split("\n"), 1):
+    written, in_force, problems, text = {}, {}, [], ""
+    try:
+        text = _text(home)
+    except OSError as error:
+        problems.append(f"config.env is ignored: {error.strerror}")
+    for number, line in enumerate(text.split("\n"), 1):
         try:
             written.update(_set_by(line))
         except HcomError as error:
@@ -248,13 +252,13 @@ def masked(key: str, value: str) -> str:
 def write(home, key: str, value: str | None) -> None:
     """config.env says that `key` is `value`, or nothing of it (None); the other lines stay byte for
     byte. HcomError when it cannot be written."""
-    from .home import Lock, create, write_private
-
     try:
-        create(home)
-        with Lock(home, "config") as lock:
+        homes.create(home)
+        with homes.Lock(home, "config") as lock:
             lock.take(wait=True)
-            write_private(home.path("config.env"), _changed(_text(home), key, value))
+            path = os.path.realpath(home.path("config.env"))
+            homes.rewrite(path, _changed(_text(home), key, value))
+            os.chmod(path, 0o600)
     except OSError as error:
         raise HcomError(
             f"cannot write {home.path('config.env')}: {error.strerror}",
@@ -284,6 +288,7 @@ def reset(home) -> str:
     if not os.path.exists(path):
         return ""
     try:
+        _text(home)
         os.replace(path, path + ".bak")
     except OSError as error:
         raise HcomError(f"cannot write {path}: {error.strerror}", "hcom status") from None

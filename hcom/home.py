@@ -6,6 +6,7 @@ The directory is 0700 and every file in it 0600: it holds what agents say to eac
 import errno
 import os
 import stat
+import sys
 from collections import namedtuple
 
 from .errors import HcomError
@@ -23,6 +24,8 @@ KEPT = ".agents"
 # HCOM_DIR/hcom.db leads there.
 DB = os.path.join("db", "hcom.db")
 LIMIT_BYTES = 4 * 1024 * 1024  # settings, and what else is read whole, are far below it
+# What says that a file's name cannot be given to another file, though it can be written.
+_IN_PLACE = {errno.EBUSY, errno.EXDEV, errno.EPERM, errno.EACCES, errno.EROFS, errno.ENOTSUP}
 
 
 class Home(namedtuple("Home", "root tools")):
@@ -274,3 +277,31 @@ def _replace(path: str, text: str, made_alike) -> None:
     except OSError:
         os.unlink(temporary)
         raise
+
+
+def rewrite(path: str, text: str) -> None:
+    """The file holds exactly `text`, and is as it was for the rest: mode, owner, attributes. It is
+    replaced in one step, or where that cannot be (it is a mount of its own) written in place. One
+    that was not there is private. OSError."""
+    if not os.path.exists(path):
+        private_folder(os.path.dirname(path))
+        write_private(path, text)
+        return
+    before = _regular(os.lstat(path), path)
+
+    def made_alike(descriptor: int) -> None:
+        os.fchown(descriptor, before.st_uid, before.st_gid)
+        for name in os.listxattr(path) if sys.platform == "linux" else ():
+            os.setxattr(descriptor, name, os.getxattr(path, name))
+        os.fchmod(descriptor, stat.S_IMODE(before.st_mode))
+
+    try:
+        _replace(path, text, made_alike)
+    except OSError as error:
+        if error.errno not in _IN_PLACE:
+            raise
+        flags = os.O_WRONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+        with os.fdopen(os.open(path, flags), "w", encoding="utf-8", newline="") as stream:
+            _regular(os.fstat(stream.fileno()), path)
+            stream.truncate(0)
+            stream.write(text)

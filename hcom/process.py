@@ -145,7 +145,7 @@ def stand() -> None:
         except OSError:
             os.open(os.devnull, os.O_WRONLY if fd == 2 else os.O_RDONLY)  # it is the lowest free
         if getattr(sys, name) is None:
-            setattr(sys, name, open(fd, "w" if fd == 2 else "r", encoding="utf-8", closefd=False))
+            setattr(sys, name, os.fdopen(fd, "w" if fd == 2 else "r", closefd=False))
 
 
 def leave_behind(argv: list[str], env, keep=()) -> list[int]:

@@ -18,9 +18,9 @@ from hcom.adapters.base import (
     START,
     TOOL,
     TURN_END,
-    Given,
     TURN_FAILED,
     Around,
+    Given,
     Reply,
 )
 from hcom.adapters.gemini import hook, launch, policy, setup, transcript

@@ -1,21 +1,29 @@
 """Opening what somebody else may have put there: an agent in a sandbox that may write the folder of
 the database and exchanges what is in it, another user, files that are none."""
 
+import contextlib
 import inspect
 import os
 import shutil
+import socket
 import sqlite3
+import stat
 import struct
 import subprocess
 import sys
 import unittest
 from collections import Counter
 
-from hcom.errors import DamagedError, StoreError
+from hcom import home as homes
+from hcom.adapters import base, jsonl
+from hcom.adapters.codex import host
+from hcom.delivery import marks
+from hcom.errors import DamagedError, HcomError, StoreError
 from hcom.hub import people
-from hcom.ops import reset
+from hcom.ops import handover, reset
 from hcom.store.connect import open_db
 from hcom.store.schema import VERSION
+from tests.sealed import Home
 from tests.test_store import Stored
 
 TRIES = 1000
@@ -169,6 +177,201 @@ class Inmate(Stored):
                     with open_db(self.home) as db:
                         people.join(db, "claude", 1.0)
         self.assertEqual(drained, [])
+
+
+def fifo(path: str) -> None:
+    os.mkfifo(path)
+
+
+def listening(path: str) -> None:
+    with socket.socket(socket.AF_UNIX) as one:
+        one.bind(os.path.relpath(path))
+
+
+def endless(path: str) -> None:
+    """A node of the machine's /dev/zero, made for the test."""
+    os.mknod(path, stat.S_IFCHR | 0o600, os.makedev(1, 5))
+    os.close(os.open(path, os.O_RDONLY))  # refused where nodes do nothing
+
+
+def link(path: str) -> None:
+    endless(path + ".node")
+    os.symlink(path + ".node", path)
+
+
+def huge(path: str) -> None:
+    with open(path, "wb") as stream:
+        stream.truncate(30_000_000)
+
+
+class Special(unittest.TestCase):
+    """What is no ordinary file is refused at once, in one line that names it, and stays."""
+
+    KINDS = (fifo, listening, endless, link, huge)
+
+    def setUp(self):
+        self.home = Home()
+        self.addCleanup(self.home.remove)
+        self.home.start()
+
+    def at(self, path: str, *steps) -> None:
+        """With each kind of file at `path`: each of `steps` is (words, code, what it says)."""
+        os.makedirs(os.path.dirname(path), exist_ok=True)
+        for make in self.KINDS:
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(path)
+            try:
+                make(path)
+            except PermissionError:
+                continue
+            before = os.lstat(path)
+            for words, code, said in steps:
+                with self.subTest(make.__name__, words=words):
+                    done = self.home.run(*words, timeout=20)
+                    self.assertEqual(done.returncode, code, done)
+                    self.assertRegex(done.stdout + done.stderr, said)
+                    self.assertNotRegex(done.stderr, "bug|Traceback")
+                    after = os.lstat(path)
+                    self.assertEqual(
+                        (after.st_ino, after.st_mode, after.st_size, after.st_mtime_ns),
+                        (before.st_ino, before.st_mode, before.st_size, before.st_mtime_ns),
+                    )
+
+    NO_FILE = "not a regular file|larger than"
+
+    def test_settings_of_a_client(self):
+        path = os.path.join(self.home.root, ".claude", "settings.json")
+        self.at(
+            path,
+            (["hooks", "add", "claude"], 1, f"(?s){path}.*({self.NO_FILE})"),
+            (["hooks", "remove", "claude"], 1, f"(?s){path}.*({self.NO_FILE})"),
+            (["hooks"], 0, "claude"),
+            (["status"], 0, "claude"),
+        )
+
+    def test_our_settings(self):
+        self.at(
+            os.path.join(self.home.hcom_dir, "config.env"),
+            (["config", "tag", "dev"], 1, f"config.env: ({self.NO_FILE})"),
+            (["config", "--reset"], 1, f"config.env: ({self.NO_FILE})"),
+            (["config"], 0, f"config.env is ignored: ({self.NO_FILE})"),
+            (["list"], 0, "."),
+        )
+
+    def test_a_script(self):
+        self.at(
+            os.path.join(self.home.hcom_dir, "scripts", "x.sh"),
+            (["run"], 0, "."),
+            (["run", "x", "--source"], 1, f"no script|{self.NO_FILE}"),
+        )
+
+    def test_the_database_and_what_is_beside_it(self):
+        folder = os.path.join(self.home.hcom_dir, "db")
+        for name in ("hcom.db-wal", "hcom.db-shm", "hcom.db"):
+            for make in (fifo, listening, endless, link):
+                path = os.path.join(folder, name)
+                with contextlib.suppress(FileNotFoundError):
+                    os.unlink(path)
+                try:
+                    make(path)
+                except PermissionError:
+                    continue
+                with self.subTest(make.__name__, name=name):
+                    done = self.home.run("list", timeout=20)
+                    self.assertEqual(done.returncode, 1, done)
+                    self.assertRegex(done.stderr, rf"\A[^\n]*{name}: not a [^\n]*\n\Z")
+                os.unlink(path)
+
+    def test_what_clients_and_launches_leave(self):
+        path = os.path.join(self.home.root, "special")
+        place = homes.Home(self.home.hcom_dir, self.home.root)
+        readers = (
+            lambda: self.assertEqual(jsonl.tail(path), []),
+            lambda: self.assertEqual(base.document(path), {}),
+            lambda: self.assertFalse(host.is_shared(0, path)),
+            lambda: self.assertEqual(marks.marked(place, "s1"), ""),
+            lambda: self.assertRaises(HcomError, handover.take, place, "l1"),
+        )
+        for make in (fifo, listening, endless):
+            try:
+                make(path)
+            except PermissionError:
+                continue
+            for place_of in (place.run("marks", "s1"), place.kept("launch", "l1.json")):
+                os.makedirs(os.path.dirname(place_of), exist_ok=True)
+                with contextlib.suppress(FileNotFoundError):
+                    os.unlink(place_of)
+                os.link(path, place_of)
+            for read in readers:
+                read()
+            os.unlink(path)
+
+
+class Kept(unittest.TestCase):
+    """What a client's settings are besides their text stays."""
+
+    def setUp(self):
+        self.home = Home()
+        self.addCleanup(self.home.remove)
+        self.path = os.path.join(self.home.root, ".claude", "settings.json")
+
+    def write(self) -> None:
+        os.makedirs(os.path.dirname(self.path))
+        with open(self.path, "w", encoding="utf-8") as stream:
+            stream.write("{}")
+
+    def look(self) -> tuple:
+        found = os.stat(self.path)
+        names = os.listxattr(self.path) if sys.platform == "linux" else ()
+        attributes = [(name, os.getxattr(self.path, name)) for name in names]
+        return found.st_mode, found.st_uid, found.st_gid, attributes
+
+    def test_owner_group_mode_and_attributes(self):
+        self.write()
+        if not os.geteuid():
+            os.chown(self.path, 65534, 65533)
+        os.chmod(self.path, 0o640)
+        with contextlib.suppress(AttributeError, OSError):
+            os.setxattr(self.path, "user.note", b"mine")
+        before = self.look()
+        for words in ("add", "remove"):
+            self.home.said("hooks", words, "claude")
+            self.assertEqual(self.look(), before)
+
+    def test_a_mount_of_its_own_is_written_in_place(self):
+        self.write()
+        before = os.stat(self.path).st_ino
+        mount = 'mount --bind "$1" "$1" || exit 99; hcom hooks "$2" claude'
+        for verb, there in (("add", True), ("remove", False)):
+            done = subprocess.run(
+                ["unshare", "-m", "sh", "-c", mount, "sh", self.path, verb],
+                env={**self.home.env, "PATH": f"{self.home.env['PATH']}:/usr/sbin:/sbin"},
+                capture_output=True,
+                text=True,
+            )
+            if done.returncode == 99 or "unshare" in done.stderr:
+                self.skipTest("nothing can be mounted here")
+            self.assertEqual(done.returncode, 0, done)
+            self.assertEqual(os.stat(self.path).st_ino, before)
+            with open(self.path, encoding="utf-8") as stream:
+                self.assertEqual("hcom_dir=" in stream.read(), there)
+
+    def test_nothing_is_made_wider_than_private(self):
+        old = os.umask(0)
+        self.addCleanup(os.umask, old)
+        project = os.path.join(self.home.root, "new", "project", ".hcom")
+        for env in (None, {"HCOM_DIR": project}):
+            for tool in ("claude", "gemini"):
+                self.home.program(tool, "echo 0.61.0")
+                self.home.said("hooks", "add", tool, env=env)
+            self.home.said("config", "tag", "dev", env=env)
+            self.home.said("start", env=env)
+        for top in (".claude", ".gemini", ".hcom", "new"):
+            for folder, folders, files in os.walk(os.path.join(self.home.root, top)):
+                for name in (*folders, *files, ""):
+                    path = os.path.join(folder, name)
+                    if not os.path.islink(path):
+                        self.assertEqual(os.stat(path).st_mode & 0o077, 0, path)
 
 
 if __name__ == "__main__":

@@ -8,6 +8,7 @@ import os
 from collections import namedtuple
 
 from ..bus.render import one_line
+from ..home import read
 
 START = "start"  # a session began, was resumed, cleared or compacted
 PROMPT = "prompt"  # a turn begins
@@ -120,8 +121,7 @@ def fields(value) -> dict:
 def document(path: str) -> dict:
     """The JSON object in a file; {} when there is none."""
     try:
-        with open(path, encoding="utf-8") as stream:
-            return fields(json.load(stream))
+        return fields(json.loads(read(path).decode()))
     except (OSError, ValueError, RecursionError):
         return {}
 

@@ -6,6 +6,7 @@ import re
 from datetime import datetime
 
 from ..bus.render import FRAMED
+from ..home import opened
 from .base import OUTPUT, Given, fields
 
 FRAME = re.compile("^" + FRAMED, re.MULTILINE)
@@ -25,7 +26,7 @@ def placed(path: str) -> list[tuple[int, bytes]]:
     """The same, each with the place in the file behind its end."""
     global _read
     try:
-        with open(path, "rb") as stream:
+        with os.fdopen(opened(path), "rb") as stream:
             found = os.fstat(stream.fileno())
             known = (path, found.st_size, found.st_mtime_ns)
             if _read[0] != known:

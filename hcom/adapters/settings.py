@@ -10,18 +10,18 @@ import os
 from collections import namedtuple
 
 from ..errors import HcomError
-from ..home import write_private
+from ..home import keep, read, rewrite
 from . import jsontext, launcher
 from .base import document
 
+LIMIT_BYTES = 1024 * 1024  # settings of this size take seconds to change, and nobody has such
 MARK = "# Written by hcom"  # what a file begins with that is all ours
 
 
 def text_of(path: str) -> str:
     """The file's text, "" when there is none. HcomError when it is not readable as text."""
     try:
-        with open(path, encoding="utf-8", newline="") as stream:
-            return stream.read()
+        return read(path, LIMIT_BYTES).decode()
     except FileNotFoundError:
         return ""
     except (OSError, UnicodeDecodeError) as error:
@@ -156,8 +156,7 @@ class Owned(namedtuple("Owned", "home path entries earlier able", defaults=((), 
 
     def _remembered(self) -> dict | None:
         try:
-            with open(self._record(), encoding="utf-8") as stream:
-                return json.load(stream)
+            return json.loads(read(self._record()))
         except (OSError, ValueError):
             return None
 
@@ -165,21 +164,18 @@ class Owned(namedtuple("Owned", "home path entries earlier able", defaults=((), 
         """The file says `after` and no more `before`; what it said before our first change is
         remembered, which is `clean` where no record tells.
 
-        A symlink is followed, the file's mode kept. HcomError when it cannot be written.
+        A symlink is followed. HcomError when it cannot be written.
         """
         target, known = os.path.realpath(self.path), self._remembered()
         try:
             existed = os.path.exists(target)
-            mode = os.stat(target).st_mode & 0o777 if existed else 0o600
             # Nobody's to write: for root, access() says yes to anything.
-            if existed and not (os.access(target, os.W_OK) and mode & 0o222):
+            if existed and not (os.access(target, os.W_OK) and os.stat(target).st_mode & 0o222):
                 raise PermissionError(13, "read-only")
             if known is None or known["written"] != before:
                 known = {"original": clean, "existed": existed}
-            os.makedirs(os.path.dirname(target), exist_ok=True)
-            os.makedirs(self.home.kept(), mode=0o700, exist_ok=True)
-            write_private(self._record(), json.dumps({**known, "written": after}))
-            write_private(target, after, mode)
+            keep(self._record(), json.dumps({**known, "written": after}))
+            rewrite(target, after)
         except OSError as error:
             raise _unwritten(self.path, error, "nothing was changed") from None
 
@@ -212,8 +208,7 @@ class WholeFile(namedtuple("WholeFile", "home path text")):
         folder = os.path.dirname(self.path)
         try:
             if self.text:
-                os.makedirs(folder, exist_ok=True)
-                write_private(os.path.realpath(self.path), self.text)
+                rewrite(os.path.realpath(self.path), self.text)
                 return
             os.unlink(self.path)
         except OSError as error:

@@ -8,7 +8,7 @@ lowers the flag first and looks then.
 import os
 import re
 
-from ..home import MAIL, MARKS, private_file
+from ..home import MAIL, MARKS, private_file, read
 
 KEY = r"[\w.-]{1,128}"
 
@@ -19,7 +19,7 @@ def _path(home, part: str, key: str) -> str:
 
 def _touch(path: str, text: str) -> None:
     try:
-        descriptor = private_file(path, os.O_WRONLY | os.O_TRUNC | os.O_NONBLOCK)
+        descriptor = private_file(path, os.O_WRONLY | os.O_TRUNC)
     except OSError:
         return  # the launcher then starts no hook; commands and turn ends work without it
     with os.fdopen(descriptor, "w", encoding="ascii") as stream:
@@ -42,10 +42,10 @@ def mark(home, keys, agent: str) -> None:
 def marked(home, key: str) -> str:
     """The agent that `key` reaches; "" for none."""
     try:
-        with open(_path(home, MARKS, key), encoding="ascii") as stream:
-            return stream.readline().strip()
+        text = read(_path(home, MARKS, key)).decode("ascii")
     except (OSError, UnicodeDecodeError):
         return ""
+    return text.partition("\n")[0].strip()
 
 
 def unmark(home, keys) -> None:

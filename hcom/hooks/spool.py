@@ -100,7 +100,7 @@ def followed(db, done: list[Context]) -> tuple[list[str], bool]:
 
 def _take(home, db, path: str) -> list[Context]:
     try:
-        with open(path, "rb") as stream:
+        with os.fdopen(homes.opened(path), "rb") as stream:
             raw = stream.read()
             at = os.fstat(stream.fileno()).st_mtime
     except OSError:

@@ -13,7 +13,7 @@ from collections import namedtuple
 
 from ..bus.agent import BIGBOSS, Agent
 from ..errors import DamagedError, HcomError, StoreError
-from ..home import Lock, create, private_folder, write_private
+from ..home import Lock, create, private_folder, read, write_private
 from ..process import alive
 from ..store import agents, events
 from ..store import archive as stored
@@ -205,8 +205,7 @@ def _order(name: str):
 
 def _read(home, name: str, path: str) -> Archive:
     try:
-        with open(os.path.join(path, "about.json"), encoding="utf-8") as stream:
-            return Archive(name, path, json.load(stream))
+        return Archive(name, path, json.loads(read(os.path.join(path, "about.json"))))
     except (OSError, ValueError):
         pass
     try:

@@ -8,7 +8,7 @@ import os
 from collections import namedtuple
 
 from ..errors import HcomError
-from ..home import private_folder, write_private
+from ..home import private_folder, read, write_private
 
 
 class Handover(namedtuple("Handover", "agent tool argv env cwd headless stream")):
@@ -38,8 +38,7 @@ def take(home, launch: str) -> Handover:
     """What was left for `launch`, which is gone now. HcomError when there is none."""
     path = paths(home, launch)[0]
     try:
-        with open(path, encoding="utf-8") as stream:
-            handover = Handover(**json.load(stream))
+        handover = Handover(**json.loads(read(path)))
         os.unlink(path)
     except (OSError, ValueError, TypeError):
         raise HcomError("this launch is over", "start it again with hcom") from None

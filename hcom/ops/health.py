@@ -187,9 +187,7 @@ def troubles(home, count: int = 20) -> list[str]:
     words = ("failed", "error", "refused", "dropped", "skipped", "trace")
     found = []
     for name in ("hcom.log.1", "hcom.log"):
-        with (
-            suppress(OSError),
-            open(home.path("logs", name), encoding="utf-8", errors="replace") as stream,
-        ):
-            found += [line.rstrip("\n") for line in stream if any(w in line for w in words)]
+        with suppress(OSError):
+            lines = homes.read(home.path("logs", name)).decode("utf-8", "replace").split("\n")
+            found += [line for line in lines if any(word in line for word in words)]
     return found[-count:]

@@ -8,7 +8,7 @@ from contextlib import suppress
 
 from ..delivery import bell
 from ..errors import HcomError
-from ..home import private_folder, write_private
+from ..home import private_folder, read, write_private
 from ..hub import launches as launching
 from ..hub import people
 from ..store import launches
@@ -50,8 +50,7 @@ def look(home, terminal: Terminal) -> Screen:
             if time.monotonic() > end:
                 raise HcomError(f"the terminal of {terminal.agent} does not answer", "hcom list")
             rings.wait(0.2)
-    with open(path, encoding="utf-8") as stream:
-        return Screen(**json.load(stream))
+    return Screen(**json.loads(read(path)))
 
 
 def put(home, launch: str, screen: Screen) -> None:

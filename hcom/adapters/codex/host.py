@@ -7,6 +7,8 @@ sees, or the background server (app-server) that all their clients share.
 import os
 import re
 
+from ...home import opened
+
 
 def lock(directory: str, session: str) -> str:
     """The lock file of a session in the Codex home `directory`."""
@@ -53,7 +55,7 @@ def begun(rollout: str, name: str) -> str:
     """What the first line of a session's rollout file says by that name; "" for nothing. Looked for
     in its head, which stands before the model's instructions."""
     try:
-        with open(rollout, "rb") as stream:
+        with os.fdopen(opened(rollout), "rb") as stream:
             head = stream.read(8192)
     except OSError:
         return ""

@@ -5,6 +5,7 @@ import re
 import sys
 
 from ...errors import HcomError, UsageError
+from ...home import read
 from ...ops import settings
 from .. import about
 from ..model import SCRIPT, Command
@@ -21,17 +22,16 @@ def scripts(home) -> dict[str, str]:
         return {}
     found: dict[str, str] = {}
     for entry in entries:
-        stem, ending = os.path.splitext(entry)
-        if ending in INTERPRETERS and not entry.startswith((".", "_")):
-            found.setdefault(stem, home.path("scripts", entry))
+        (stem, ending), path = os.path.splitext(entry), home.path("scripts", entry)
+        if ending in INTERPRETERS and entry[0] not in "._" and os.path.isfile(path):
+            found.setdefault(stem, path)
     return found
 
 
 def _summary(path: str) -> str:
     """What a script says of itself: the first line of its docstring or of its comments."""
     try:
-        with open(path, encoding="utf-8", errors="replace") as stream:
-            text = stream.read(4096)
+        text = read(path).decode("utf-8", "replace")
     except OSError:
         return ""
     found = (
@@ -56,8 +56,7 @@ def run(call) -> int:
     if name not in found:
         raise HcomError(f"no script {name!r}", "hcom run lists them")
     if args == ["--source"]:
-        with open(found[name], encoding="utf-8", errors="replace") as stream:
-            call.say(stream.read().rstrip("\n"))
+        call.say(read(found[name]).decode("utf-8", "replace").rstrip("\n"))
         return 0
     return _execute(call, found[name], args)
 
