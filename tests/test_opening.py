@@ -17,7 +17,7 @@ from collections import Counter
 from hcom import home as homes
 from hcom.adapters import base, jsonl
 from hcom.adapters.codex import host
-from hcom.delivery import marks
+from hcom.delivery import bell, marks
 from hcom.errors import DamagedError, HcomError, StoreError
 from hcom.hub import people
 from hcom.ops import handover, reset
@@ -25,6 +25,7 @@ from hcom.store.connect import open_db
 from hcom.store.schema import VERSION
 from tests.sealed import Home
 from tests.test_store import Stored
+from tests.waiting import looks
 
 TRIES = 1000
 # Exchanges two names for as long as it lives; Linux's renameat2 does that in one step.
@@ -305,6 +306,60 @@ class Special(unittest.TestCase):
             for read in readers:
                 read()
             os.unlink(path)
+
+    @unittest.skipIf(os.geteuid(), "only root can give files away")
+    def test_what_belongs_to_another_user(self):
+        self.home.said("hooks", "add", "claude")
+        self.home.said("config", "tag", "dev")
+        for part, words, code in (
+            ("db/hcom.db", ["list"], 1),
+            ("db", ["hooks", "add", "claude"], 1),
+            (".agents", ["hooks", "add", "claude"], 1),
+            ("config.env", ["config", "tag", "x"], 1),
+            ("config.env", ["config"], 0),
+        ):
+            path = os.path.join(self.home.hcom_dir, part)
+            os.chown(path, 65534, 65534)
+            with self.subTest(part, words=words):
+                done = self.home.run(*words)
+                self.assertEqual(done.returncode, code, done)
+                self.assertIn("belongs to another user", done.stderr)
+            os.chown(path, 0, 0)
+        hook = os.path.join(self.home.hcom_dir, ".agents", "hook")
+        os.chown(hook, 65534, 65534)
+        self.home.said("hooks", "add", "claude")
+        self.assertEqual(os.stat(hook).st_uid, 0)
+
+
+class Replaced(unittest.TestCase):
+    """Who waits on a database that is no longer there ends with a word."""
+
+    def test_waiters_end(self):
+        home = Home()
+        self.addCleanup(home.remove)
+        folder = os.path.join(home.hcom_dir, "db")
+        place = homes.Home(home.hcom_dir, home.root)
+        for replace in (lambda: None, lambda: home.said("list")):
+            for words in (["listen", "60"], ["events", "--wait", "60"]):
+                luna = home.start()
+                name = luna if words[0] == "listen" else bell.EVERYONE
+                with self.subTest(words=words):
+                    waiter = subprocess.Popen(
+                        ["hcom", *words, "--name", luna],
+                        env=home.env,
+                        stdout=subprocess.PIPE,
+                        stderr=subprocess.PIPE,
+                        text=True,
+                    )
+                    for _ in looks(20):
+                        if os.path.exists(place.run(homes.BELLS, f"{name}.{waiter.pid}")):
+                            break
+                    os.rename(folder, folder + f".{waiter.pid}")
+                    replace()
+                    bell.ring(place, [name])
+                    out, said = waiter.communicate(timeout=30)
+                    self.assertEqual((waiter.returncode, out), (1, ""), said)
+                    self.assertRegex(said, r"\Ahcom: the database was replaced [^\n]*\n\Z")
 
 
 class Kept(unittest.TestCase):

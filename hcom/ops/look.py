@@ -103,6 +103,7 @@ def coming(db, wanted: filters.Where, timeout: float):
                     end = time.monotonic() + timeout
                 behind = upto
             rings.wait(min(left, bell.SAFETY_S))
+            db.wait_on()
 
 
 def text(db, event_id: int) -> str:
@@ -141,4 +142,5 @@ def launched(db, batch: str, timeout: float = READY_S) -> list[launches.Launch]:
             x.state == launches.WAITING for x in launches.of_batch(db, batch)
         ):
             rings.wait(min(1.0, timeout))
+            db.wait_on()
     return launches.of_batch(db, batch)

@@ -86,4 +86,5 @@ def listen(db, agent, timeout: float, write) -> bool:
             if left <= 0:
                 return False
             rings.wait(min(left, bell.SAFETY_S))
+            db.wait_on()
     return True

@@ -68,6 +68,13 @@ class Database:
         self.home = home
         self.connection = connection
         self.execute = connection.execute
+        self.file = _file(home)
+
+    def wait_on(self) -> None:
+        """Who waits for what is recorded here may go on. StoreError when others open another
+        database by now, or find none: it would be in vain."""
+        if _file(self.home) != self.file:
+            raise StoreError("the database was replaced meanwhile", "hcom list")
 
     def __enter__(self):
         return self
@@ -76,6 +83,14 @@ class Database:
         self.connection.close()
         if isinstance(error, sqlite3.Error):
             raise translated(error, self.home) from error
+
+
+def _file(home: Home) -> "tuple[int, int] | None":
+    try:
+        found = os.stat(home.db_file)
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
 
 
 class transaction:  # noqa: N801 - reads as a statement: with transaction(db)
