@@ -272,7 +272,7 @@ class Collisions(Sealed):
         for name, other in ((luna, nova), (nova, luna)):
             said = self.home.until(lambda: self.home.notices(name), f"{name} is told")
             self.assertEqual(len(said), 1)
-            self.assertIn(f"you and {other} edited {self.home.work}/src/a.py", said[0])
+            self.assertIn(f"you and {other} edited “{self.home.work}/src/a.py”", said[0])
         self.assertEqual(self.home.notices(watcher), [], "only the two, by default")
         self.edit("s1", "src/a.py")
         self.edit("s2", "src/a.py")

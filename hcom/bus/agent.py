@@ -50,6 +50,7 @@ class Agent(
             "device",
             "turn_at",
             "retired_at",
+            "hints_by",
         ),
     )
 ):
@@ -58,6 +59,7 @@ class Agent(
     `client` is a dict that only the tool's adapter reads. Times are Unix seconds; `ended_at` is
     when its client's session ended, `stopped_at` when it left the bus, `retired_at` when it left
     the lists long after either; None while that is not so. `turn_at` is when it last had a prompt.
+    `hints_by` is who set its hints, "" where they are those of the settings.
     """
 
     __slots__ = ()

@@ -1,7 +1,7 @@
 """What an agent is told of hcom when its session begins."""
 
 from .agent import Agent
-from .render import MARK
+from .render import MARK, one_line
 
 TEXT = """\
 [hcom] You are {name!r} in hcom, a message bus between AI coding agents on this machine.
@@ -51,5 +51,6 @@ def text(agent: Agent, source: str = "startup", forked_from: str = "", hooked: b
         option = facts["option"]
         facts["how"] = f"behind the output of an hcom command, or by `hcom listen{option}`"
         facts["waiting"] = f"To wait for one: hcom listen --name {agent.name}"
-    said = (AGAIN if short else TEXT).format(name=agent.display, address=agent.display, **facts)
+    name = one_line(agent.display)
+    said = (AGAIN if short else TEXT).format(name=name, address=name, **facts)
     return (FORKED if forked_from else "") + said

@@ -62,30 +62,35 @@ def fresh(taken, pick) -> str:
     raise HcomError("no free name left", "hcom reset")
 
 
+def _unreserved(word: str, what: str) -> str:
+    """`word`. HcomError when it is hcom's or the person's, or begins so."""
+    lowered = word.lower()
+    if lowered in RESERVED or lowered.startswith((BIGBOSS, "hcom")):
+        raise HcomError(f"the {what} {word!r} is reserved", f"choose another {what}")
+    return word
+
+
 def check(name: str) -> str:
     """`name` as an agent's name. HcomError when it is malformed or reserved."""
     lowered = name.lower()
     if not re.fullmatch(VALID, lowered):
         raise HcomError(f"not a name: {name!r}", "use 2 to 31 letters, digits or _, a letter first")
-    if lowered in RESERVED:
-        raise HcomError(f"the name {name!r} is reserved", "choose another name")
-    return lowered
+    return _unreserved(lowered, "name")
 
 
 def check_tag(tag: str) -> str:
-    """`tag` as a group tag, "" for none. HcomError when it is malformed."""
+    """`tag` as a group tag, "" for none. HcomError when it is malformed, or reserved: it stands
+    where a name does."""
     if tag and not re.fullmatch(TAG, tag):
         raise HcomError(f"not a tag: {tag!r}", "use letters, digits and hyphens")
-    return tag
+    return _unreserved(tag, "tag")
 
 
 def check_external(name: str) -> str:
     """`name` as the sender of `send --from`. HcomError when it could be taken for someone else."""
     if not re.match(r"[A-Za-z][A-Za-z0-9_.-]{0,40}\Z", name):
         raise HcomError(f"not a sender name: {name!r}", "use letters, digits, _ . and -")
-    if name.lower() in RESERVED or name.lower().startswith("hcom"):
-        raise HcomError(f"the name {name!r} is reserved", "choose another name for --from")
-    return name
+    return _unreserved(name, "name")
 
 
 def near(name: str, known) -> list[str]:

@@ -5,9 +5,10 @@ Pure. Notices are messages of hcom; none of them, nor what follows from one, may
 
 from collections import namedtuple
 
-from .render import one_line
+from .render import one_line, quoted
 
 WINDOW_S = 20  # two edits of one file within this are a collision: what spec/ says
+LINE_CHARS = 500  # of one line; all that is quoted in it has bounds of its own
 LINES = 8  # of one notice; a burst is summed up, its details are in the log
 BURST, BURST_S = 30, 60.0  # a subscription that fires oftener than this is no help to its owner
 
@@ -50,7 +51,7 @@ def happened(event) -> str:
 def _message(name: str, data: dict) -> str:
     intent = f" ({data['intent']})" if data.get("intent") else ""
     to = ", ".join(data.get("delivered_to") or ()) or "nobody"
-    return f"{name} to {to}{intent}: {one_line(data.get('text', ''), 100)}"
+    return f"{name} to {to}{intent}: {quoted(data.get('text', ''), 100)}"
 
 
 def _life(name: str, data: dict) -> str:
@@ -63,17 +64,18 @@ def _life(name: str, data: dict) -> str:
     }.get(action, action)
     notes = [
         f"by {data['by']}" if data.get("by") not in (None, "", name) else "",
-        data.get("reason") or "",
+        quoted(data["reason"], 60) if data.get("reason") else "",
     ]
     return f"{name} {verb} {' '.join(n for n in notes if n)}".rstrip()
 
 
 def _status(name: str, data: dict) -> str:
     context, detail = data.get("context") or "", data.get("detail") or ""
+    detail = quoted(detail, 120) if detail else ""
     kind, _, what = context.partition(":")
     said = {
         "tool": f"{name} used {what}: {detail}" if detail else f"{name} used {what}",
-        "deliver": f"{name} received {detail} from {what}",
+        "deliver": f"{name} received {data.get('detail')} from {what}",
         "exit": f"{name} ended ({what})",
         "prompt": f"{name} was given a prompt: {detail}",
         "approval": f"{name} is blocked, a person must allow {detail or 'something'}",
@@ -85,7 +87,7 @@ def _status(name: str, data: dict) -> str:
 
 def notice(label: str, subscription: str, event) -> str:
     """The line of a notice: what happened, its event's id, and which subscription says so."""
-    return f"{happened(event)} · event #{event.id} · {subscription} ({one_line(label, 60)})"
+    return f"{happened(event)} · event #{event.id} · {subscription} ({quoted(label, 60)})"
 
 
 def clash_line(clash: Clash, owner: str, subscription: str) -> str:
@@ -95,7 +97,7 @@ def clash_line(clash: Clash, owner: str, subscription: str) -> str:
     if owner in clash.pair:
         who = f"you and {newer.agent if owner == older.agent else older.agent}"
     return (
-        f"collision: {who} edited {one_line(clash.path)} within {WINDOW_S} s · "
+        f"collision: {who} edited {quoted(clash.path)} within {WINDOW_S} s · "
         f"events #{older.event_id}, #{newer.event_id} · {subscription}"
     )
 
@@ -104,12 +106,18 @@ def silence_line(silence: Silence) -> str:
     """The line that tells a requester that there is no answer."""
     return (
         f"{silence.target} {silence.how} without an answer to your request #{silence.request}: "
-        f"{one_line(silence.text, 80)}"
+        f"{quoted(silence.text, 80)}"
     )
 
 
+def off_line(label: str, subscription: str, why: str) -> str:
+    """The line that tells an owner that the subscription is switched off."""
+    return f"{subscription} ({quoted(label, 60)}) is switched off: {why}"
+
+
 def gathered(lines: list[str]) -> str:
-    """The text of one notice made of `lines`."""
+    """The text of one notice made of `lines`: what is quoted in them makes none of its own."""
+    lines = [one_line(line, LINE_CHARS) for line in lines]
     if len(lines) > LINES:
         rest = len(lines) - LINES
         lines = [*lines[:LINES], f"and {rest} more: hcom events --last {min(rest * 4, 1000)}"]

@@ -4,6 +4,7 @@ Everything that reaches a terminal or a client goes through `clean` or `frame` f
 """
 
 import re
+from collections import namedtuple
 
 from .agent import BIGBOSS
 from .message import EXTERNAL, FORBIDDEN, REQUEST, SYSTEM, Message
@@ -12,14 +13,21 @@ from .message import EXTERNAL, FORBIDDEN, REQUEST, SYSTEM, Message
 # shown; not compiled here, for few processes look.
 MARK = "[hcom message #"
 FRAMED = re.escape(MARK) + r"(\d+) "
-# A line of the text that begins like our frame gets a backslash. Unicode line ends count too, a
-# model may read them as such, and so does what it does not see: zero-width and soft characters.
-# Line ends are no white space in here, else a text of nothing but them takes quadratic time.
-FORGED = re.compile(
-    "(^|[\n\u2028\u2029])((?:[^\\S\n\u2028\u2029]|[\u00ad\u200b-\u200f\u2060-\u2064\ufeff])*)"
-    "(?=\\[/?hcom\\b)",
-    re.IGNORECASE,
-)
+# What in a text looks like the beginning of a line of ours, to one who does not see what is nothing
+# to see: such characters count as \0 here (see `_seen`). No two parts in it can take the same one,
+# else a text of nothing but them takes quadratic time.
+FORGED = re.compile(r"\[[\0 \t]*(?:/[\0 \t]*)?h\0*c\0*o\0*m(?![a-z0-9_])", re.IGNORECASE)
+# Letters and brackets that look like ours, of those that are not made of ours; and what is blank
+# though Unicode calls it a letter or a sign.
+ALIKE = {
+    **dict.fromkeys("\u04bb\u0570\u13c2", "h"),
+    **dict.fromkeys("\u0441\u03f2\u1d04\u2ca5", "c"),
+    **dict.fromkeys("\u043e\u03bf\u0585\u1d0f\u2c9f\u0d20", "o"),
+    **dict.fromkeys("\u043c\u03bc\u1d0d\u2c99", "m"),
+    **dict.fromkeys("\u3010\u3014\u3016\u301a\u27e6\u2772\u2045\ufe5d\u2308\u23a1", "["),
+    **dict.fromkeys("\u2044\u2215\u29f8", "/"),
+    **dict.fromkeys("\u115f\u1160\u2800", "\0"),
+}
 NOTICE_CHARS = 120  # more than any line of ours that says what is left out
 
 
@@ -39,6 +47,33 @@ def one_line(text: str, width: int = 200) -> str:
     return flat if len(flat) <= width else flat[: width - 1] + "…"
 
 
+def quoted(text: str, width: int = 200) -> str:
+    """What somebody wrote, as a part of a line of ours: `one_line`, in quotes it can't end."""
+    return "“" + one_line(text, width).replace("“", '"').replace("”", '"') + "”"
+
+
+def _seen(char: str) -> str:
+    """The one character that `char` looks like: \0 for what is nothing to see."""
+    import unicodedata  # most texts have nothing but ASCII
+
+    kept = [
+        one
+        for one in unicodedata.normalize("NFKD", char.casefold())
+        if unicodedata.category(one) not in ("Cf", "Cn", "Mn", "Me", "Zs")
+    ]
+    return ALIKE.get(kept[0], kept[0]) if len(kept) == 1 else char if kept else "\0"
+
+
+def harmless(text: str) -> str:
+    """`text`, `clean`, with a backslash before all that could be taken for a line of hcom."""
+    text = clean(text)
+    seen = text
+    if not text.isascii():
+        seen = text.translate({ord(c): _seen(c) for c in set(text) if not c.isascii()})
+    found = [0, *(match.start() for match in FORGED.finditer(seen)), len(text)]
+    return "\\".join(text[at:end] for at, end in zip(found, found[1:]))
+
+
 def header(message: Message) -> str:
     """The first line of the frame: id, sender, intent, thread, what it answers."""
     sender, envelope = message.sender, message.envelope
@@ -51,7 +86,7 @@ def header(message: Message) -> str:
         parts.append(f"thread {envelope.thread}")
     if envelope.reply_to:
         parts.append(f"in reply to #{envelope.reply_to}")
-    return f"{MARK}{message.id} {' · '.join(parts)}]"
+    return f"{MARK}{message.id} {harmless(one_line(' · '.join(parts)))}]"
 
 
 def footer(message: Message) -> str:
@@ -60,7 +95,8 @@ def footer(message: Message) -> str:
     if sender.kind == SYSTEM or (sender.kind == EXTERNAL and sender.name != BIGBOSS):
         return f"[/hcom #{message.id}]"
     verb = "answer" if message.envelope.intent == REQUEST else "to reply"
-    return f"[/hcom #{message.id} {verb}: hcom send @{sender.name} --reply-to {message.id} -- TEXT]"
+    name = harmless(one_line(sender.name))
+    return f"[/hcom #{message.id} {verb}: hcom send @{name} --reply-to {message.id} -- TEXT]"
 
 
 def size(text: str) -> int:
@@ -77,7 +113,7 @@ def frame(message: Message, limit: int = 0) -> str:
 
     What is cut is said, with the command that shows it all.
     """
-    text = FORGED.sub(r"\1\2\\", clean(message.text))
+    text = harmless(message.text)
     top, bottom = header(message), footer(message)
     whole = f"{top}\n{text}\n{bottom}"
     if not limit or size(whole) <= limit:
@@ -89,19 +125,27 @@ def frame(message: Message, limit: int = 0) -> str:
     )
 
 
-def _hint(hints: str, budget: int) -> str:
-    """The block that carries the hints; they never take more than a quarter of the budget."""
-    if not hints:
+class Hint(namedtuple("Hint", "text by", defaults=("", ""))):
+    """What follows the messages of an agent, and who set it; "" is who wrote the settings."""
+
+    __slots__ = ()
+
+
+def _hint(hint: Hint, budget: int) -> str:
+    """The line that carries the hint; it never takes more than a quarter of the budget."""
+    if not hint.text:
         return ""
-    return "[hcom hint] " + (_cut(clean(hints), budget // 4) if budget else clean(hints))
+    text = harmless(quoted(hint.text, len(hint.text)))
+    who = f"set by {one_line(hint.by, 40)}" if hint.by else "of the settings"
+    return f"[hcom hint, {who}] {_cut(text, budget // 4) if budget else text}"
 
 
-def _room(hints: str, budget: int) -> int:
+def _room(hints: Hint, budget: int) -> int:
     """What of `budget` is left for messages."""
     return budget - size(_hint(hints, budget)) - NOTICE_CHARS
 
 
-def fitting(messages: list[Message], hints: str, budget: int = 0) -> list[str]:
+def fitting(messages: list[Message], hints: Hint, budget: int = 0) -> list[str]:
     """The frames of as many of `messages`, from the first, as fit in `budget` units (0: all) with
     their hints; at least one, cut where it alone is too long."""
     frames: list[str] = []
@@ -115,7 +159,7 @@ def fitting(messages: list[Message], hints: str, budget: int = 0) -> list[str]:
     return frames
 
 
-def inbox(frames: list[str], hints: str, budget: int = 0, waiting: int = 0) -> str:
+def inbox(frames: list[str], hints: Hint, budget: int = 0, waiting: int = 0) -> str:
     """The text that hands framed messages to an agent, with its hints; `waiting` more come
     later."""
     more = [f"[hcom: {waiting} more waiting, they follow]"] if waiting else []

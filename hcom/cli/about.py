@@ -30,7 +30,8 @@ New agents get this tag: luna becomes dev-luna. The agents of one tag are a grou
   HCOM_TAG=dev hcom 3 claude      for one launch
 
 @dev reaches everyone with the tag, @dev-luna the one agent. An agent that runs is given another
-with: hcom config -i luna tag dev. Allowed are letters, digits and hyphens.
+with: hcom config -i luna tag dev. Allowed are letters, digits and hyphens; no tag begins with hcom
+or bigboss, or is called all, self, system or user.
 """,
     "terminal": """
 Where a new agent opens when it cannot run in the terminal you are in.
@@ -49,7 +50,8 @@ as a shell splits words and run as it stands, without a shell. To try it: hcom 1
 Presets here:
 """,
     "hints": """
-This text follows every message that a new agent receives, as a line of its own.
+This text follows the messages that a new agent receives, quoted, and with the name of who set it
+where that is an agent or the person.
 
   hcom config hints "Answer in JSON"
   hcom config hints ""            none

@@ -63,6 +63,13 @@ class Call:
             "hcom start, or --name NAME, or --from NAME for a program",
         )
 
+    def asker(self, db) -> str:
+        """The name of who speaks, for others to read; not the person's, unless it is the person."""
+        try:
+            return self.sender(db).name
+        except HcomError:
+            return "a program"
+
     def say(self, text: str = "") -> None:
         """A line of results."""
         sys.stdout.write(clean(text) + "\n")

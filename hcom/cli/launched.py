@@ -1,5 +1,6 @@
 """`hcom events launch [batch]`: how far the clients of a launch have come."""
 
+from ..bus.render import harmless, one_line
 from ..ops import look
 from ..store import launches
 from ..store.connect import open_db
@@ -30,6 +31,6 @@ def _say(call, one) -> None:
     if state == launches.WAITING:
         state, more = "not ready yet", [f"see what it shows: hcom term {one.agent}"]
     elif state == launches.FAILED and one.screen:
-        more = one.screen.split("\n")
-    line = f"{one.agent:<14} {one.tool:<7} {state}" + (f": {one.why}" if one.why else "")
+        more = harmless(one.screen).split("\n")
+    line = f"{one.agent:<14} {one.tool:<7} {state}" + (f": {one_line(one.why)}" if one.why else "")
     show(call, facts, "\n    ".join([line, *more]))

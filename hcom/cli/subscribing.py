@@ -1,6 +1,7 @@
 """`hcom events sub` and `unsub`: being told of events by a message."""
 
 from ..bus.agent import BIGBOSS
+from ..bus.render import one_line
 from ..errors import HcomError, UsageError
 from ..hub import people
 from ..hub import subscriptions as watch
@@ -38,9 +39,9 @@ def sub(call) -> int:
         made, new = watch.subscribe(call.home, db, owner, by, where, call.values.once, call.now)
     to = "you are" if owner == by else f"{owner} is"
     if new:
-        call.say(f"{made.id}: {to} told of {made.label}{', once' if made.once else ''}")
+        call.say(f"{made.id}: {to} told of {one_line(made.label)}{', once' if made.once else ''}")
     else:
-        call.say(f"{made.id}: {to} told of {made.label} already")
+        call.say(f"{made.id}: {to} told of {one_line(made.label)} already")
     return 0
 
 
@@ -69,10 +70,10 @@ def _list(call, db) -> int:
         notes = [
             f"by {one.by}" if one.by != one.owner else "",
             "once" if one.once else "",
-            f"OFF: {one.off}" if one.off else "",
+            f"OFF: {one_line(one.off)}" if one.off else "",
         ]
         said = ", ".join(n for n in notes if n)
-        line = f"{one.id:<10} {one.owner:<10} {one.label}{f'  [{said}]' if said else ''}"
+        line = f"{one.id:<10} {one.owner:<10} {one_line(one.label)}{f'  [{said}]' if said else ''}"
         show(call, facts, line)
     if not shown:
         call.tell("no subscriptions; make one: hcom events sub idle:luna")
@@ -97,5 +98,5 @@ def unsub(call) -> int:
         who = call.agent.name if call.agent else BIGBOSS
         gone = look.unsubscribe(db, given, who)
     for one in gone:
-        call.say(f"{one.id} removed ({one.label})")
+        call.say(f"{one.id} removed ({one_line(one.label)})")
     return 0

@@ -134,6 +134,7 @@ def _forked(home, db, tool: str, env, signal: Signal) -> Agent | None:
         tag=parent.tag,
         session=signal.session,
         hints=parent.hints,
+        hints_by=parent.hints_by,
         subscriptions=config.read(home, env).default_subscriptions,
     )
 

@@ -25,7 +25,9 @@ class Sent(namedtuple("Sent", "id to wakes parents", defaults=((),))):
 
 
 class Leased(
-    namedtuple("Leased", "messages waiting hints budget frames", defaults=((), 0, "", 0, ()))
+    namedtuple(
+        "Leased", "messages waiting hints budget frames", defaults=((), 0, render.Hint(), 0, ())
+    )
 ):
     """What an agent is handed now, how many more wait for it, the hints that are to be in its text
     and how long that may be; the messages' frames, where they have been made."""
@@ -173,11 +175,12 @@ def lease(db, agent: Agent, into: Into, budget: int, now: float, may=None) -> Le
     queued = deliveries.queued(db, agent.name)
     if not queued:
         return Leased()
-    frames = render.fitting(queued, agent.hints, budget) if budget else ()
+    hint = render.Hint(agent.hints, agent.hints_by)
+    frames = render.fitting(queued, hint, budget) if budget else ()
     taken, waiting = queued[: len(frames)] if budget else queued, len(queued)
     if waiting == deliveries.BATCH:
         waiting = deliveries.count_queued(db, agent.name)
-    leased = Leased(taken, waiting - len(taken), agent.hints, budget, frames)
+    leased = Leased(taken, waiting - len(taken), hint, budget, frames)
     if may and not may(leased.text):
         return Leased(waiting=waiting)
     me = os.getpid()

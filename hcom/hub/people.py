@@ -81,6 +81,7 @@ def join_subagent(db, parent: Agent, key: str, now: float) -> Agent:
         session=key,
         tag=parent.tag,
         hints=parent.hints,
+        hints_by=parent.hints_by,
         status="active",
         subagent_timeout=parent.subagent_timeout,
         directory=parent.directory,

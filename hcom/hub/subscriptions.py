@@ -186,7 +186,7 @@ def _tell(db, found, broken, lines: dict[str, list[str]], now: float) -> None:
         lines.setdefault(sub.owner, []).append(notice.notice(sub.label, sub.id, event))
     for sub, why in [*broken, *_count(db, found, now)]:
         subscriptions.switch_off(db, sub.id, why)
-        lines.setdefault(sub.owner, []).append(f"{sub.id} ({sub.label}) is switched off: {why}")
+        lines.setdefault(sub.owner, []).append(notice.off_line(sub.label, sub.id, why))
     for owner, said in lines.items():
         mail.notify(db, [owner], notice.gathered(said), now)
 

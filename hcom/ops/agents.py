@@ -221,14 +221,17 @@ RUNTIME = {
 }
 
 
-def configure(db, agent: Agent, key: str, value: str) -> Agent:
-    """`key`, one of RUNTIME, of the agent is `value`: the agent as it is now. HcomError."""
+def configure(db, agent: Agent, key: str, value: str, who: str) -> Agent:
+    """`key`, one of RUNTIME, of the agent is `value`, at the wish of `who`: the agent as it is now.
+    HcomError."""
     setting, kind = RUNTIME[key]
     config.check(setting, value)
     with transaction(db):
         if key == "tag" and agents.find(db, value):
             raise HcomError(f"{value!r} is an agent's name", "choose another tag")
         now = (agents.find(db, agent.name) or agent)._replace(**{key: kind(value)})
+        if key == "hints":
+            now = now._replace(hints_by=who)
         agents.configure(db, now)
     after(db.home, Done(watched=False))
     return now

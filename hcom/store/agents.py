@@ -55,6 +55,7 @@ def blank(name: str, tool: str, now: float, **facts) -> Agent:
         "device": "",
         "turn_at": 0.0,
         "retired_at": None,
+        "hints_by": "",
     }
     values.update(facts)
     return Agent(**values)
@@ -259,6 +260,14 @@ def set_tool(db, name: str, tool: str) -> None:
 def configure(db, agent: Agent) -> None:
     """The agent's tag, hints and timeouts are those of `agent`."""
     db.execute(
-        "UPDATE agents SET tag = ?, hints = ?, timeout = ?, subagent_timeout = ? WHERE name = ?",
-        (agent.tag, agent.hints, agent.timeout, agent.subagent_timeout, agent.name),
+        "UPDATE agents SET tag = ?, hints = ?, hints_by = ?, timeout = ?, subagent_timeout = ? "
+        "WHERE name = ?",
+        (
+            agent.tag,
+            agent.hints,
+            agent.hints_by,
+            agent.timeout,
+            agent.subagent_timeout,
+            agent.name,
+        ),
     )

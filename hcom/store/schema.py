@@ -221,6 +221,7 @@ CREATE INDEX agents_by_pid ON agents (pid) WHERE pid <> 0;
 _V6 = """
 ALTER TABLE watch ADD COLUMN sifted INTEGER NOT NULL DEFAULT 0;
 UPDATE watch SET sifted = up_to;
+ALTER TABLE agents ADD COLUMN hints_by TEXT NOT NULL DEFAULT '';
 PRAGMA application_id = 0x68636f6d;
 """
 

@@ -5,6 +5,7 @@ import sqlite3
 from collections import namedtuple
 
 from ..bus.notice import COLLISIONS, OWN, WINDOW_S, Clash, Edit
+from ..bus.render import quoted
 from ..errors import HcomError
 from .events import _event
 
@@ -140,7 +141,7 @@ def matches(sandboxed, sub: Subscription, low: int, high: int, count: int) -> li
         raise HcomError(
             "its SQL takes too long"
             if "interrupted" in text
-            else f"its SQL fails: {text or 'it wants too much memory'}"
+            else f"its SQL fails: {quoted(text) if text else 'it wants too much memory'}"
         ) from None
 
 

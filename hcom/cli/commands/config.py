@@ -166,7 +166,7 @@ def _agent(call, given: str, words) -> int:
             raise HcomError("this session is no agent of hcom", "hcom start, or --name NAME")
         agent = own if given == "self" else people.known(db, given)
         if len(words) == 2:
-            agent = agents.configure(db, agent, key, words[1])
+            agent = agents.configure(db, agent, key, words[1], call.asker(db))
     shown = {name: getattr(agent, name) for name in ([key] if words else agents.RUNTIME)}
     if call.values.json:
         call.say_json(shown)

@@ -3,6 +3,7 @@
 import math
 import sys
 
+from ...bus.render import harmless
 from ...errors import UsageError
 from ...ops import look
 from ...store import filters
@@ -33,7 +34,7 @@ def run(call) -> int:
     with open_db(call.home) as db:
         call.identify(db)
         if values.message:
-            call.say(look.text(db, values.message))
+            call.say(harmless(look.text(db, values.message)))
             return 0
         if values.wait is not None:
             return filtering.wait(call, db, seconds(values.wait) if values.wait else DEFAULT_WAIT_S)

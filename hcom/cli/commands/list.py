@@ -27,12 +27,12 @@ def age(seconds: float) -> str:
 def _row(agent: Agent, unread: int, now: float, me: str) -> str:
     what = one_line(" ".join(w for w in (agent.context, agent.detail) if w))
     line = (
-        f"{MARKS[agent.status]} {agent.display:<14} {agent.tool:<7} {agent.status:<9} "
+        f"{MARKS[agent.status]} {one_line(agent.display):<14} {agent.tool:<7} {agent.status:<9} "
         f"{age(now - agent.status_at):>4}  {what[:44]}"
     ).rstrip()
     notes = [f"{unread} unread"] if unread else []
     if agent.wake_failure:
-        notes.append(f"not woken: {agent.wake_failure}")
+        notes.append(f"not woken: {one_line(agent.wake_failure)}")
     if agent.name == me:
         notes.append("you")
     return line + (f"  [{', '.join(notes)}]" if notes else "")
@@ -86,7 +86,7 @@ def _details(call, said: dict) -> int:
     else:
         for key, value in said.items():
             if value not in ("", 0, False):
-                call.say(f"{key}: {os.path.expanduser(str(value))}")
+                call.say(f"{key}: {one_line(os.path.expanduser(str(value)), 4000)}")
     return 0
 
 
