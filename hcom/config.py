@@ -71,18 +71,31 @@ def _presets(text: str) -> None:
             raise HcomError(f"not a default subscription: {word!r}", "use " + ", ".join(DEFAULTS))
 
 
-# What a client or a shell needs for itself; an agent's name there would break it.
-_TAKEN = re.compile(
-    r"PATH|HOME|SHELL|USER|PWD|TERM|IFS|ENV|LD_\w*|DYLD_\w*|PYTHON\w*|NODE_\w*|"
-    r"HCOM_(?!NAME\Z)\w*\Z"
+# What loaders, shells, interpreters and git obey, and what says where a client's files lie and its
+# requests go: who sets one of these runs code in the client, or reads along. A person's own shell
+# may set it.
+OBEYED = re.compile(
+    r"(LD|DYLD|BASH|GIT|SSH|NODE|NPM_CONFIG|SSL|CURL|REQUESTS|JAVA|_JAVA)_\w*|PYTHON\w*|"
+    r"PERL5?(LIB|OPT|DB)|RUBY(LIB|OPT)|\w*_(PROXY|CA_\w*|(BASE|ENDPOINT)_URL|HOME|CONFIG_DIR)|"
+    r"PATH|CDPATH|FPATH|ENV|IFS|PS[0-4]|PROMPT_COMMAND|SHELLOPTS|BASHOPTS|ZDOTDIR|HOME|SHELL|"
+    r"USER|LOGNAME|HOSTNAME|USERNAME|PWD|OLDPWD|TERM|TMPDIR|EDITOR|VISUAL|PAGER|BROWSER",
+    re.IGNORECASE,
 )
+# What an agent's name may be found in: a variable that says so, none of the programs around.
+_NAMING = re.compile(r"\w*(NAME|AGENT|INSTANCE)\w*", re.IGNORECASE)
+_TAKEN = re.compile(r"HCOM_(?!NAME\Z)\w*|(ANTHROPIC|OPENAI|GOOGLE|AWS|AZURE)_\w*", re.IGNORECASE)
 
 
 def _variable(text: str) -> None:
     if text and not re.match(r"[A-Za-z_][A-Za-z0-9_]*\Z", text):
         raise HcomError(f"not the name of a variable: {text!r}", "use letters, digits and _")
-    if _TAKEN.fullmatch(text):
+    clients = tuple(short(key)[:-4].upper() for key in KEYS if key.endswith("_ARGS"))
+    if OBEYED.fullmatch(text) or _TAKEN.fullmatch(text) or text.upper().startswith(clients):
         raise HcomError(f"the variable {text} is needed for something else", "use HCOM_NAME")
+    if text and not _NAMING.fullmatch(text):
+        raise HcomError(
+            f"the variable {text} says nothing of a name", "one like HCOM_NAME or MY_AGENT"
+        )
 
 
 KEYS = {
@@ -192,6 +205,8 @@ def _set_by(line: str) -> dict[str, str]:
         check(key, value)
     elif key.startswith("HCOM_") and key not in PASSED_ON:
         raise HcomError(f"there is no setting {key}")
+    elif OBEYED.fullmatch(key):
+        raise HcomError(f"{key} is obeyed by more than a client; set it in your shell")
     return {key: value}
 
 

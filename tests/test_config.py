@@ -3,14 +3,29 @@
 import json
 import os
 import pty
+import shutil
 import subprocess
+import tempfile
 import unittest
 
 from hcom import config
+from hcom import home as homes
 from hcom.cli import about
+from hcom.errors import HcomError
 from tests.sealed import Home
 
 AGENT = {"CLAUDECODE": "1", "CLAUDE_CODE_SESSION_ID": "s1", "CLAUDE_PID": "1"}
+
+
+# What a loader, a shell, an interpreter, git or a client's connection goes by.
+OBEYED = (
+    *("LD_PRELOAD", "LD_LIBRARY_PATH", "DYLD_INSERT_LIBRARIES", "BASH_ENV", "ENV", "PATH", "IFS"),
+    *("PYTHONPATH", "PYTHONSTARTUP", "NODE_OPTIONS", "GIT_SSH_COMMAND", "GIT_AUTHOR_NAME", "HOME"),
+    *("ANTHROPIC_BASE_URL", "OPENAI_BASE_URL", "SHELL", "PROMPT_COMMAND", "PS4", "ZDOTDIR"),
+    *("HTTP_PROXY", "https_proxy", "SSL_CERT_FILE", "NODE_EXTRA_CA_CERTS", "PERL5OPT", "RUBYOPT"),
+    *("JAVA_TOOL_OPTIONS", "_JAVA_OPTIONS", "SSH_ASKPASS", "EDITOR", "PAGER", "HOSTNAME"),
+    *("CLAUDE_CONFIG_DIR", "CODEX_HOME", "NPM_CONFIG_PREFIX", "AWS_ENDPOINT_URL", "TMPDIR"),
+)
 
 
 class Sealed(unittest.TestCase):
@@ -30,6 +45,47 @@ class Sealed(unittest.TestCase):
             os.path.join(self.home.hcom_dir, "config.env"), encoding="utf-8", newline=""
         ) as stream:
             return stream.read()
+
+
+class Variables(unittest.TestCase):
+    def test_a_name_is_exported_in_no_variable_that_is_obeyed(self):
+        for name in (
+            "",
+            "HCOM_NAME",
+            "MY_AGENT_NAME",
+            "MY_AGENT",
+            "AGENT_ID",
+            "AGENTNAME",
+            "bot_name",
+        ):
+            with self.subTest(name):
+                config.check("HCOM_NAME_EXPORT", name)
+        for name in OBEYED + (
+            *("HCOM_DIR", "HCOM_PROCESS_ID", "HCOM_AGENT", "ANTHROPIC_API_KEY", "ANTHROPIC_MODEL"),
+            *("CLAUDE_CODE_AGENT_NAME", "GEMINI_AGENT", "CODEX_NAME", "OPENAI_NAME", "AWS_NAME"),
+            *(
+                "GOOGLE_APPLICATION_NAME",
+                "LESSOPEN",
+                "MAKEFLAGS",
+                "RUSTC_WRAPPER",
+                "X Y_NAME",
+                "1_NAME",
+            ),
+        ):
+            with self.subTest(name), self.assertRaises(HcomError):
+                config.check("HCOM_NAME_EXPORT", name)
+
+    def test_config_env_passes_on_no_variable_that_is_obeyed(self):
+        place = tempfile.mkdtemp()
+        self.addCleanup(shutil.rmtree, place)
+        home = homes.Home(place, place)
+        good = ("ANTHROPIC_MODEL", "ANTHROPIC_API_KEY", "MY_FLAG", "OPENAI_API_KEY", "GEMINI_MODEL")
+        with open(home.path("config.env"), "w", encoding="utf-8") as stream:
+            stream.writelines(f"{name}=x\n" for name in (*OBEYED, *good))
+        found = config.found(home, {})
+        self.assertEqual(found.passed, dict.fromkeys(good, "x"))
+        self.assertEqual(len(found.problems), len(OBEYED))
+        self.assertIn("set it in your shell", found.problems[0])
 
 
 class Values(Sealed):

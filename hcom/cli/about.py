@@ -108,7 +108,8 @@ A variable in which a launched client finds its agent's name, for scripts.
   hcom config name_export HCOM_NAME
   hcom config name_export ""
 
-Then in the agent's shell: echo $HCOM_NAME. A name that a shell admits, and that nothing else uses.
+Then in the agent's shell: echo $HCOM_NAME. A variable that says so, with NAME, AGENT or INSTANCE in
+it, such as MY_AGENT_NAME; none that a shell, a loader or a client goes by.
 """,
 }
 
@@ -133,7 +134,8 @@ def reference(presets: list[tuple[str, str]]) -> str:
         "They stand in config.env in HCOM_DIR (default: ~/.hcom). Each is taken from the",
         "environment, else from config.env, else it has its default; `hcom config` says",
         "which. Other variables in config.env, such as ANTHROPIC_MODEL=opus, go to the",
-        "clients as they are.",
+        "clients as they are; not those that shells, loaders, git or a connection go by,",
+        "such as PATH, LD_PRELOAD or HTTPS_PROXY: your own shell may set them.",
         "",
         "  hcom config                  all of them",
         "  hcom config KEY              one",
