@@ -69,6 +69,8 @@ class Context:
         may = self._may if kind in self.adapter.UNSURE else None
         budget = self.adapter.BUDGET[kind]
         self.leased = mail.lease(self.db, agent, into, budget, time.time(), may)
+        if self.leased.ids:
+            marks.raise_flag(self.home, [self.agent.name])  # see flag
         return self.leased.text
 
     def _may(self, text: str) -> bool:

@@ -68,7 +68,8 @@ def _answer(context: Context, payload: "spool.Payload", emit) -> None:
     with transaction(context.db):
         mail.settle(context.db, context.to.name, *verdict)
         reply = ANSWERS[kind](context) if kind in ANSWERS else _silent(context)
-        context.flag()
+        if not context.leased.ids:
+            context.flag()
     _written(context, payload, reply, emit)
 
 

@@ -63,7 +63,8 @@ def finished(context: Context) -> Reply:
                 text = context.take(SUB_END)
                 if text:
                     agents.count_stop(db, sub.name)
-                context.flag()
+                else:
+                    context.flag()
             if text:
                 return Reply(SUB_END, text)
             left = end - time.monotonic()
