@@ -153,6 +153,28 @@ class Resets(Sealed):
         later = self.home.said("send", "x", "--from", "ci").split("#")[1].split()[0]
         self.assertGreater(int(later), int(event), "an old id never means a new message")
 
+    def test_an_agent_without_a_client_is_kept_while_it_works_or_listens(self):
+        sends, listens, silent = (self.home.start() for _ in range(3))
+        self.home.change("UPDATE agents SET created_at = created_at - 7200")
+        self.home.change("UPDATE agents SET status_at = status_at - 7200")
+        self.home.change("UPDATE events SET timestamp = '2020-01-01T00:00:00.000Z'")
+        self.home.said("send", f"@{silent} at work", "--name", sends)
+        with subprocess.Popen(
+            ["hcom", "listen", "--name", listens, "60"],
+            env=self.home.env,
+            stdout=subprocess.PIPE,
+            text=True,
+        ) as listener:
+            self.addCleanup(listener.kill)
+            run = os.path.join(self.home.hcom_dir, "run")
+            self.home.until(lambda: listens in str(os.listdir(f"{run}/bells")), "it listens")
+            for _ in range(2):
+                self.home.said("reset")
+                self.assertEqual(set(self.home.names()), {sends, listens})
+            self.home.said("send", f"@{listens} heard", "--from", "ci")
+            self.assertIn("heard", listener.communicate(timeout=20)[0])
+        self.assertFalse(os.path.exists(f"{run}/mail/{silent}"))
+
     def test_what_nobody_will_see_any_more_is_said(self):
         luna = self.home.start()
         self.home.said("send", f"@{luna} one", "--from", "ci")

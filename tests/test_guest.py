@@ -2,7 +2,13 @@
 
 import os
 import subprocess
+import time
 
+from hcom import home as homes
+from hcom.delivery import bell, marks, owner, sweep
+from hcom.store import agents
+from hcom.store.connect import open_db
+from tests.sealed import Sealed
 from tests.test_launcher import SHELLS
 from tests.test_wake import Socket, Waking
 
@@ -24,8 +30,7 @@ class LeftBehind(Waking):
             [shell, "-c", script.replace("SEND", command)],
             env=self.home.env,
             cwd=self.home.work,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
+            capture_output=True,
             timeout=30,
             check=True,
         )
@@ -48,6 +53,43 @@ class LeftBehind(Waking):
         [pid] = self.sent("SEND 5</dev/zero 6>>/dev/full", "/bin/sh")
         for fd in os.listdir(f"/proc/{pid}/fd"):
             self.assertNotIn(os.readlink(f"/proc/{pid}/fd/{fd}"), ("/dev/zero", "/dev/full"))
+
+
+class Swept(Sealed):
+    """What nobody uses any more is gone when somebody joins."""
+
+    def setUp(self):
+        super().setUp()
+        self.home.start()
+        self.place = homes.locate(self.home.env)
+
+    def test_what_sessions_that_are_over_left(self):
+        name = self.claude("s1")
+        pid = self.clients["s1"].pid
+        marks.mark(self.place, ["s1", f"pid-{pid}", "sub-a1"], name)
+        marks.mark(self.place, ["s0", "pid-1", "launch0", "sub-a0"], "nobody")
+        marks.raise_flag(self.place, [name, "nobody"])
+        for lock in (name, "nobody", "held"):
+            owner.give_up(owner.take(self.place, lock))
+        dead = self.place.run("bells", "nobody.999")
+        os.mkfifo(dead)
+        held = owner.take(self.place, "held")
+        with bell.Bell(self.place, name) as lives:
+            self.home.start()
+            self.assertEqual((os.path.exists(dead), os.path.exists(lives.path)), (False, True))
+        found = set(self.found())
+        gone = {"pid-1", "s0", "launch0", "sub-a0", "nobody", "nobody.lock"}
+        kept = {"s1", f"pid-{pid}", "sub-a1", name, f"{name}.lock", "held.lock"}
+        self.assertEqual((found & gone, kept - found), (set(), set()))
+        owner.give_up(held)
+        with open_db(self.place) as db:
+            agents.end_session(db, name, "exit:other", time.time())
+        self.home.start()
+        self.assertIn("s1", self.found())  # it may be resumed
+        self.assertEqual({f"pid-{pid}", "sub-a1", "held.lock"} & set(self.found()), set())
+
+    def found(self) -> list[str]:
+        return [name for _, name in sweep.there(self.place)]
 
 
 if __name__ == "__main__":

@@ -102,30 +102,43 @@ class Bell:
 
 def ring(home, names, token: bytes = RING) -> None:
     """Every bell of each of `names` rings. A bell without a listener is taken down."""
-    folder = home.run(BELLS)
     wanted = set(names)
+    for name, path in _hung(home):
+        if name in wanted:
+            _ring_one(path, token)
+
+
+def heard(home) -> set[str]:
+    """The names that somebody listens for. Bells without a listener are taken down."""
+    return {name for name, path in _hung(home) if _ring_one(path, b"")}
+
+
+def _hung(home) -> list[tuple[str, str]]:
+    """The name and the path of each bell."""
+    folder = home.run(BELLS)
     try:
         entries = os.listdir(folder)
     except OSError:
-        return
-    for entry in entries:
-        if entry.partition(".")[0] in wanted and not entry.endswith(".tmp"):
-            _ring_one(os.path.join(folder, entry), token)
+        return []
+    bells = (entry for entry in entries if not entry.endswith(".tmp"))
+    return [(entry.partition(".")[0], os.path.join(folder, entry)) for entry in bells]
 
 
-def _ring_one(path: str, token: bytes) -> None:
+def _ring_one(path: str, token: bytes) -> bool:
+    """Whether somebody listens to that bell, which has been rung."""
     try:
         descriptor = os.open(path, os.O_WRONLY | os.O_NONBLOCK | os.O_NOFOLLOW)
     except OSError as error:
         if error.errno == errno.ENXIO:
             _drop(path)
-        return
+        return False
     try:
         os.write(descriptor, token)
     except OSError:
         pass  # full: it has been rung often enough
     finally:
         os.close(descriptor)
+    return True
 
 
 def _drop(path: str) -> None:

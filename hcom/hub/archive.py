@@ -58,22 +58,23 @@ class _Resetting(Lock):
         return self
 
 
-def goes_on(agent: Agent, now: float) -> bool:
+def goes_on(db, agent: Agent, listening: set[str], now: float) -> bool:
     """Whether an agent is still there after a reset: its client runs, or may."""
     if agent.stopped_at is not None or agent.ended_at is not None:
         return False
     if agent.pid:
         return alive(agent.pid, agent.pid_start)
-    return now - max(agent.status_at, agent.created_at) < RECENT_S
+    return agent.name in listening or now - agents.acted_at(db, agent.name) < RECENT_S
 
 
-def reset(home, now: float) -> Done:
-    """Everything is in a new archive; the database holds only who goes on and what they have not
-    seen. HcomError when it cannot be done: then nothing has changed."""
+def reset(home, now: float, listening=frozenset()) -> Done:
+    """Everything is in a new archive; the database holds only who goes on, as those do that are
+    `listening`, and what they have not seen. HcomError when it cannot be done: then nothing has
+    changed."""
     _prepared(home)
     with _Resetting(home):
         _mend(home)
-        return _reset(home, now)
+        return _reset(home, listening, now)
 
 
 def _prepared(home) -> None:
@@ -86,10 +87,10 @@ def _prepared(home) -> None:
         ) from None
 
 
-def _reset(home, now: float) -> Done:
+def _reset(home, listening: set[str], now: float) -> Done:
     name = _fresh_name(home, now)
     try:
-        return _moved(home, name, now)
+        return _moved(home, name, listening, now)
     except (StoreError, OSError) as error:
         if isinstance(error, DamagedError):
             raise
@@ -105,12 +106,12 @@ def _reset(home, now: float) -> Done:
         ) from None
 
 
-def _moved(home, name: str, now: float) -> Done:
+def _moved(home, name: str, listening: set[str], now: float) -> Done:
     part = os.path.join(_folder(home), PART + name)
     with open_db(home) as db:
         with transaction(db):
             everyone = agents.every(db)
-            kept = [a for a in everyone if goes_on(a, now)]
+            kept = [a for a in everyone if goes_on(db, a, listening, now)]
             names = {a.name for a in kept}
             if len(kept) == len(everyone) and not events.last_id(db):
                 return Done("", kept, {})
@@ -119,6 +120,9 @@ def _moved(home, name: str, now: float) -> Done:
             write_private(os.path.join(part, "about.json"), json.dumps(stored.facts(db)))
             _synced(os.path.join(part, "hcom.db"))
             _synced(part)
+            for known in kept:  # what it did last is not in the log any more
+                at = agents.acted_at(db, known.name)
+                agents.set_status(db, known.name, known.status, known.context, known.detail, at)
             lost = stored.unread(db, names)
             stored.clear(db, names, name, now)
         os.rename(part, os.path.join(_folder(home), name))

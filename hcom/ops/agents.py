@@ -7,7 +7,7 @@ from .. import adapters, config
 from ..adapters import ADHOC
 from ..bus import bootstrap, names
 from ..bus.agent import ACTIVE, BIGBOSS, INACTIVE, Agent
-from ..delivery import bell, marks
+from ..delivery import bell, marks, sweep
 from ..errors import HcomError
 from ..hub import people
 from ..process import alive
@@ -116,6 +116,7 @@ def start(db, env, caller, client: dict, own: "Agent | None", wanted: str, now: 
     """The session of `caller` takes part: as `wanted` where that is said, else as its `own` agent,
     else under a new name. `client` are facts for its adapter. HcomError when it may not."""
     home, directory = db.home, env.get("PWD", "")
+    found = sweep.there(home)
     if wanted:
         agent = _again(db, names.check(wanted), caller, now)
     else:
@@ -123,6 +124,7 @@ def start(db, env, caller, client: dict, own: "Agent | None", wanted: str, now: 
     if client and caller.session:
         with transaction(db):
             agents.met(db, agent.name, directory, "", caller.pid, caller.pid_start, client)
+    sweep.sweep(home, found, agents.every(db), agents.staying(db))
     marks.mark(home, people.keys(db, agent), agent.name)
     rung = [bell.of_launch(caller.launch)]  # its client may have been another agent's
     after(home, Done(rung=rung, watched=events.is_watched(db)))

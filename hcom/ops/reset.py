@@ -4,6 +4,7 @@ from collections import namedtuple
 
 from .. import adapters, config
 from ..bus.agent import BIGBOSS
+from ..delivery import bell, sweep
 from ..errors import DamagedError, HcomError
 from ..hub import archive, people
 from ..store import agents
@@ -29,27 +30,29 @@ class Cleaned(namedtuple("Cleaned", "hooks problems settings")):
 def reset(home, everybody_leaves: bool, drain, now: float) -> Reset:
     """The log is in a new archive; who runs stays, with the mail they have not seen, unless
     `everybody_leaves`. `drain(home, db)` records what hooks have left to be recorded."""
+    found = sweep.there(home)
     try:
         before = _ready(home, everybody_leaves, drain, now)
-        done = Reset(*archive.reset(home, now))
+        done = Reset(*archive.reset(home, now, bell.heard(home)))
     except DamagedError:
         name = archive.set_aside(home, now)
-        before, done = {}, Reset(name, [], {}, name)
+        before, done = [], Reset(name, [], {}, name)
     kept = {agent.name for agent in done.kept}
-    left = [(name, keys) for name, keys in before.items() if name not in kept]
+    sweep.sweep(home, found, done.kept, kept)
+    left = [(name, ()) for name in before if name not in kept]
     after(home, Done(left=left, watched=False))
     return done
 
 
-def _ready(home, everybody_leaves: bool, drain, now: float) -> dict[str, list[str]]:
-    """What is spooled is in the log, and everyone has left if they are to; each agent's keys."""
+def _ready(home, everybody_leaves: bool, drain, now: float) -> list[str]:
+    """What is spooled is in the log, and everyone has left if they are to; who was there."""
     with open_db(home) as db:
         drain(home, db)
         people.gone(db, now)
-        before = {agent.name: people.keys(db, agent) for agent in agents.every(db)}
-        for agent in agents.every(db) if everybody_leaves else ():
+        before = agents.every(db)
+        for agent in before if everybody_leaves else ():
             people.leave(db, agent, BIGBOSS, "reset", now)
-        return before
+        return [agent.name for agent in before]
 
 
 def clean(home, env) -> Cleaned:

@@ -81,6 +81,11 @@ def names(db) -> list[str]:
     return [row[0] for row in db.execute("SELECT name FROM agents")]
 
 
+def staying(db) -> set[str]:
+    """Those that have not left, also who retired: a session of theirs may be resumed."""
+    return {row[0] for row in db.execute("SELECT name FROM agents WHERE stopped_at IS NULL")}
+
+
 def bound(db, kind: str, key: str) -> Agent | None:
     """The agent that a session id or a launch id belongs to."""
     row = db.execute(
@@ -158,6 +163,16 @@ def met(
         "client = json_patch(client, ?5), ended_at = NULL WHERE name = ?6",
         (directory, transcript, pid, pid_start, json.dumps(client), name),
     )
+
+
+def acted_at(db, name: str) -> float:
+    """When the agent last said or did something."""
+    return db.execute(
+        "SELECT max(status_at, created_at, coalesce((SELECT CAST(strftime('%s', timestamp) "
+        "AS REAL) FROM events WHERE instance = ?1 ORDER BY id DESC LIMIT 1), 0)) "
+        "FROM agents WHERE name = ?1",
+        (name,),
+    ).fetchone()[0]
 
 
 def set_status(db, name: str, status: str, context: str, detail: str, now: float) -> None:

@@ -1,0 +1,51 @@
+"""What sessions that are over, or never were, left in run/: away with it, when somebody joins."""
+
+import os
+
+from ..bus.agent import Agent
+from ..home import MAIL, MARKS, WAKE
+from . import bell, marks, owner
+
+
+def there(home) -> list[tuple[str, str]]:
+    """All that lies there now: the part of run/, and the name in it."""
+    return [(part, name) for part in (MARKS, MAIL, WAKE) for name in _names(home.run(part))]
+
+
+def _names(folder: str) -> list[str]:
+    try:
+        return os.listdir(folder)
+    except OSError:
+        return []
+
+
+def sweep(home, found: list[tuple[str, str]], agents: list[Agent], staying: set[str]) -> None:
+    """Of what was `found`, only what is of `agents` is left, or in use, and the sessions of those
+    `staying`. It was found before it was asked who they are: nothing is put there for one that is
+    not known yet."""
+    bell.heard(home)
+    here = {agent.name for agent in agents}
+    running = [agent for agent in agents if agent.ended_at is None]
+    pids, names = {f"pid-{agent.pid}" for agent in running}, {agent.name for agent in running}
+    for part, key in found:
+        if part == WAKE and key.removesuffix(".lock") not in here:
+            _unlock(home, key)
+        elif part == MAIL and key not in here:
+            marks.lower_flag(home, key)
+        elif part == MARKS and not _is_known(key, marks.marked(home, key), staying, names, pids):
+            marks.unmark(home, [key])
+
+
+def _is_known(key: str, agent: str, staying: set[str], running: set[str], pids: set[str]) -> bool:
+    """Whether hooks may still come with that key. A session may be resumed; its process and its
+    subagents are over with it."""
+    if key.startswith("pid-"):
+        return key in pids
+    return agent in (running if key.startswith("sub-") else staying)
+
+
+def _unlock(home, key: str) -> None:
+    lock = owner.take(home, key.removesuffix(".lock"))
+    if lock >= 0:
+        os.unlink(home.run(WAKE, key))
+    owner.give_up(lock)
