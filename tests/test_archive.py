@@ -4,6 +4,7 @@ import json
 import os
 import random
 import resource
+import shutil
 import signal
 import sqlite3
 import subprocess
@@ -215,6 +216,27 @@ class Resets(Sealed):
         self.assertFalse(os.path.exists(os.path.join(self.home.root, ".claude", "settings.json")))
         refused = self.home.run("reset", "all", env={"HCOM_PROCESS_ID": "p"})
         self.assertIn("a person must do it", refused.stderr)
+
+    def test_a_projects_reset_leaves_the_hooks_of_a_home_in_use(self):
+        folder = os.path.join(self.home.work, "proj")
+        other = {"HCOM_DIR": os.path.join(folder, ".hcom")}
+        # The hooks of this one have the same place as those of ~/.hcom.
+        beside = {"HCOM_DIR": os.path.join(self.home.root, "other")}
+        mine = os.path.join(self.home.root, ".claude", "settings.json")
+        theirs = os.path.join(folder, ".claude", "settings.json")
+        for tool in ("claude", "codex", "gemini"):
+            self.home.program(tool, "echo --no-daemon")
+            self.home.said("hooks", "add", tool)
+            self.home.said("hooks", "add", tool, env=other)
+        before = self.home.said("hooks")
+        for env in (other, beside):
+            self.home.said("reset", "all", env=env)
+            self.assertEqual(self.home.said("hooks"), before)
+            self.assertFalse(os.path.exists(theirs))
+        shutil.rmtree(self.home.hcom_dir)  # nothing runs them any more
+        self.home.said("reset", "all", env=beside)
+        with open(mine, encoding="utf-8") as stream:
+            self.assertEqual(stream.read().strip(), "{}")
 
     def test_resetting_nothing_is_fine(self):
         self.assertIn("nothing to archive", self.home.said("reset"))

@@ -5,6 +5,7 @@ gone. The launcher leaves, with shell built-ins only, unless an hcom agent is co
 event of an agent without mail goes to the spool. POSIX sh: dash, bash, zsh and macOS's sh run it.
 """
 
+import json
 import os
 import re
 import shlex
@@ -18,6 +19,9 @@ OURS = re.compile(
     r"hcom_dir=.*; hcom_on='[\w -]+'; (?:.*; )?"
     r'\[ -r "\$hcom_dir/(?:\.agents/)?hook" \]'
 )
+
+# Its HCOM_DIR, as it stands in a file of settings.
+ROOT = r"hcom_dir=((?:[^\\\n]|\\.)*?); hcom_on='"
 
 SCRIPT = r"""# hcom's hook launcher: sourced by the hook commands in the settings of AI clients.
 # Written by hcom; `hcom hooks remove` takes the commands out, this file may then be deleted.
@@ -98,6 +102,12 @@ def handler(home, tool: str, event: str, mode: str, timeout: int, **more) -> dic
 def is_ours(handler) -> bool:
     """Whether a parsed hook handler of a client's settings is one of ours."""
     return isinstance(handler, dict) and bool(OURS.search(str(handler.get("command", ""))))
+
+
+def roots(text: str) -> set[str]:
+    """The homes whose hooks are in the text of a client's settings, JSON or TOML."""
+    found = (json.loads(f'"{root}"') for root in re.findall(ROOT, text))
+    return {"".join(shlex.split(root)) for root in found}
 
 
 def command(home, tool: str, event: str, mode: str = "now") -> str:

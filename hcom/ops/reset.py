@@ -56,11 +56,11 @@ def _ready(home, everybody_leaves: bool, drain, now: float) -> list[str]:
 
 
 def clean(home, env) -> Cleaned:
-    """The hooks are out of every client, the settings have their defaults."""
+    """The hooks of this home are out of every client, its settings have their defaults."""
     hooks, problems = [], []
     for tool in adapters.TOOLS:
         try:
-            hooks += [(tool, path) for path in setup.remove(home, env, tool)]
+            hooks += [(tool, path) for path in setup.remove_own(home, env, tool)]
         except HcomError as error:
             problems.append((tool, error.message))
     return Cleaned(hooks, problems, config.reset(home))

@@ -71,9 +71,25 @@ def advice(home, env, tool: str) -> str:
 def remove(home, env, tool: str) -> list[str]:
     """Our entries are out of the tool's settings, the user's and those beside HCOM_DIR; the paths
     of the files that had some."""
+    return _taken(env, tool, (home, of_user(env)))
+
+
+def remove_own(home, env, tool: str) -> list[str]:
+    """The same, but for files whose hooks lead to another home that is in use."""
+    places = [p for p in (home, of_user(env)) if not _leads_elsewhere(home, hooks(p, env, tool))]
+    return _taken(env, tool, places)
+
+
+def _leads_elsewhere(home, file) -> bool:
+    """Whether hooks in the file are of another home, which has what they run."""
+    roots = launcher.roots(settings.text_of(file.path)) - {home.root}
+    return any(os.path.exists(home._replace(root=root).kept("hook")) for root in roots)
+
+
+def _taken(env, tool: str, places) -> list[str]:
     setup = adapters.load(tool, "setup")
     return [
         setup.hooks_file(place, env).path
-        for place in dict.fromkeys((home, of_user(env)))
+        for place in dict.fromkeys(places)
         if settings.take(setup.files(place, env, (), SAFE))
     ]
