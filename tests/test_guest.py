@@ -5,10 +5,15 @@ import subprocess
 import time
 
 from hcom import home as homes
+from hcom.bus import notice
+from hcom.bus.message import INSTANCE, REQUEST, Envelope, Sender
 from hcom.delivery import bell, marks, owner, sweep
-from hcom.store import agents
-from hcom.store.connect import open_db
+from hcom.hub import mail, people, subscriptions
+from hcom.store import agents, filters
+from hcom.store.connect import open_db, transaction
+from hcom.store.deliveries import Into
 from tests.sealed import Sealed
+from tests.test_evidence import CLAUDE, Sessions
 from tests.test_launcher import SHELLS
 from tests.test_wake import Socket, Waking
 
@@ -90,6 +95,112 @@ class Swept(Sealed):
 
     def found(self) -> list[str]:
         return [name for _, name in sweep.there(self.place)]
+
+
+class Clocks(Sessions):
+    """The clock is set back a day, or forward, while something is under way: nothing waits for it.
+    What was stored before is moved instead: a test cannot set the clock."""
+
+    DAYS = (-1, 1)
+    TIMES = (
+        ("agents", "status_at, turn_at, created_at, ended_at"),
+        ("deliveries", "leased_at, delivered_at"),
+        ("subscriptions", "fired_since"),
+    )
+
+    def jump(self, days: int) -> None:
+        """The clock is set, by so many days."""
+        for table, columns in self.TIMES:
+            moved = ", ".join(f"{c} = {c} - {days * 86_400}" for c in columns.split(", "))
+            self.db.execute(f"UPDATE {table} SET {moved}")
+        self.db.execute(
+            "UPDATE events SET timestamp = strftime('%Y-%m-%dT%H:%M:%fZ', timestamp, ?)",
+            (f"{-days} days",),
+        )
+        for entry in os.scandir(self.home.run("spool")):
+            at = entry.stat().st_mtime - days * 86_400
+            os.utime(entry.path, (at, at))
+
+    def jumps(self):
+        for days in self.DAYS:
+            for client in self.each():
+                with self.subTest(client.tool, days=days):
+                    yield client, days
+
+    def status(self) -> str:
+        return agents.find(self.db, "luna").status
+
+    def test_statuses_go_on(self):
+        for client, days in self.jumps():
+            for name, status in (
+                (client.start, "listening"),
+                (client.prompt, "active"),
+                (client.turn_end, "listening"),
+                (client.prompt, "active"),
+                (client.tool_end, "active"),
+                (client.end, "inactive"),
+                (client.start, "listening"),
+            ):
+                self.hook(name, **({"source": "resume"} if name == client.start else {}))
+                self.assertEqual(self.status(), status, name)
+                self.assertIs(agents.find(self.db, "luna").ended_at is None, name != client.end)
+                self.jump(days)
+
+    def test_what_was_given_is_proven(self):
+        for client, days in self.jumps():
+            for before, after in ((days, 0), (0, days)):
+                self.hook(client.prompt)
+                self.jump(before)
+                number = self.given(client.tool_end)
+                self.jump(after)
+                self.hook(client.turn_end)
+                self.assertEqual(self.state(number), "seen" if client.hooks_prove else "delivered")
+
+    def test_what_an_idle_session_lost_comes_again(self):
+        for client, days in self.jumps():
+            number = self.given(client.tool_end)
+            with open(self.old, "wb") as stream:
+                stream.write(client.recorded("parallel")[0])
+            agents.set_status(self.db, "luna", "listening", "interrupted", "", time.time())
+            self.jump(days)
+            self.assertIn(f"[hcom message #{number} ", self.hook(client.prompt))
+
+    def test_what_is_in_a_hand_that_nobody_can_judge_does_not_wait_a_day(self):
+        for client, days in self.jumps():
+            number = self.send()
+            with transaction(self.db):
+                mail.lease(self.db, agents.find(self.db, "luna"), Into("tool"), 0, time.time())
+                self.db.execute("UPDATE deliveries SET holder_start = '1@elsewhere'")
+            self.jump(days)
+            self.assertIn(f"[hcom message #{number} ", self.hook(client.prompt))
+
+    def test_a_request_that_was_taken_in_silence_is_told(self):
+        for days in self.DAYS:
+            self.session(CLAUDE)
+            people.join(self.db, "claude", 1.0, name="nova", session="s2")
+            asks = Sender("nova", INSTANCE)
+            mail.send(self.db, asks, "do it", ["luna"], Envelope(REQUEST), time.time())
+            self.hook("UserPromptSubmit")
+            self.jump(days)
+            self.hook("Stop")
+            told = subscriptions.settle(self.home, self.db, time.time())
+            self.assertEqual(told, ["nova"])
+
+    def test_a_burst_is_over(self):
+        for days in self.DAYS:
+            self.session(CLAUDE)
+            people.join(self.db, "claude", 1.0, name="nova", session="s2")
+            where = filters.preset("idle:luna", str)
+            subscriptions.subscribe(self.home, self.db, "nova", "nova", where, False, 1.0)
+            self.db.execute(
+                "UPDATE subscriptions SET fired = ?, fired_since = ?", (notice.BURST, time.time())
+            )
+            self.jump(days)
+            self.hook("Stop")
+            subscriptions.settle(self.home, self.db, time.time())
+            self.assertEqual(
+                self.db.execute("SELECT fired, off FROM subscriptions").fetchone()[:], (1, "")
+            )
 
 
 if __name__ == "__main__":

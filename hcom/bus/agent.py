@@ -16,6 +16,7 @@ RECENT_S = 3600
 # An agent that ended or left so long ago retires: nobody is found to wait for it any more. A week:
 # who comes back from a holiday finds the mail queued again when the session is resumed.
 RETIRE_S = 7 * 86_400
+FOREVER_S = 1e12
 
 
 class Agent(
@@ -68,6 +69,12 @@ class Agent(
     def display(self) -> str:
         """The name that people see: with the tag in front, where there is one."""
         return f"{self.tag}-{self.name}" if self.tag else self.name
+
+
+def past(at: float, now: float) -> float:
+    """A time that was stored, as one that can be compared: where it has not come yet, the clock was
+    set back since, and it was before all that was stored after that."""
+    return at if at <= now + 1 else at - FOREVER_S
 
 
 def is_listed(agent: Agent, now: float) -> bool:

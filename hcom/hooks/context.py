@@ -3,7 +3,7 @@
 import time
 
 from ..adapters.base import END, PROMPT, START, Signal, size
-from ..bus.agent import ACTIVE, BLOCKED, Agent
+from ..bus.agent import ACTIVE, BLOCKED, Agent, past
 from ..delivery import marks
 from ..hub import mail, people
 from ..process import start_of
@@ -155,7 +155,7 @@ def _is_news(agent: Agent, caller: people.Caller, signal: Signal) -> bool:
 
 def _is_back(agent: Agent, signal: Signal) -> bool:
     """Whether its session had ended; not so where the hook is older than that."""
-    return agent.ended_at is not None and signal.at > agent.ended_at
+    return agent.ended_at is not None and signal.at > past(agent.ended_at, time.time())
 
 
 def _met(db, agent: Agent, caller: people.Caller, signal: Signal) -> None:

@@ -108,7 +108,7 @@ def _take(home, db, path: str) -> list[Context]:
     done: list[Context] = []
     body, mark, last = raw.rpartition(b"\n#hcom ")
     if not mark or not last.endswith(b"\n"):
-        if time.time() - at < ABANDONED_S:
+        if abs(time.time() - at) < ABANDONED_S:
             return []
         log.log("spool.dropped", bytes=len(raw))
     else:

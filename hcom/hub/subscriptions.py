@@ -11,7 +11,7 @@ import random
 from datetime import datetime
 
 from ..bus import notice
-from ..bus.agent import BIGBOSS
+from ..bus.agent import BIGBOSS, past
 from ..bus.notice import COLLISIONS, DEFAULTS
 from ..errors import HcomError, StoreError
 from ..store import events, filters, requests, subscriptions
@@ -126,7 +126,7 @@ def settle(home, db, now: float) -> list[str]:
                 found += _matches(db, sandboxed, sub, start, last)
             except HcomError as error:
                 broken.append((sub, error.message))
-    silences, clashes = _silences(db, start, last), _clashes(db, subs, start, last)
+    silences, clashes = _silences(db, start, last, now), _clashes(db, subs, start, last)
     with transaction(db):
         lines: dict[str, list[str]] = {}
         _tell_clashes(db, subscriptions.of_collisions(subs), clashes, lines)
@@ -198,7 +198,7 @@ def _count(db, found, now: float) -> list[tuple[Subscription, str]]:
         if sub.once:
             subscriptions.remove(db, sub.id)
             continue
-        fresh = now - sub.fired_since > notice.BURST_S
+        fresh = abs(now - sub.fired_since) > notice.BURST_S
         fired, since = (1, now) if fresh else (sub.fired + 1, sub.fired_since)
         subscriptions.count_fired(db, sub.id, fired, since)
         if fired > notice.BURST:
@@ -231,7 +231,7 @@ def _tell_clashes(db, subs, clashes, lines: dict[str, list[str]]) -> None:
             subscriptions.set_told(db, clash)
 
 
-def _silences(db, start: int, last: int) -> list[notice.Silence]:
+def _silences(db, start: int, last: int, now: float) -> list[notice.Silence]:
     """The requests whose target went idle, left or ended without an answer; each once."""
     oldest = requests.oldest(db)
     if not oldest:
@@ -239,7 +239,8 @@ def _silences(db, start: int, last: int) -> list[notice.Silence]:
     found = {}
     for row in requests.developments(db, max(start, oldest), last):
         at = datetime.fromisoformat(row["timestamp"].replace("Z", "+00:00")).timestamp()
-        how = notice.how_silent(json.loads(row["data"]), row["type"], at, row["leased_at"])
+        leased_at = row["leased_at"] and past(row["leased_at"], now)
+        how = notice.how_silent(json.loads(row["data"]), row["type"], past(at, now), leased_at)
         key = (row["event_id"], row["target"])
         if how and key not in found:
             found[key] = notice.Silence(

@@ -21,7 +21,7 @@ from ..adapters.base import (
     Given,
     size,
 )
-from ..bus.agent import ACTIVE, BLOCKED, Agent
+from ..bus.agent import ACTIVE, BLOCKED, Agent, past
 from ..hub import launches, mail
 from ..store import deliveries
 from ..store.connect import transaction
@@ -35,16 +35,20 @@ def judge(held: list[Held], agent: Agent, kind: str, at: float, path: str, prove
     """What a hook of this kind (or COMMAND, or "" for none), which began at `at`, and transcripts
     say of what is held for `agent`: the ids that were seen, and what is to be queued again.
     The transcripts are those in which it was delivered, and `path`."""
-    proven = {one.event_id for one in held if _proves(one, agent, kind, at, proven_by)}
-    rest = [one for one in held if one.event_id not in proven]
+    now = time.time()
+    moments = {"turn_at": past(agent.turn_at, now), "status_at": past(agent.status_at, now)}
+    agent, at = agent._replace(**moments), past(at, now)
+    known = [one._replace(delivered_at=past(one.delivered_at or 0.0, now)) for one in held]
+    proven = {one.event_id for one in known if _proves(one, agent, kind, at, proven_by)}
+    rest = [one for one in known if one.event_id not in proven]
     fates = _fates(agent, rest, path) if rest else {}
     proven |= {i for i, fate in fates.items() if fate == ANSWERED}
-    lost = [
-        one
+    lost = {
+        one.event_id
         for one in rest
         if one.event_id not in proven and _is_lost(one, agent, kind, at, fates.get(one.event_id))
-    ]
-    return sorted(proven), lost
+    }
+    return sorted(proven), [one for one in held if one.event_id in lost]
 
 
 def _proves(held: Held, agent: Agent, kind: str, at: float, proven_by) -> bool:

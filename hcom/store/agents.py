@@ -176,10 +176,11 @@ def acted_at(db, name: str) -> float:
 
 
 def set_status(db, name: str, status: str, context: str, detail: str, now: float) -> None:
-    """The agent's status is this as of `now`; a report older than the last changes nothing."""
+    """The agent's status is this as of `now`; a report older than the last changes nothing, unless
+    that one's time has yet to come: the clock was set back since."""
     db.execute(
         "UPDATE agents SET status = ?, context = ?, detail = ?, status_at = ? "
-        "WHERE name = ? AND status_at <= ?",
+        "WHERE name = ? AND (status_at <= ? OR status_at > strftime('%s', 'now') + 2)",
         (status, context, detail, now, name, now),
     )
 
@@ -188,8 +189,9 @@ def begin_turn(db, name: str, context: str, detail: str, now: float) -> None:
     """The agent was given a prompt at `now`; what was said of its turn ends and wakes is over."""
     set_status(db, name, ACTIVE, context, detail, now)
     db.execute(
-        "UPDATE agents SET stop_streak = 0, wake_failure = '', turn_at = max(turn_at, ?) "
-        "WHERE name = ?",
+        "UPDATE agents SET stop_streak = 0, wake_failure = '', turn_at = CASE "
+        "WHEN turn_at > strftime('%s', 'now') + 2 THEN ?1 ELSE max(turn_at, ?1) END "
+        "WHERE name = ?2",
         (now, name),
     )
 
@@ -198,8 +200,9 @@ def used_tool(db, name: str, context: str, detail: str, now: float) -> None:
     """The agent used a tool at `now`: shown while its turn is open, never opening one."""
     db.execute(
         "UPDATE agents SET status = ?, context = ?, detail = ?, status_at = ?, "
-        "stop_streak = 0 WHERE name = ? AND status_at <= ? AND status IN (?, ?)",
-        (ACTIVE, context, detail, now, name, now, ACTIVE, BLOCKED),
+        "stop_streak = 0 WHERE name = ? AND status IN (?, ?) "
+        "AND (status_at <= ? OR status_at > strftime('%s', 'now') + 2)",
+        (ACTIVE, context, detail, now, name, ACTIVE, BLOCKED, now),
     )
 
 
@@ -209,7 +212,8 @@ def end_session(db, name: str, context: str, now: float) -> bool:
     return (
         db.execute(
             "UPDATE agents SET status = ?, context = ?, detail = '', status_at = ?, "
-            "ended_at = ?, pid = 0, pid_start = '' WHERE name = ? AND status_at <= ?",
+            "ended_at = ?, pid = 0, pid_start = '' WHERE name = ? "
+            "AND (status_at <= ? OR status_at > strftime('%s', 'now') + 2)",
             (INACTIVE, context, now, now, name, now),
         ).rowcount
         == 1

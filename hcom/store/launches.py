@@ -74,17 +74,19 @@ def find(db, launch: str) -> Launch | None:
 
 def of_agent(db, agent: str) -> Launch | None:
     """The newest launch that is the agent's now."""
-    row = db.execute(_SELECT + "WHERE b.agent = ? ORDER BY l.at DESC LIMIT 1", (agent,)).fetchone()
+    row = db.execute(
+        _SELECT + "WHERE b.agent = ? ORDER BY l.rowid DESC LIMIT 1", (agent,)
+    ).fetchone()
     return _launch(row) if row else None
 
 
 def of_batch(db, batch: str) -> list[Launch]:
     """The launches of a batch, oldest first."""
-    rows = db.execute(_SELECT + "WHERE l.batch = ? ORDER BY l.at, l.id", (batch,))
+    rows = db.execute(_SELECT + "WHERE l.batch = ? ORDER BY l.rowid", (batch,))
     return [_launch(row) for row in rows]
 
 
 def last_batch(db) -> str:
     """The newest batch, "" when there is none."""
-    row = db.execute("SELECT batch FROM launches ORDER BY at DESC LIMIT 1").fetchone()
+    row = db.execute("SELECT batch FROM launches ORDER BY rowid DESC LIMIT 1").fetchone()
     return row[0] if row else ""
