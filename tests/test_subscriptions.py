@@ -329,7 +329,7 @@ class Requests(Sealed):
         luna, nova = self.home.start(), self.claude("s1")
         self.ask(luna, f"@{nova} what is 2 + 2?")
         self.hook("s1", "UserPromptSubmit", prompt="hi")
-        self.home.said("send", f"@{luna} 4", "--name", nova)
+        self.home.within(self.clients["s1"], "hcom", "send", f"@{luna} 4", session="s1")
         self.hook("s1", "Stop")
         self.home.settled()
         self.assertEqual(self.home.notices(luna), [])

@@ -24,6 +24,7 @@ class Caller(
     __slots__ = ()
 
 
+UNSEEN_S = 86_400  # of silence, after which a process that nobody could see here is taken for dead
 PROOF = "HCOM_PROOF"  # a variable of a launched client: what it holds stands nowhere else
 
 
@@ -307,7 +308,7 @@ def gone(db, now: float) -> list[Agent]:
         for a in agents.every(db)
         if a.pid
         and a.status != INACTIVE
-        and is_told_of(a.pid_start)
+        and (is_told_of(a.pid_start) or now - a.status_at > UNSEEN_S)
         and not alive(a.pid, a.pid_start)
     ]
     if not dead and not retirement.is_due(db, now):
