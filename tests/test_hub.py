@@ -152,6 +152,15 @@ class Identity(Hub):
         self.assertEqual(self.whose(self.caller("s2")), "luna")
         self.assertIsNotNone(agents.find(self.db, "nova").stopped_at)
 
+    def test_a_shared_process_does_not_tell_whose_a_name_is(self):
+        other = self.caller("s2", "", os.getpid())._replace(shared=True)
+        luna = self.join("luna", "s1", os.getpid())
+        with self.assertRaises(people.Elsewhere):
+            people.reclaim(self.db, "luna", other, 2.0)
+        people.leave(self.db, luna, "bigboss", "stopped", 2.0)
+        people.reclaim(self.db, "luna", other, 3.0)
+        self.assertEqual(self.whose(self.caller("s2")), "luna")
+
     def test_speaking(self):
         self.join("luna", "s1")
         self.join("nova", "s2")

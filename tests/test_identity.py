@@ -54,7 +54,7 @@ class Speaking(Sealed):
     def test_a_shell_with_its_name(self):
         for argv in SPEAKING:
             with self.subTest(argv):
-                done = self.home.run(*argv, "--name", self.luna)
+                done = self.home.run(*argv, "--name", "s1" if argv[0] == "list" else self.luna)
                 self.assertEqual((done.returncode, done.stdout), (1, ""))
                 self.assertIn(f"{self.luna} is a session that still runs, and not", done.stderr)
                 self.assertIn("hcom start for a name of your own", done.stderr)

@@ -209,7 +209,8 @@ def is_elsewhere(db, agent: Agent, caller: Caller) -> bool:
     if host.ended_at is not None or not alive(host.pid, host.pid_start):
         return False
     if caller.session and agent.session and caller.session != agent.session:
-        return caller.shared or caller.pid != host.pid
+        # A session that has gone on in the same process; a shared one does not tell, but by a stop.
+        return (caller.shared and agent.stopped_at is None) or caller.pid != host.pid
     if is_above(host.pid):
         return False
     return not caller.proof or environment(host.pid).get(PROOF) != caller.proof
