@@ -228,6 +228,17 @@ class Transcripts(unittest.TestCase):
         answer = json.dumps({"id": "x", "type": "gemini", "content": "ok"}).encode() + b"\n"
         self.assertEqual(self.fate(client, [*lines, anew, answer], 5, since), NOTHING)
 
+    def test_a_compaction_behind_a_prompt_that_was_taken_back(self):
+        lines = CLAUDE.recorded("taken-back")
+        again = next(n for n, x in enumerate(lines) if b"SAY: second answer" in x)
+        before = json.loads(lines[again])["parentUuid"]
+        edge = {"parentUuid": None, "logicalParentUuid": before, "type": "system",
+                "subtype": "compact_boundary", "uuid": "e"}  # fmt: skip
+        summary = {"parentUuid": "e", "type": "user", "uuid": "s", "isCompactSummary": True}
+        more = [json.dumps(x, separators=(",", ":")).encode() + b"\n" for x in (edge, summary)]
+        self.assertEqual(self.fate(CLAUDE, lines[:again], 10), STANDING)
+        self.assertEqual(self.fate(CLAUDE, [*lines[:again], *more], 10), GONE)
+
     def test_where_there_is_none(self):
         for client in CLIENTS:
             for path in ("", "/nowhere", self.world.root):

@@ -147,6 +147,7 @@ class Opening(Stored):
 
     def test_what_cannot_be_opened_says_why(self):
         def newer():
+            self.db().connection.close()
             raw = sqlite3.connect(self.home.db)
             raw.execute(f"PRAGMA user_version = {VERSION + 1}")
             raw.close()

@@ -10,7 +10,8 @@ def fates(path: str, given: dict[int, Given]) -> dict[int, str]:
     Context that a hook gave is recorded as an attachment when it is handed over. Only a response
     that begins after it says that the model got it: one has a line for each of its tool calls, and
     they come also behind the context of the first. A prompt that is interrupted before there is any
-    output is taken back with its context: the next one hangs on what was before it.
+    output is taken back with its context: the next one hangs on what was before it, and so does a
+    compaction.
     """
     found: dict[int, str] = {}
     turns: list[tuple[set, set]] = [(set(), set())]  # the lines of each turn, what was shown in it
@@ -30,6 +31,8 @@ def fates(path: str, given: dict[int, Given]) -> dict[int, str]:
                     mark_answered(found)
         elif kind == "user" and not any("tool_use_id" in part for part in _parts(item)):
             _begin(turns, item.get("parentUuid"), found)
+        elif item.get("subtype") == "compact_boundary":
+            _begin(turns, item.get("logicalParentUuid"), found)
         here = shown(item, place, given, _told(item), _printed(item))
         found.update(dict.fromkeys(here, STANDING))
         turns[-1][0].add(item.get("uuid"))
@@ -42,7 +45,7 @@ NO_MODEL = "<synthetic>"  # what the client itself says in its model's name
 
 
 def _begin(turns: list, parent: "str | None", found: dict[int, str]) -> None:
-    """A user's line begins a turn; those that it does not hang on are taken back."""
+    """A line that hangs on `parent` begins a turn; those it does not hang on are taken back."""
     while parent and turns and parent not in turns[-1][0]:
         found.update((n, GONE) for n in turns.pop()[1] if found[n] == STANDING)
     turns.append((set(), set()))
