@@ -161,6 +161,15 @@ class Identity(Hub):
         people.reclaim(self.db, "luna", other, 3.0)
         self.assertEqual(self.whose(self.caller("s2")), "luna")
 
+    def test_who_takes_up_another_name_keeps_its_subagents(self):
+        self.join("luna", "s1")
+        nova = self.join("nova", "s2")
+        sub = people.join_subagent(self.db, nova, "a1", 2.0)
+        people.reclaim(self.db, "luna", self.caller("s2"), 3.0)
+        self.assertEqual(agents.parents(self.db, [sub.name]), ["luna"])
+        people.leave(self.db, agents.find(self.db, "luna"), "ci", "stopped", 4.0)
+        self.assertIsNotNone(agents.find(self.db, sub.name).stopped_at)
+
     def test_speaking(self):
         self.join("luna", "s1")
         self.join("nova", "s2")

@@ -124,10 +124,12 @@ def back(db, agent: Agent) -> None:
 
 
 def _displace(db, named, agent: Agent, now: float) -> None:
-    """Those that the caller's session was so far have left, if they are others than `agent`."""
+    """Those that the caller's session was so far have left, if they are others than `agent`, whose
+    their subagents are now."""
     for former in filter(None, named):
         if former.name != agent.name and agents.leave(db, former.name, now):
             events.append_life(db, former.name, "stopped", agent.name, "renamed", "", now)
+            agents.adopt(db, former.name, agent.name)
 
 
 class Whose(namedtuple("Whose", "known binds instead_of", defaults=((), ""))):

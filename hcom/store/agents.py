@@ -125,6 +125,11 @@ def children(db, parent: str) -> list[Agent]:
     return [_agent(row) for row in rows]
 
 
+def adopt(db, former: str, parent: str) -> None:
+    """The subagents of `former` are those of `parent` now."""
+    db.execute("UPDATE agents SET parent = ? WHERE parent = ? AND parent <> ''", (parent, former))
+
+
 def parents(db, names) -> list[str]:
     """The agents in whose sessions some of `names` are subagents."""
     rows = db.execute(
