@@ -98,13 +98,15 @@ def _around(
         return _innermost(multiplexers, ancestors)
     # A terminal started from another inherits its variables, but sets its own TERM and
     # TERM_PROGRAM: what is matched by value is nearer than what is merely there.
-    for sure in (True, False):
-        for preset in usable:
-            if any(_by_value(case) is sure for case in inside[preset]):
-                return preset
-    defaults = sorted((p for p in usable if p.rank), key=lambda p: p.rank)
-    if defaults:
-        return defaults[0]
+    nearest = [
+        preset
+        for sure in (True, False)
+        for preset in usable
+        if any(_by_value(case) is sure for case in inside[preset])
+    ]
+    found = nearest or sorted((p for p in usable if p.rank), key=lambda p: p.rank)
+    if found:
+        return found[0]
     why = "" if _display(env) or platform is Platform.MACOS else ": no display and no multiplexer"
     raise HcomError(
         f"no terminal here to open a window in{why}",
@@ -117,11 +119,8 @@ def _by_value(case: tuple[str, ...]) -> bool:
 
 
 def _holds(case: tuple[str, ...], env: Mapping[str, str]) -> bool:
-    for term in case:
-        name, equals, value = term.partition("=")
-        if not env.get(name) or (equals and env[name] != value):
-            return False
-    return True
+    terms = [term.partition("=") for term in case]
+    return all(env.get(n) and (not equals or env[n] == value) for n, equals, value in terms)
 
 
 def _innermost(multiplexers: list[Preset], ancestors: Sequence[str]) -> Preset:
