@@ -16,11 +16,6 @@ def given_flags(values) -> dict[str, str]:
     return {name: said[name] for name in filters.FLAGS if said.get(name) is not None}
 
 
-def is_given(call) -> bool:
-    """Whether the call asks for events: by --sql or by a flag."""
-    return call.values.sql is not None or bool(given_flags(call.values))
-
-
 def where(call, db, expression: "str | None") -> filters.Where:
     """What `expression` (a preset or SQL) and the call's flags ask for together."""
     return look.where(db, expression, given_flags(call.values), call.now)

@@ -21,7 +21,8 @@ def run(call) -> int:
         given = seconds(call.words[0])
     with open_db(call.home) as db:
         call.identify(db)
-        if filtering.is_given(call):  # events are for everyone: no name is needed
+        if call.values.sql is not None or filtering.given_flags(call.values):
+            # Events are for everyone: no name is needed.
             return filtering.wait(call, db, DEFAULT_S if given is None else given)
         return _messages(call, db, given)
 
