@@ -191,6 +191,12 @@ class Outputs(unittest.TestCase):
             stream.write(
                 '#!/usr/bin/env python3\n"""Looks."""\nimport hcom; print(hcom.__version__)'
             )
+        for name in (".hidden.sh", "_part.py", "notes.txt"):
+            Path(folder, name).touch()
+        listed = self.home.said("run")
+        self.assertEqual(
+            [line.split()[0] for line in listed.split("\n") if line][1:], ["echo", "look"]
+        )
         self.assertIn("echo             Says what it was given.", self.home.said("run"))
         self.assertIn("look             Looks.", self.home.said("run"))
         done = self.home.run("run", "echo", "--help", "-x", "a b", "--", "--name", "y")

@@ -1,5 +1,6 @@
 """hcom run: scripts of one's own, and the texts from which an agent learns to write one."""
 
+import glob
 import os
 import re
 import sys
@@ -16,14 +17,10 @@ DOCS = ("--cli", "--config", "--api")
 
 def scripts(home) -> dict[str, str]:
     """The scripts in HCOM_DIR/scripts: name -> path."""
-    try:
-        entries = sorted(os.listdir(home.path("scripts")))
-    except OSError:
-        return {}
     found: dict[str, str] = {}
-    for entry in entries:
+    for entry in sorted(glob.glob("[!._]*", root_dir=home.path("scripts"))):
         (stem, ending), path = os.path.splitext(entry), home.path("scripts", entry)
-        if ending in INTERPRETERS and entry[0] not in "._" and os.path.isfile(path):
+        if ending in INTERPRETERS and os.path.isfile(path):
             found.setdefault(stem, path)
     return found
 
