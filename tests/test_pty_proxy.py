@@ -25,7 +25,7 @@ from tests.test_pty_spawn import PATIENCE_S, SEALED, until
 ROOT = str(Path(__file__).resolve().parent.parent)
 FRONT = """
 import os, sys
-from hcom.pty import policy, proxy, spawn
+from hcom.pty import keys, policy, proxy, spawn
 def fault(error):
     with open(os.environ["HOME"] + "/fault", "a") as file:
         file.write(repr(error) + chr(10))
@@ -34,8 +34,8 @@ class Quiet(policy.Policy):  # its methods do nothing
 POLICY = Quiet()
 BELLS = ()
 %s
-spawn.leave(proxy.run(sys.argv[1:], os.environ, policy=POLICY, on_fault=fault, doorbells=BELLS,
-    grace_s=0.5))
+spawn.leave(proxy.run(sys.argv[1:], os.environ, policy=POLICY, keys=keys.Keys(), on_fault=fault,
+    doorbells=BELLS, grace_s=0.5))
 """
 BELL = """
 BELL = os.environ["HOME"] + "/bell"
@@ -309,7 +309,7 @@ class Policies(Terminal):
         self.assertEqual(Path(self.home, "fault").read_text(), "ValueError('planted')\n")
 
     def test_every_method_may_fail(self):
-        for name in ("on_start", "on_resize", "on_output", "on_input", "deadline", "tick"):
+        for name in ("on_start", "on_resize", "on_output", "deadline", "tick"):
             with self.subTest(name):
                 self.got = b""
                 planted = (

@@ -43,12 +43,12 @@ class Typed(unittest.TestCase):
                 session="session",
                 status="listening",
             )
-        mirror, keys = Mirror(80, 10), Keys()
-        typing = Typing(look, WAKE_SIGN, ENTER_AFTER_S, mirror, keys)
+        mirror, self.keys = Mirror(80, 10), Keys()
+        typing = Typing(look, WAKE_SIGN, ENTER_AFTER_S, mirror, self.keys)
         self.wake = Wake(self.home, luna, typing, "launch")
         self.wake.__enter__()
         self.addCleanup(self.wake.__exit__)
-        self.wrap = Wrap(self.wake, mirror, keys)
+        self.wrap = Wrap(self.wake, mirror)
         self.wrap.on_start(os.getpid(), 80, 10)
         self.draw(EMPTY)
 
@@ -108,7 +108,7 @@ class Typed(unittest.TestCase):
 
     def test_a_person_who_stops_typing_is_waited_for_no_longer_than_that(self):
         self.now += 60
-        self.wrap.on_input(b"x\x7f", self.now)
+        self.keys.feed(b"x\x7f", self.now)
         typed_at = self.now
         self.send()
         self.assertEqual(self.until_typed(), PASTE)

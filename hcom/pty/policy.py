@@ -15,9 +15,6 @@ class Policy(Protocol):
     def on_output(self, data: bytes, now: float) -> None:
         """The program wrote `data`; called before the person sees it. Must be cheap."""
 
-    def on_input(self, data: bytes, now: float) -> None:
-        """The person's terminal sent `data`: keys, but also reports (see Keys)."""
-
     def on_ready(self, fd: int) -> None:
         """One of the doorbells can be read; must read it."""
 

@@ -41,13 +41,15 @@ def run(
     env: Mapping[str, str],
     *,
     policy: Policy,
+    keys: Keys,
     on_fault: Callable[[Exception], None],
     doorbells: Sequence[int] = (),
     ends: Ends = Ends(),
     cwd: str | None = None,
     grace_s: float = spawn.GRACE_S,
 ) -> spawn.Ending:
-    """How `argv` ended, after running in front of the person; pass it to spawn.leave.
+    """How `argv` ended, after running in front of the person; pass it to spawn.leave. `keys` is fed
+    with what the person's terminal sends.
 
     Raises SpawnError before anything was touched when the program cannot be started. The
     terminal's modes and our signal handlers are as before at every way out.
@@ -58,7 +60,7 @@ def run(
         child = spawn.spawn(
             argv, env, cols=size.columns, rows=size.lines, cwd=cwd, tty=terminal, grace_s=grace_s
         )
-        proxy = _Proxy(child, terminal, ends.stdin, signals.fd, Guarded(policy, on_fault))
+        proxy = _Proxy(child, terminal, ends.stdin, signals.fd, Guarded(policy, on_fault), keys)
         try:
             proxy.begin(ends.stdout, doorbells)
             proxy.guard.call("on_start", child.pid, *size)
@@ -79,13 +81,14 @@ class _Proxy:
         stdin: int | None,
         signals: int,
         guard: Guarded,
+        keys: Keys,
     ) -> None:
         self.child = child
         self.terminal = terminal
         self.stdin = stdin
         self.signals = signals
         self.guard = guard
-        self.keys = Keys()
+        self.keys = keys
         self.modes = Modes()
         self.last = b""  # the last byte from stdin, for the end of input
         self.doorbells: set[int] = set()
@@ -205,7 +208,6 @@ class _Proxy:
             return
         self.last = data[-1:]
         self.keys.feed(data, now)
-        self.guard.call("on_input", data, now)
         self.to_program(data)
 
     def end_of_input(self) -> None:

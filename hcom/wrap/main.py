@@ -104,7 +104,8 @@ def run(home, agent, launch: str, told: handover.Handover) -> None:
             how = proxy.run(
                 told.argv,
                 told.env,
-                policy=Wrap(wake, mirror, keys),
+                policy=Wrap(wake, mirror),
+                keys=keys,
                 on_fault=lambda error: broken(wake, error),
                 ends=proxy.Ends(None, None) if told.headless else proxy.Ends(),
                 cwd=told.cwd,

@@ -68,10 +68,10 @@ class Typing:
 class Wrap:
     """The policy of one wrapped client (see pty.policy.Policy)."""
 
-    def __init__(self, wake: Wake, mirror: Mirror, keys: Keys):
+    def __init__(self, wake: Wake, mirror: Mirror):
         self.home, self.wake, self.mirror = wake.home, wake, mirror
-        # What passes needs nothing but to be drawn, and the person's keys to be known.
-        self.on_output, self.on_input, self.on_resize = mirror.feed, keys.feed, mirror.resize
+        # What passes needs nothing but to be drawn.
+        self.on_output, self.on_resize = mirror.feed, mirror.resize
         self.ready = False  # whether the client has been seen to take prompts
         self.looked_at = self.refreshed_at = NEVER
 
