@@ -78,6 +78,13 @@ class Call:
         """A value as one line of JSON."""
         sys.stdout.write(json.dumps(value, ensure_ascii=True) + "\n")
 
+    def show(self, value, text: str) -> None:
+        """A result: `value` as JSON where the call asks for that, else `text`."""
+        if self.values.json:
+            self.say_json(value)
+        else:
+            self.say(text)
+
     def tell(self, text: str) -> None:
         """A word to the person, not part of the results."""
         sys.stderr.write(clean(text) + "\n")

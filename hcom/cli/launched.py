@@ -4,7 +4,6 @@ from ..bus.render import harmless, one_line
 from ..ops import look
 from ..store import launches
 from ..store.connect import open_db
-from .result import show
 
 
 def report(call, batch: str) -> int:
@@ -33,4 +32,4 @@ def _say(call, one) -> None:
     elif state == launches.FAILED and one.screen:
         more = harmless(one.screen).split("\n")
     line = f"{one.agent:<14} {one.tool:<7} {state}" + (f": {one_line(one.why)}" if one.why else "")
-    show(call, facts, "\n    ".join([line, *more]))
+    call.show(facts, "\n    ".join([line, *more]))

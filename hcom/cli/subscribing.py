@@ -9,7 +9,6 @@ from ..ops import look
 from ..store import subscriptions
 from ..store.connect import open_db
 from . import filtering
-from .result import show
 
 
 def sub(call) -> int:
@@ -74,7 +73,7 @@ def _list(call, db) -> int:
         ]
         said = ", ".join(n for n in notes if n)
         line = f"{one.id:<10} {one.owner:<10} {one_line(one.label)}{f'  [{said}]' if said else ''}"
-        show(call, facts, line)
+        call.show(facts, line)
     if not shown:
         call.tell("no subscriptions; make one: hcom events sub idle:luna")
     return 0

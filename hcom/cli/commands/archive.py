@@ -11,7 +11,6 @@ from ...store import events
 from ...store.connect import SQL_S
 from ...store.sieve import Sieve
 from ..model import Command, Option, count
-from ..result import show
 
 DEFAULT_COUNT = 20
 # Of each agent, as JSON.
@@ -63,8 +62,7 @@ def _list(call, numbered) -> int:
         said = facts.get("problem") or f"{facts['events']} events  {who}" + (
             f" and {more} more" if more > 0 else ""
         )
-        show(
-            call,
+        call.show(
             {"number": number, "name": one.name, "path": one.path, **facts},
             f"{number:>3}  {one.name:<20}  {said}",
         )
@@ -84,7 +82,7 @@ def _events(call, db, path: str) -> int:
         found = events.latest_where(sieve, where.sql, where.params, newest)
     for event in found:
         at = event.timestamp[:19].replace("T", " ")
-        show(call, event.as_dict(), f"#{event.id:<6} {at}  {notice.happened(event)}")
+        call.show(event.as_dict(), f"#{event.id:<6} {at}  {notice.happened(event)}")
     return 0
 
 
@@ -96,7 +94,7 @@ def _agents(call, path: str) -> int:
     for row in found:
         name = f"{row['tag']}-{row['name']}" if row["tag"] else row["name"]
         line = f"{name:<16} {row['tool']:<8} {row['status']:<10} {row['directory']}"
-        show(call, {key: row.get(key) for key in SHOWN}, line.rstrip())
+        call.show({key: row.get(key) for key in SHOWN}, line.rstrip())
     return 0
 
 

@@ -13,7 +13,6 @@ from ...ops import agents, settings
 from ...store.connect import open_db
 from .. import about
 from ..model import VALUE, Command, Option
-from ..result import show
 
 
 def run(call) -> int:
@@ -87,7 +86,7 @@ def _complain(call, problems) -> None:
 def _one(call, key: str) -> int:
     found, _, problems = config.found(call.home, call.env)
     said = found[key]
-    show(call, {key: _said(key, said)}, config.masked(key, said.value))
+    call.show({key: _said(key, said)}, config.masked(key, said.value))
     _complain(call, problems)
     return 0
 

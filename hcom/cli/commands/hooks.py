@@ -6,7 +6,6 @@ from ... import adapters
 from ...errors import HcomError, UsageError
 from ...ops import setup
 from ..model import Command, Option
-from ..result import show
 
 
 def run(call) -> int:
@@ -34,8 +33,7 @@ def _status(call, tool: str) -> None:
     hooks = setup.hooks(call.home, call.env, tool)
     there, advice = hooks.installed, setup.advice(call.home, call.env, tool)
     line = f"{tool:<8} {'installed' if there else 'not installed'}  {hooks.path}"
-    show(
-        call,
+    call.show(
         {"tool": tool, "installed": there, "path": hooks.path, "to_do": advice},
         f"{line}\n         {advice}" if advice else line,
     )

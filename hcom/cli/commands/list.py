@@ -10,7 +10,6 @@ from ...errors import HcomError, UsageError
 from ...ops import agents
 from ...store.connect import open_db
 from ..model import Command, Option
-from ..result import show
 
 VERBOSE = ("directory", "session_id", "transcript_path", "parent_name", "pid")
 MARKS = {ACTIVE: "▶", LISTENING: "◉", BLOCKED: "■", INACTIVE: "○"}
@@ -45,7 +44,7 @@ def _everyone(call, db) -> int:
         said = agents.facts(seen, now)
         more = [key for key in VERBOSE if call.values.v and said[key]]
         lines = [f"    {key}: {one_line(str(said[key]), 1000)}" for key in more]
-        show(call, said, "\n".join([_row(*seen, now, me), *lines]))
+        call.show(said, "\n".join([_row(*seen, now, me), *lines]))
     if call.values.json:
         return 0
     if not shown:

@@ -7,7 +7,6 @@ from ...errors import UsageError
 from ...ops import screens
 from ...store.connect import open_db
 from ..model import Command, Option
-from ..result import show
 
 FOLLOW_S = 0.5
 
@@ -21,7 +20,7 @@ def run(call) -> int:
     while True:
         screen = screens.look(call.home, terminal)
         if screen.lines != shown:
-            show(call, screen._asdict(), "\n".join(line.rstrip() for line in screen.lines))
+            call.show(screen._asdict(), "\n".join(line.rstrip() for line in screen.lines))
             sys.stdout.flush()
             shown = screen.lines
         if not call.values.follow:
