@@ -60,21 +60,19 @@ def _said(key: str, said) -> dict:
 
 def _every(call) -> int:
     found, passed, problems = config.found(call.home, call.env)
-    if call.values.json:
-        call.say_json(
-            {
-                **{key: _said(key, said) for key, said in found.items()},
-                "passed": sorted(passed),
-                "problems": problems,
-            }
-        )
-        return 0
-    for key, said in found.items():
-        value = config.masked(key, said.value)
-        call.say(f"{config.short(key):<22} {value or '(empty)':<30} {said.source}")
-    for name in passed:
-        call.say(f"{name:<22} {'(set, goes to the clients)':<30} {config.FILE}")
-    _complain(call, problems)
+    rows = [
+        (config.short(key), config.masked(key, said.value) or "(empty)", said.source)
+        for key, said in found.items()
+    ]
+    rows += [(name, "(set, goes to the clients)", config.FILE) for name in passed]
+    facts = {
+        **{key: _said(key, said) for key, said in found.items()},
+        "passed": sorted(passed),
+        "problems": problems,
+    }
+    call.show(facts, "\n".join(f"{name:<22} {value:<30} {source}" for name, value, source in rows))
+    if not call.values.json:
+        _complain(call, problems)
     return 0
 
 
@@ -167,13 +165,8 @@ def _agent(call, given: str, words) -> int:
         if len(words) == 2:
             agent = agents.configure(db, agent, key, words[1], call.asker(db))
     shown = {name: getattr(agent, name) for name in ([key] if words else agents.RUNTIME)}
-    if call.values.json:
-        call.say_json(shown)
-    elif len(words) == 1:
-        call.say(str(shown[key]))
-    else:
-        for name, value in shown.items():
-            call.say(f"{name:<18} {value if value != '' else '(empty)'}")
+    lines = [f"{name:<18} {value if value != '' else '(empty)'}" for name, value in shown.items()]
+    call.show(shown, str(shown[key]) if len(words) == 1 else "\n".join(lines))
     return 0
 
 

@@ -75,17 +75,18 @@ def _details(call, said: dict) -> int:
         if call.words[1] not in said:
             raise HcomError(f"no field {call.words[1]!r}", "fields: " + ", ".join(said))
         value = said[call.words[1]]
-        call.say_json(value) if call.values.json else call.say(str(value))
+        call.show(value, str(value))
     elif call.values.sh:
         said.pop("process_id")  # a shell that has it would be the agent
         for key, value in said.items():
             call.say(f"export HCOM_{key.upper()}={shlex.quote(str(value))}")
-    elif call.values.json:
-        call.say_json(said)
     else:
-        for key, value in said.items():
-            if value not in ("", 0, False):
-                call.say(f"{key}: {one_line(os.path.expanduser(str(value)), 4000)}")
+        there = {key: value for key, value in said.items() if value not in ("", 0, False)}
+        lines = (
+            f"{key}: {one_line(os.path.expanduser(str(value)), 4000)}"
+            for key, value in there.items()
+        )
+        call.show(said, "\n".join(lines))
     return 0
 
 

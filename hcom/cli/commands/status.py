@@ -4,35 +4,33 @@ from ...ops import health
 from ..model import Command, Option
 
 
-def _print(call, said: dict) -> None:
-    call.say(f"hcom {said['version']}, Python {said['python']}")
-    call.say(f"directory  {said['directory']} ({said['permissions']})")
-    call.say(
-        f"database   {said['database']}, {said['events']} events, {said['agents']} agents, "
-        f"{said['bytes'] / 1_000_000:.1f} MB"
-    )
-    for tool, facts in said["tools"].items():
-        version = f"{facts['version']}, " if facts["version"] else ""
-        call.say(
-            f"{tool:<10} {version}{facts['program'] or 'not found on PATH'}; "
-            f"hooks {'installed' if facts['hooks'] else 'not installed'}"
-        )
-    call.say(f"terminal   {said['terminal']['setting']} (opens: {said['terminal']['opens']})")
-    call.say(f"relay      {said['relay'] or 'off'}")
-    for line in said["todo"]:
-        call.say(f"to do      {line}")
-    for line in said.get("logs", ()):
-        call.say(line)
+def _text(said: dict) -> str:
+    where, database = said["terminal"], said["database"]
+    size = f"{said['events']} events, {said['agents']} agents, {said['bytes'] / 1_000_000:.1f} MB"
+    lines = [
+        f"hcom {said['version']}, Python {said['python']}",
+        f"directory  {said['directory']} ({said['permissions']})",
+        f"database   {database}, {size}",
+        *(_tool(tool, facts) for tool, facts in said["tools"].items()),
+        f"terminal   {where['setting']} (opens: {where['opens']})",
+        f"relay      {said['relay'] or 'off'}",
+        *(f"to do      {line}" for line in said["todo"]),
+        *said.get("logs", ()),
+    ]
+    return "\n".join(lines)
+
+
+def _tool(tool: str, facts: dict) -> str:
+    version = f"{facts['version']}, " if facts["version"] else ""
+    hooks = "hooks installed" if facts["hooks"] else "hooks not installed"
+    return f"{tool:<10} {version}{facts['program'] or 'not found on PATH'}; {hooks}"
 
 
 def run(call) -> int:
     said = health.report(call.home, call.env)
     if call.values.logs:
         said["logs"] = health.troubles(call.home)
-    if call.values.json:
-        call.say_json(said)
-    else:
-        _print(call, said)
+    call.show(said, _text(said))
     return 0
 
 
