@@ -2,6 +2,7 @@
 here. A shell's own part hands over the words so far and takes what the last may become."""
 
 import os
+from contextlib import suppress
 
 from ... import adapters, config
 from ...bus.agent import STATUSES
@@ -94,13 +95,10 @@ LIVE = {
 
 def _asked(call, question, *facts) -> list:
     """What the database answers; nothing where there is none or it cannot be read."""
-    if not os.path.exists(call.home.db):
-        return []
-    try:
-        with open_db(call.home, HOOK_BUSY_S) as db:
+    if os.path.exists(call.home.db):
+        with suppress(HcomError), open_db(call.home, HOOK_BUSY_S) as db:
             return question(db, *facts)
-    except HcomError:
-        return []
+    return []
 
 
 def _behind(before: list[str], flags: bool) -> str:

@@ -13,6 +13,7 @@ READ_BYTES = message.LIMIT_BYTES + 4096  # enough to see that a message is too l
 
 def _text(call) -> tuple[str, str]:
     """The message's text, and the part of it in which addresses are looked for."""
+    head = " ".join(call.words)
     if call.values.stdin:
         if call.tail is not None:
             raise UsageError("--stdin and a text behind -- exclude each other", "hcom send --help")
@@ -25,11 +26,8 @@ def _text(call) -> tuple[str, str]:
                 "nothing sent: the message is not UTF-8 text",
                 "put binary data in a file and send its path",
             ) from None
-        head = " ".join(call.words)
-        if text.endswith("\n"):
-            text = text[:-1]
-        return (text, head) if head else (text, text)
-    head = " ".join(call.words)
+        text = text.removesuffix("\n")
+        return text, head or text
     if call.tail is None:
         return head, head
     only_addresses = all(w.startswith("@") for w in call.words)
