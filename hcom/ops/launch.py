@@ -48,8 +48,9 @@ class LaunchSpec(
     __slots__ = ()
 
 
-class Ready(namedtuple("Ready", "agent launch told")):
-    """A client that only has to be started, as its hand-over `told` says."""
+class Ready(namedtuple("Ready", "agent launch told log")):
+    """A client that only has to be started, as its hand-over `told` says; `log` is the file that a
+    headless one writes to, "" for none."""
 
     __slots__ = ()
 
@@ -82,7 +83,7 @@ def prepare(home, spec: LaunchSpec, settings, batch: str) -> Ready:
     with open_db(home) as db:
         plan = launch.plan(_arguments(spec, launch, settings), home, spec.env)
         agent = _agent(db, spec, plan, tag, settings, key, batch)
-        log = _log(home, agent.name, key) if spec.headless else ""
+        log = home.path("logs", f"{agent.name}-{key[:8]}.log") if spec.headless else ""
         launching.begun(db, agent, key, batch, log, time.time())
         marks.mark(home, [key], agent.name)
     argv, lines = plan.args, None
@@ -97,11 +98,7 @@ def prepare(home, spec: LaunchSpec, settings, batch: str) -> Ready:
         spec.headless,
         lines,
     )
-    return Ready(agent, key, told)
-
-
-def _log(home, name: str, launch: str) -> str:
-    return home.path("logs", f"{name}-{launch[:8]}.log")
+    return Ready(agent, key, told, log)
 
 
 def _arguments(spec: LaunchSpec, launch, settings) -> list[str]:
@@ -226,8 +223,7 @@ def _opened(home, ready: Ready, spec: LaunchSpec, preset):
 
 def _detached(home, ready: Ready) -> None:
     private_folder(home.path("logs"))
-    log = _log(home, ready.agent.name, ready.launch)
-    descriptor = private_file(log, os.O_WRONLY | os.O_APPEND)
+    descriptor = private_file(ready.log, os.O_WRONLY | os.O_APPEND)
     try:
         subprocess.Popen(
             [*itself(), "wrapped", ready.launch],
