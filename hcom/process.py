@@ -67,6 +67,14 @@ def _said_by_ps(pid: int) -> str:
     return said.strip()
 
 
+def program(pid: int) -> str:
+    """The file by which to start the program that process `pid` runs; "" where nobody tells."""
+    path = f"{PROC}/{pid}/exe"  # also where the file has been replaced since
+    if not os.access(path, os.X_OK):
+        path = "".join(_said_by_ps(pid).split(None, 7)[7:])
+    return path if os.path.isabs(path) and os.access(path, os.X_OK) else ""
+
+
 def start_of(pid: int) -> str:
     """When process `pid` began (see Process); "" when it has ended or nobody tells."""
     found = told(pid)
@@ -149,7 +157,7 @@ def stand() -> None:
 
 
 def leave_behind(argv: list[str], env, keep=()) -> list[int]:
-    """`argv` runs as a process that is nobody's child: in a session of its own, with no terminal
+    """`argv` runs in / as a process that is nobody's child: in a session of its own, no terminal
     and none of our descriptors but `keep`, whose numbers there are returned. [] also when there can
     be no process: what it would do is never worth failing for.
 
@@ -158,7 +166,8 @@ def leave_behind(argv: list[str], env, keep=()) -> list[int]:
     null = [(os.POSIX_SPAWN_OPEN, fd, os.devnull, os.O_RDWR, 0) for fd in (0, 1, 2)]
     given = [(os.POSIX_SPAWN_DUP2, fd, FIRST_KEPT + n) for n, fd in enumerate(keep)]
     closed = [(os.POSIX_SPAWN_CLOSE, fd) for fd in _inheritable()]
-    shell = ["sh", "-c", '"$@" &', "sh", *argv]
+    # Somebody else's directory is not held, nor is what lies there looked at.
+    shell = ["sh", "-c", 'cd /; "$@" &', "sh", *argv]
     try:
         pid = os.posix_spawn(
             "/bin/sh", shell, env, file_actions=[*null, *closed, *given], setsid=True

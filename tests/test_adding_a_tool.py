@@ -180,7 +180,7 @@ class Turns(Staged):
     def test_a_waiter_of_the_client_takes_over_from_the_wrapper(self):
         stage = self.stage
         name, _ = stage.launched("--push")
-        [(wrapper,)] = stage.sql("SELECT wrapper FROM launches")
+        wrapper = stage.wrapper()
         self.pushed(name, {f"{name}.{wrapper}"})
         self.assertEqual(stage.typed(), [])
 
@@ -327,7 +327,7 @@ class Sessions(Staged):
     def test_the_wrapper_is_killed(self):
         stage = self.stage
         name, _ = stage.launched()
-        [(wrapper,)] = stage.sql("SELECT wrapper FROM launches")
+        wrapper = stage.wrapper()
         stage.kill(wrapper, signal.SIGKILL)
         stage.all_gone()
         self.assertEqual(stage.facts(name)["status"], "inactive")
@@ -367,7 +367,7 @@ class Launches(Staged):
             stage.idle("luna")
         self.once()
         self.assertEqual(stage.requests()[0]["fresh"][1], {"by": "user", "text": "SAY: hi"})
-        [(wrapper,)] = stage.sql("SELECT wrapper FROM launches")
+        wrapper = stage.wrapper()
         stage.kill(wrapper, signal.SIGTERM)
         stage.all_gone()
         self.assertEqual(stage.facts("luna")["status"], "inactive")

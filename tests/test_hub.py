@@ -19,7 +19,7 @@ from hcom.hub.people import Caller
 from hcom.ops import evidence
 from hcom.ops.agents import again
 from hcom.process import pid_space, start_of
-from hcom.store import agents, deliveries, events
+from hcom.store import agents, deliveries, events, kept
 from hcom.store.connect import open_db, transaction
 from hcom.store.deliveries import Into
 from tests.sealed import ROOT
@@ -252,7 +252,7 @@ class Mail(Hub):
             self.settle(kind, at)  # no evidence for what a tool's hook delivered
             self.assertEqual(self.states(), {one: "delivered"})
         held = deliveries.held(self.db, "luna")
-        verdict = evidence.judge(held, self.agent(), TURN_END, 10.1, "", PROVEN_BY)
+        verdict = evidence.judge(self.db, held, self.agent(), TURN_END, 10.1, "", PROVEN_BY)
         self.assertEqual(verdict, ([one], []))
 
     def dropped(self) -> int:
@@ -434,7 +434,8 @@ class Retirement(Hub):
             people.reclaim(self.db, "luna", Caller("s-new"), self.LATER)
 
         def by_resume():
-            self.assertEqual(again(self.db, "luna", False).agent.name, "luna")
+            kept.note(self.db.home, "s-new", tool="codex", directory="/work")
+            self.assertEqual(again(self.db, "luna", False).directory, "/work")
 
         for back in (by_name, by_resume):
             with self.subTest(back.__name__):

@@ -201,8 +201,7 @@ class Woken(Waking):
         self.assertEqual(self.home.said("list", "luna", "status"), "active\n")
         self.send("luna")
         self.assertEqual(self.home.said("list", "luna", "status"), "listening\n")
-        said = self.home.sql("SELECT wake_failure FROM agents WHERE name = 'luna'")
-        self.assertIn("cannot be sent", said[0][0])
+        self.assertTrue(self.wakers())
 
 
 if __name__ == "__main__":

@@ -19,7 +19,7 @@ from hcom.hub import launches, people
 from hcom.ops import handover
 from hcom.ops.handover import Handover
 from hcom.process import start_of
-from hcom.store import agents
+from hcom.store import agents, kept
 from hcom.store.connect import open_db
 from tests.sealed import ROOT, Sealed
 
@@ -337,6 +337,7 @@ class Unwrapped(Waking):
                 pid_start=start_of(client.pid),
                 status="active",
             )
+        kept.note(self.hcom, "s1", pid=client.pid, pid_start=start_of(client.pid))
         self.send("luna")
         self.assertNotIn("not woken", self.home.said("list"))
         with open_db(self.hcom) as db:

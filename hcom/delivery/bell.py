@@ -6,6 +6,7 @@ hint: a lost one costs the time until the waiter's next safety check, never a me
 
 import errno
 import os
+import stat
 import time
 
 from ..home import BELLS
@@ -133,7 +134,8 @@ def _ring_one(path: str, token: bytes) -> bool:
             _drop(path)
         return False
     try:
-        os.write(descriptor, token)
+        if stat.S_ISFIFO(os.fstat(descriptor).st_mode):  # else somebody's file under another name
+            os.write(descriptor, token)
     except OSError:
         pass  # full: it has been rung often enough
     finally:

@@ -8,22 +8,13 @@ lowers the flag first and looks then.
 import os
 import re
 
-from ..home import MAIL, MARKS, private_file, read
+from ..home import MAIL, MARKS, keep, private_file, read
 
 KEY = r"[\w.-]{1,128}"
 
 
 def _path(home, part: str, key: str) -> str:
     return home.run(part, key) if re.fullmatch(KEY, key) else ""
-
-
-def _touch(path: str, text: str) -> None:
-    try:
-        descriptor = private_file(path, os.O_WRONLY | os.O_TRUNC)
-    except OSError:
-        return  # the launcher then starts no hook; commands and turn ends work without it
-    with os.fdopen(descriptor, "w", encoding="ascii") as stream:
-        stream.write(text)
 
 
 def _drop(path: str) -> None:
@@ -35,8 +26,11 @@ def _drop(path: str) -> None:
 
 def mark(home, keys, agent: str) -> None:
     """Hooks of sessions and launches with these keys reach `agent`; "" and odd keys are skipped."""
-    for key in keys:
-        _touch(_path(home, MARKS, key), agent + "\n")
+    for path in filter(None, (_path(home, MARKS, key) for key in keys)):
+        try:
+            keep(path, agent + "\n")  # in a file of its own: what is there may be another's
+        except OSError:
+            pass  # the launcher then starts no hook; commands and turn ends work without it
 
 
 def marked(home, key: str) -> str:
@@ -57,7 +51,10 @@ def unmark(home, keys) -> None:
 def raise_flag(home, agents) -> None:
     """The next hook of each of `agents` looks for mail."""
     for agent in agents:
-        _touch(_path(home, MAIL, agent), "")
+        try:
+            os.close(private_file(_path(home, MAIL, agent), os.O_WRONLY))
+        except OSError:
+            pass
 
 
 def lower_flag(home, agent: str) -> None:

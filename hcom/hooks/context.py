@@ -7,7 +7,7 @@ from ..bus.agent import ACTIVE, BLOCKED, Agent, past
 from ..delivery import marks
 from ..hub import mail, people
 from ..process import start_of
-from ..store import agents, deliveries, events
+from ..store import agents, deliveries, events, kept
 from ..store.connect import transaction
 from ..store.deliveries import Into
 
@@ -53,7 +53,8 @@ class Context:
         other = signal.kind == END and signal.session != self.agent.session
         kind = "" if goes_on or other else signal.kind
         path = "" if signal.subagent else signal.transcript
-        return evidence.judge(held, self.to, kind, signal.at, path, self.adapter.PROVEN_BY)
+        proven_by = self.adapter.PROVEN_BY
+        return evidence.judge(self.db, held, self.to, kind, signal.at, path, proven_by)
 
     def take(self, kind: str) -> str:
         """The text of what waits for who is handed mail, as much as the channel of `kind` carries;
@@ -62,7 +63,8 @@ class Context:
         # The text of a prompt that comes while a turn goes on waits for its end, or is taken back:
         # no later hook says that the model has got it.
         beside = kind == PROMPT and agent.status in (ACTIVE, BLOCKED)
-        path = "" if signal.subagent else signal.transcript or agent.transcript
+        path = signal.transcript or kept.of(self.home, signal.session).transcript
+        path = "" if signal.subagent else path
         into = Into("" if beside else kind, path, size(path))
         # Leased as of now, not of when the hook began: a hook that ran beside this one must not
         # count as proof that the client took what this one prints.
@@ -112,6 +114,8 @@ def recognise(home, db, adapter, tool: str, env, signal: Signal) -> Context | No
         marks.unmark(home, [signal.session, *process_marks(signal)])
         return None
     new = signal.kind != END and "session" in before.binds
+    if signal.kind != END:
+        _keep(home, tool, caller, signal)
     if signal.kind != END and _is_news(agent, caller, signal):
         with transaction(db):
             _met(db, agent, caller, signal)
@@ -172,6 +176,22 @@ def _met(db, agent: Agent, caller: people.Caller, signal: Signal) -> None:
     )
     if _is_back(agent, signal):
         people.back(db, agent)
+
+
+def _keep(home, tool: str, caller: people.Caller, signal: Signal) -> None:
+    """What the hook knows of the session is kept where no agent can write. Judged by what is kept
+    and not by the row, whose writer might want that nothing is."""
+    texts = {key: said for key, said in (signal.client or {}).items() if isinstance(said, str)}
+    kept.note(
+        home,
+        signal.session,
+        tool=tool,
+        directory=signal.cwd,
+        transcript="" if signal.subagent else signal.transcript,
+        pid=signal.pid,
+        pid_start=caller.pid_start,
+        client=texts,
+    )
 
 
 def process_marks(signal: Signal) -> list[str]:

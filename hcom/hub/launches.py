@@ -1,8 +1,8 @@
 """The life of a launch: begun, started, ready or failed, over."""
 
 from ..bus.agent import INACTIVE, LISTENING, Agent
-from ..process import alive, start_of
-from ..store import agents, events, launches
+from ..process import start_of
+from ..store import agents, events, kept, launches
 from ..store.connect import transaction
 
 
@@ -15,11 +15,19 @@ def begun(db, agent: Agent, launch: str, batch: str, log: str, now: float) -> No
 
 def started(db, launch: str, wrapper: int, pid: int) -> None:
     """The process `wrapper` runs the client, whose process is `pid`."""
+    began = start_of(pid)
+    kept.note(
+        db.home,
+        launch,
+        pid=pid,
+        pid_start=began,
+        wrapper=wrapper,
+        wrapper_start=start_of(wrapper),
+    )
     with transaction(db):
-        launches.set_wrapper(db, launch, wrapper, start_of(wrapper))
         agent = agents.bound(db, "launch", launch)
         if agent:
-            agents.met(db, agent.name, "", "", pid, start_of(pid), {})
+            agents.met(db, agent.name, "", "", pid, began, {})
 
 
 def ready(db, launch: str, now: float) -> bool:
@@ -44,6 +52,7 @@ def over(db, launch: str, why: str, screen: str, now: float) -> list[tuple[str, 
     """The client has ended: the name of the agent that it was, and the ids by which hooks knew it;
     none where it was nobody. One that never was ready has failed, and an agent that was made for it
     is gone with it."""
+    kept.drop(db.home, [launch])
     with transaction(db):
         agent = agents.bound(db, "launch", launch)
         failed = launches.settle(db, launch, launches.FAILED, why, screen)
@@ -60,8 +69,3 @@ def over(db, launch: str, why: str, screen: str, now: float) -> list[tuple[str, 
             agents.end_session(db, agent.name, context, now)
             events.append_status(db, agent.name, INACTIVE, context, "", now)
         return [(agent.name, [launch, f"pid-{agent.pid}"])]
-
-
-def runs(launch: launches.Launch | None) -> bool:
-    """Whether the launch's wrapper is alive."""
-    return launch is not None and alive(launch.wrapper, launch.wrapper_start)

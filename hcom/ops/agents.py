@@ -1,6 +1,5 @@
 """Agents: who is here and what they do, joining, leaving, being resumed, what is set of them."""
 
-import re
 from collections import namedtuple
 
 from .. import adapters, config
@@ -11,12 +10,9 @@ from ..delivery import bell, marks, sweep
 from ..errors import HcomError
 from ..hub import people
 from ..process import alive
-from ..store import agents, deliveries, events
+from ..store import agents, deliveries, events, kept
 from ..store.connect import transaction
 from .after import Done, after
-
-SESSION = r"\w[\w.-]*"  # it becomes an argument of the client
-
 
 # -- who is here --
 
@@ -27,10 +23,10 @@ class Seen(namedtuple("Seen", "agent unread")):
     __slots__ = ()
 
 
-def current(agent: Agent) -> Agent:
+def current(home, agent: Agent) -> Agent:
     """The agent with the status that its client shows now, where the client can be asked."""
-    known = agent.pid and agent.status != INACTIVE
-    said = adapters.load(agent.tool, "wake").status(agent) if known else None
+    asked = kept.proven(home, agent) if agent.pid and agent.status != INACTIVE else agent
+    said = adapters.load(agent.tool, "wake").status(asked) if asked is not agent else None
     return agent._replace(status=said[0], context=said[1]) if said else agent
 
 
@@ -38,14 +34,14 @@ def here(db, now: float) -> list[Seen]:
     """Those that take part now, oldest first; who died without a word is recorded as ended."""
     bury(db, now)
     unread = deliveries.unread(db)
-    return [Seen(current(a), unread.get(a.name, 0)) for a in people.listed(db, now)]
+    return [Seen(current(db.home, a), unread.get(a.name, 0)) for a in people.listed(db, now)]
 
 
 def one(db, name: str, now: float) -> Seen:
     """The agent called `name`. UnknownAgent."""
     bury(db, now)
     agent = people.known(db, name)
-    return Seen(current(agent), deliveries.count_queued(db, agent.name))
+    return Seen(current(db.home, agent), deliveries.count_queued(db, agent.name))
 
 
 def bury(db, now: float) -> None:
@@ -188,8 +184,9 @@ def stop(db, targets: list[Agent], by: str, reason: str, now: float) -> None:
 # -- being started again --
 
 
-class Again(namedtuple("Again", "agent args")):
-    """An agent that is to be started again, or a copy of it, with the arguments of its client."""
+class Again(namedtuple("Again", "tool args directory")):
+    """What is started to have an agent, or a copy of it, again: a client with these arguments, in
+    that directory ("" where it is not known)."""
 
     __slots__ = ()
 
@@ -199,16 +196,21 @@ def again(db, word: str, fork: bool) -> Again:
     a copy of it. HcomError when it cannot."""
     agent = agents.find(db, word.lstrip("@").lower()) or agents.bound(db, "session", word)
     agent = agent or people.known(db, word)
-    if not re.fullmatch(SESSION, agent.session):
-        raise HcomError(f"{agent.display} has no session to go on with", "hcom list -v")
+    known = kept.of(db.home, agent.session)
     if agent.tool not in adapters.TOOLS:
         raise HcomError(f"{agent.tool} cannot be started by hcom", "hcom list -v")
+    if known.tool not in adapters.TOOLS:
+        raise HcomError(
+            f"{agent.display} has no session to go on with that a hook told of",
+            "resume it with the client itself" if agent.session else "hcom list -v",
+        )
     if not fork and agent.ended_at is None and alive(agent.pid, agent.pid_start):
         raise HcomError(f"{agent.display} still runs", f"hcom fork {agent.name} for a copy")
     if not fork and (agent.stopped_at, agent.retired_at) != (None, None):
         with transaction(db):
             people.back(db, agent)
-    return Again(agent, adapters.load(agent.tool, "launch").resuming(agent.session, fork))
+    args = adapters.load(known.tool, "launch").resuming(agent.session, fork)
+    return Again(known.tool, args, known.directory)
 
 
 # -- what can be set of an agent that runs --

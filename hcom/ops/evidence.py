@@ -23,7 +23,7 @@ from ..adapters.base import (
 )
 from ..bus.agent import ACTIVE, BLOCKED, Agent, past
 from ..hub import launches, mail
-from ..store import deliveries
+from ..store import agents, deliveries, kept
 from ..store.connect import transaction
 from ..store.deliveries import DELIVERED, Held
 
@@ -31,17 +31,17 @@ COMMAND = "command"  # one of ours: who runs it has read the output of the one b
 OF_COMMANDS = {OUTPUT: (COMMAND,)}
 
 
-def judge(held: list[Held], agent: Agent, kind: str, at: float, path: str, proven_by):
+def judge(db, held: list[Held], agent: Agent, kind: str, at: float, path: str, proven_by):
     """What a hook of this kind (or COMMAND, or "" for none), which began at `at`, and transcripts
     say of what is held for `agent`: the ids that were seen, and what is to be queued again.
-    The transcripts are those in which it was delivered, and `path`."""
+    The transcripts are those in which it was delivered, and `path`, else the session's."""
     now = time.time()
     moments = {"turn_at": past(agent.turn_at, now), "status_at": past(agent.status_at, now)}
     agent, at = agent._replace(**moments), past(at, now)
     known = [one._replace(delivered_at=past(one.delivered_at or 0.0, now)) for one in held]
     proven = {one.event_id for one in known if _proves(one, agent, kind, at, proven_by)}
     rest = [one for one in known if one.event_id not in proven]
-    fates = _fates(agent, rest, path) if rest else {}
+    fates = _fates(agent, *_readable(db, rest, agent, path)) if rest else {}
     proven |= {i for i, fate in fates.items() if fate == ANSWERED}
     lost = {
         one.event_id
@@ -60,11 +60,23 @@ def _proves(held: Held, agent: Agent, kind: str, at: float, proven_by) -> bool:
     )
 
 
+def _readable(db, held: list[Held], agent: Agent, path: str) -> tuple[list[Held], str]:
+    """What is held, each without its transcript where that is neither `path` nor one that a hook
+    of the agent's sessions told of; and `path`, or what they told last."""
+    path = path or kept.of(db.home, agent.session).transcript
+    if all(one.transcript in ("", path) for one in held):
+        return held, path
+    sessions = agents.bindings(db, agent.name)
+    known = {path}.union(*(kept.of(db.home, session).transcripts for session in sessions))
+    clean = [h if h.transcript in known else h._replace(transcript="", since=0) for h in held]
+    return clean, path
+
+
 def _fates(agent: Agent, held: list[Held], path: str) -> dict[int, str]:
     """What became of each by the transcripts; "" where they know nothing of it, and no entry where
     there is none to be read."""
     found: dict[int, str] = {}
-    for place in dict.fromkeys([*(one.transcript for one in held), path or agent.transcript]):
+    for place in dict.fromkeys([*(one.transcript for one in held), path]):
         if not size(place):
             continue
         given = {
@@ -100,7 +112,7 @@ def recover(db, agent: Agent, now: float) -> bool:
     end they were is over. Whether a living process holds some."""
     taken = [one for one in deliveries.held(db, agent.name) if one.state != DELIVERED]
     dropped = [one for one in taken if mail.is_dropped(one, now)]
-    seen, lost = judge(dropped, agent, "", now, "", {}) if dropped else ([], [])
+    seen, lost = judge(db, dropped, agent, "", now, "", {}) if dropped else ([], [])
     if seen or lost:
         if any(one.channel == TURN_END for one in lost):
             launches.interrupted(db, agent.name, now)
@@ -112,7 +124,7 @@ def recover(db, agent: Agent, now: float) -> bool:
 def settle(db, agent: Agent, kind: str, at: float) -> None:
     """What `judge` says, outside of a hook, is done."""
     held = deliveries.held(db, agent.name)
-    seen, lost = judge(held, agent, kind, at, "", OF_COMMANDS) if held else ([], [])
+    seen, lost = judge(db, held, agent, kind, at, "", OF_COMMANDS) if held else ([], [])
     if seen or lost:
         with transaction(db):
             mail.settle(db, agent.name, seen, lost)

@@ -8,9 +8,8 @@ import time
 from collections import namedtuple
 
 from ..errors import HcomError
-from ..hub import launches as launching
 from ..process import alive, proven
-from ..store import launches
+from ..store import kept, launches
 from . import agents, launch
 
 # The wrapper gives its client 5 s between the first signal and SIGKILL, then it is our turn.
@@ -29,9 +28,11 @@ def kill(db, words, by: str, env, now: float) -> Killed:
     the wish of `by`; of "all" those that hcom launched. HcomError where it is not sure whose a
     process is: nobody's is ended."""
     named = agents.chosen(db, words, now)
-    targets = [(a, launches.of_agent(db, a.name)) for a in named]
+    targets = [
+        (kept.proven(db.home, a), kept.of(db.home, launches.of_agent(db, a.name))) for a in named
+    ]
     if words == ["all"]:
-        targets = [(a, found) for a, found in targets if launching.runs(found)]
+        targets = [(a, found) for a, found in targets if found.wrapped]
     left = [line for a, found in targets for line in _unsure(a, found)]
     ended = [a for a, found in targets if _told(a, found)]
     end = time.monotonic() + PATIENCE_S
@@ -44,8 +45,8 @@ def kill(db, words, by: str, env, now: float) -> Killed:
 
 def _processes(agent, found) -> list[tuple[int, str]]:
     """The wrapper, where there is one, and the client, as they were known."""
-    pairs = [(found.wrapper, found.wrapper_start)] if found else []
-    return [(pid, start) for pid, start in [*pairs, (agent.pid, agent.pid_start)] if pid]
+    pairs = ((found.wrapper, found.wrapper_start), (agent.pid, agent.pid_start))
+    return [pair for pair in pairs if pair[0] > 0]
 
 
 def _unsure(agent, found) -> list[str]:

@@ -23,7 +23,7 @@ from ..home import private_file, private_folder, write_private
 from ..hub import launches as launching
 from ..hub import people
 from ..process import itself
-from ..store import agents, events, launches
+from ..store import agents, events, kept, launches
 from ..store.connect import open_db, transaction
 from . import handover
 from .after import Done, after
@@ -85,6 +85,7 @@ def prepare(home, spec: LaunchSpec, settings, batch: str) -> Ready:
         agent = _agent(db, spec, plan, tag, settings, key, batch)
         log = home.path("logs", f"{agent.name}-{key[:8]}.log") if spec.headless else ""
         launching.begun(db, agent, key, batch, log, time.time())
+        kept.note(home, key, tool=spec.tool, directory=spec.cwd, client=plan.client)
         marks.mark(home, [key], agent.name)
     argv, lines = plan.args, None
     if spec.headless:
@@ -216,8 +217,7 @@ def _opened(home, ready: Ready, spec: LaunchSpec, preset):
         0o700,
     )
     opened = terminal.open_window(preset, script, spec.cwd, dict(spec.env), ready.agent.display)
-    with open_db(home) as db, transaction(db):
-        launches.set_window(db, ready.launch, opened)
+    kept.note(home, ready.launch, window=list(opened))
     return opened
 
 
@@ -260,7 +260,7 @@ def _undone(home, ready: Ready, why: str) -> tuple[str, str]:
     return ready.agent.name, why
 
 
-def close(launch, env) -> None:
+def close(launch: kept.Kept, env) -> None:
     """The window that hcom opened for the launch is closed, and no other."""
-    if launch and launch.window:
+    if launch.window:
         terminal.close_window(terminal.Opened(*launch.window), env)

@@ -7,7 +7,7 @@ from ..bus.agent import BIGBOSS
 from ..delivery import bell, sweep
 from ..errors import DamagedError, HcomError
 from ..hub import archive, people
-from ..store import agents
+from ..store import agents, kept
 from ..store.connect import open_db
 from . import setup
 from .after import Done, after
@@ -37,9 +37,10 @@ def reset(home, everybody_leaves: bool, drain, now: float) -> Reset:
     except DamagedError:
         name = archive.set_aside(home, now)
         before, done = [], Reset(name, [], {}, name)
-    kept = {agent.name for agent in done.kept}
-    sweep.sweep(home, found, done.kept, kept)
-    left = [(name, ()) for name in before if name not in kept]
+    stay = {agent.name for agent in done.kept}
+    sweep.sweep(home, found, done.kept, stay)
+    kept.prune(home, [key for one in done.kept for key in (one.session, one.launch)])
+    left = [(name, ()) for name in before if name not in stay]
     after(home, Done(left=left, watched=False))
     return done
 

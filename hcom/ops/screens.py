@@ -9,9 +9,8 @@ from contextlib import suppress
 from ..delivery import bell
 from ..errors import HcomError
 from ..home import private_folder, read, write_private
-from ..hub import launches as launching
 from ..hub import people
-from ..store import launches
+from ..store import kept, launches
 
 SHOW = b"s"  # rung by who wants to see the screen
 VIEWERS = "_viewer"
@@ -35,9 +34,9 @@ def of(db, name: str) -> Terminal:
     """The terminal of the agent called `name`. UnknownAgent; HcomError when it has none of ours."""
     agent = people.known(db, name)
     launch = launches.of_agent(db, agent.name)
-    if launch is None or not launching.runs(launch):
+    if not kept.of(db.home, launch).wrapped:
         raise HcomError(f"{agent.display} has no terminal of hcom's", "hcom list -v")
-    return Terminal(agent.display, launch.id)
+    return Terminal(agent.display, launch)
 
 
 def look(home, terminal: Terminal) -> Screen:

@@ -9,7 +9,7 @@ from ..bus.message import EXTERNAL, Sender
 from ..delivery import bell
 from ..errors import HcomError
 from ..hub import mail
-from ..store import agents, deliveries, events
+from ..store import agents, deliveries, events, kept
 from ..store.connect import transaction
 from .after import Done, after
 
@@ -62,7 +62,8 @@ def hand(db, agent, budget: int, write) -> bool:
     again."""
     from ..adapters.base import OUTPUT, size
 
-    into = deliveries.Into(OUTPUT, agent.transcript, size(agent.transcript))
+    path = kept.of(db.home, agent.session).transcript
+    into = deliveries.Into(OUTPUT, path, size(path))
     with transaction(db):
         leased = mail.lease(db, agent, into, budget, time.time())
     if not leased.messages:

@@ -20,7 +20,7 @@ from ..delivery.gate import APART, NEVER, Seen
 from ..errors import StoreError
 from ..home import locate
 from ..process import FIRST_KEPT, alive, itself, leave_behind
-from ..store import agents, deliveries
+from ..store import agents, deliveries, kept, launches
 from ..store.connect import open_db
 from . import evidence
 
@@ -34,9 +34,9 @@ AT_REST = wake.Idle()
 
 
 class Known(namedtuple("Known", "agent mail confirmed_at in_hand", defaults=((), NEVER, False))):
-    """What the database says: the agent (None when it takes no part), the mail that may wake it
-    (see gate.Seen), when its prompt hook last reported a wake, and whether some of its mail is in
-    the hand of a process that may die of it."""
+    """What the database says: the agent (None when it takes no part) with what is kept of it, the
+    mail that may wake it (see gate.Seen), when its prompt hook last reported a wake, and whether
+    some of its mail is in the hand of a process that may die of it."""
 
     __slots__ = ()
 
@@ -90,7 +90,7 @@ class Wake:
     def __init__(self, home, agent, way, launch: str = "", lock: int = -1, state=AT_REST):
         self.home, self.way, self.launch = home, way, launch
         self.lock, self.aside = lock, False
-        self.known, self.state = Known(agent), state
+        self.known, self.state = Known(kept.proven(home, agent)), state
         self.seen = Seen(NEVER, (), UNKNOWN, UNKNOWN)
         self.rings = bell.Bell(home, agent.name, *([bell.of_launch(launch)] if launch else []))
 
@@ -147,6 +147,7 @@ class Wake:
                 in_hand = agent is not None and evidence.recover(db, agent, time.time())
                 mail = deliveries.waking(db, agent.name) if agent else ()
                 agent = agent and agents.find(db, agent.name)
+                agent = agent and kept.proven(self.home, agent)
         except StoreError as error:
             log.log("wake.unknown", agent=self.name, error=error.message)
             return
@@ -245,6 +246,10 @@ def _unowned(home, db, name: str) -> "Wake | None":
     if not agent or agent.parent or agent.ended_at or agent.tool not in adapters.TOOLS:
         return None
     if not evidence.recover(db, agent, time.time()) and not deliveries.wants_wake(db, name):
+        return None
+    # The wrapper that types was rung: no other program need be started.
+    launch = launches.of_agent(db, name) if adapters.has(agent.tool, "screen") else ""
+    if kept.of(home, launch).wrapped:
         return None
     one = Wake(home, agent, channel(agent.tool))
     one.own()

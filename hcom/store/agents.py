@@ -15,6 +15,8 @@ def _agent(row: sqlite3.Row) -> Agent:
     values["headless"] = bool(values["headless"])
     if "/" in values["name"] or values["name"].startswith("."):
         raise sqlite3.DatabaseError("malformed: a name that would be a path")
+    if type(values["pid"]) is not int:
+        raise sqlite3.DatabaseError("malformed: a process that has no number")
     return Agent(**values)
 
 

@@ -1,16 +1,14 @@
-"""Launches: each client that hcom started, in what window, how far it came, how it ended."""
+"""Launches: each client that hcom started, how far it came, how it ended. In what window and by
+which processes is not for the database (see kept)."""
 
-import json
 from collections import namedtuple
 
 WAITING, READY, FAILED, ENDED = "waiting", "ready", "failed", "ended"
 
 
-class Launch(
-    namedtuple("Launch", "id batch agent tool wrapper wrapper_start window state why screen log at")
-):
-    """One row; `window` is the value of terminal.Opened as a list, [] where hcom opened none;
-    `screen` the last lines the client showed when it failed; `agent` the one that it is now."""
+class Launch(namedtuple("Launch", "id batch agent tool state why screen log at")):
+    """One row; `screen` are the last lines the client showed when it failed; `agent` is the one
+    that it is now."""
 
     __slots__ = ()
 
@@ -25,28 +23,12 @@ _SELECT = (
 )
 
 
-def _launch(row) -> Launch:
-    return Launch(**{**dict(row), "window": json.loads(row["window"])})
-
-
 def begin(db, launch: str, batch: str, agent: str, tool: str, log: str, now: float) -> None:
     """The client is about to be started."""
     db.execute(
         "INSERT INTO launches (id, batch, agent, tool, state, log, at) "
         "VALUES (?, ?, ?, ?, ?, ?, ?)",
         (launch, batch, agent, tool, WAITING, log, now),
-    )
-
-
-def set_window(db, launch: str, window) -> None:
-    """The window, pane or tab that was opened for it."""
-    db.execute("UPDATE launches SET window = ? WHERE id = ?", (json.dumps(list(window)), launch))
-
-
-def set_wrapper(db, launch: str, pid: int, start: str) -> None:
-    """The process that runs the client, and ends it when it is told to."""
-    db.execute(
-        "UPDATE launches SET wrapper = ?, wrapper_start = ? WHERE id = ?", (pid, start, launch)
     )
 
 
@@ -66,24 +48,18 @@ def end(db, launch: str) -> None:
     db.execute("UPDATE launches SET state = ? WHERE id = ? AND state = ?", (ENDED, launch, READY))
 
 
-def find(db, launch: str) -> Launch | None:
-    """The launch with this id."""
-    row = db.execute(_SELECT + "WHERE l.id = ?", (launch,)).fetchone()
-    return _launch(row) if row else None
-
-
-def of_agent(db, agent: str) -> Launch | None:
-    """The newest launch that is the agent's now."""
+def of_agent(db, agent: str) -> str:
+    """The id of the newest launch that is the agent's now; "" for none."""
     row = db.execute(
         _SELECT + "WHERE b.agent = ? ORDER BY l.rowid DESC LIMIT 1", (agent,)
     ).fetchone()
-    return _launch(row) if row else None
+    return row["id"] if row else ""
 
 
 def of_batch(db, batch: str) -> list[Launch]:
     """The launches of a batch, oldest first."""
     rows = db.execute(_SELECT + "WHERE l.batch = ? ORDER BY l.rowid", (batch,))
-    return [_launch(row) for row in rows]
+    return [Launch(**dict(row)) for row in rows]
 
 
 def last_batch(db) -> str:

@@ -14,8 +14,8 @@ from ..ops.wake import Wake, channel
 from ..pty import proxy, spawn
 from ..pty.keys import Keys
 from ..pty.mirror import Mirror
-from ..store import agents, launches
-from ..store.connect import open_db, transaction
+from ..store import agents, kept
+from ..store.connect import open_db
 from .policy import Typing, Wrap
 
 # What tells a program which terminal it is in: a new window has its own.
@@ -81,18 +81,16 @@ def _handed_over(home, launch: str) -> handover.Handover:
 
 def _report_window(home, launch: str) -> None:
     """Some terminals tell a window's id only to what runs in it."""
-    with open_db(home) as db:
-        found = launches.find(db, launch)
-        if not found or not found.window:
-            return
-        from .. import terminal
+    window = kept.of(home, launch).window
+    if not window:
+        return
+    from .. import terminal
 
-        opened = terminal.Opened(*found.window)
-        presets = terminal.builtin(terminal.current_platform())
-        preset = presets.get(opened.preset.casefold())
-        if preset:
-            with transaction(db):
-                launches.set_window(db, launch, terminal.with_reported(opened, preset, os.environ))
+    opened = terminal.Opened(*window)
+    preset = terminal.builtin(terminal.current_platform()).get(opened.preset.casefold())
+    if preset:
+        reported = terminal.with_reported(opened, preset, os.environ)
+        kept.note(home, launch, window=list(reported))
 
 
 def run(home, agent, launch: str, told: handover.Handover) -> None:
@@ -121,6 +119,7 @@ def run(home, agent, launch: str, told: handover.Handover) -> None:
 def broken(wake: Wake, error: Exception) -> None:
     """The wrapper only passes bytes from now on: others may wake the agent, and people see why."""
     log.log("wrap.failed", error=repr(error)[:300])
+    kept.note(wake.home, wake.launch, wrapper=-1)  # it is none any more
     wake.step_aside()
     wake.fail(f"its wrapper failed: {error!r}"[:200])
 

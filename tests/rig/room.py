@@ -203,7 +203,12 @@ class Room:
 def is_ours(world: World, pid: int | str) -> bool:
     """Whether the process is hcom's own, in this world."""
     try:
-        line = Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode()
+        line = (
+            Path(f"/proc/{pid}/cmdline")
+            .read_bytes()
+            .replace(b"\0", b" ")
+            .decode("utf-8", "replace")
+        )
         env = Path(f"/proc/{pid}/environ").read_bytes()
     except OSError:
         return False

@@ -187,6 +187,11 @@ class Stage(Home):
         self.until(lambda: self.bells(name) - set(but), f"somebody else waits for {name}")
         return self.bells(name)
 
+    def wrapper(self) -> int:
+        """The process of the only wrapper."""
+        found = Path(self.hcom_dir, ".agents/known").glob("*.json")
+        return next(pid for pid in (json.loads(p.read_text())["wrapper"] for p in found) if pid)
+
     def kill(self, pid: int, number: int) -> None:
         """The process of an agent's client or wrapper gets that signal; it is one, and no group."""
         if pid <= 1:

@@ -25,7 +25,8 @@ SEES_ESC = True
 
 
 def _facts(agent: Agent) -> dict:
-    return session_file(agent.client.get("config", ""), agent.pid)
+    directory = agent.client.get("config")
+    return session_file(directory, agent.pid) if directory else {}
 
 
 def _is_another(facts: dict, agent: Agent) -> bool:

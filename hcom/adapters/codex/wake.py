@@ -8,24 +8,22 @@ import os
 
 from ...bus import client
 from ...bus.agent import BLOCKED, INACTIVE, LISTENING, Agent
+from ...process import leave_behind, program
 from . import host
 from .environment import scrubbed
-from .hook import WAKE_SIGN, config_dir
+from .hook import WAKE_SIGN
 
 STATES = {LISTENING: client.IDLE, BLOCKED: client.BLOCKED}
 SEES_ESC = False  # but a hook tells of it
 
 
-def _home(agent: Agent) -> str:
-    return agent.client.get("home") or config_dir(os.environ)
-
-
 def state(agent: Agent) -> str:
     """idle, busy, blocked or gone: whether the session is open by its lock, the rest by the last
     hook. One without a session has had no prompt yet, and no queue."""
-    if not agent.session:
+    home = agent.client.get("home")
+    if not home or not agent.session:
         return client.GONE
-    if host.is_known(_home(agent), agent.session) and not host.holder(_home(agent), agent.session):
+    if host.is_known(home, agent.session) and not host.holder(home, agent.session):
         return client.GONE
     return STATES.get(agent.status, client.BUSY)
 
@@ -41,25 +39,11 @@ def ring(agent: Agent, tries: int, _rung_at: float) -> None:
     """The wake is being put into the session's queue. OSError when there is no program to do so."""
     if tries == 1:
         return  # the first may lie there unread for 10 s yet, and twice would be two turns
-    program = _program()
-    env = {**scrubbed(os.environ), "CODEX_HOME": _home(agent)}
-    null = [
-        (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),
-        *((os.POSIX_SPAWN_OPEN, fd, os.devnull, os.O_WRONLY, 0) for fd in (1, 2)),
-    ]
-    # Not waited for: it takes 0.2 to 0.5 s, and whoever sends is not to feel that.
-    os.posix_spawn(
-        program,
-        ["codex", "queue", "--thread", agent.session, "--message", WAKE_SIGN],
-        env,
-        file_actions=null,
-    )
-
-
-def _program() -> str:
-    """The Codex on the PATH: the process that the database names need not be one."""
-    # Not shutil.which: a hook process may come here, and is not to load all that.
-    for folder in os.get_exec_path():
-        if os.path.isabs(folder) and os.access(os.path.join(folder, "codex"), os.X_OK):
-            return os.path.join(folder, "codex")
-    raise FileNotFoundError(2, "codex is not on the PATH")
+    # The session's own, and not the PATH's: an agent may have put another there.
+    codex = program(agent.pid)
+    if not codex:
+        raise FileNotFoundError(2, "the program of the session is not known")
+    words = [codex, "queue", "--thread", agent.session, "--message", WAKE_SIGN]
+    # Not waited for: it takes 0.2 to 0.5 s, and whoever sends is not to feel that. Nor a child:
+    # Codex ends all that a command of its agent leaves behind in the command's own session.
+    leave_behind(words, {**scrubbed(os.environ), "CODEX_HOME": agent.client["home"]})

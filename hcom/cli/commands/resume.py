@@ -18,18 +18,18 @@ def again(call, fork: bool) -> int:
     if not call.words:
         raise UsageError("which agent?", "hcom resume NAME")
     with open_db(call.home) as db:
-        agent, args = agents.again(db, call.words[0], fork)
-    if os.path.isdir(agent.directory):  # where not, `start` says so
-        os.chdir(agent.directory)
+        tool, args, directory = agents.again(db, call.words[0], fork)
+    if os.path.isdir(directory):  # where not, `start` says so
+        os.chdir(directory)
     return launching.start(
         call.home,
         call.env,
-        agent.tool,
+        tool,
         [*args, *call.words[1:], *(call.tail or ())],
         1,
         not call.values.headless,
         bool(call.values.headless),
-        agent.directory,
+        directory,
     )
 
 

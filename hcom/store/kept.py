@@ -1,0 +1,116 @@
+"""What hooks, launchers and wrappers know of sessions and launches: a file each in home.KEPT, which
+no agent in a sandbox may write to, as it may any row.
+
+All that is opened, ended, closed, connected to or given to a program comes from here; such facts in
+a row are only shown and looked up. docs/security.md says of each column what it may do.
+"""
+
+import json
+import os
+import re
+from collections import namedtuple
+
+from ..bus.agent import Agent
+from ..home import Lock, private_folder, write_private
+from ..process import alive
+
+FOLDER = "known"
+KEY = r"\w[\w.-]{0,127}"  # a session's or a launch's id: it becomes a file's name, and an argument
+TRANSCRIPTS = 8  # of one session: a client may begin another each time it is resumed
+
+
+class Kept(
+    namedtuple(
+        "Kept",
+        "tool directory transcripts pid pid_start client wrapper wrapper_start window",
+        defaults=("", "", (), 0, "", None, 0, "", None),
+    )
+):
+    """A session or launch: its tool, where it works, its transcripts (the newest first), its
+    client's process and what the adapter noted (a dict of texts); the process of its wrapper, and
+    the window that was opened for it, as terminal.Opened in a list. What is empty is not known."""
+
+    __slots__ = ()
+
+    @property
+    def transcript(self) -> str:
+        """The newest of them; "" for none."""
+        return self.transcripts[0] if self.transcripts else ""
+
+    @property
+    def wrapped(self) -> bool:
+        """Whether its wrapper is alive."""
+        return alive(self.wrapper, self.wrapper_start)
+
+
+NOTHING = Kept()
+
+
+def _path(home, key: str) -> str:
+    """The file of what has this id; "" where it is none."""
+    return home.kept(FOLDER, key + ".json") if re.fullmatch(KEY, key) else ""
+
+
+def of(home, key: str) -> Kept:
+    """What is kept of a session or a launch; NOTHING for none."""
+    try:
+        with open(_path(home, key), encoding="utf-8") as stream:
+            said = json.load(stream)
+        return Kept(**{field: said[field] for field in Kept._fields if field in said})
+    except (OSError, ValueError, TypeError):
+        return NOTHING
+
+
+def note(home, key: str, **facts) -> None:
+    """These facts are kept of a session or a launch, too; what is empty leaves what is known, and a
+    `transcript` is one more. In a sandbox nothing can be kept, nor of what has no proper id."""
+    path, known = _path(home, key), of(home, key)
+    if not path or _with(known, **facts) == known:
+        return
+    try:
+        with Lock(home, FOLDER) as lock:  # a launcher and its wrapper note at the same time
+            lock.take(wait=True)
+            private_folder(home.kept(FOLDER))
+            write_private(path, json.dumps(_with(of(home, key), **facts)._asdict()))
+    except OSError:
+        pass  # it cannot be woken, then, nor ended; nothing is lost
+
+
+def _with(known: Kept, transcript: str = "", **facts) -> Kept:
+    if transcript not in ("", known.transcript):
+        facts["transcripts"] = [transcript, *known.transcripts][:TRANSCRIPTS]
+    return known._replace(**{name: value for name, value in facts.items() if value})
+
+
+def drop(home, keys) -> None:
+    """Nothing is kept of these."""
+    for path in filter(None, (_path(home, key) for key in keys)):
+        try:
+            os.unlink(path)
+        except OSError:
+            pass
+
+
+def prune(home, keys) -> None:
+    """Nothing is kept but of these."""
+    try:
+        entries = os.listdir(home.kept(FOLDER))
+    except OSError:
+        return
+    drop(home, {entry.removesuffix(".json") for entry in entries} - set(keys))
+
+
+def proven(home, agent: Agent) -> Agent:
+    """The agent with what is kept of its session, or else of its launch, in the place of what its
+    row says; of its process the row only says whether it still is one of theirs."""
+    session, launch = of(home, agent.session), of(home, agent.launch)
+    said, process = launch if session == NOTHING else session, (agent.pid, agent.pid_start)
+    if process not in ((one.pid, one.pid_start) for one in (session, launch)):
+        process = (0, "")
+    return agent._replace(
+        directory=said.directory,
+        transcript=said.transcript,
+        client=said.client or {},
+        pid=process[0],
+        pid_start=process[1],
+    )
