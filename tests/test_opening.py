@@ -178,6 +178,13 @@ class Inmate(Stored):
                     with open_db(self.home) as db:
                         people.join(db, "claude", 1.0)
         self.assertEqual(drained, [])
+        open_db(self.home).connection.close()
+        raw = sqlite3.connect(path)
+        raw.execute("DROP TABLE agents")
+        raw.close()
+        with self.assertRaises(DamagedError), open_db(self.home) as db:
+            people.join(db, "claude", 1.0)
+        self.assertIn("corrupt", reset.reset(self.home, False, lambda *_: None, 1.0).set_aside)
 
 
 def fifo(path: str) -> None:

@@ -52,6 +52,8 @@ def translated(error: sqlite3.Error, home: Home) -> HcomError:
         return StoreError(f"cannot write {home.db}", "in a sandbox: export HCOM_DIR=$PWD/.hcom")
     if "not a database" in text or "malformed" in text:
         return _damaged(home, "the database is corrupt")
+    if "no such" in text:  # a table of ours: users' SQL is told of elsewhere
+        return _damaged(home, "not a database of hcom's any more")
     if "disk I/O error" in text:
         return StoreError(f"the disk failed or is full: {home.db}", "hcom status")
     return StoreError(f"{text}: {home.db}", "hcom status")
