@@ -42,7 +42,8 @@ class Bell:
             os.mkfifo(temporary, 0o600)
             self.paths = [temporary]
             # Read and write: the FIFO never reports end of file when a ringer closes.
-            self.fd = os.open(temporary, os.O_RDWR | os.O_NONBLOCK | os.O_CLOEXEC)
+            flags = os.O_RDWR | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOFOLLOW
+            self.fd = os.open(temporary, flags)
             self.hear(*self.names)
         except OSError:
             self.__exit__()  # silent
