@@ -140,12 +140,12 @@ def settle(home, db, now: float) -> list[str]:
 
 def sift(home, db, now: float) -> list[str]:
     """The same with users' SQL, of what `settle` has matched. Where one can't go on it is switched
-    off, and the rest is for another pass: `settle` may be waited for by then."""
+    off, and those behind it are for another pass: `settle` may be waited for by then."""
     last, start = subscriptions.matched_up_to(db)
     subs = [sub for sub in subscriptions.live(db) if not is_ours(sub.sql, sub.params)]
     if start == last or not subs:
         return []
-    found, broken = [], []
+    found, broken, done = [], [], []
     with Sieve(home, MATCH_S) as sandboxed:
         for sub in subs:
             try:
@@ -153,12 +153,16 @@ def sift(home, db, now: float) -> list[str]:
             except StoreError:
                 raise
             except HcomError as error:
-                found, broken = [], [(sub, error.message)]
+                broken = [(sub, error.message)]
                 break
+            done.append(sub.id)
     with transaction(db):
         lines: dict[str, list[str]] = {}
         _tell(db, found, broken, lines, now)
-        subscriptions.set_matched(db, last, 0 if broken else last)
+        if broken:
+            subscriptions.set_done(db, done, last)
+        else:
+            subscriptions.set_matched(db, last, last)
     return list(lines)
 
 

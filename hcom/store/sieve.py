@@ -17,7 +17,7 @@ from ..process import itself
 from . import archive
 from .connect import open_sandboxed
 
-GRACE_S = 0.5  # past the budget, for what can still be interrupted in order
+GRACE_S = 0.2  # past the budget, for what can still be interrupted in order
 TOO_LONG = "interrupted"  # as sqlite calls it
 
 

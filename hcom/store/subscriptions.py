@@ -78,11 +78,13 @@ def remove(db, sub_id: str) -> bool:
 
 
 def live(db) -> list[Subscription]:
-    """Those that are on and whose owner can be told now: the person, or a session that runs."""
+    """Those that are on and whose owner can be told now: the person, or a session that runs. Last
+    are those of whoever made the most that were switched off."""
     rows = db.execute(
         f"SELECT {', '.join('s.' + f for f in _FIELDS)} FROM subscriptions s "
         "LEFT JOIN agents a ON a.name = s.owner WHERE s.off = '' AND (s.owner = 'bigboss' OR "
-        "(a.name IS NOT NULL AND a.stopped_at IS NULL AND a.ended_at IS NULL)) ORDER BY s.id"
+        "(a.name IS NOT NULL AND a.stopped_at IS NULL AND a.ended_at IS NULL)) ORDER BY "
+        "(SELECT count(*) FROM subscriptions o WHERE o.off <> '' AND o.by = s.by), s.id"
     )
     return [_subscription(row) for row in rows]
 
@@ -90,6 +92,14 @@ def live(db) -> list[Subscription]:
 def switch_off(db, sub_id: str, why: str) -> None:
     """The subscription matches nothing any more; it stays listed, with the reason."""
     db.execute("UPDATE subscriptions SET off = ? WHERE id = ?", (why, sub_id))
+
+
+def set_done(db, ids, up_to: int) -> None:
+    """These have been matched with every event up to this one, ahead of the others."""
+    db.connection.executemany(
+        "UPDATE subscriptions SET after_id = max(after_id, ?) WHERE id = ?",
+        [(up_to, sub_id) for sub_id in ids],
+    )
 
 
 def count_fired(db, sub_id: str, fired: int, since: float) -> None:
