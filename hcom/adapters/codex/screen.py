@@ -31,36 +31,37 @@ def look(screen) -> Look:
     lines = screen.lines()
     said = STATE.search(screen.state)
     state = said[1] if said else ""
-    box, typed = _composer(screen, lines)
+    box, typed, end = _composer(screen, lines)
     # A dialog takes the composer's place; the same words above a composer are somebody's talk.
-    if state == "blocked" or (box == UNKNOWN and DIALOG.search("\n".join(lines))):
+    if state == "blocked" or DIALOG.search("\n".join(lines[end:])):
         return Look(BLOCKED, UNKNOWN)
     if state == "working" or any(WORKS.match(line) for line in lines):
         return Look(BUSY, box, typed)
     return Look(IDLE if state in SAYS_IDLE else UNKNOWN, box, typed)
 
 
-def _composer(screen, lines: list[str]) -> tuple[str, str]:
-    """What the composer holds, as (box, typed); the cursor stands in it, and is shown.
+def _composer(screen, lines: list[str]) -> tuple[str, str, int]:
+    """What the composer holds, and where it ends, as (box, typed, line); the cursor stands in it,
+    and is shown.
 
     Its first line begins with `› `, the next are indented by two, and blank lines frame it. A
     placeholder is dim.
     """
     column, row = screen.cursor
     if screen.hidden:
-        return UNKNOWN, ""
+        return UNKNOWN, "", 0
     top = row
     while top >= 0 and lines[top].startswith("  "):
         top -= 1
     if top < 0 or column < 2 or not (lines[top] + " ").startswith(COMPOSER + " "):
-        return UNKNOWN, ""
+        return UNKNOWN, "", 0
     end = top + 1
     while end < len(lines) and lines[end].startswith("  "):
         end += 1
     if end <= row:
-        return UNKNOWN, ""
+        return UNKNOWN, "", 0
     shown = [cell for y in range(top, end) for cell in screen.cells(y)[2:] if cell.text.strip()]
     if all(cell.dim for cell in shown):
         # The cursor stands at the placeholder's start, or it is something else that is dim.
-        return (EMPTY, "") if screen.cursor == (2, top) else (UNKNOWN, "")
-    return TEXT, "\n".join(line[2:] for line in lines[top:end])
+        return (EMPTY, "", end) if screen.cursor == (2, top) else (UNKNOWN, "", 0)
+    return TEXT, "\n".join(line[2:] for line in lines[top:end]), end

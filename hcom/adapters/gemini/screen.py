@@ -5,6 +5,7 @@ says Ready under some dialogs too, so the box has to be there.
 """
 
 import re
+from collections import namedtuple
 
 from ...bus.client import BLOCKED, BUSY, EMPTY, IDLE, TEXT, UNKNOWN
 from ..front import Look
@@ -19,6 +20,18 @@ TOP, BOTTOM, RULE = "▄", "▀", "─"
 PROMPTS = (" > ", " * ")  # the latter with --yolo; ` ! ` runs what is typed in a shell
 # What only a dialog or a panel shows, each in place of the box.
 DIALOG = re.compile(r"│\s*●\s+\d+\. |Esc to close\)|^ Navigate: ↑/↓", re.MULTILINE)
+# Below a box there is only a footer, and nothing has a frame.
+FRAME = re.compile(r"^\s*[│╭╰]", re.MULTILINE)
+# The line above the box's rule while it works, also where the title does not say so.
+WORKS = re.compile(r"^ \S .*\(esc to cancel\b", re.MULTILINE)
+STATUS_LINES = 2
+
+
+class Box(namedtuple("Box", "prompt text status below")):
+    """The input box: what stands before the text, the text, the lines above its rule that say what
+    the client does, and all lines below it."""
+
+    __slots__ = ()
 
 
 def look(screen) -> Look:
@@ -34,7 +47,11 @@ def look(screen) -> Look:
         return Look(BLOCKED if asks or DIALOG.search("\n".join(lines)) else busy, UNKNOWN)
     if asks:
         state = busy = BUSY
-    prompt, text = held
+    if DIALOG.search(held.below) or FRAME.search(held.below):
+        return Look(BLOCKED, UNKNOWN)
+    if WORKS.search(held.status):
+        state = busy = BUSY
+    prompt, text = held.prompt, held.text
     if prompt not in PROMPTS:
         return Look(busy, UNKNOWN)
     # The cursor is at column 0 below everything while the terminal has no focus.
@@ -44,8 +61,8 @@ def look(screen) -> Look:
     return Look(state, TEXT, text) if text.strip() else Look(state, UNKNOWN)
 
 
-def _box(screen, lines: list[str]) -> tuple[str, str] | None:
-    """The input box, as (what stands before the text, the text); None when there is none.
+def _box(screen, lines: list[str]) -> Box | None:
+    """The input box; None when there is none.
 
     It is the last one on the screen, a rule stands a line or two above it, and the cursor is in it,
     or below it while the terminal has no focus. Prompts that were sent look like it but for that.
@@ -55,15 +72,16 @@ def _box(screen, lines: list[str]) -> tuple[str, str] | None:
     top = end - 1
     while top >= 0 and not _is_edge(lines[top], TOP, screen.cols):
         top -= 1
-    if top < 0 or not any(
-        _is_edge(line, RULE, screen.cols) for line in lines[max(0, top - 3) : top]
-    ):
+    rules = [y for y in range(max(0, top - 3), top) if _is_edge(lines[y], RULE, screen.cols)]
+    if not rules:
         return None
     column, row = screen.cursor
     if not top < row < end and not (row > end and column == 0):
         return None
     inner = [line.ljust(3) for line in lines[top + 1 : end]]
-    return inner[0][:3], "\n".join(line[3:] for line in inner)
+    status = lines[max(0, rules[0] - STATUS_LINES) : rules[0]]
+    text = "\n".join(line[3:] for line in inner)
+    return Box(inner[0][:3], text, "\n".join(status), "\n".join(lines[end + 1 :]))
 
 
 def _is_edge(line: str, of: str, cols: int) -> bool:
