@@ -13,6 +13,7 @@ from hcom.hub import mail, people
 from hcom.store import agents, deliveries
 from hcom.store.connect import open_db, transaction
 from hcom.store.deliveries import Into
+from tests import test_wake
 from tests.sealed import ROOT
 from tests.test_evidence import CLAUDE, CLIENTS, DATA, STANDING, Client, Sessions
 from tests.test_wake import Socket, Standin, Waking
@@ -192,6 +193,18 @@ class Woken(Waking):
                 told = client.hook("UserPromptSubmit", prompt=client.prompts()[0])
                 self.assertEqual(told.count("hello there"), 1)
                 client.hook("Stop")
+
+    ENV, waiter = test_wake.Waited.ENV, test_wake.Waited.waiter
+
+    def test_of_a_client_with_a_waiter(self):
+        name = self.claude("s1")
+        pid = self.clients["s1"].pid
+        self.hook("s1", "UserPromptSubmit", prompt="work")
+        process = self.waiter("s1")  # started by the same event as the hook that is killed
+        self.killed(name, "claude", pid, session_id="s1")
+        self.assertEqual(process.wait(15), 2)
+        told = self.hook("s1", "UserPromptSubmit", prompt="hcom: new mail")
+        self.assertEqual(told.count("hello there"), 1)
 
     def test_of_a_client_that_nobody_watches(self):
         """Whoever sends next finds the turn over."""
