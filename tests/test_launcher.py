@@ -9,6 +9,7 @@ import subprocess
 import sys
 import unittest
 
+from hcom.adapters import launcher
 from tests.sealed import ROOT, Home
 from tests.test_hooks import sample
 
@@ -292,7 +293,10 @@ class OddHome(unittest.TestCase):
         home.said("hooks", "add", "claude")
         settings = os.path.join(os.path.dirname(odd), ".claude", "settings.json")
         with open(settings, encoding="utf-8") as stream:
-            hooks = json.load(stream)["hooks"]
+            text = stream.read()
+        self.assertEqual(launcher.roots(text), {odd})
+        self.assertEqual(launcher.roots(r"hcom_dir='; hcom_on=' hcom_dir=\q; hcom_on='"), set())
+        hooks = json.loads(text)["hooks"]
         claude = {
             "CLAUDECODE": "1",
             "CLAUDE_CODE_SESSION_ID": "s1",

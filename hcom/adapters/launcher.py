@@ -106,8 +106,13 @@ def is_ours(handler) -> bool:
 
 def roots(text: str) -> set[str]:
     """The homes whose hooks are in the text of a client's settings, JSON or TOML."""
-    found = (json.loads(f'"{root}"') for root in re.findall(ROOT, text))
-    return {"".join(shlex.split(root)) for root in found}
+    found = set()
+    for root in re.findall(ROOT, text):
+        try:
+            found.add("".join(shlex.split(json.loads(f'"{root}"'))))
+        except ValueError:
+            continue  # nobody's
+    return found
 
 
 def command(home, tool: str, event: str, mode: str = "now") -> str:
