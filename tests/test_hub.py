@@ -151,6 +151,7 @@ class Identity(Hub):
         self.assertEqual(back.name, "luna")
         self.assertEqual(self.whose(self.caller("s2")), "luna")
         self.assertIsNotNone(agents.find(self.db, "nova").stopped_at)
+        self.assertEqual(self.whose(self.caller("s1", "", own)), "")
 
     def test_a_shared_process_does_not_tell_whose_a_name_is(self):
         other = self.caller("s2", "", os.getpid())._replace(shared=True)

@@ -158,6 +158,11 @@ def bind(db, kind: str, key: str, name: str) -> None:
     db.execute(f"UPDATE agents SET {column} = ? WHERE name = ?", (key, name))
 
 
+def unbind_sessions(db, name: str) -> None:
+    """No session belongs to the agent any more."""
+    db.execute("DELETE FROM bindings WHERE kind = 'session' AND agent = ?", (name,))
+
+
 def met(
     db, name: str, directory: str, transcript: str, pid: int, pid_start: str, client: dict
 ) -> None:
