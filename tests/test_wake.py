@@ -224,7 +224,7 @@ class KnownByTheLaunch(Waking):
         client = Standin(self, "nova", "codex")
         client.begin("s-luna")
         with open_db(self.hcom) as db:
-            found = launches.launches.find(db, client.launch)
+            [found] = launches.launches.of_batch(db, "")
         self.assertEqual((found.agent, found.state), ("luna", "ready"))
 
 
