@@ -61,7 +61,7 @@ class Archives(Sealed):
         self.assertEqual(older["agents"][0]["directory"], self.home.work)
         for given in ("2", older["name"]):
             text = self.home.said("archive", given)
-            self.assertIn(f"{luna} to {nova}: @{nova} first", text)
+            self.assertIn(f"{luna} to {nova}: “@{nova} first”", text)
             rows = [
                 json.loads(line)
                 for line in self.home.said(

@@ -155,8 +155,9 @@ class Plans(Traced):
 class Statements(Traced):
     """A hook's agent waits for each of them."""
 
-    # Opening takes four; who it is and what is held one each; what the hook changes and leases eight
-    # with BEGIN and COMMIT, what was delivered three; what subagents and others wait for one each.
+    # Opening takes four; who it is and what is held one each; what the hook changes and leases
+    # eight with BEGIN and COMMIT, what was delivered three; what subagents and others wait for one
+    # each.
     DELIVERING = 19
 
     def test_a_delivering_hook(self):

@@ -1,6 +1,7 @@
 """Facts about processes, and what is left behind: nobody's child, with nothing of its starter's."""
 
 import fcntl
+import json
 import os
 import sqlite3
 import subprocess
@@ -159,6 +160,8 @@ class Kill(Sealed):
 
     def knows(self, session: str, name: str, start: str) -> None:
         """hcom takes the session's process to have begun at `start`."""
+        path = Path(self.home.hcom_dir, ".agents/known", f"{session}.json")
+        path.write_text(json.dumps({**json.loads(path.read_text()), "pid_start": start}))
         db = sqlite3.connect(Path(self.home.hcom_dir, "hcom.db"))
         self.addCleanup(db.close)
         with db:
