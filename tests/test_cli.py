@@ -430,15 +430,6 @@ class Usage(Commands):
         self.assertIn("Traceback", done.stderr)
         self.assertTrue(done.stderr.splitlines()[-1].startswith("hcom: no agent"))
 
-    def test_an_agent_sees_what_it_is_about_to_launch(self):
-        inside = {"HCOM_PROCESS_ID": "some-launch"}
-        done = self.home.run("2", "claude", "--headless", "--", "a b", env=inside)
-        self.assertEqual(done.returncode, 1, done)
-        self.assertRegex(done.stdout, r"would launch 2 claude headless, in .*, with: -- 'a b'\n")
-        self.assertIn("Nothing was launched", done.stdout)
-        self.refused("51", "claude", code=2, said="cannot launch 51", env=inside)
-        self.assertEqual(self.home.said("list"), "")
-
 
 class Identity(Commands):
     """A command in a Claude Code session is that session's agent, and no other."""

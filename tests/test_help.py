@@ -246,6 +246,17 @@ class Outputs(unittest.TestCase):
         self.assertIn("51 doorbells of processes that ended: rm ", said)
         self.assertIn("a reset did not come to its end: hcom archive", said)
 
+    def test_an_agent_sees_what_it_is_about_to_launch(self):
+        inside = {"HCOM_PROCESS_ID": "some-launch"}
+        done = self.home.run("2", "claude", "--headless", "--", "a b", env=inside)
+        self.assertEqual(done.returncode, 1, done)
+        self.assertRegex(done.stdout, r"would launch 2 claude headless, in .*, with: -- 'a b'\n")
+        self.assertIn("Nothing was launched", done.stdout)
+        done = self.home.run("51", "claude", env=inside)
+        self.assertEqual(done.returncode, 2)
+        self.assertIn("cannot launch 51", done.stderr)
+        self.assertEqual(self.home.said("list"), "")
+
 
 if __name__ == "__main__":
     unittest.main()
