@@ -86,7 +86,8 @@ def locate(env) -> Home:
     given = env.get("HCOM_DIR", "")
     root = os.path.abspath(os.path.expanduser(given))
     home = Home(root, os.path.dirname(root)) if given else of_user(env)
-    if min(home.root) < " " or not home.root.isascii() and _is_no_text(home.root):
+    # A surrogate stands for a byte that is no text.
+    if any(sign < " " or "\ud800" <= sign <= "\udfff" for sign in home.root):
         raise HcomError(f"not a name for HCOM_DIR: {home.root!a}", "one line of UTF-8 text")
     try:
         own(home.root)
@@ -94,13 +95,6 @@ def locate(env) -> Home:
         hint = "use one of your own: export HCOM_DIR=$PWD/.hcom"
         raise HcomError(f"HCOM_DIR {home.root}: {error.strerror}", hint) from None
     return home
-
-
-def _is_no_text(path: str) -> bool:
-    try:
-        return not path.encode()
-    except UnicodeEncodeError:
-        return True
 
 
 def create(home: Home) -> None:
