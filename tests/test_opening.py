@@ -11,6 +11,7 @@ import stat
 import struct
 import subprocess
 import sys
+import threading
 import unittest
 from collections import Counter
 
@@ -18,9 +19,10 @@ from hcom import home as homes
 from hcom.adapters import base, jsonl
 from hcom.adapters.codex import host
 from hcom.delivery import bell, marks
-from hcom.errors import DamagedError, HcomError, StoreError
+from hcom.errors import DamagedError, HcomError, LockedError, StoreError
 from hcom.hub import people
 from hcom.ops import handover, reset
+from hcom.store import agents
 from hcom.store.connect import open_db
 from hcom.store.schema import VERSION
 from tests.sealed import Home
@@ -149,6 +151,29 @@ class Inmate(Stored):
             except StoreError:
                 pass
             self.assertTrue(os.path.exists(victim), inspect.getsource(spoil))
+
+    def test_another_thread_may_open_files(self):
+        with open_db(self.home) as db:
+            people.join(db, "claude", 1.0, name="luna")
+        before, over = os.stat(self.home.db_file).st_ino, threading.Event()
+
+        def busy() -> None:
+            while not over.is_set():
+                with open(__file__, "rb"), open(os.devnull, "rb"):
+                    pass
+
+        self.addCleanup(sys.setswitchinterval, sys.getswitchinterval())
+        sys.setswitchinterval(1e-6)
+        thread = threading.Thread(target=busy)
+        thread.start()
+        try:
+            for _ in range(300):
+                with contextlib.suppress(LockedError), open_db(self.home) as db:
+                    self.assertEqual([a.name for a in agents.every(db)], ["luna"])
+        finally:
+            over.set()
+            thread.join()
+        self.assertEqual(os.stat(self.home.db_file).st_ino, before)
 
     def test_the_attack_works_on_sqlite_itself(self):
         victim = os.path.join(self.outside, "letter")

@@ -36,6 +36,7 @@ BESIDE = ("-wal", "-shm", "-journal")  # what sqlite adds to a database's name f
 # The byte of the database that sqlite locks to write without a WAL, and by whose lock it knows that
 # the journal beside it is of somebody alive, not to be played back.
 RESERVED = 0x40000001
+TRIES = 20  # to open it while others open files or exchange them
 
 # The database's own trouble, before `Database` has translated it and after.
 TROUBLE = (sqlite3.Error, StoreError)
@@ -117,6 +118,15 @@ class transaction:  # noqa: N801 - reads as a statement: with transaction(db)
 def connected(home: Home, busy_s: float) -> "sqlite3.Connection | None":
     """A connection through which nothing has been read yet; None where the database has to be made
     or made ready first. StoreError when it is not to be opened, OSError."""
+    for _ in range(TRIES):
+        try:
+            return _connected(home, busy_s)
+        except BlockingIOError:
+            pass
+    raise LockedError("the database is locked by another process", "try again, or hcom status")
+
+
+def _connected(home: Home, busy_s: float) -> "sqlite3.Connection | None":
     path, connection = home.db_file, None
     if not all(plain(path + end) or end for end in ("", "-wal", "-shm")):
         return None
@@ -149,8 +159,12 @@ def _is_same_name(opened: str, path: str) -> bool:
 
 def _is_ready(fd: int, path: str) -> bool:
     """Whether the database that sqlite has open as `fd` has a WAL. No journal is played back then,
-    for as long as it is open: sqlite would delete any file that one names."""
+    for as long as it is open: sqlite would delete any file that one names. BlockingIOError when it
+    is locked, or `fd` something else: another thread of our host opens files too."""
+    is_wal = False
     try:
+        if not os.path.samestat(os.fstat(fd), os.lstat(path)):
+            raise BlockingIOError(errno.EAGAIN, "exchanged", path)
         is_wal = os.pread(fd, 20, 0)[18:] == b"\2\2"
         if is_wal and sys.platform == "linux" and sys.maxsize > 2**32:
             import fcntl
@@ -159,11 +173,11 @@ def _is_ready(fd: int, path: str) -> bool:
             where = [number.to_bytes(8, sys.byteorder) for number in (0, RESERVED, 1, 0)]
             fcntl.fcntl(fd, fcntl.F_OFD_SETLK, b"".join(where))
             return True
+    except BlockingIOError:
+        raise
     except OSError as error:
         if error.errno == errno.EBADF:  # an earlier connection's, which was looked at
             return True
-        if error.errno in (errno.EAGAIN, errno.EACCES):
-            raise LockedError("the database is locked by another process", "hcom status") from None
     if os.path.lexists(path + "-journal"):
         raise StoreError(f"a journal that is not hcom's: {path}-journal", f"rm {path}-journal")
     return is_wal
