@@ -339,6 +339,25 @@ class Special(unittest.TestCase):
                 read()
             os.unlink(path)
 
+    def test_a_home_that_may_not_be_one(self):
+        theirs = os.path.join(self.home.root, "theirs")
+        shutil.copytree(self.home.hcom_dir, theirs, symlinks=True)
+        for path, said in (
+            (os.path.join(self.home.root, "a\nb"), "not a name for HCOM_DIR"),
+            (os.path.join(self.home.root, "a\udcff"), "not a name for HCOM_DIR"),
+            (theirs, "belongs to another user"),
+        ):
+            if path == theirs:
+                if os.geteuid():
+                    continue  # only root can give a folder away
+                os.chown(theirs, 65534, 65534)
+            for words in (["list"], ["hooks", "add", "claude"], ["hooks", "remove"], ["status"]):
+                with self.subTest(path=path, words=words):
+                    done = self.home.run(*words, env={"HCOM_DIR": path})
+                    self.assertEqual((done.returncode, done.stdout), (1, ""), done)
+                    self.assertRegex(done.stderr, rf"\Ahcom: [^\n]*{said}[^\n]*\n\Z")
+        self.assertFalse(os.path.exists(os.path.join(self.home.root, ".claude")))
+
     @unittest.skipIf(os.geteuid(), "only root can give files away")
     def test_what_belongs_to_another_user(self):
         self.home.said("hooks", "add", "claude")
