@@ -40,9 +40,9 @@ class Context:
         """The log says that the agent's status is this."""
         events.append_status(self.db, self.agent.name, status, context, detail, self.signal.at)
 
-    def judged(self) -> tuple[list[int], list[int]]:
+    def judged(self) -> tuple[list[int], list[deliveries.Held]]:
         """What this hook, and the client's transcript, prove of what was delivered before: the ids
-        of what was seen, and of what is to be queued again."""
+        of what was seen, and what is to be queued again."""
         held, signal = deliveries.held(self.db, self.to.name), self.signal
         if not held:
             return [], []
@@ -71,8 +71,6 @@ class Context:
         may = self._may if kind in self.adapter.UNSURE else None
         budget = self.adapter.BUDGET[kind]
         self.leased = mail.lease(self.db, agent, into, budget, time.time(), may)
-        if self.leased.ids:
-            marks.raise_flag(self.home, [self.agent.name])  # see flag
         return self.leased.text
 
     def _may(self, text: str) -> bool:
@@ -85,7 +83,7 @@ class Context:
         Within the caller's transaction: nothing can come between the look and this, and one that
         is killed with mail in its hand leaves the flag up."""
         name = self.agent.name
-        if deliveries.is_unwritten(self.db, name):
+        if self.leased.ids or deliveries.is_unwritten(self.db, name):
             marks.raise_flag(self.home, [name])
         else:
             marks.lower_flag(self.home, name)

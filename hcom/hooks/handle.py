@@ -68,8 +68,7 @@ def _answer(context: Context, payload: "spool.Payload", emit) -> None:
     with transaction(context.db):
         mail.settle(context.db, context.to.name, *verdict)
         reply = ANSWERS[kind](context) if kind in ANSWERS else _silent(context)
-        if not context.leased.ids:
-            context.flag()
+        context.flag()
     _written(context, payload, reply, emit)
 
 
@@ -92,6 +91,7 @@ def _written(context: Context, payload: "spool.Payload", reply: Reply, emit) -> 
         try:
             with transaction(context.db):
                 deliveries.deliver(context.db, context.to.name, ids, time.time())
+                context.leased = mail.Leased()
                 context.flag()
         except TROUBLE as error:
             log.log("hook.spooled", hook=payload.event, error=str(error))

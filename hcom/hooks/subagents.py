@@ -63,8 +63,7 @@ def finished(context: Context) -> Reply:
                 text = context.take(SUB_END)
                 if text:
                     agents.count_stop(db, sub.name)
-                else:
-                    context.flag()
+                context.flag()
             if text:
                 return Reply(SUB_END, text)
             left = end - time.monotonic()

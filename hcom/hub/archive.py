@@ -11,7 +11,7 @@ import shutil
 import time
 from collections import namedtuple
 
-from ..bus.agent import BIGBOSS, Agent
+from ..bus.agent import BIGBOSS, RECENT_S, Agent
 from ..errors import DamagedError, HcomError, StoreError
 from ..home import Lock, create, private_folder, read, write_private
 from ..process import alive
@@ -20,8 +20,6 @@ from ..store import archive as stored
 from ..store.connect import BESIDE, SQL_S, open_db, transaction
 
 PART = ".part-"
-# An agent without a process that we know of, seen less than this ago, may still be there.
-RECENT_S = 3600
 
 
 class Archive(namedtuple("Archive", "name path facts")):
