@@ -100,7 +100,8 @@ def quotations(tool: str, frame: str) -> list[dict]:
             {"type": "message", "role": role, "content": [{"type": "input_text", "text": frame}]}
             for role in ("user", "assistant")
         ]
-        items += [{"type": "function_call_output", "output": f"Output:\n{frame}"}]
+        outputs = (f"Output:\n{frame}", json.dumps({"output": frame, "metadata": {}}))
+        items += [{"type": "function_call_output", "output": output} for output in outputs]
         return [{"type": "response_item", "payload": item} for item in items]
     quoted = f"Output: <hook_context>{frame}</hook_context>\n</untrusted_context>"
     contents = [

@@ -41,8 +41,9 @@ def _told(part: dict) -> list[str]:
 
 
 def _printed(part: dict) -> str:
-    """What a tool returned to the model."""
-    return "\n".join(texts(part.get("output"))) if part.get("type") in OUTPUTS else ""
+    """What a tool returned to the model; some tools wrap it in an object of their own."""
+    said = "\n".join(texts(part.get("output"))) if part.get("type") in OUTPUTS else ""
+    return str(parse(said.encode()).get("output", said)) if said.startswith("{") else said
 
 
 # What the model writes when it is no message.
