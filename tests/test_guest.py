@@ -98,8 +98,15 @@ class Swept(Sealed):
         self.assertIn("s1", self.found())  # it may be resumed
         self.assertEqual({f"pid-{pid}", "sub-a1", "held.lock"} & set(self.found()), set())
 
+    def test_a_mark_that_is_another_agents_by_now(self):
+        marks.mark(self.place, ["s0"], "nobody")
+        found = sweep.there(self.place)
+        marks.mark(self.place, ["s0"], "newcomer")
+        sweep.sweep(self.place, found, [], set())
+        self.assertIn("s0", self.found())
+
     def found(self) -> list[str]:
-        return [name for _, name in sweep.there(self.place)]
+        return [name for _, name, _ in sweep.there(self.place)]
 
 
 class Clocks(Sessions):

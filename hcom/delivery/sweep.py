@@ -7,9 +7,13 @@ from ..home import MAIL, MARKS, WAKE
 from . import bell, marks, owner
 
 
-def there(home) -> list[tuple[str, str]]:
-    """All that lies there now: the part of run/, and the name in it."""
-    return [(part, name) for part in (MARKS, MAIL, WAKE) for name in _names(home.run(part))]
+def there(home) -> list[tuple[str, str, str]]:
+    """All that lies there now: the part of run/, the name in it, and of which agent it is."""
+    return [
+        *((MARKS, key, marks.marked(home, key)) for key in _names(home.run(MARKS))),
+        *((MAIL, name, name) for name in _names(home.run(MAIL))),
+        *((WAKE, lock, lock.removesuffix(".lock")) for lock in _names(home.run(WAKE))),
+    ]
 
 
 def _names(folder: str) -> list[str]:
@@ -19,7 +23,7 @@ def _names(folder: str) -> list[str]:
         return []
 
 
-def sweep(home, found: list[tuple[str, str]], agents: list[Agent], staying: set[str]) -> None:
+def sweep(home, found: list[tuple[str, str, str]], agents: list[Agent], staying: set[str]) -> None:
     """Of what was `found`, only what is of `agents` is left, or in use, and the sessions of those
     `staying`. It was found before it was asked who they are: nothing is put there for one that is
     not known yet."""
@@ -27,13 +31,13 @@ def sweep(home, found: list[tuple[str, str]], agents: list[Agent], staying: set[
     here = {agent.name for agent in agents}
     running = [agent for agent in agents if agent.ended_at is None]
     pids, names = {f"pid-{agent.pid}" for agent in running}, {agent.name for agent in running}
-    for part, key in found:
-        if part == WAKE and key.removesuffix(".lock") not in here:
-            _unlock(home, key)
-        elif part == MAIL and key not in here:
-            marks.lower_flag(home, key)
-        elif part == MARKS and not _is_known(key, marks.marked(home, key), staying, names, pids):
-            marks.unmark(home, [key])
+    for part, key, agent in found:
+        if part == WAKE and agent not in here:
+            _unlock(home, agent)
+        elif part == MAIL and agent not in here:
+            marks.lower_flag(home, agent)
+        elif part == MARKS and not _is_known(key, agent, staying, names, pids):
+            marks.unmark(home, [key] if marks.marked(home, key) == agent else [])  # else another's
 
 
 def _is_known(key: str, agent: str, staying: set[str], running: set[str], pids: set[str]) -> bool:
@@ -44,8 +48,8 @@ def _is_known(key: str, agent: str, staying: set[str], running: set[str], pids: 
     return agent in (running if key.startswith("sub-") else staying)
 
 
-def _unlock(home, key: str) -> None:
-    lock = owner.take(home, key.removesuffix(".lock"))
+def _unlock(home, agent: str) -> None:
+    lock = owner.take(home, agent)
     if lock >= 0:
-        os.unlink(home.run(WAKE, key))
+        os.unlink(home.run(WAKE, agent + ".lock"))
     owner.give_up(lock)
