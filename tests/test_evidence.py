@@ -104,15 +104,15 @@ def quotations(tool: str, frame: str) -> list[dict]:
         items += [{"type": "function_call_output", "output": output} for output in outputs]
         return [{"type": "response_item", "payload": item} for item in items]
     quoted = f"Output: <hook_context>{frame}</hook_context>\n</untrusted_context>"
-    contents = [
+    contents: list[dict] = [
         {"text": frame},
         *(
             {"functionResponse": {"response": {"output": "<untrusted_context>\n" + text}}}
             for text in (f"Output: {frame}", quoted)
         ),
     ]
-    said = [{"id": "q", "type": "user", "content": [content]} for content in contents]
-    return [*said, {"id": "q", "type": "gemini", "content": frame}]
+    typed: list[dict] = [{"id": "q", "type": "user", "content": [one]} for one in contents]
+    return [*typed, {"id": "q", "type": "gemini", "content": frame}]
 
 
 class Transcripts(unittest.TestCase):

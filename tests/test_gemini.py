@@ -188,7 +188,7 @@ RESET = {"$set": {"messages": [user("0", {"text": "<session_context>"})], "lastU
 
 class Transcript(unittest.TestCase):
     # transcript, answered, standing, cancelled, bootstrap gone
-    CASES = {
+    CASES: dict[str, tuple] = {
         "asked, not yet answered": ([user("1", {"text": "hi"}, CONTEXT)], 0, 1, 0, 0),
         "answered": ([user("1", CONTEXT), answer("2")], 1, 1, 0, 0),
         "with a tool's result": ([user("1", RESULT), TICK, answer("2")], 1, 1, 0, 0),
@@ -254,10 +254,12 @@ class Transcript(unittest.TestCase):
     def test_evidence(self):
         with tempfile.TemporaryDirectory() as folder:
             path = os.path.join(folder, "session.jsonl")
-            for name, (body, answered, standing, cancelled, gone, *by) in self.CASES.items():
+            for name, case in self.CASES.items():
+                body, answered, standing, cancelled, gone, *by = case
                 with self.subTest(name):
                     Path(path).write_text(lines(HEAD, *body))
-                    fate = transcript.fates(path, {7: Given(*by)}).get(7, "")
+                    given = Given(by[0]) if by else Given()
+                    fate = transcript.fates(path, {7: given}).get(7, "")
                     said = (transcript.cancelled(path), transcript.forgot(path))
                     self.assertEqual(said, (bool(cancelled), bool(gone)))
                     if answered or standing:

@@ -13,7 +13,6 @@ from hcom.hub import mail, people
 from hcom.store import agents, deliveries
 from hcom.store.connect import open_db, transaction
 from hcom.store.deliveries import Into
-from tests import test_wake
 from tests.sealed import ROOT
 from tests.test_evidence import CLAUDE, CLIENTS, DATA, STANDING, Client, Sessions
 from tests.test_wake import Socket, Standin, Waking
@@ -190,11 +189,9 @@ class Woken(Waking):
                 told = {"session_id": client.session, "launch": client.launch}
                 self.killed(tool, tool, client.pid, **told)
                 client.until_woken()
-                told = client.hook("UserPromptSubmit", prompt=client.prompts()[0])
-                self.assertEqual(told.count("hello there"), 1)
+                shown = client.hook("UserPromptSubmit", prompt=client.prompts()[0])
+                self.assertEqual(shown.count("hello there"), 1)
                 client.hook("Stop")
-
-    ENV, waiter = test_wake.Waited.ENV, test_wake.Waited.waiter
 
     def test_of_a_client_with_a_waiter(self):
         name = self.claude("s1")

@@ -9,10 +9,12 @@ import os
 import random
 import re
 import unittest
+from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
 from hcom.adapters.codex import screen as codex
+from hcom.adapters.front import Look
 from hcom.adapters.gemini import screen as gemini
 from hcom.bus.client import EMPTY, IDLE
 from hcom.pty.screen import Screen
@@ -26,7 +28,7 @@ TELLING = re.compile(r"[●›]\s+\d+\. |Press Esc to close|Press enter to|esc b
 class Client(NamedTuple):
     """How a client is looked at, its recordings, its signs of work and of being idle."""
 
-    look: object
+    look: Callable[[Screen], Look]
     recordings: tuple[str, ...]
     signs: tuple[str, ...]
     idle: tuple[str, ...]

@@ -129,6 +129,23 @@ class Waking(Sealed):
     def send(self, name: str) -> None:
         self.home.said("send", "--from", "ci", f"@{name}", "--", "hello there")
 
+    # Of a client that starts a waiter.
+    ENV = {"AI_AGENT": "claude-code_2-1-197_harness", "CLAUDE_CODE_ENTRYPOINT": "cli"}
+
+    def waiter(self, session: str, pid: int = 0, **env: str) -> subprocess.Popen:
+        pid = pid or self.clients[session].pid
+        process = subprocess.Popen(
+            [sys.executable, "-I", "-S", f"{ROOT}/hcom", "hook", "wait", "claude", str(pid)],
+            env={**self.home.env, **self.ENV, **env},
+            stdin=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        process.stdin.write(json.dumps({"session_id": session}))
+        process.stdin.close()
+        self.addCleanup(lambda: (process.kill(), process.wait(), process.stderr.close()))
+        return process
+
     def assert_reached(self, client: Standin, name: str) -> None:
         """Mail for `name` wakes the client, its screen can be seen, and it can be ended."""
         self.assertEqual(self.home.names(), [name])
@@ -230,22 +247,6 @@ class KnownByTheLaunch(Waking):
 
 class Waited(Waking):
     """The waiter of a client without a socket, as that starts one at each turn's end."""
-
-    ENV = {"AI_AGENT": "claude-code_2-1-197_harness", "CLAUDE_CODE_ENTRYPOINT": "cli"}
-
-    def waiter(self, session: str, pid: int = 0, **env: str) -> subprocess.Popen:
-        pid = pid or self.clients[session].pid
-        process = subprocess.Popen(
-            [sys.executable, "-I", "-S", f"{ROOT}/hcom", "hook", "wait", "claude", str(pid)],
-            env={**self.home.env, **self.ENV, **env},
-            stdin=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-        process.stdin.write(json.dumps({"session_id": session}))
-        process.stdin.close()
-        self.addCleanup(lambda: (process.kill(), process.wait(), process.stderr.close()))
-        return process
 
     def owned(self, name: str, process: subprocess.Popen) -> None:
         """The waiter listens."""
