@@ -5,6 +5,7 @@ The directory is 0700 and every file in it 0600: it holds what agents say to eac
 
 import errno
 import os
+import re
 import stat
 import sys
 from collections import namedtuple
@@ -95,6 +96,12 @@ def locate(env) -> Home:
         hint = "use one of your own: export HCOM_DIR=$PWD/.hcom"
         raise HcomError(f"HCOM_DIR {home.root}: {error.strerror}", hint) from None
     return home
+
+
+def is_id(value) -> bool:
+    """Whether this can be the id of a session, a launch or a process: it names files, and is an
+    argument of programs."""
+    return isinstance(value, str) and re.fullmatch(r"\w[\w.-]{0,127}", value) is not None
 
 
 def create(home: Home) -> None:

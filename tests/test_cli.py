@@ -3,7 +3,6 @@
 import json
 import os
 import pty
-import shutil
 import signal
 import sqlite3
 import subprocess

@@ -5,10 +5,11 @@ an adapter is stands in interface.py.
 
 import json
 import os
+import re
 from collections import namedtuple
 
 from ..bus.render import one_line
-from ..home import read
+from ..home import is_id, read
 
 START = "start"  # a session began, was resumed, cleared or compacted
 PROMPT = "prompt"  # a turn begins
@@ -103,6 +104,9 @@ class Around(
 
 # -- payloads --
 
+WORD_CHARS = 1000  # of the name of a tool or a reason: more is none
+PATH_CHARS = 4096  # the most that systems take
+
 
 def parsed(raw: bytes):
     """A hook's payload as JSON says it; half of a surrogate pair, where the client cut a text in
@@ -140,13 +144,27 @@ def text(payload: dict, key: str) -> str:
     return value if isinstance(value, str) else ""
 
 
+def word(payload: dict, key: str) -> str:
+    """The short text in a field, on one line; "" when there is none."""
+    return one_line(text(payload, key)[:WORD_CHARS])
+
+
+def path(payload: dict, key: str) -> str:
+    """The path in a field; "" when there is none that the system would take."""
+    value = text(payload, key)
+    return "" if "\0" in value or len(value) > PATH_CHARS else value
+
+
 def signal(kind: str, payload, env, pid: int, at: float, details) -> Signal:
     """What the payloads of all clients say in the same words; the adapter puts in the rest. The
     first of the `details` that the tool was given says what it was used on. ValueError when this
     is no payload."""
-    if not isinstance(payload, dict) or not isinstance(payload.get("session_id"), str):
+    if not isinstance(payload, dict):
         raise ValueError("not a payload of a client's hook")
-    subagent, asked = text(payload, "agent_id"), fields(payload.get("tool_input"))
+    session, subagent = payload.get("session_id"), payload.get("agent_id")
+    asked = fields(payload.get("tool_input"))
+    if not is_id(session) or not (subagent is None or is_id(subagent)):
+        raise ValueError("not a payload of a client's session")
     told = (asked[key] for key in details if isinstance(asked.get(key), str))
     if subagent:
         kind = INSIDE.get(kind, NOTHING)
@@ -154,16 +172,16 @@ def signal(kind: str, payload, env, pid: int, at: float, details) -> Signal:
         kind = NOTHING
     return Signal(
         kind=kind,
-        session=payload["session_id"],
+        session=session,
         launch=env.get("HCOM_PROCESS_ID", ""),
         pid=pid,
-        cwd=text(payload, "cwd"),
-        transcript=text(payload, "transcript_path"),
-        source=text(payload, "source") or text(payload, "reason"),
-        tool=text(payload, "tool_name"),
+        cwd=path(payload, "cwd"),
+        transcript=path(payload, "transcript_path"),
+        source=word(payload, "source") or word(payload, "reason"),
+        tool=word(payload, "tool_name"),
         detail=next(told, "")[:2000],
         prompt=one_line(text(payload, "prompt")),
-        subagent=subagent,
+        subagent=subagent or "",
         at=at,
     )
 

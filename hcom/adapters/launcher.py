@@ -36,6 +36,8 @@ hcom_in=
 if [ -z "$hcom_agent" ]; then
   case $hcom_on in *' find') ;; *) exit 0 ;; esac
   IFS= read -r hcom_in
+  # What follows takes dash quadratic time, and no session begins with so much.
+  [ ${#hcom_in} -lt 10000 ] || exit 0
   hcom_key=${hcom_in#*'"session_id":'}
   hcom_key=${hcom_key#*'"'}
   hcom_key=${hcom_key%%'"'*}

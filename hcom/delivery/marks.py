@@ -6,15 +6,12 @@ lowers the flag first and looks then.
 """
 
 import os
-import re
 
-from ..home import MAIL, MARKS, keep, private_file, read
-
-KEY = r"[\w.-]{1,128}"
+from ..home import MAIL, MARKS, is_id, keep, private_file, read
 
 
 def _path(home, part: str, key: str) -> str:
-    return home.run(part, key) if re.fullmatch(KEY, key) else ""
+    return home.run(part, key) if is_id(key) else ""
 
 
 def _drop(path: str) -> None:

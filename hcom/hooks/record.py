@@ -72,7 +72,7 @@ def used_tool(context: Context) -> None:
         ACTIVE,
         f"tool:{signal.tool}",
         signal.detail,
-        [_real(signal.cwd, path) for path in signal.edited],
+        [_real(signal.cwd, path) for path in signal.edited if "\0" not in path],
         signal.command,
         signal.at,
     )

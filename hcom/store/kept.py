@@ -7,15 +7,13 @@ a row are only shown and looked up. docs/security.md says of each column what it
 
 import json
 import os
-import re
 from collections import namedtuple
 
 from ..bus.agent import Agent
-from ..home import Lock, private_folder, write_private
+from ..home import Lock, is_id, private_folder, write_private
 from ..process import alive
 
 FOLDER = "known"
-KEY = r"\w[\w.-]{0,127}"  # a session's or a launch's id: it becomes a file's name, and an argument
 TRANSCRIPTS = 8  # of one session: a client may begin another each time it is resumed
 
 
@@ -48,7 +46,7 @@ NOTHING = Kept()
 
 def _path(home, key: str) -> str:
     """The file of what has this id; "" where it is none."""
-    return home.kept(FOLDER, key + ".json") if re.fullmatch(KEY, key) else ""
+    return home.kept(FOLDER, key + ".json") if is_id(key) else ""
 
 
 def of(home, key: str) -> Kept:

@@ -138,16 +138,17 @@ def read(event: str, payload, env, pid: int, at: float) -> Signal:
     detail, session = said.detail, said.session
     # Not CLAUDE_CODE_MESSAGING_TOKEN: that stays in the client's own private file (wake._token).
     client = {"config": config_dir(env)}
-    if mode := text(payload, "permission_mode"):
+    if mode := base.word(payload, "permission_mode"):
         client["mode"] = mode
     if said.kind == START and said.source == "resume":
         # With --fork-session this one payload has the parent's id; the session file is right.
-        session = text(session_file(client["config"], pid), "sessionId") or session
+        named = text(session_file(client["config"], pid), "sessionId")
+        session = named if homes.is_id(named) else session
     changed = said.tool in EDITS and detail and event == "PostToolUse"
     return said._replace(
         session=session,
         forked_from=said.session if session != said.session else "",
-        source=said.source or text(payload, "error"),
+        source=said.source or base.word(payload, "error"),
         woken=bool(re.match(WAKE, text(payload, "prompt"))),
         client=client,
         edited=(detail,) if changed else (),

@@ -113,7 +113,7 @@ def read(event: str, payload, env, pid: int, at: float) -> Signal:
 def _patched(payload: dict) -> tuple[str, ...]:
     """The files that a patch changes, as absolute paths."""
     paths = PATCHED.findall(text(base.fields(payload.get("tool_input")), "command"))
-    cwd = text(payload, "cwd")
+    cwd = base.path(payload, "cwd")
     return tuple(dict.fromkeys(os.path.normpath(os.path.join(cwd, path)) for path in paths))
 
 
@@ -129,7 +129,7 @@ def _parent(transcript: str, directory: str, pid: int) -> str:
     "" also for /fork: the same client goes on with the copy, and its agent with it, as after /new.
     """
     parent = host.begun(transcript, "forked_from_id")
-    if parent and pid and host.holder(directory, parent) == pid:
+    if not homes.is_id(parent) or pid and host.holder(directory, parent) == pid:
         return ""
     return parent
 

@@ -155,7 +155,7 @@ def _inside(event: str, kind: str, payload: dict) -> dict:
     import hashlib  # only where a subagent is told apart
 
     key = hashlib.sha256(given).hexdigest()[:16]
-    since = text(payload, "timestamp") or "unknown"
+    since = base.word(payload, "timestamp") or "unknown"
     return {"inside": {key: since if event == "BeforeTool" else None}}
 
 
@@ -172,8 +172,9 @@ def _asked(payload: dict) -> tuple[str, str]:
     """What a dialog asks about, as (tool, what it is to be used on)."""
     details = base.fields(payload.get("details"))
     if not details:
-        return text(payload, "notification_type"), one_line(text(payload, "message"))
-    tool, key = ASKED.get(text(details, "type"), (text(details, "type"), "title"))
+        return base.word(payload, "notification_type"), one_line(text(payload, "message"))
+    kind = base.word(details, "type")
+    tool, key = ASKED.get(kind, (kind, "title"))
     return tool, (text(details, key) or text(details, "title"))[:2000]
 
 
