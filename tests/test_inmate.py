@@ -17,7 +17,7 @@ from pathlib import Path
 from hcom import home as homes
 from hcom.delivery import marks
 from hcom.process import leave_behind, program, start_of
-from hcom.store import kept
+from hcom.store import agents, kept
 from hcom.store.connect import open_db
 from hcom.store.schema import MIGRATIONS
 from tests.sealed import ROOT, Sealed
@@ -279,7 +279,11 @@ class Inmate(Sealed):
 
 
 class Kept(Sealed):
-    """What a hook tells is kept though the row says the same already."""
+    """What a hook tells is kept, whatever the row says already."""
+
+    def setUp(self):
+        super().setUp()
+        homes.create(homes.locate(self.home.env))
 
     def test_a_row_that_knows_it_does_not_keep_a_hook_from_telling(self):
         self.claude("s1")
@@ -291,6 +295,25 @@ class Kept(Sealed):
         self.assertEqual((said.tool, said.transcript), ("claude", "/t"))
         self.hook("s1", "Stop", transcript_path="/u")
         self.assertEqual(kept.of(hcom, "s1").transcripts, ["/u", "/t"])
+
+    def test_what_a_hook_does_not_say_stays(self):
+        name = self.claude("s1")
+        hcom = homes.locate(self.home.env)
+        self.hook("s1", "Stop", transcript_path="/t", permission_mode="bypassPermissions")
+        self.hook("s1", "SessionStart", source="compact")
+        said = kept.of(hcom, "s1")
+        self.assertEqual((said.transcript, said.client["mode"]), ("/t", "bypassPermissions"))
+        with open_db(hcom) as db:
+            self.assertEqual(kept.proven(hcom, agents.find(db, name)).pid, said.pid)
+
+    def test_what_only_the_launch_knows_counts_too(self):
+        hcom = homes.locate(self.home.env)
+        agent = agents.blank("luna", "claude", 1.0, session="s1", launch="l1")
+        kept.note(hcom, "l1", directory="/l", client={"mode": "bypassPermissions", "config": "/l"})
+        kept.note(hcom, "s1", directory="/s", client={"config": "/s"})
+        said = kept.proven(hcom, agent)
+        self.assertEqual(said.client, {"mode": "bypassPermissions", "config": "/s"})
+        self.assertEqual(said.directory, "/s")
 
     def test_an_id_that_would_be_a_path_is_none(self):
         hcom = homes.locate(self.home.env)

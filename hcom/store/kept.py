@@ -60,8 +60,9 @@ def of(home, key: str) -> Kept:
 
 
 def note(home, key: str, **facts) -> None:
-    """These facts are kept of a session or a launch, too; what is empty leaves what is known, and a
-    `transcript` is one more. In a sandbox nothing can be kept, nor of what has no proper id."""
+    """These facts are kept of a session or a launch, too; what is empty leaves what is known, a
+    `transcript` is one more, and so is each fact of the `client`. In a sandbox nothing can be kept,
+    nor of what has no proper id."""
     path, known = _path(home, key), of(home, key)
     if not path or _with(known, **facts) == known:
         return
@@ -74,7 +75,8 @@ def note(home, key: str, **facts) -> None:
         pass  # it cannot be woken, then, nor ended; nothing is lost
 
 
-def _with(known: Kept, transcript: str = "", **facts) -> Kept:
+def _with(known: Kept, transcript: str = "", client=None, **facts) -> Kept:
+    facts["client"] = {**(known.client or {}), **(client or {})}
     if transcript not in ("", known.transcript):
         facts["transcripts"] = [transcript, *known.transcripts][:TRANSCRIPTS]
     return known._replace(**{name: value for name, value in facts.items() if value})
@@ -99,7 +101,7 @@ def prune(home, keys) -> None:
 
 
 def proven(home, agent: Agent) -> Agent:
-    """The agent with what is kept of its session, or else of its launch, in the place of what its
+    """The agent with what is kept of its session, and else of its launch, in the place of what its
     row says; of its process the row only says whether it still is one of theirs."""
     session, launch = of(home, agent.session), of(home, agent.launch)
     said, process = launch if session == NOTHING else session, (agent.pid, agent.pid_start)
@@ -108,7 +110,7 @@ def proven(home, agent: Agent) -> Agent:
     return agent._replace(
         directory=said.directory,
         transcript=said.transcript,
-        client=said.client or {},
+        client={**(launch.client or {}), **(session.client or {})},
         pid=process[0],
         pid_start=process[1],
     )
