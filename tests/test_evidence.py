@@ -13,6 +13,7 @@ from hcom.bus.message import EXTERNAL, Envelope, Sender
 from hcom.home import Home as Place
 from hcom.hooks import handle
 from hcom.hub import mail, people
+from hcom.ops import agents as taken
 from hcom.store import agents, deliveries
 from hcom.store.connect import open_db, transaction
 from tests.sealed import ROOT, Home
@@ -362,6 +363,16 @@ class Hooks(Sessions):
             self.hook(client.start, self.new, source="resume")
             self.assertEqual(self.state(number), "seen")
             self.assertNotIn(f"#{number} ", self.hook(client.prompt, self.new))
+
+    def test_a_session_of_another_tool_that_takes_the_agent_up(self):
+        for client in self.each():
+            number = self.given(client.tool_end)
+            self.record(self.old, "parallel", 5, number)
+            agents.end_session(self.db, "luna", "exit:other", time.time())
+            other = next(one.tool for one in CLIENTS if one.tool != client.tool)
+            caller = people.Caller("s2", "", os.getpid(), "", other)
+            taken.start(self.db, self.env, caller, {}, None, "luna", time.time())
+            self.assertEqual(self.state(number), "seen")
 
     def test_a_resumed_session_whose_transcripts_have_none_is_shown_it_again(self):
         for client in self.each():

@@ -139,7 +139,7 @@ def _again(db, name: str, caller, now: float) -> Agent:
     before = agents.find(db, name)
     agent = people.reclaim(db, name, caller, now)
     if before and caller.session and caller.session != before.session:
-        evidence.settle(db, agent, START, now)
+        evidence.settle(db, before, START, now)  # by the transcript of the tool that it was
     return agent
 
 
