@@ -171,7 +171,8 @@ def serve(line: socket.socket) -> None:
         argv, env, given, fault, seed = ask
         pid = os.fork()
         if not pid:
-            run(*descriptors, argv, env, given.encode(), Fault(*fault), seed)
+            out, errors = descriptors
+            run(out, errors, argv, env, given.encode(), Fault(*fault), seed)
         for one in descriptors:
             os.close(one)
         line.send(str(pid).encode())
@@ -203,12 +204,12 @@ def run(out: int, errors: int, argv, env, given: bytes, fault: Fault, seed: int)
         code = MAINS[argv[0]](argv) if argv[0] in MAINS else cli.main(argv)
         sys.stderr.flush()
     except SystemExit as end:
-        code = end.code
+        code = end.code if isinstance(end.code, int) else 0
     except BaseException:
         os.write(2, traceback.format_exc().encode())
     finally:
         sys.setprofile(None)
-        os._exit(code or 0)
+        os._exit(code)
 
 
 # What is set for the time of the walk; None for what notes who is left behind.
