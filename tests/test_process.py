@@ -156,7 +156,12 @@ class LeftBehind(unittest.TestCase):
 
 
 class Kill(Sealed):
-    """Only what is surely still the process that hcom knew is ended."""
+    """Only what is surely still the process that a hook told of is ended."""
+
+    def claude(self, session: str) -> str:
+        name = super().claude(session)
+        self.hook(session, "SessionStart", source="startup")
+        return name
 
     def knows(self, session: str, name: str, start: str) -> None:
         """hcom takes the session's process to have begun at `start`."""

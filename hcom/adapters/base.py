@@ -5,7 +5,6 @@ an adapter is stands in interface.py.
 
 import json
 import os
-import re
 from collections import namedtuple
 
 from ..bus.render import one_line

@@ -120,9 +120,6 @@ def start(db, env, caller, client: dict, own: "Agent | None", wanted: str, now: 
     if client and caller.session:
         with transaction(db):
             agents.met(db, agent.name, directory, "", caller.pid, caller.pid_start, client)
-        if caller.pid:  # above us, so it is what it says; the rest a sandboxed agent could make up
-            facts = {"pid": caller.pid, "pid_start": caller.pid_start}
-            kept.note(home, caller.session, tool=caller.tool, **facts)
     sweep.sweep(home, found, agents.every(db), agents.staying(db))
     marks.mark(home, people.keys(db, agent), agent.name)
     rung = [bell.of_launch(caller.launch)]  # its client may have been another agent's
