@@ -740,6 +740,7 @@ class Walk:
         self.follow()
         self.run(["hook", "record"], self.env(None))
         self.run(["match"], self.env(None))
+        self.cli("list", "--json")  # who died without a word is known to be dead
         self.loose = True
         self.look()
         for _ in range(ROUNDS):
