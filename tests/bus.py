@@ -699,6 +699,8 @@ class Walk:
             return
         done = self.cli("start", "--as", name, client=client)
         if self.loose:
+            self.look()
+            self.use(client, 1)  # whatever became of it, the client tells that a tool was used
             return
         if done.code:
             return
