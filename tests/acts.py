@@ -136,6 +136,7 @@ class Host:
         self.line, its = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self.pid = os.fork()
         if not self.pid:
+            signal.signal(signal.SIGTERM, signal.SIG_DFL)  # the walk's end is not this one's work
             os.dup2(its.fileno(), 3)
             os.closerange(4, 256)
             serve(socket.socket(fileno=3))
