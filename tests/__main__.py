@@ -286,10 +286,10 @@ class Cores:
 
 
 def unused(before: list[int], now: list[int]) -> float:
-    """The share of the time in between in which the cores had nothing to do, or waited for a disk;
-    1 where nothing is known."""
+    """The share of the time in between in which the cores had nothing to do that cannot wait: they
+    ran what is nice, or waited for a disk; 1 where nothing is known."""
     spent = [new - old for old, new in zip(before, now, strict=True)]
-    return sum(spent[3:5]) / sum(spent) if any(spent) else 1.0
+    return (spent[1] + sum(spent[3:5])) / sum(spent) if any(spent) else 1.0
 
 
 def next_of(

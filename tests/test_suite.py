@@ -142,6 +142,7 @@ class Scheduling(unittest.TestCase):
         for now, want in (
             ([180, 0, 70, 890, 20, 0, 0, 0], 0.5),
             ([300, 0, 50, 800, 10, 0, 0, 0], 0.0),
+            ([250, 50, 50, 800, 10, 0, 0, 0], 0.25),
             (before, 1.0),
         ):
             with self.subTest(now=now):

@@ -19,7 +19,8 @@ import time
 from collections import Counter, namedtuple
 
 from tests.acts import CLOSED, FULL, GONE, KILL, STOP, Fault
-from tests.bus import Broken, Step, Walk
+from tests.bus import Broken, Step
+from tests.moves import Walk
 
 QUIET_STEPS = 40  # between two times when everything has to be quiet
 WEIGHTS = {
