@@ -153,6 +153,12 @@ class Identity(Hub):
         self.assertIsNotNone(agents.find(self.db, "nova").stopped_at)
         self.assertEqual(self.whose(self.caller("s1", "", own)), "")
 
+    def test_an_old_session_is_nobodys_also_where_no_process_was_known(self):
+        self.join("luna", "s1")
+        people.reclaim(self.db, "luna", self.caller("s2"), 2.0)
+        self.assertEqual(self.whose(self.caller("s1")), "")
+        self.assertEqual(self.whose(self.caller("s2")), "luna")
+
     def test_a_shared_process_does_not_tell_whose_a_name_is(self):
         other = self.caller("s2", "", os.getpid())._replace(shared=True)
         luna = self.join("luna", "s1", os.getpid())

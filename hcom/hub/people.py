@@ -108,7 +108,8 @@ def reclaim(db, name: str, caller: Caller, now: float) -> Agent:
         known = caller.session and agents.bound(db, "session", caller.session)
         _displace(db, [known, mine and launched], agent, now)
         back(db, agent)
-        if caller.session and caller.session != agent.session and agent.pid != caller.pid:
+        elsewhere = not caller.pid or agent.pid != caller.pid
+        if caller.session and caller.session != agent.session and elsewhere:
             agents.unbind_sessions(db, agent.name)  # resumed, they would be this agent beside it
         _bind(db, Whose(agent, ("session", "launch") if mine else ("session",)), caller)
         if caller.tool and caller.tool != agent.tool:
