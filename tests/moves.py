@@ -293,7 +293,8 @@ class Walk(Bus):
     def speaker(self, who: int) -> "tuple[str, list[str], Client | None]":
         """Who speaks, the words that say so, and the client that runs the command."""
         found: list = [("", ["--from", "ci"], None)]
-        found += [(n, ["--name", n], None) for n in self.hookless if n in self.agents]
+        known = {name for name, agent in self.agents.items() if agent.tool == "adhoc"}
+        found += [(n, ["--name", n], None) for n in self.hookless if n in known]
         found += [(c.agent, [], c) for c in self.clients if c.turn and c.agent in self.agents]
         return chosen(who, found, lambda one: one[0])
 
