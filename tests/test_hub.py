@@ -16,7 +16,7 @@ from hcom.errors import HcomError, UnknownAgent
 from hcom.home import Home
 from hcom.hub import mail, people, retirement
 from hcom.hub.people import Caller
-from hcom.ops import evidence
+from hcom.ops import evidence, look
 from hcom.ops.agents import again
 from hcom.process import pid_space, start_of
 from hcom.store import agents, deliveries, events, kept
@@ -60,6 +60,17 @@ class Hub(unittest.TestCase):
                 "SELECT event_id, state FROM deliveries WHERE agent = ? ORDER BY event_id", (agent,)
             ).fetchall()
         )
+
+
+class Following(Hub):
+    def test_what_comes_while_the_last_are_shown_is_not_left_out(self):
+        self.send("before", to=())
+        coming = look.coming(self.db, look.EVERYTHING, 5.0, 1)
+        said = [next(coming).data["text"]]
+        self.send("meanwhile", to=())
+        said.append(next(coming).data["text"])
+        self.assertEqual(said, ["before", "meanwhile"])
+        coming.close()
 
 
 class Identity(Hub):

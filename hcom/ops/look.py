@@ -84,10 +84,14 @@ def latest(db, wanted: filters.Where, count: int) -> list[events.Event]:
         return events.latest_where(sandboxed, wanted.sql, wanted.params, count)
 
 
-def coming(db, wanted: filters.Where, timeout: float):
-    """Each event that is wanted, as it comes, until `timeout` seconds have gone without one."""
+def coming(db, wanted: filters.Where, timeout: float, last: int = 0):
+    """The `last` newest events that are wanted, then each as it comes, until `timeout` seconds have
+    gone without one: none is left out that is committed while one before it is used."""
     _refuse_collisions(wanted)
     behind = events.last_id(db)
+    for event in latest(db, wanted, last) if last else ():
+        behind = max(behind, event.id)
+        yield event
     with _sandbox(db, wanted) as sandboxed, bell.Bell(db.home, bell.EVERYONE) as rings:
         # wrong SQL: at once
         events.latest_where(sandboxed, wanted.sql, wanted.params, 1, behind)

@@ -48,11 +48,7 @@ def run(call) -> int:
 
 def _follow(call, db, wanted) -> int:
     """The newest events (--last), then each that comes, until it is interrupted."""
-    coming = look.coming(db, wanted, math.inf)
-    for event in look.latest(db, wanted, call.values.last) if call.values.last else ():
-        call.say_json(event.as_dict())
-    sys.stdout.flush()
-    for event in coming:
+    for event in look.coming(db, wanted, math.inf, call.values.last or 0):
         call.say_json(event.as_dict())
         sys.stdout.flush()
     return 0
