@@ -195,6 +195,21 @@ class Subscribing(Sealed):
         self.assertEqual(done.returncode, 1)
         self.assertIn(f"of {luna}", done.stderr)
 
+    def test_a_session_that_is_no_agent_is_not_the_person(self):
+        luna = self.home.start()
+        sub_id = self.home.said("events", "sub", "created", "--name", luna).split(":")[0]
+        client = self.home.client()
+        self.addCleanup(lambda: (client.kill(), client.communicate()))
+        for words in (("unsub", sub_id), ("unsub", "created"), ("sub", "stopped", "--for", luna)):
+            with self.subTest(words):
+                done = self.home.within(client, "hcom", "events", *words, session="s-nobody")
+                self.assertEqual((done.returncode, done.stdout), (1, ""))
+                self.assertIn("who are you", done.stderr)
+        self.assertIn("removed", self.home.said("events", "unsub", sub_id))
+        self.home.within(client, "hcom", "stop", luna, session="s-nobody")
+        stopped = "SELECT json_extract(data, '$.by') FROM events WHERE data LIKE '%stopped%'"
+        self.assertEqual(self.home.sql(stopped), [("a program",)])
+
     def test_bad_input_is_one_line_and_an_exit_code(self):
         luna = self.home.start()
         table = [

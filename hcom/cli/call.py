@@ -63,6 +63,11 @@ class Call:
             "hcom start, or --name NAME, or --from NAME for a program",
         )
 
+    def owner(self, db) -> str:
+        """The name of whom what is made belongs to: the agent, else the person. HcomError in a
+        client's session that is no agent: it is not the person."""
+        return self.sender(db).name if self.tool or self.identify(db) else BIGBOSS
+
     def asker(self, db) -> str:
         """The name of who speaks, for others to read; not the person's, unless it is the person."""
         try:

@@ -1,8 +1,7 @@
 """`hcom events sub` and `unsub`: being told of events by a message."""
 
-from ..bus.agent import BIGBOSS
 from ..bus.render import one_line
-from ..errors import HcomError, UsageError
+from ..errors import UsageError
 from ..hub import people
 from ..hub import subscriptions as watch
 from ..ops import look
@@ -48,7 +47,7 @@ def _owner(call, db) -> tuple[str, str]:
     """For whom the subscription is, and who makes it."""
     given = call.values.__dict__["for"]
     if given:
-        return people.known(db, given).name, call.agent.name if call.agent else BIGBOSS
+        return people.known(db, given).name, call.owner(db)
     sender = call.sender(db)
     return sender.name, sender.name
 
@@ -85,17 +84,7 @@ def unsub(call) -> int:
     if len(words) != 1 or not words[0].strip():
         raise UsageError("unsub takes one id or preset", "hcom events sub lists them")
     with open_db(call.home) as db:
-        call.identify(db)
-        given = words[0].strip()
-        if (
-            call.agent is None
-            and not subscriptions.find(db, given)
-            and not subscriptions.find(db, f"sub-{given}")
-            and call.tool
-        ):
-            raise HcomError(f"no subscription {given!r}", "hcom events sub")
-        who = call.agent.name if call.agent else BIGBOSS
-        gone = look.unsubscribe(db, given, who)
+        gone = look.unsubscribe(db, words[0].strip(), call.owner(db))
     for one in gone:
         call.say(f"{one.id} removed ({one_line(one.label)})")
     return 0

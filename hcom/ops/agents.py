@@ -5,7 +5,7 @@ from collections import namedtuple
 from .. import adapters, config
 from ..adapters import ADHOC
 from ..bus import bootstrap, names
-from ..bus.agent import ACTIVE, BIGBOSS, INACTIVE, Agent
+from ..bus.agent import ACTIVE, INACTIVE, Agent
 from ..delivery import bell, marks, sweep
 from ..errors import HcomError
 from ..hub import people
@@ -239,8 +239,3 @@ def configure(db, agent: Agent, key: str, value: str, who: str) -> Agent:
         agents.configure(db, now)
     after(db.home, Done(watched=False))
     return now
-
-
-def by(agent: "Agent | None") -> str:
-    """Who asks: the agent, or the person."""
-    return agent.name if agent else BIGBOSS

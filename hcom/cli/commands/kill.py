@@ -1,7 +1,7 @@
 """hcom kill: the clients of agents end, with the windows that hcom opened for them."""
 
 from ...errors import HcomError
-from ...ops import agents, kill
+from ...ops import kill
 from ...store.connect import open_db
 from ..model import Command
 
@@ -10,7 +10,8 @@ def run(call) -> int:
     if not call.words:
         raise HcomError("kill whom?", "hcom kill NAME, tag:NAME or all")
     with open_db(call.home) as db:
-        done = kill.kill(db, call.words, agents.by(call.identify(db)), call.env, call.now)
+        call.identify(db)
+        done = kill.kill(db, call.words, call.asker(db), call.env, call.now)
     call.agent = None
     for line in done.left:
         call.tell(line)

@@ -12,7 +12,7 @@ def run(call) -> int:
         if not call.words and own is None:
             raise HcomError("stop whom? This session is no agent of hcom", "hcom stop NAME")
         targets = agents.chosen(db, call.words, call.now) if call.words else [own]
-        agents.stop(db, targets, agents.by(own), "stopped", call.now)
+        agents.stop(db, targets, call.asker(db), "stopped", call.now)
     call.agent = None
     call.say("stopped " + ", ".join(a.display for a in targets) if targets else "no agents")
     return 0
