@@ -196,6 +196,22 @@ def unlinked(path: str) -> None:
         pass
 
 
+def dropped(path: str) -> None:
+    """Nothing has this name, if that can be."""
+    try:
+        os.unlink(path)
+    except OSError:
+        pass
+
+
+def listed(folder: str) -> list[str]:
+    """The names in the folder; none where it cannot be read."""
+    try:
+        return os.listdir(folder)
+    except OSError:
+        return []
+
+
 def private_file(path: str, flags: int) -> int:
     """A descriptor of the file, open as `flags` say; one that is made is 0600, as above. No link is
     followed, nothing but a regular file opened. OSError."""
@@ -275,8 +291,8 @@ def _replace(path: str, text: str, made_alike) -> None:
             made_alike(descriptor)
             os.fsync(descriptor)
         os.replace(temporary, path)
-    except OSError:
-        os.unlink(temporary)
+    except BaseException:
+        dropped(temporary)
         raise
 
 

@@ -10,7 +10,7 @@ import os
 from collections import namedtuple
 
 from ..errors import HcomError
-from ..home import keep, read, rewrite
+from ..home import dropped, keep, read, rewrite
 from . import jsontext, launcher
 from .base import document
 
@@ -108,12 +108,9 @@ class Owned(namedtuple("Owned", "home path entries earlier able", defaults=((), 
             return False
         exact = known if known and known["written"] == text else None
         self._write(text, exact["original"] if exact else cleaned, text)
-        try:
-            os.unlink(self._record())
-            if exact and not exact["existed"]:
-                os.unlink(os.path.realpath(self.path))
-        except OSError:
-            pass
+        dropped(self._record())
+        if exact and not exact["existed"]:
+            dropped(os.path.realpath(self.path))
         if not self.home.is_default:
             _tidy(os.path.dirname(self.path))
         return True

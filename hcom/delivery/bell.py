@@ -9,7 +9,7 @@ import os
 import stat
 import time
 
-from ..home import BELLS
+from ..home import BELLS, dropped, listed
 
 RING = b"."
 QUIT = b"q"  # the agent has left
@@ -38,7 +38,7 @@ class Bell:
     def __enter__(self):
         temporary = self._path(self.names[0]) + ".tmp"  # rung only once somebody listens
         try:
-            _drop(temporary)
+            dropped(temporary)
             os.mkfifo(temporary, 0o600)
             self.paths = [temporary]
             # Read and write: the FIFO never reports end of file when a ringer closes.
@@ -51,7 +51,7 @@ class Bell:
 
     def __exit__(self, *_error):
         for path in self.paths:
-            _drop(path)
+            dropped(path)
         self.paths = []
         if self.fd >= 0:
             os.close(self.fd)
@@ -67,10 +67,10 @@ class Bell:
             if path not in kept and spare:
                 os.rename(spare.pop(), path)
             elif path not in kept:  # only a wrapper has more than one: a sandbox may refuse links
-                _drop(path)
+                dropped(path)
                 os.link((kept or wanted)[0], path, follow_symlinks=False)
         for path in spare:
-            _drop(path)
+            dropped(path)
 
     @property
     def path(self) -> str:
@@ -118,11 +118,7 @@ def heard(home) -> set[str]:
 def _hung(home) -> list[tuple[str, str]]:
     """The name and the path of each bell."""
     folder = home.run(BELLS)
-    try:
-        entries = os.listdir(folder)
-    except OSError:
-        return []
-    bells = (entry for entry in entries if not entry.endswith(".tmp"))
+    bells = (entry for entry in listed(folder) if not entry.endswith(".tmp"))
     return [(entry.partition(".")[0], os.path.join(folder, entry)) for entry in bells]
 
 
@@ -132,7 +128,7 @@ def _ring_one(path: str, token: bytes) -> bool:
         descriptor = os.open(path, os.O_WRONLY | os.O_NONBLOCK | os.O_NOFOLLOW)
     except OSError as error:
         if error.errno == errno.ENXIO:
-            _drop(path)
+            dropped(path)
         return False
     try:
         if stat.S_ISFIFO(os.fstat(descriptor).st_mode):  # else somebody's file under another name
@@ -142,10 +138,3 @@ def _ring_one(path: str, token: bytes) -> bool:
     finally:
         os.close(descriptor)
     return True
-
-
-def _drop(path: str) -> None:
-    try:
-        os.unlink(path)
-    except OSError:
-        pass

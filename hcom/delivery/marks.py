@@ -7,18 +7,11 @@ lowers the flag first and looks then.
 
 import os
 
-from ..home import MAIL, MARKS, is_id, keep, private_file, read
+from ..home import MAIL, MARKS, dropped, is_id, keep, private_file, read
 
 
 def _path(home, part: str, key: str) -> str:
     return home.run(part, key) if is_id(key) else ""
-
-
-def _drop(path: str) -> None:
-    try:
-        os.unlink(path)
-    except OSError:
-        pass
 
 
 def mark(home, keys, agent: str) -> None:
@@ -42,7 +35,7 @@ def marked(home, key: str) -> str:
 def unmark(home, keys) -> None:
     """Hooks with these keys leave at once."""
     for key in keys:
-        _drop(_path(home, MARKS, key))
+        dropped(_path(home, MARKS, key))
 
 
 def raise_flag(home, agents) -> None:
@@ -56,4 +49,4 @@ def raise_flag(home, agents) -> None:
 
 def lower_flag(home, agent: str) -> None:
     """Hooks of `agent` need not look for mail."""
-    _drop(_path(home, MAIL, agent))
+    dropped(_path(home, MAIL, agent))

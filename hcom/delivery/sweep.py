@@ -1,26 +1,17 @@
 """What sessions that are over, or never were, left in run/: away with it, when somebody joins."""
 
-import os
-
 from ..bus.agent import Agent
-from ..home import MAIL, MARKS, WAKE
+from ..home import MAIL, MARKS, WAKE, dropped, listed
 from . import bell, marks, owner
 
 
 def there(home) -> list[tuple[str, str, str]]:
     """All that lies there now: the part of run/, the name in it, and of which agent it is."""
     return [
-        *((MARKS, key, marks.marked(home, key)) for key in _names(home.run(MARKS))),
-        *((MAIL, name, name) for name in _names(home.run(MAIL))),
-        *((WAKE, lock, lock.removesuffix(".lock")) for lock in _names(home.run(WAKE))),
+        *((MARKS, key, marks.marked(home, key)) for key in listed(home.run(MARKS))),
+        *((MAIL, name, name) for name in listed(home.run(MAIL))),
+        *((WAKE, lock, lock.removesuffix(".lock")) for lock in listed(home.run(WAKE))),
     ]
-
-
-def _names(folder: str) -> list[str]:
-    try:
-        return os.listdir(folder)
-    except OSError:
-        return []
 
 
 def sweep(home, found: list[tuple[str, str, str]], agents: list[Agent], staying: set[str]) -> None:
@@ -51,5 +42,5 @@ def _is_known(key: str, agent: str, staying: set[str], running: set[str], pids: 
 def _unlock(home, agent: str) -> None:
     lock = owner.take(home, agent)
     if lock >= 0:
-        os.unlink(home.run(WAKE, agent + ".lock"))
+        dropped(home.run(WAKE, agent + ".lock"))
     owner.give_up(lock)

@@ -13,7 +13,7 @@ from ..ops.after import Done, after
 from ..store.connect import HOOK_BUSY_S, open_db
 from . import spool
 from .context import Context
-from .spool import RECORDER, withdraw
+from .spool import RECORDER
 
 LINGER_S = 2.0  # between two tool calls of a busy agent there are rarely more
 # A locked database is waited for this long: nothing holds one longer but a reset of a large log.
@@ -36,7 +36,7 @@ def record() -> int:
                         if not rings.wait(LINGER_S):
                             break
                 finally:
-                    withdraw(pipe)
+                    homes.dropped(pipe)
                 _take_all(home)
         except StoreError as error:
             log.log("recorder.failed", error=error.message)  # the files wait for the next one
@@ -88,8 +88,7 @@ def _publish(home, rings) -> str:
     """The launcher finds the recorder's bell by one fixed name; "" when there is none."""
     path = home.run(homes.RECORDER)
     try:
-        if os.path.lexists(path):
-            os.unlink(path)
+        homes.dropped(path)
         os.link(rings.path, path)
     except OSError:
         return ""

@@ -147,13 +147,4 @@ def _bury(home) -> None:
         return
     with homes.Lock(home, "recorder") as lock:
         if lock.take():  # else it lives
-            withdraw(path)
-
-
-def withdraw(path: str) -> None:
-    """The bell of the recorder is gone; "" for none."""
-    if path:
-        try:
-            os.unlink(path)
-        except OSError:
-            pass
+            homes.dropped(path)

@@ -3,6 +3,7 @@
 import os
 
 from .. import adapters
+from ..home import listed
 from ..hub import people
 from ..process import environment, is_above, start_of, told
 
@@ -41,7 +42,7 @@ def is_read_whole(env) -> bool:
     if not ours or ours != _open(shell, "1"):
         return False
     if ours.startswith("pipe:"):
-        return ours in (_open(client, one) for one in _listed(client))
+        return ours in (_open(client, one) for one in listed(f"/proc/{client}/fd"))
     return ours.startswith("socket:") or os.isatty(1)
 
 
@@ -51,11 +52,3 @@ def _open(pid: int, descriptor: str) -> str:
         return os.readlink(f"/proc/{pid}/fd/{descriptor}")
     except OSError:
         return ""
-
-
-def _listed(pid: int) -> list[str]:
-    """The descriptors of process `pid`; [] where nobody tells."""
-    try:
-        return os.listdir(f"/proc/{pid}/fd")
-    except OSError:
-        return []

@@ -8,7 +8,7 @@ import os
 from collections import namedtuple
 
 from ..errors import HcomError
-from ..home import private_folder, read, write_private
+from ..home import dropped, private_folder, read, write_private
 
 
 class Handover(namedtuple("Handover", "agent tool argv env cwd headless stream")):
@@ -48,7 +48,4 @@ def take(home, launch: str) -> Handover:
 def drop(home, launch: str) -> None:
     """Nothing of it lies there."""
     for path in paths(home, launch):
-        try:
-            os.unlink(path)
-        except OSError:
-            pass
+        dropped(path)

@@ -139,9 +139,7 @@ def _stale(home) -> list[str]:
 
 
 def _entries(folder: str) -> list[str]:
-    with suppress(OSError):
-        return [os.path.join(folder, entry) for entry in os.listdir(folder)]
-    return []
+    return [os.path.join(folder, entry) for entry in homes.listed(folder)]
 
 
 def _modified(path: str) -> float:

@@ -8,7 +8,7 @@ from contextlib import suppress
 
 from ..delivery import bell
 from ..errors import HcomError
-from ..home import private_folder, read, write_private
+from ..home import dropped, private_folder, read, write_private
 from ..hub import people
 from ..store import kept, launches
 
@@ -61,8 +61,7 @@ def put(home, launch: str, screen: Screen) -> None:
 
 def drop(home, launch: str) -> None:
     """The launch has no terminal any more."""
-    with suppress(OSError):
-        os.unlink(_path(home, launch))
+    dropped(_path(home, launch))
 
 
 def _path(home, launch: str) -> str:

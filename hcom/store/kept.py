@@ -6,11 +6,10 @@ a row are only shown and looked up. docs/security.md says of each column what it
 """
 
 import json
-import os
 from collections import namedtuple
 
 from ..bus.agent import Agent
-from ..home import Lock, is_id, private_folder, write_private
+from ..home import Lock, dropped, is_id, listed, private_folder, write_private
 from ..process import alive
 
 FOLDER = "known"
@@ -84,20 +83,14 @@ def _with(known: Kept, transcript: str = "", client=None, **facts) -> Kept:
 
 def drop(home, keys) -> None:
     """Nothing is kept of these."""
-    for path in filter(None, (_path(home, key) for key in keys)):
-        try:
-            os.unlink(path)
-        except OSError:
-            pass
+    for key in keys:
+        dropped(_path(home, key))
 
 
 def prune(home, keys) -> None:
     """Nothing is kept but of these."""
-    try:
-        entries = os.listdir(home.kept(FOLDER))
-    except OSError:
-        return
-    drop(home, {entry.removesuffix(".json") for entry in entries} - set(keys))
+    known = {entry.removesuffix(".json") for entry in listed(home.kept(FOLDER))}
+    drop(home, known.difference(keys))
 
 
 def proven(home, agent: Agent) -> Agent:
