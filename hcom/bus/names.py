@@ -98,3 +98,8 @@ def near(name: str, known) -> list[str]:
     import difflib  # only on the way to an error message
 
     return difflib.get_close_matches(name, list(known), n=3, cutoff=0.5)
+
+
+def meant(name: str, known, otherwise: str) -> str:
+    """The hint for a name that nobody has: one in `known` that comes near, or what else to do."""
+    return next((f"did you mean {close}?" for close in near(name, known)), otherwise)

@@ -2,7 +2,7 @@
 
 from importlib import import_module
 
-from ..bus.names import near
+from ..bus.names import meant
 from ..errors import UsageError
 from .model import Command
 
@@ -31,8 +31,5 @@ COMMANDS = (
 def find(name: str) -> Command:
     """The Command called `name`. UsageError when there is none."""
     if name not in COMMANDS:
-        close = near(name, COMMANDS)
-        raise UsageError(
-            f"no command {name!r}", f"did you mean {close[0]}?" if close else "hcom --help"
-        )
+        raise UsageError(f"no command {name!r}", meant(name, COMMANDS, "hcom --help"))
     return import_module(f"{__package__}.commands.{name}").COMMAND

@@ -267,20 +267,24 @@ def speaker(db, caller: Caller, claimed: str) -> Agent | None:
     return agent
 
 
-def known(db, name: str) -> Agent:
-    """The agent called `name` (with or without tag, or by session id). UnknownAgent when none."""
-    wanted = name.lstrip("@").lower()
+def named(db, name: str) -> Agent:
+    """The agent called `name` (with or without tag, or by session id), also one that has left.
+    UnknownAgent when none."""
+    wanted = name.strip().lstrip("@").lower()
     agent = agents.find(db, wanted) or agents.bound(db, "session", name)
-    everyone = agents.every(db)
-    if agent is None:
-        agent = next((a for a in everyone if a.display.lower() == wanted), None)
     if agent is None:
         from ..bus import names
 
-        close = names.near(wanted, [a.display for a in everyone])
-        raise UnknownAgent(
-            f"no agent {name!r}", f"did you mean {close[0]}?" if close else "hcom list"
-        )
+        shown = {a.display: a for a in agents.every(db)}
+        agent = next((a for display, a in shown.items() if display.lower() == wanted), None)
+        if agent is None:
+            raise UnknownAgent(f"no agent {name!r}", names.meant(wanted, shown, "hcom list"))
+    return agent
+
+
+def known(db, name: str) -> Agent:
+    """The same, but that it takes part. UnknownAgent when not."""
+    agent = named(db, name)
     if agent.stopped_at is not None:
         raise UnknownAgent(f"{agent.display} has left", f"hcom start --as {agent.name}")
     return agent

@@ -194,8 +194,7 @@ class Again(namedtuple("Again", "tool args directory")):
 def again(db, word: str, fork: bool) -> Again:
     """The agent called `word`, also by its session and when it has left, can be started again; or
     a copy of it. HcomError when it cannot."""
-    agent = agents.find(db, word.lstrip("@").lower()) or agents.bound(db, "session", word)
-    agent = agent or people.known(db, word)
+    agent = people.named(db, word)
     known = kept.of(db.home, agent.session)
     if agent.tool not in adapters.TOOLS:
         raise HcomError(f"{agent.tool} cannot be started by hcom", "hcom list -v")

@@ -4,12 +4,11 @@ import os
 import time
 
 from ..bus.agent import BIGBOSS
-from ..bus.names import near
 from ..bus.notice import COLLISIONS, OWN
 from ..delivery import bell
 from ..errors import HcomError, UnknownAgent
-from ..hub import subscriptions
-from ..store import agents, events, filters, launches
+from ..hub import people, subscriptions
+from ..store import events, filters, launches
 from ..store.connect import SQL_S, open_sandboxed
 from ..store.sieve import Sieve
 from ..store.subscriptions import Subscription
@@ -25,20 +24,13 @@ def namer(db):
     sender of an event, where there is no such agent. UnknownAgent."""
 
     def name_of(given: str) -> str:
-        wanted = given.strip().lstrip("@").lower()
-        agent = agents.find(db, wanted)
-        if agent is not None:
-            return agent.name
-        everyone = agents.every(db)
-        for other in everyone:
-            if other.display.lower() == wanted:
-                return other.name
-        if wanted in (BIGBOSS, OWN) or events.has_instance(db, given.lstrip("@")):
-            return given.lstrip("@")
-        close = near(wanted, [a.display for a in everyone])
-        raise UnknownAgent(
-            f"no agent {given!r}", f"did you mean {close[0]}?" if close else "hcom list"
-        )
+        try:
+            return people.named(db, given).name
+        except UnknownAgent:
+            sender = given.lstrip("@")
+            if sender.strip().lower() in (BIGBOSS, OWN) or events.has_instance(db, sender):
+                return sender
+            raise
 
     return name_of
 
@@ -49,7 +41,6 @@ def where(db, expression: "str | None", flags: dict[str, str], now: float) -> fi
     name_of = namer(db)
     asked = None
     if expression is not None:
-        events.refuse_empty(expression)
         asked = filters.preset(expression, name_of)
         if asked is None:
             events.refuse_statement(expression)

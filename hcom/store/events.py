@@ -191,11 +191,6 @@ def refuse_statement(expression: str) -> None:
         raise HcomError(
             "wrong SQL: one WHERE expression, without ; or comments", "see hcom events --help"
         )
-    refuse_empty(expression)
-
-
-def refuse_empty(expression: str) -> None:
-    """HcomError unless `expression` says something."""
     if not expression.strip():
         raise HcomError("wrong SQL: the expression is empty", "see hcom events --help")
 

@@ -6,7 +6,7 @@ import subprocess
 import sys
 
 from ... import config
-from ...bus.names import near
+from ...bus.names import meant
 from ...errors import HcomError, UsageError
 from ...hub import people
 from ...ops import agents, settings
@@ -46,10 +46,9 @@ def _info(call, words) -> int:
 def _key(given: str) -> str:
     key = config.key_of(given)
     if key is None:
-        close = near(given.lower().removeprefix("hcom_"), config.SHORT_KEYS)
+        wanted = given.lower().removeprefix("hcom_")
         raise UsageError(
-            f"no setting {given!r}",
-            f"did you mean {close[0]}?" if close else "hcom config lists them",
+            f"no setting {given!r}", meant(wanted, config.SHORT_KEYS, "hcom config lists them")
         )
     return key
 
