@@ -6,6 +6,7 @@ import subprocess
 import unittest
 from pathlib import Path
 
+from hcom.adapters import TOOLS
 from hcom.cli import help as helps
 from hcom.cli.catalog import COMMANDS, find
 from hcom.cli.model import NAME
@@ -63,6 +64,7 @@ SPEC = {
     "status": ("--logs --json", []),
     "hooks": ("", ["status", "add", "remove"]),
 }
+PAGES = {**{c: helps.page(find(c)) for c in COMMANDS}, **{t: helps.launch(t) for t in TOOLS}}
 SPEC_KEYS = (
     "TAG TERMINAL HINTS SUBAGENT_TIMEOUT CLAUDE_ARGS GEMINI_ARGS CODEX_ARGS RELAY "
     "RELAY_TOKEN AUTO_APPROVE DEFAULT_SUBSCRIPTIONS NAME_EXPORT"
@@ -96,14 +98,16 @@ class Declarations(unittest.TestCase):
                 self.assertTrue(all(name in form for form, _ in command.usage))
 
     def test_no_line_of_help_is_too_wide(self):
-        for name in COMMANDS:
-            for line in helps.page(find(name)).split("\n"):
+        for name, text in PAGES.items():
+            for line in text.split("\n"):
                 self.assertLessEqual(len(line), 110, f"{name}: {line}")
 
     def test_reference_holds_every_page(self):
         text = helps.reference()
         for name in COMMANDS:
             self.assertIn(helps.page(find(name)), text)
+        for tool in TOOLS:
+            self.assertIn(helps.launch(tool), text)
         self.assertEqual(text.count("```") % 2, 0)
 
 
@@ -177,6 +181,45 @@ class Outputs(unittest.TestCase):
         self.assertEqual(self.home.said("help"), helps.overview() + "\n")
         for name in COMMANDS:
             self.assertEqual(self.home.said(name, "--help"), helps.page(find(name)) + "\n")
+
+    def test_a_client_has_a_page_of_ours_which_starts_nothing(self):
+        said = self.home.said("claude", "--help")
+        self.assertEqual(said, helps.launch("claude") + "\n")
+        for args in (
+            ("help", "claude"),
+            ("claude", "-h"),
+            ("3", "claude", "--help"),
+            ("claude", "--model", "opus", "--help"),
+        ):
+            self.assertEqual(self.home.said(*args), said, args)
+        self.assertFalse(os.path.exists(self.home.hcom_dir))
+        for tool, printing in (("claude", "-p '"), ("gemini", "-p '"), ("codex", "exec '")):
+            with self.subTest(tool):
+                said = self.home.said("help", tool)
+                for piece in (
+                    f"hcom N {tool}",
+                    f"hcom {tool} {printing}",
+                    f"hcom {tool} --headless",
+                    f"hcom 2 {tool}",
+                    "HCOM_TERMINAL ",
+                    "HCOM_GO=1 ",
+                    f"HCOM_{tool.upper()}_ARGS ",
+                    f"{tool} --help",
+                ):
+                    self.assertIn(piece, said)
+        self.assertEqual(self.home.said("help", "send"), helps.page(find("send")) + "\n")
+
+    def test_what_was_meant(self):
+        for args, said in (
+            (("claud",), "did you mean claude?"),
+            (("lst",), "did you mean list?"),
+            (("help", "claud"), "did you mean claude?"),
+            (("3",), "3 of which client? (hcom 3 claude)"),
+        ):
+            with self.subTest(args):
+                done = self.home.run(*args)
+                self.assertEqual((done.returncode, done.stdout), (2, ""))
+                self.assertIn(said, done.stderr)
 
     def test_docs(self):
         self.assertEqual(self.home.said("run", "docs", "--cli"), helps.reference() + "\n")

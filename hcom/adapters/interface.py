@@ -80,6 +80,7 @@ class Launch(Protocol):
     """How a client of ours is started."""
 
     FLAGS: Table
+    PRINTING: str  # what asks it to run without its terminal interface
 
     def scrubbed(self, env: Env, /) -> dict[str, str]:
         """`env` without what another session of this client put there."""

@@ -66,6 +66,8 @@ def _complain(error: HcomError) -> None:
 
 
 def _run(home, argv: list[str]) -> int:
+    if argv[:1] == ["help"] and argv[1:]:
+        argv = [argv[1], "--help"]
     if not argv or argv[0] in ("--help", "-h", "help"):
         from . import help as helps
 
@@ -85,7 +87,7 @@ def _run(home, argv: list[str]) -> int:
 
 def _is_launch(argv) -> bool:
     """Whether `argv` asks for a client to be run."""
-    return argv[0] in adapters.TOOLS or (argv[0].lstrip("-").isdecimal() and len(argv) > 1)
+    return argv[0] in adapters.TOOLS or argv[0].lstrip("-").isdecimal()
 
 
 def _command(home, argv: list[str]) -> int:

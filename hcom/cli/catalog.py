@@ -2,6 +2,7 @@
 
 from importlib import import_module
 
+from .. import adapters
 from ..bus.names import meant
 from ..errors import UsageError
 from .model import Command
@@ -31,5 +32,6 @@ COMMANDS = (
 def find(name: str) -> Command:
     """The Command called `name`. UsageError when there is none."""
     if name not in COMMANDS:
-        raise UsageError(f"no command {name!r}", meant(name, COMMANDS, "hcom --help"))
+        known = (*COMMANDS, *adapters.TOOLS)
+        raise UsageError(f"no command {name!r}", meant(name, known, "hcom --help"))
     return import_module(f"{__package__}.commands.{name}").COMMAND

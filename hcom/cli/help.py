@@ -1,6 +1,6 @@
 """Help texts, made from the declarations of the commands."""
 
-from .. import __version__, adapters
+from .. import __version__, adapters, config
 from .catalog import COMMANDS, find
 from .model import NAME, Command
 
@@ -34,17 +34,53 @@ def overview() -> str:
         "  An agent's commands need no name. In any other tool: hcom start gives you one,",
         "  put --name NAME on every hcom command after that.",
         "",
-        "hcom <command> --help tells the rest.",
+        f"hcom <command> --help tells the rest, as does hcom {adapters.TOOLS[0]} --help.",
     ]
     return "\n".join(lines)
 
 
 def page(command: Command) -> str:
     """The text of `hcom <command> --help`."""
+    return _page(command, (*command.options, NAME))
+
+
+def launch(tool: str) -> str:
+    """The text of `hcom TOOL --help`: what hcom makes of it, and where the client's own is."""
+    printing = f"{adapters.load(tool, 'launch').PRINTING} 'do task x'"
+    program = adapters.load(tool, "setup").PROGRAM
+    settings = [(key, one.about) for key, one in config.KEYS.items() if _concerns(tool, key, one)]
+    settings += [(key, "Its system prompt") for key in config.PASSED_ON if tool.upper() in key]
+    settings += [("HCOM_GO=1", "An agent that launches is shown what it would do; this does it")]
+    usage = (
+        (f"hcom {tool} [args]", f"One here, in this terminal; args go to {program} as they are"),
+        (f"hcom N {tool} [args]", "N of them, each in a new window, pane or tab"),
+        (f"hcom {tool} 'do task x'", "With a first prompt"),
+        (f"hcom {tool} {printing}", "Without a window; it ends when that is done"),
+        (f"hcom {tool} --headless", "Without a window; it stays and waits for messages"),
+        (f"HCOM_TAG=api hcom 2 {tool}", "As a group, api-luna and api-nova: @api reaches both"),
+    )
+    notes = ["Environment, or hcom config:", *(_line(*one) for one in settings), ""]
+    notes += [
+        "Then: hcom list, hcom term NAME (its screen), hcom events launch (blocks until they",
+        "are ready), hcom kill NAME, hcom resume NAME.",
+        "",
+        f"{program}'s own options: {program} --help",
+    ]
+    return _page(
+        Command(tool, f"Run {tool} as an agent", usage, (), launch, "", (), "\n".join(notes)), ()
+    )
+
+
+def _concerns(tool: str, key: str, setting) -> bool:
+    """Whether a launch of the tool goes by the setting."""
+    return key in ("HCOM_TAG", "HCOM_TERMINAL", "HCOM_HINTS") or tool in setting.about.lower()
+
+
+def _page(command: Command, options) -> str:
     lines = [f"hcom {command.name}: {command.summary}", "", "Usage:"]
     lines += [_line(form, meaning) for form, meaning in command.usage]
     groups: dict[str, list[str]] = {}
-    for option in (*command.options, NAME):
+    for option in options:
         flags = ", ".join(sorted(option.flags.split(), key=len, reverse=True))
         form = f"{flags} {option.value}" if option.value else flags
         groups.setdefault(option.group, []).append(_line(form, option.help, 4))
@@ -60,8 +96,9 @@ def page(command: Command) -> str:
 def reference() -> str:
     """Every command's help as Markdown: for `hcom run docs --cli` and for the README."""
     parts = ["# Commands", "", *_fenced(overview())]
-    for name in COMMANDS:
-        parts += ["", f"## {name}", "", *_fenced(page(find(name)))]
+    pages = {name: page(find(name)) for name in COMMANDS} | {t: launch(t) for t in adapters.TOOLS}
+    for name, text in pages.items():
+        parts += ["", f"## {name}", "", *_fenced(text)]
     return "\n".join(parts)
 
 

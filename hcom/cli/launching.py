@@ -5,6 +5,7 @@ import shlex
 import sys
 
 from .. import adapters
+from ..adapters import flags
 from ..bus.render import clean
 from ..errors import UsageError
 from ..ops import launch, setup
@@ -17,14 +18,22 @@ def run(home, env, argv) -> int:
     """The clients run: here when one is asked for on a person's terminal, elsewhere otherwise."""
     counted = argv[0] not in adapters.TOOLS
     count, rest = (int(argv[0][:9]), argv[1:]) if counted else (1, argv)
+    if not rest:
+        raise UsageError(f"{count} of which client?", f"hcom {count} {adapters.TOOLS[0]}")
     tool, args = rest[0], list(rest[1:])
     if tool not in adapters.TOOLS:
         raise UsageError(f"no tool {tool!r}", "use " + ", ".join(adapters.TOOLS))
     cut = args.index("--") if "--" in args else len(args)
+    front = adapters.load(tool, "launch")
+    if {"--help", "-h"} & flags.values(args, front.FLAGS).keys():
+        from . import help as helps
+
+        print(helps.launch(tool))
+        return 0
     headless = HEADLESS in args[:cut]
     if headless:
         args.remove(HEADLESS)
-    headless = headless or adapters.load(tool, "launch").is_printing(args)
+    headless = headless or front.is_printing(args)
     return start(home, env, tool, args, count, not counted, headless)
 
 

@@ -91,6 +91,9 @@ FLAGS = Table(
 )
 
 
+PRINTING = "-p"
+
+
 def is_printing(args) -> bool:
     """Whether the client would run without its terminal interface (-p)."""
     return "--print" in values(args, FLAGS)

@@ -17,7 +17,7 @@ from . import setup, toml
 from .environment import scrubbed
 from .hook import config_dir
 
-__all__ = ["FLAGS", "is_printing", "plan", "resuming", "scrubbed"]
+__all__ = ["FLAGS", "PRINTING", "is_printing", "plan", "resuming", "scrubbed"]
 
 FLAGS = Table(
     value=frozenset(
@@ -93,6 +93,9 @@ OTHERS = frozenset(
 )
 # With these too: the first only print, a server elsewhere runs hooks and shells of its own.
 NOT_OURS = frozenset(("-h", "--help", "-V", "--version", "--remote"))
+
+
+PRINTING = "exec"
 
 
 def is_printing(args) -> bool:

@@ -75,6 +75,9 @@ def scrubbed(env) -> dict:
     }
 
 
+PRINTING = "-p"
+
+
 def is_printing(args) -> bool:
     """Whether the client would run without its terminal interface (-p)."""
     return "--prompt" in values(args, FLAGS)

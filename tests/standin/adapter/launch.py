@@ -12,6 +12,9 @@ def scrubbed(env) -> dict:
     return {key: value for key, value in env.items() if key not in FOREIGN}
 
 
+PRINTING = "-p"
+
+
 def is_printing(args) -> bool:
     """Whether the client would run without its terminal interface."""
     return "-p" in values(args, FLAGS)
