@@ -267,6 +267,20 @@ class Reading(Commands):
         self.assertEqual((shown.returncode, os.read(ours, 65536).count(b"[hcom message #")), (0, 1))
         os.close(ours), os.close(theirs)
 
+    def test_the_person_is_told_of_mail_and_reads_it(self):
+        self.home.said("send", "--name", self.luna, "@bigboss", "--", "one")
+        ours, theirs = pty.openpty()
+        shown = []
+        for words in (("list",), ("listen", "1"), ("list",)):
+            argv = ["hcom", *words]
+            subprocess.run(argv, env=self.home.env, stdin=theirs, stdout=theirs, timeout=60)
+            shown.append(os.read(ours, 65536).decode())
+        os.close(ours), os.close(theirs)
+        self.assertIn("you: 1 unread (read with: hcom listen)", shown[0])
+        self.assertIn("\r\none\r\n", shown[1])
+        self.assertNotIn("you:", shown[2])
+        self.assertNotIn("you:", self.home.said("list"))
+
     def test_a_reader_that_leaves_early_has_seen_nothing(self):
         self.send("one", "two")
         name = f"--name {self.luna}"

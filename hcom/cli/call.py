@@ -51,12 +51,17 @@ class Call:
         self.caller = self.caller._replace(vouched=True)
         return act()
 
+    @property
+    def is_person(self) -> bool:
+        """Whether the person at this terminal asks, once `identify` has found no agent."""
+        return self.agent is None and not self.tool and sys.stdin.isatty()
+
     def sender(self, db) -> Sender:
         """Who speaks: the agent, or the person at this terminal. HcomError when that is unclear."""
         agent = self.agent or self.identify(db)
         if agent is not None:
             return people.sender(agent, "")
-        if not self.tool and sys.stdin.isatty():
+        if self.is_person:
             return Sender(BIGBOSS, EXTERNAL)
         raise HcomError(
             "who are you? This session is no agent of hcom",

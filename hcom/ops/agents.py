@@ -44,6 +44,11 @@ def one(db, name: str, now: float) -> Seen:
     return Seen(current(db.home, agent), deliveries.count_queued(db, agent.name))
 
 
+def unread_by_person(db) -> int:
+    """How many messages wait for the person."""
+    return deliveries.count_queued(db, BIGBOSS)
+
+
 def bury(db, now: float) -> None:
     """Agents whose client died without a word are recorded as ended, and that is told."""
     if people.gone(db, now):

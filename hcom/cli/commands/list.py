@@ -50,6 +50,9 @@ def _everyone(call, db) -> int:
     if not shown:
         call.tell("no agents; start one with: hcom claude")
     last, states = agents.receipts(db, me) if me else (0, {})
+    waiting = agents.unread_by_person(db) if call.is_person else 0
+    if waiting:
+        call.say(f"you: {waiting} unread (read with: hcom listen)")
     if states:
         came = ", ".join(f"{name} {state}" for name, state in sorted(states.items()))
         call.say(f"your last message #{last}: {came}")

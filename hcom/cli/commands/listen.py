@@ -64,6 +64,7 @@ COMMAND = Command(
     "Block until a message or an event comes",
     (
         ("hcom listen --name X [timeout]", "Block and receive messages"),
+        ("hcom listen", "The same at a person's terminal: what was sent to @bigboss"),
         ("hcom listen --sql FILTER", "Block until an event matches: SQL, or a preset (idle:NAME)"),
     ),
     (
