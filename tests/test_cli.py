@@ -86,6 +86,8 @@ class Sending(Commands):
             (("--stdin",), big, "1048577 bytes"),
             (("--stdin",), "ä" * 600_000, "the limit"),
             (("--stdin",), "é" + big * 3, "the limit"),
+            ((f"@{self.luna}",), None, "an address and no text"),
+            (("--stdin",), f" @{self.luna} @{self.nova}\n", "an address and no text"),
             (("a\x1b[2J",), None, "U+001B"),
             (("--stdin",), "a\0b", "U+0000"),
             (("a\u202eb",), None, "U+202E"),
@@ -179,6 +181,20 @@ class Sending(Commands):
         self.home.said("stop", self.nova)
         self.refused("send", "--name", self.nova, "hi", said="has left")
         self.assertEqual(self.events(), 0)
+
+    def test_who_ended_or_left_is_said_with_the_way_back(self):
+        session = {"session_id": "s1", "cwd": self.home.work, "prompt": "hi"}
+        inside = {"CLAUDECODE": "1", "CLAUDE_CODE_SESSION_ID": "s1"}
+        kira = self.home.new(lambda: self.home.said("start", env=inside))
+        self.home.hook("claude", "SessionEnd", {**session, "reason": "other"})
+        done = self.home.run("send", "--from", "ci", f"@{kira} hi")
+        self.assertIn(f"to {kira}", done.stdout)
+        self.assertEqual(done.stderr, f"hcom: ended, read on return: {kira} (hcom resume {kira})\n")
+        for name, way in ((kira, "resume"), (self.nova, "start --as")):
+            self.home.said("stop", name)
+            said = self.refused("send", "--from", "ci", f"@{name} hi", said=f"{name} has left")
+            self.assertIn(f"(hcom {way} {name} brings it back)", said)
+        self.assertEqual(self.states(kira), ["queued"])
 
     def test_a_reply_goes_to_the_author_and_stays_in_its_thread(self):
         sent = self.home.said("send", "--name", self.luna, "--thread", "t1", f"@{self.nova} q?")

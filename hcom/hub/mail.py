@@ -70,7 +70,7 @@ def send(
             try:
                 to = address.recipients(addresses, listed, everyone, sender.name)
             except UnknownAgent:
-                _refuse_retired(db, addresses)
+                _refuse_departed(db, addresses)
                 raise
         event = events.append(
             db,
@@ -129,17 +129,19 @@ def _author(db, answered: Message, everyone: list[Agent]) -> list[str]:
     name = answered.sender.name
     if name == BIGBOSS or any(a.name == name for a in everyone):
         return [name]
-    _refuse_retired(db, [name])
+    _refuse_departed(db, [name])
     return []
 
 
-def _refuse_retired(db, names: list[str]) -> None:
-    """UnknownAgent when one of `names` is the name of an agent that has retired."""
+def _refuse_departed(db, names: list[str]) -> None:
+    """UnknownAgent when one of `names` is the name of an agent that has left, or retired."""
     for name in names:
         agent = agents.find(db, name)
-        if agent and agent.retired_at is not None:
+        if agent and (agent.stopped_at, agent.retired_at) != (None, None):
+            how = "has left" if agent.retired_at is None else "ended long ago"
+            back = "resume" if agent.session else "start --as"
             raise UnknownAgent(
-                f"nothing sent: {agent.display} ended long ago", f"hcom resume {agent.name}"
+                f"nothing sent: {agent.display} {how}", f"hcom {back} {agent.name} brings it back"
             )
 
 

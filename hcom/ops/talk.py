@@ -16,8 +16,9 @@ from .after import Done, after
 BEHIND_CHARS = 6_000  # clients cut the middle out of a command's output, Codex from 10 kB on
 
 
-class Sent(namedtuple("Sent", "id to")):
-    """A message that is stored: its id, and the names people see of those it went to."""
+class Sent(namedtuple("Sent", "id to ended")):
+    """A message that is stored: its id, the names people see of those it went to, and who of them
+    has ended and reads it when it is resumed."""
 
     __slots__ = ()
 
@@ -39,13 +40,15 @@ def send(db, sender: Sender, text: str, addressed: str, envelope: message.Envelo
     `addressed` is the part of `text` in which addresses are looked for; without any it goes to
     everyone, a reply to whom it answers. UnknownAgent, HcomError: nothing is sent.
     """
+    if addressed == text and not address.MENTION.sub("", text).strip():
+        raise HcomError("nothing sent: an address and no text", "hcom send @name -- text")
     sent = mail.send(db, sender, text, address.mentions(addressed), envelope, now)
-    found = (agents.find(db, name) for name in sent.to)
-    shown = [agent.display for agent in found if agent]
+    found = [agent for agent in (agents.find(db, name) for name in sent.to) if agent]
+    shown = [agent.display for agent in found]
     shown += [name for name in sent.to if name == BIGBOSS]
     watched = events.is_watched(db)
     after(db.home, Done(sent.to, sent.wakes, sent.parents, watched=watched))
-    return Sent(sent.id, shown)
+    return Sent(sent.id, shown, [agent.name for agent in found if agent.ended_at is not None])
 
 
 def waiting(db, agent, now: float) -> int:

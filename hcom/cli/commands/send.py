@@ -45,6 +45,9 @@ def run(call) -> int:
         sender = talk.external(db, program) if program else call.sender(db)
         sent = talk.send(db, sender, text, addressed, envelope, call.now)
     call.say(f"sent #{sent.id} to {', '.join(sent.to) or 'nobody (no one else is here)'}")
+    if sent.ended:
+        who = ", ".join(sent.ended)
+        call.tell(f"hcom: ended, read on return: {who} (hcom resume {sent.ended[0]})")
     return 0
 
 
