@@ -11,7 +11,7 @@ from collections import namedtuple
 
 from . import home as homes
 from .bus import message, names
-from .errors import HcomError
+from .errors import HcomError, UsageError
 
 TRUE, FALSE = ("1", "true", "yes", "on"), ("0", "false", "no", "off", "")
 HINTS_CHARS = 2000  # they follow every delivery, of which Codex carries 10 kB
@@ -168,17 +168,17 @@ def key_of(given: str) -> str | None:
 
 
 def check(key: str, value: str) -> None:
-    """HcomError unless `value` may be the value of `key`."""
+    """UsageError unless `value` may be the value of `key`."""
     found = message.FORBIDDEN.search(value)
     if found or "\n" in value:
         code = ord(found.group()) if found else 10
-        raise HcomError(
+        raise UsageError(
             f"{key}: control character U+{code:04X} in the value", "a value is one line of text"
         )
     try:
         KEYS[key].check(value)
     except HcomError as error:
-        raise HcomError(f"{key}: {error.message}", error.hint) from None
+        raise UsageError(f"{key}: {error.message}", error.hint) from None
 
 
 def _text(home) -> str:

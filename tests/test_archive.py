@@ -101,10 +101,10 @@ class Archives(Sealed):
             (1, ""),
             (2, "1", "events"),
             (2, "1", "agents", "x"),
-            (1, "1", "--sql", "1;"),
-            (1, "1", "--sql", "nope = 1"),
-            (1, "1", "agents", "--sql", "1) OR (1"),
-            (1, "1", "agents", "--sql", "nope = 1"),
+            (2, "1", "--sql", "1;"),
+            (2, "1", "--sql", "nope = 1"),
+            (2, "1", "agents", "--sql", "1) OR (1"),
+            (2, "1", "agents", "--sql", "nope = 1"),
             (2, "--sql", "1"),
             (2, "1", "--last", "x"),
             (1, "../../etc"),
@@ -118,6 +118,7 @@ class Archives(Sealed):
                     self.assertEqual((done.returncode, done.stdout), (code, ""), done.stderr)
                 self.assertEqual(done.stderr.count("\n"), 1, done.stderr)
                 self.assertNotIn("bug", done.stderr)
+                self.assertNotIn(self.home.root, done.stderr)
                 self.assertNotIn("\x1b", done.stderr)
         for code, *args in ((2, "nothing"), (2, "all", "x")):
             self.assertEqual(self.home.run("reset", *args).returncode, code)

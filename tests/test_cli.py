@@ -75,6 +75,8 @@ class Sending(Commands):
         self.home.said("send", "--from", "ci", "--intent", "ack", "--reply-to", number, "ok")
         before = self.events()
         second = str(int(number) + 1)
+        here = ("no agent @nobody", f"did you mean @{self.luna}?", "ack of an ack")
+        here += ("#1 is not a message", "not a message")
         big = "x" * (1024 * 1024 + 1)
         for args, stdin, said in (
             (("@nobody hi",), None, "no agent @nobody"),
@@ -101,8 +103,9 @@ class Sending(Commands):
             (("--intent", "shout", "x"), None, "not an intent"),
             (("--thread", "a b", "x"), None, "not a thread name"),
         ):
+            code = 1 if said in here else 2  # what is wrong whoever is here is wrong usage
             with self.subTest(args=[a[:20] for a in args], stdin=(stdin or "")[:5]):
-                self.refused("send", "--from", "ci", *args, stdin=stdin, said=said)
+                self.refused("send", "--from", "ci", *args, stdin=stdin, said=said, code=code)
         self.assertEqual(self.events(), before)
 
     def test_binary_and_bytes_that_are_no_text(self):
@@ -113,7 +116,7 @@ class Sending(Commands):
             capture_output=True,
             timeout=60,
         )
-        self.assertEqual((done.returncode, done.stdout), (1, b""))
+        self.assertEqual((done.returncode, done.stdout), (2, b""))
         self.assertIn(b"not UTF-8", done.stderr)
         for line in (
             "hcom send --from ci \"$(printf 'a\\377')\"",
@@ -141,7 +144,7 @@ class Sending(Commands):
         ):
             with self.subTest(line):
                 done = self.shell(line)
-                self.assertEqual(done.returncode, 1, done)
+                self.assertEqual(done.returncode, 2 if "--stdin" in line else 1, done)
                 self.assertRegex(done.stderr, r"\Ahcom: [^\n]+\n\Z")
                 self.assertNotIn("bug", done.stderr)
         self.assertEqual(self.states(self.luna), ["queued"])
@@ -163,9 +166,10 @@ class Sending(Commands):
                 self.assertNotIn("cli.failed", stream.read())
 
     def test_names_from_outside(self):
+        ours = (self.luna, self.luna.upper())
         for name in ("bigboss", "hcom", "hcom-x", self.luna, self.luna.upper(), "[hcom", "a b"):
             with self.subTest(name):
-                self.refused("send", "--from", name, "hi")
+                self.refused("send", "--from", name, "hi", code=1 if name in ours else 2)
         tagged = self.home.said("start", env={"HCOM_TAG": "dev"})
         display = tagged.split("'")[1]
         self.assertTrue(display.startswith("dev-"))
@@ -382,8 +386,8 @@ class Reading(Commands):
             "id = ?",
         ):
             with self.subTest(sql):
-                self.refused("events", "--sql", sql)
-                self.refused("listen", "--name", self.luna, "--sql", sql, "1")
+                self.refused("events", "--sql", sql, code=2)
+                self.refused("listen", "--name", self.luna, "--sql", sql, "1", code=2)
         self.refused(
             "events",
             "--sql",
@@ -411,6 +415,13 @@ class Usage(Commands):
             (("0", "claude"), "cannot launch"),
             (("3", "vim"), "no tool"),
             (("9999999", "claude"), "cannot launch"),
+            (("kill",), "kill whom"),
+            (("config", "tag", "a b"), "not a tag"),
+            (("config", "subagent_timeout", "x"), "not a number"),
+            (("config", "terminal", "nosuch"), "no terminal"),
+            (("config", "hints", "a\nb"), "control character"),
+            (("events", "--sql", "nosuch:luna"), "no preset"),
+            (("events", "--sql", "1; 2"), "wrong SQL"),
         ):
             with self.subTest(args):
                 self.refused(*args, code=2, said=said)
@@ -418,7 +429,7 @@ class Usage(Commands):
     def test_names(self):
         for name in ("x", "bigboss", "a b", "../x", "hcom", "x" * 40, "lun\u0430"):
             with self.subTest(name):
-                self.refused("start", "--as", name)
+                self.refused("start", "--as", name, code=2)
         self.refused("start", "--as", "luna", said="no agent")
 
     def test_help_needs_no_home(self):

@@ -304,7 +304,7 @@ class Flags(unittest.TestCase):
         ):
             with self.subTest(sql=sql):
                 done = self.home.run("events", "--sql", sql)
-                self.assertEqual(done.returncode, 1)
+                self.assertEqual(done.returncode, 2)
                 self.assertIn("the query may only read", done.stderr)
 
 

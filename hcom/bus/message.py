@@ -3,7 +3,7 @@
 import re
 from collections import namedtuple
 
-from ..errors import HcomError
+from ..errors import UsageError
 
 REQUEST, INFORM, ACK, ERROR = INTENTS = ("request", "inform", "ack", "error")
 INSTANCE, EXTERNAL, SYSTEM = "instance", "external", "system"  # kinds of senders
@@ -39,19 +39,19 @@ class Message(namedtuple("Message", "id at sender text envelope to")):
 
 
 def text_of(raw: str) -> str:
-    """`raw` as message text, CRLF made LF. HcomError when it may not be sent."""
+    """`raw` as message text, CRLF made LF. UsageError when it may not be sent."""
     text = raw.replace("\r\n", "\n")
     if not text.strip():
-        raise HcomError("nothing sent: the message is empty", "hcom send @name -- text")
+        raise UsageError("nothing sent: the message is empty", "hcom send @name -- text")
     size = len(text.encode("utf-8", "surrogatepass"))
     if size > LIMIT_BYTES:
-        raise HcomError(
+        raise UsageError(
             f"nothing sent: the message has {size} bytes, the limit is {LIMIT_BYTES}",
             "put it in a file and send its path",
         )
     found = FORBIDDEN.search(text)
     if found:
-        raise HcomError(
+        raise UsageError(
             f"nothing sent: control or binary character U+{ord(found.group()):04X} "
             f"at position {found.start()}",
             "put binary data in a file and send its path",
@@ -60,17 +60,17 @@ def text_of(raw: str) -> str:
 
 
 def envelope(intent: str, reply_to: str, thread: str) -> Envelope:
-    """The three as an Envelope. HcomError when one is malformed or an ack replies to nothing."""
+    """The three as an Envelope. UsageError when one is malformed or an ack replies to nothing."""
     if intent and intent not in INTENTS:
-        raise HcomError(f"not an intent: {intent!r}", "use " + ", ".join(INTENTS))
+        raise UsageError(f"not an intent: {intent!r}", "use " + ", ".join(INTENTS))
     if intent == ACK and not reply_to:
-        raise HcomError(
+        raise UsageError(
             "an ack needs --reply-to", "hcom send @name --intent ack --reply-to 42 -- ok"
         )
     if reply_to and not re.fullmatch(REFERENCE, reply_to):
-        raise HcomError(f"not a message id: {reply_to!r}", "use 42, or 42:BOXE for another device")
+        raise UsageError(f"not a message id: {reply_to!r}", "use 42, or 42:BOXE for another device")
     if thread and not re.fullmatch(THREAD, thread):
-        raise HcomError(
+        raise UsageError(
             f"not a thread name: {thread!r}", "use up to 64 letters, digits, . _ - : / #"
         )
     return Envelope(intent, reply_to, thread)

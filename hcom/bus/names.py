@@ -2,7 +2,7 @@
 
 import re
 
-from ..errors import HcomError
+from ..errors import HcomError, UsageError
 from .agent import BIGBOSS
 
 FIRST = (
@@ -63,33 +63,33 @@ def fresh(taken, pick) -> str:
 
 
 def _unreserved(word: str, what: str) -> str:
-    """`word`. HcomError when it is hcom's or the person's, or begins so."""
+    """`word`. UsageError when it is hcom's or the person's, or begins so."""
     lowered = word.lower()
     if lowered in RESERVED or lowered.startswith((BIGBOSS, "hcom")):
-        raise HcomError(f"the {what} {word!r} is reserved", f"choose another {what}")
+        raise UsageError(f"the {what} {word!r} is reserved", f"choose another {what}")
     return word
 
 
 def check(name: str) -> str:
-    """`name` as an agent's name. HcomError when it is malformed or reserved."""
+    """`name` as an agent's name. UsageError when it is malformed or reserved."""
     lowered = name.lower()
     if not re.fullmatch(VALID, lowered):
-        raise HcomError(f"not a name: {name!r}", "use 2 to 31 letters, digits or _, a letter first")
+        raise UsageError(f"not a name: {name!r}", "2 to 31 letters, digits or _, a letter first")
     return _unreserved(lowered, "name")
 
 
 def check_tag(tag: str) -> str:
-    """`tag` as a group tag, "" for none. HcomError when it is malformed, or reserved: it stands
+    """`tag` as a group tag, "" for none. UsageError when it is malformed, or reserved: it stands
     where a name does."""
     if tag and not re.fullmatch(TAG, tag):
-        raise HcomError(f"not a tag: {tag!r}", "use letters, digits and hyphens")
+        raise UsageError(f"not a tag: {tag!r}", "use letters, digits and hyphens")
     return _unreserved(tag, "tag")
 
 
 def check_external(name: str) -> str:
-    """`name` as the sender of `send --from`. HcomError when it could be taken for someone else."""
+    """`name` as the sender of `send --from`. UsageError when it could be taken for someone else."""
     if not re.match(r"[A-Za-z][A-Za-z0-9_.-]{0,40}\Z", name):
-        raise HcomError(f"not a sender name: {name!r}", "use letters, digits, _ . and -")
+        raise UsageError(f"not a sender name: {name!r}", "use letters, digits, _ . and -")
     return _unreserved(name, "name")
 
 

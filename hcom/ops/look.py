@@ -6,7 +6,7 @@ import time
 from ..bus.agent import BIGBOSS
 from ..bus.notice import COLLISIONS, OWN
 from ..delivery import bell
-from ..errors import HcomError, UnknownAgent
+from ..errors import HcomError, UnknownAgent, UsageError
 from ..hub import people, subscriptions
 from ..store import events, filters, launches
 from ..store.connect import SQL_S, open_sandboxed
@@ -55,7 +55,7 @@ def _real_path(path: str) -> str:
 
 def _refuse_collisions(wanted: filters.Where) -> None:
     if wanted.looks_at == COLLISIONS:
-        raise HcomError("collision is for subscriptions only", "hcom events sub collision")
+        raise UsageError("collision is for subscriptions only", "hcom events sub collision")
 
 
 def _sandbox(db, wanted: filters.Where):

@@ -7,7 +7,7 @@ from ..bus import address, message, names
 from ..bus.agent import BIGBOSS
 from ..bus.message import EXTERNAL, Sender
 from ..delivery import bell
-from ..errors import HcomError
+from ..errors import HcomError, UsageError
 from ..hub import mail
 from ..store import agents, deliveries, events, kept
 from ..store.connect import transaction
@@ -41,7 +41,7 @@ def send(db, sender: Sender, text: str, addressed: str, envelope: message.Envelo
     everyone, a reply to whom it answers. UnknownAgent, HcomError: nothing is sent.
     """
     if addressed == text and not address.MENTION.sub("", text).strip():
-        raise HcomError("nothing sent: an address and no text", "hcom send @name -- text")
+        raise UsageError("nothing sent: an address and no text", "hcom send @name -- text")
     sent = mail.send(db, sender, text, address.mentions(addressed), envelope, now)
     found = [agent for agent in (agents.find(db, name) for name in sent.to) if agent]
     shown = [agent.display for agent in found]

@@ -12,6 +12,7 @@ from ..bus.agent import BIGBOSS
 from ..errors import StoreError
 from ..home import plain, private_file
 from .connect import Database, Restricted, connected, translated, uri
+from .events import explained
 
 # What of a table stays for those who go on; a table not named here is emptied.
 _KEPT = "SELECT name FROM temp.kept"
@@ -128,8 +129,8 @@ def open_archive(home, path: str, budget_s: float) -> Database:
 
 def agents_where(sieve, expression: str, params, count: int) -> list[dict]:
     """The newest `count` agents of an archive that a WHERE expression over its agents admits."""
-    rows = sieve.execute(
-        f"SELECT * FROM agents WHERE ({expression}\n) ORDER BY created_at DESC, name LIMIT ?",
-        (*params, count),
-    )
-    return list(reversed(rows))
+    where = f"SELECT * FROM agents WHERE ({expression}\n) ORDER BY created_at DESC, name LIMIT ?"
+    try:
+        return list(reversed(sieve.execute(where, (*params, count))))
+    except sqlite3.Error as error:
+        raise explained(error) from error

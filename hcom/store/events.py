@@ -7,7 +7,7 @@ from collections import namedtuple
 from datetime import datetime, timezone
 
 from ..bus.message import Envelope, Message, Sender
-from ..errors import HcomError
+from ..errors import HcomError, UsageError
 from .connect import SQL_S
 
 
@@ -174,7 +174,7 @@ def between_where(sandboxed, expression: str, params, low: int, high: int) -> li
 
 
 def refuse_statement(expression: str) -> None:
-    """HcomError unless `expression` is one WHERE expression: no second statement, no escape.
+    """UsageError unless `expression` is one WHERE expression: no second statement, no escape.
 
     The parentheses put around it are what makes it an expression, so its own must balance, outside
     of quotes; a comment could swallow ours.
@@ -186,13 +186,13 @@ def refuse_statement(expression: str) -> None:
         if depth < 0:
             break
     if depth or re.search(r"['\"`\[]", bare.replace("''", "")):
-        raise HcomError("wrong SQL: brackets or quotes do not match", "see hcom events --help")
+        raise UsageError("wrong SQL: brackets or quotes do not match", "see hcom events --help")
     if ";" in bare or "--" in bare or "/*" in bare or "\0" in expression:
-        raise HcomError(
+        raise UsageError(
             "wrong SQL: one WHERE expression, without ; or comments", "see hcom events --help"
         )
     if not expression.strip():
-        raise HcomError("wrong SQL: the expression is empty", "see hcom events --help")
+        raise UsageError("wrong SQL: the expression is empty", "see hcom events --help")
 
 
 def explained(error: Exception) -> HcomError:
@@ -206,7 +206,7 @@ def explained(error: Exception) -> HcomError:
             "make it cheaper, for example with: id > ...",
         )
     if "not authorized" in text or "prohibited" in text:
-        return HcomError("the query may only read", "see hcom events --help")
+        return UsageError("the query may only read", "see hcom events --help")
     if "bindings" in text:
-        return HcomError(f"wrong SQL: {text}", "? placeholders are for the Python API")
-    return HcomError(f"wrong SQL: {text}", "columns: hcom events --help")
+        return UsageError(f"wrong SQL: {text}", "? placeholders are for the Python API")
+    return UsageError(f"wrong SQL: {text}", "columns: hcom events --help")

@@ -10,7 +10,7 @@ from datetime import datetime, timedelta, timezone
 from ..bus.agent import STATUSES
 from ..bus.message import INTENTS
 from ..bus.notice import ALL, COLLISIONS, TOOLS
-from ..errors import HcomError, UnknownAgent, UsageError
+from ..errors import UnknownAgent, UsageError
 
 EVENT_TYPES = ("message", "status", "life")
 
@@ -101,7 +101,7 @@ def of_the_log(where: "Where") -> "Where":
 def preset(text: str, name_of) -> Where | None:
     """What a preset like idle:luna or cmd:"git commit" means; None when `text` is none.
 
-    `name_of(given)` is the agent's stored name, or raises UnknownAgent. HcomError when the preset
+    `name_of(given)` is the agent's stored name, or raises UnknownAgent. UsageError when the preset
     lacks its name or pattern, or is misspelt.
     """
     kind, colon, given = (part.strip() for part in text.strip().partition(":"))
@@ -109,15 +109,15 @@ def preset(text: str, name_of) -> Where | None:
         return _command(kind, given, name_of)
     if kind not in PRESETS:
         if colon and re.match(r"[a-z]+[_-]?[a-z]*\Z", kind) and re.match(r"[\w@-]+\Z", given):
-            raise HcomError(f"no preset {kind!r}", "presets: hcom events --help")
+            raise UsageError(f"no preset {kind!r}", "presets: hcom events --help")
         return None
     found = PRESETS[kind]
     if not given:
         if not found.everyone:
-            raise HcomError(f"{kind} needs a name", f"{kind}:luna")
+            raise UsageError(f"{kind} needs a name", f"{kind}:luna")
         return Where(found.everyone, [], found.looks_at, kind)
     if not found.sql:
-        raise HcomError(f"{kind} takes no name", kind)
+        raise UsageError(f"{kind} takes no name", kind)
     name = name_of(given)
     return Where(found.sql, [name] * found.sql.count("?"), found.looks_at, f"{kind}:{name}")
 
@@ -133,7 +133,7 @@ def _command(kind: str, given: str, name_of) -> Where:
                 raise
     pattern = _unquoted(pattern)
     if not pattern:
-        raise HcomError(f"{kind} needs a pattern", f'{kind}:"git commit"')
+        raise UsageError(f"{kind} needs a pattern", f'{kind}:"git commit"')
     sql = _command_sql(kind)
     params = [pattern] * sql.count("?")
     if name:
@@ -202,7 +202,7 @@ BARE_FILE = (
 def flags(given: dict[str, str], name_of, real_path, now: float) -> Where | None:
     """The flags in `given` (flag -> value) as one expression; None when there are none.
 
-    `real_path(text)` is the one path of a file. HcomError, UsageError when a value is not one.
+    `real_path(text)` is the one path of a file. UsageError when a value is not one.
     """
     sql, params, looks_at, labels = [], [], TOOLS, []
     for name, flag in FLAGS.items():

@@ -10,7 +10,7 @@ import shutil
 import sys
 from collections.abc import Callable, Mapping, Sequence
 
-from ..errors import HcomError
+from ..errors import HcomError, UsageError
 from ..process import told
 from .preset import Platform, Preset
 from .table import builtin, parse_custom
@@ -47,12 +47,12 @@ def choose(
     if "{" in wanted or len(wanted.split()) > 1:
         return parse_custom(wanted, which)
     if wanted.casefold() == "custom":
-        raise HcomError(
+        raise UsageError(
             "terminal 'custom' needs your command",
             hint='hcom config terminal "my-terminal -e bash {script}"',
         )
     near = difflib.get_close_matches(wanted.casefold(), table, n=1)
-    raise HcomError(
+    raise UsageError(
         f"no terminal {setting!r}" + (f", did you mean {table[near[0]].name!r}" if near else ""),
         hint="hcom config terminal --info",
     )

@@ -12,7 +12,7 @@ import shutil
 from collections.abc import Callable
 from typing import Any
 
-from ..errors import HcomError
+from ..errors import UsageError
 from .preset import OPEN_NAMES, Full, Opener, Platform, Preset, placeholders
 
 # What becomes of a JSON value in a preset, where it is more than a list for a tuple.
@@ -45,25 +45,25 @@ def _read(field: str, raw: Any) -> Any:
 def parse_custom(text: str, which: Callable[[str], str | None] = shutil.which) -> Preset:
     """The preset for a person's own command `text`, split into argv once and for all.
 
-    Quotes work as in a shell; nothing else does. Raises HcomError when it can't work: an open
+    Quotes work as in a shell; nothing else does. Raises UsageError when it can't work: an open
     quote, no {script}, a placeholder we don't know, a program that is not there.
     """
     example = 'hcom config terminal "my-terminal -e bash {script}"'
     try:
         argv = tuple(shlex.split(text))
     except ValueError as error:
-        raise HcomError(f"terminal command {text!r}: {str(error).lower()}", hint=example) from None
+        raise UsageError(f"terminal command {text!r}: {str(error).lower()}", hint=example) from None
     names = placeholders(argv)
     if "script" not in names:
-        raise HcomError(f"terminal command {text!r} has no {{script}}", hint=example)
+        raise UsageError(f"terminal command {text!r} has no {{script}}", hint=example)
     for name in names:
         if name not in OPEN_NAMES:
-            raise HcomError(
+            raise UsageError(
                 f"terminal command {text!r}: unknown placeholder {{{name}}}",
                 hint="use {script}, {cwd} or {title}",
             )
     if not which(argv[0]):
-        raise HcomError(f"terminal command {text!r}: {argv[0]!r} is not installed", hint=example)
+        raise UsageError(f"terminal command {text!r}: {argv[0]!r} is not installed", hint=example)
     # It may return or stay, we can't know: STAYS is right for both, it waits for neither.
     return Preset("custom", "a command of your own", argv, opener=Opener.STAYS)
 

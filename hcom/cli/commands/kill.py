@@ -1,6 +1,6 @@
 """hcom kill: the clients of agents end, with the windows that hcom opened for them."""
 
-from ...errors import HcomError
+from ...errors import UsageError
 from ...ops import kill
 from ...store.connect import open_db
 from ..model import Command
@@ -8,7 +8,7 @@ from ..model import Command
 
 def run(call) -> int:
     if not call.words:
-        raise HcomError("kill whom?", "hcom kill NAME, tag:NAME or all")
+        raise UsageError("kill whom?", "hcom kill NAME, tag:NAME or all")
     with open_db(call.home) as db:
         call.identify(db)
         done = kill.kill(db, call.words, call.asker(db), call.env, call.now)

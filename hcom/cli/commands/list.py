@@ -76,7 +76,7 @@ def run(call) -> int:
 def _details(call, said: dict) -> int:
     if len(call.words) == 2:
         if call.words[1] not in said:
-            raise HcomError(f"no field {call.words[1]!r}", "fields: " + ", ".join(said))
+            raise UsageError(f"no field {call.words[1]!r}", "fields: " + ", ".join(said))
         value = said[call.words[1]]
         call.show(value, str(value))
     elif call.values.sh:

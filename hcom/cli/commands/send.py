@@ -3,7 +3,7 @@
 import sys
 
 from ...bus import message
-from ...errors import HcomError, UsageError
+from ...errors import UsageError
 from ...ops import talk
 from ...store.connect import open_db
 from ..model import Command, Option
@@ -22,7 +22,7 @@ def _text(call) -> tuple[str, str]:
             # Cut in the middle of a letter it is too long, and not binary.
             text = raw.decode("utf-8", "ignore" if len(raw) == READ_BYTES else "strict")
         except UnicodeDecodeError:
-            raise HcomError(
+            raise UsageError(
                 "nothing sent: the message is not UTF-8 text",
                 "put binary data in a file and send its path",
             ) from None
