@@ -75,8 +75,13 @@ class Sending(Commands):
         self.home.said("send", "--from", "ci", "--intent", "ack", "--reply-to", number, "ok")
         before = self.events()
         second = str(int(number) + 1)
-        here = ("no agent @nobody", f"did you mean @{self.luna}?", "ack of an ack")
-        here += ("#1 is not a message", "not a message")
+        here = [
+            "no agent @nobody",
+            f"did you mean @{self.luna}?",
+            "ack of an ack",
+            "#1 is not a message",
+            "not a message",
+        ]
         big = "x" * (1024 * 1024 + 1)
         for args, stdin, said in (
             (("@nobody hi",), None, "no agent @nobody"),

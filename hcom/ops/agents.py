@@ -5,7 +5,7 @@ from collections import namedtuple
 from .. import adapters, config
 from ..adapters import ADHOC
 from ..bus import bootstrap, names
-from ..bus.agent import ACTIVE, INACTIVE, Agent
+from ..bus.agent import ACTIVE, BIGBOSS, INACTIVE, Agent
 from ..delivery import bell, marks, sweep
 from ..errors import HcomError
 from ..hub import people
