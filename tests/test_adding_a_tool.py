@@ -171,7 +171,7 @@ class Turns(Staged):
         stage.idle(luna)
         with self.assertRaisesRegex(AssertionError, f"{luna} is a session that still runs"):
             stage.said("listen", "0", "--name", luna)
-        with self.assertRaisesRegex(AssertionError, f"no agent @{nova}"):
+        with self.assertRaisesRegex(AssertionError, f"{nova} has left"):
             stage.said("send", f"@{nova} hi", "--from", "ci")
         self.assertIn("done\ndone\n", stage.said("term", luna))
         self.assertIn(f"killed {luna}", stage.said("kill", luna))

@@ -433,7 +433,7 @@ class Retirement(Hub):
         ):
             with self.subTest(addresses), self.assertRaises(UnknownAgent) as caught:
                 mail.send(self.db, self.mine, "x", addresses, envelope, self.LATER)
-            self.assertEqual(caught.exception.hint, "hcom resume luna")
+            self.assertIn("hcom resume luna", caught.exception.hint)
         with self.assertRaises(UnknownAgent) as caught:
             mail.send(self.db, self.mine, "x", ["lina"], Envelope(), self.LATER)
         self.assertNotIn("resume", caught.exception.hint)
