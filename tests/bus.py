@@ -69,6 +69,7 @@ class Bus:
         self.due: dict[str, dict[str, list[Given]]] = {}  # message: recipient: givings
         self.ids: dict[str, str] = {}  # message: its number on the bus
         self.fault, self.beside = Fault(), None
+        self.lags = False  # what such a step left behind has not run yet
         self.loose = False  # something went wrong in this step: its end may be either
         self.paused: Running | None = None
         self.counts: Counter = Counter()
@@ -238,13 +239,14 @@ class Bus:
         """One step."""
         outer = self.paused is None
         if outer:
-            self.loose = False
+            self.loose = self.lags
         self.fault, self.beside = step.fault, step.beside
         self.chance = step.who * 10_000 + step.what
         getattr(self, "do_" + step.do)(step.who, step.what)
         self.fault, self.beside = Fault(), None
         self.counts[step.do] += 1
         if outer:
+            self.lags = self.loose and not step.what % 3
             if step.what % 3:
                 self.follow()
             self.look()
