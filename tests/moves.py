@@ -230,7 +230,9 @@ class Walk(Bus):
         said = self.hook(new, "fork", **session)
         name = self.joined(said.get("text", ""), new.tool)
         if not self.loose:
-            if bool(name) != (client.agent in self.agents):
+            # a session whose first hook died is not known yet, though its launch is
+            known = self.rows("SELECT 1 FROM agents WHERE session = ?", client.session)
+            if bool(name) != (client.agent in self.agents and bool(known)):
                 raise Broken("fork", f"of {client.agent!r} is {name!r}")
             new.agent = name
         new.hears(said.get("text", ""))
@@ -433,11 +435,14 @@ class Walk(Bus):
 
     def do_reset(self, _who: int, _what: int) -> None:
         """The log goes to the archive; who is there stays with the mail that waits."""
+        ended = {n for (n,) in self.rows("SELECT name FROM agents WHERE ended_at IS NOT NULL")}
         done = self.cli("reset")
         self.loose = True  # who runs stays: the database says who that is
         here = {name for (name,) in self.rows("SELECT name FROM agents")}
         for client in self.clients:
-            if client.alive and client.agent in self.agents and client.agent not in here:
+            # one whose resuming hook died is still taken for ended
+            known = client.agent in self.agents and client.agent not in ended
+            if client.alive and known and client.agent not in here:
                 raise Broken("reset", f"{client.agent} runs and is gone: {done}")
         self.past = [name for name in self.past if name in here]
         for key in list(self.due):

@@ -431,6 +431,18 @@ class Hooks(Sessions):
             self.hook(client.turn_end)
             self.assertEqual(self.state(number), "seen")
 
+    def test_it_is_not_seen_where_the_next_prompts_hook_died(self):
+        for client in self.each():
+            if client.tool == "codex":
+                continue
+            self.hook(client.turn_end)
+            number = self.given(client.prompt)
+            self.record(self.old, "taken-back", 10, number, GONE)
+            self.hook(client.tool_end)  # of a prompt that was never told of
+            self.assertNotEqual(self.state(number), "seen")
+            again = self.hook(client.turn_end) or self.hook(client.prompt)
+            self.assertEqual(again.count(f"[hcom message #{number} "), 1)
+
     def test_what_no_transcript_has_after_an_idle_time_comes_with_the_next_prompt(self):
         for client in self.each():
             number = self.given(client.tool_end)

@@ -40,8 +40,10 @@ def judge(db, held: list[Held], agent: Agent, kind: str, at: float, path: str, p
     agent, at = agent._replace(**moments), past(at, now)
     known = [one._replace(delivered_at=past(one.delivered_at or 0.0, now)) for one in held]
     proven = {one.event_id for one in known if _proves(one, agent, kind, at, proven_by)}
-    rest = [one for one in known if one.event_id not in proven]
+    # A prompt may have been taken back, and the hook of the next one may have died.
+    rest = [one for one in known if one.event_id not in proven or one.channel == PROMPT]
     fates = _fates(agent, *_readable(db, rest, agent, path)) if rest else {}
+    proven -= {i for i, fate in fates.items() if fate == GONE}
     proven |= {i for i, fate in fates.items() if fate == ANSWERED}
     lost = {
         one.event_id
