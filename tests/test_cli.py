@@ -327,7 +327,8 @@ class Reading(Commands):
         self.refused("listen", "--name", self.luna, "x", code=2, said="not a number")
         self.refused("listen", "--name", self.luna, "nan", code=2)
         self.refused("listen", "--name", self.luna, "1", "2", code=2)
-        self.assertEqual(self.home.run("listen", "--name", self.luna, "0").returncode, 1)
+        self.refused("listen", "--name", self.luna, "0", said="no message within 0 s")
+        self.refused("listen", "--sql", "id < 0", "0.1", said="no event within 0.1 s")
         waiting = subprocess.Popen(
             ["hcom", "listen", "--json", "--name", self.luna, "30"],
             env=self.home.env,
@@ -402,6 +403,16 @@ class Reading(Commands):
         )
         self.assertEqual(len(self.home.said("events", "--sql", "type = 'life'").splitlines()), 1)
 
+    def test_no_events(self):
+        other = {"HCOM_DIR": os.path.join(self.home.root, "other")}
+        for args, env, said in (
+            (("--agent", self.luna, "--type", "message"), {}, "no such events"),
+            ((), other, "nothing has happened yet"),
+        ):
+            done = self.home.run("events", *args, env=env)
+            self.assertEqual((done.returncode, done.stdout), (0, ""))
+            self.assertEqual(done.stderr, f"hcom: {said}\n")
+
 
 class Usage(Commands):
     def test_wrong_usage_is_2(self):
@@ -421,6 +432,10 @@ class Usage(Commands):
             (("3", "vim"), "no tool"),
             (("9999999", "claude"), "cannot launch"),
             (("kill",), "kill whom"),
+            (("term",), "whose terminal"),
+            (("term", "luna", "extra"), "unexpected argument: 'extra'"),
+            (("start", "--as", ""), "not a name"),
+            (("config", "--edit"), "needs a terminal"),
             (("config", "tag", "a b"), "not a tag"),
             (("config", "subagent_timeout", "x"), "not a number"),
             (("config", "terminal", "nosuch"), "no terminal"),

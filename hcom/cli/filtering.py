@@ -26,4 +26,10 @@ def wait(call, db, timeout: float) -> int:
     for event in look.coming(db, where(call, db, call.values.sql), timeout):
         call.say_json(event.as_dict())
         return 0
+    return in_vain(call, "event", timeout)
+
+
+def in_vain(call, what: str, timeout: float) -> int:
+    """The exit code of a wait that was over before anything came, which is said."""
+    call.tell(f"hcom: no {what} within {timeout:g} s")
     return 1

@@ -113,13 +113,15 @@ class Joined(namedtuple("Joined", "agent text")):
     __slots__ = ()
 
 
-def start(db, env, caller, client: dict, own: "Agent | None", wanted: str, now: float) -> Joined:
+def start(
+    db, env, caller, client: dict, own: "Agent | None", wanted: "str | None", now: float
+) -> Joined:
     """The session of `caller` takes part: as `wanted` where that is said, else as its `own` agent,
     else under a new name. `client` are facts for its adapter. HcomError when it may not."""
     home, directory = db.home, env.get("PWD", "")
     found = sweep.there(home)
     if wanted:
-        agent = _again(db, names.check(wanted), caller, now)
+        agent = _again(db, wanted, caller, now)
     else:
         agent = own or _joined(db, env, caller, client, directory, now)
     if client and caller.session:

@@ -109,7 +109,10 @@ def _edit(call, words) -> int:
         raise HcomError(
             "an agent may not edit config.env", f"{settings.PERSON}: hcom config --edit"
         )
-    editor = call.env.get("VISUAL") or call.env.get("EDITOR") or "vi"
+    editor = call.env.get("VISUAL") or call.env.get("EDITOR")
+    if not editor and not (sys.stdin.isatty() and sys.stdout.isatty()):
+        raise UsageError("an editor needs a terminal", "hcom config KEY VALUE, or export EDITOR")
+    editor = editor or "vi"
     path = call.home.path("config.env")
     if not os.path.exists(path):
         text = "".join(

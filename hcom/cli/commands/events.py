@@ -41,8 +41,12 @@ def run(call) -> int:
         wanted = filtering.where(call, db, values.sql)
         if values.follow:
             return _follow(call, db, wanted)
-        for event in look.latest(db, wanted, values.last or DEFAULT_COUNT):
-            call.say_json(event.as_dict())
+        found = look.latest(db, wanted, values.last or DEFAULT_COUNT)
+    for event in found:
+        call.say_json(event.as_dict())
+    if not found:
+        asked = values.sql is not None or filtering.given_flags(values)
+        call.tell("hcom: no such events" if asked else "hcom: nothing has happened yet")
     return 0
 
 

@@ -35,9 +35,10 @@ def _messages(call, db, timeout: "float | None") -> int:
         timeout = float(call.agent.timeout) if call.agent else DEFAULT_S
     shown = _json if call.values.json else lambda leased: leased.text + "\n"
     came = talk.listen(db, agent, timeout, lambda leased: call.print(shown(leased)))
-    if came:
-        call.agent = None  # nothing is to be printed behind it
-    return 0 if came else 1
+    if not came:
+        return filtering.in_vain(call, "message", timeout)
+    call.agent = None  # nothing is to be printed behind it
+    return 0
 
 
 def _json(leased) -> str:

@@ -3,6 +3,7 @@
 import time
 
 from ... import adapters
+from ...bus import names
 from ...errors import HcomError
 from ...ops import agents, setup
 from ...store.connect import open_db
@@ -10,7 +11,9 @@ from ..model import Command, Option
 
 
 def run(call) -> int:
-    name, wanted = call.values.name, vars(call.values)["as"] or ""
+    name, wanted = call.values.name, vars(call.values)["as"]
+    if wanted is not None:
+        wanted = names.check(wanted)
     with open_db(call.home) as db:
         joined = agents.start_subagent(db, call.caller, name, call.now) if name else None
         if joined is None:

@@ -13,7 +13,8 @@ FOLLOW_S = 0.5
 
 def run(call) -> int:
     if len(call.words) != 1:
-        raise UsageError("whose terminal?", "hcom term NAME")
+        extra = f"unexpected argument: {call.words[1]!r}" if call.words else "whose terminal?"
+        raise UsageError(extra, "hcom term NAME")
     with open_db(call.home) as db:
         terminal = screens.of(db, call.words[0])
     shown = None
