@@ -3,6 +3,7 @@ what its environment or its options say."""
 
 import os
 import pty
+import re
 import shutil
 import subprocess
 import time
@@ -206,13 +207,23 @@ class Launched(Sealed):
 
     def test_what_list_says_for_a_shell_makes_nobody_the_agent(self):
         said = self.home.said("list", "luna", "--sh")
-        self.assertIn("export HCOM_NAME=luna\n", said)
+        self.assertEqual(
+            re.findall("export ([A-Z_]+)=", said),
+            ["HCOM_INSTANCE_NAME", "HCOM_SID", "HCOM_STATUS", "HCOM_DIRECTORY"],
+        )
+        self.assertIn("export HCOM_INSTANCE_NAME=luna\n", said)
         self.assertNotIn("launch1", said)
         line = 'eval "$(hcom list luna --sh)"; hcom list self'
         done = subprocess.run(
             ["sh", "-c", line], env=self.home.env, capture_output=True, text=True, timeout=60
         )
         self.assertIn("no agent of hcom", done.stderr)
+        self.home.said("config", "-i", "luna", "tag", "dev")
+        self.home.said("config", "-i", "luna", "hints", "be brief")
+        for line in ("", 'eval "$(hcom list luna --sh)"; '):
+            line += "hcom config --json"
+            done = subprocess.run(["sh", "-c", line], env=self.home.env, capture_output=True)
+            self.assertNotIn(b"environment", done.stdout)
 
 
 if __name__ == "__main__":

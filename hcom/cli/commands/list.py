@@ -11,6 +11,13 @@ from ...ops import agents
 from ...store.connect import open_db
 from ..model import Command, Option
 
+# What --sh says, by variables that no setting has: a shell that read them launches as before.
+EXPORTS = {
+    "HCOM_INSTANCE_NAME": "name",
+    "HCOM_SID": "session_id",
+    "HCOM_STATUS": "status",
+    "HCOM_DIRECTORY": "directory",
+}
 VERBOSE = ("directory", "session_id", "transcript_path", "parent_name", "pid")
 MARKS = {ACTIVE: "▶", LISTENING: "◉", BLOCKED: "■", INACTIVE: "○"}
 
@@ -80,9 +87,8 @@ def _details(call, said: dict) -> int:
         value = said[call.words[1]]
         call.show(value, str(value))
     elif call.values.sh:
-        said.pop("process_id")  # a shell that has it would be the agent
-        for key, value in said.items():
-            call.say(f"export HCOM_{key.upper()}={shlex.quote(str(value))}")
+        for variable, field in EXPORTS.items():
+            call.say(f"export {variable}={shlex.quote(said[field])}")
     else:
         there = {key: value for key, value in said.items() if value not in ("", 0, False)}
         lines = (
@@ -119,5 +125,7 @@ COMMAND = Command(
     """
 ▶ active: in a turn   ◉ listening: idle, can be woken   ■ blocked: a dialog waits for the person
 ○ inactive: its session ended; it gets its mail when it is resumed
-""",
+--sh exports """
+    + ", ".join(EXPORTS)
+    + "\n",
 )
