@@ -306,6 +306,15 @@ class Reading(Commands):
         self.assertNotIn("you:", shown[2])
         self.assertNotIn("you:", self.home.said("list"))
 
+    def test_the_reply_line_can_be_run_as_it_stands(self):
+        nova = self.home.start()
+        self.home.said("send", "--name", nova, "--intent", "request", f"@{self.luna} hi")
+        said = self.home.said("listen", "--name", self.luna, "1").splitlines()
+        line = said[-1].partition(": ")[2].rstrip("]").replace("TEXT", "yes")
+        self.assertTrue(line.startswith(f"hcom send @{nova} --name {self.luna} --reply-to "), line)
+        done = self.shell(line)
+        self.assertIn(f"to {nova}", done.stdout, done)
+
     def test_a_reader_that_leaves_early_has_seen_nothing(self):
         self.send("one", "two")
         name = f"--name {self.luna}"

@@ -2,13 +2,14 @@
 
 from importlib import import_module
 
+from ..bus.agent import ADHOC
 from .base import Around
 
+__all__ = ["ADHOC", "SIGNS", "TOOLS", "has", "load", "scrubbed", "surrounding"]
 # Each with a variable that its commands have in their environment, and only those: a look at it
 # saves most calls from loading an adapter.
 SIGNS = {"claude": "CLAUDECODE", "gemini": "GEMINI_CLI", "codex": "CODEX_THREAD_ID"}
 TOOLS = tuple(SIGNS)
-ADHOC = "adhoc"  # an agent in any other tool: it runs hcom commands and has no hooks
 
 
 def load(tool: str, part: str):

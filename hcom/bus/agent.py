@@ -2,6 +2,7 @@
 
 from collections import namedtuple
 
+ADHOC = "adhoc"  # the tool of an agent in any other: it runs hcom commands and has no hooks
 BIGBOSS = "bigboss"  # the person at the dashboard; an address, never an agent
 
 ACTIVE = "active"
@@ -69,6 +70,11 @@ class Agent(
     def display(self) -> str:
         """The name that people see: with the tag in front, where there is one."""
         return f"{self.tag}-{self.name}" if self.tag else self.name
+
+    @property
+    def option(self) -> str:
+        """What its commands have to say so that it speaks; "" where its session tells."""
+        return f" --name {self.name}" if self.parent or self.tool == ADHOC else ""
 
 
 def past(at: float, now: float) -> float:

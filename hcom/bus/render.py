@@ -89,14 +89,16 @@ def header(message: Message) -> str:
     return f"{MARK}{message.id} {harmless(one_line(' · '.join(parts)))}]"
 
 
-def footer(message: Message) -> str:
-    """The last line of the frame, with the command that answers."""
+def footer(message: Message, option: str = "") -> str:
+    """The last line of the frame, with the command that answers; `option` as Agent has it."""
     sender = message.sender
     if sender.kind == SYSTEM or (sender.kind == EXTERNAL and sender.name != BIGBOSS):
         return f"[/hcom #{message.id}]"
     verb = "answer" if message.envelope.intent == REQUEST else "to reply"
     name = harmless(one_line(sender.name))
-    return f"[/hcom #{message.id} {verb}: hcom send @{name} --reply-to {message.id} -- TEXT]"
+    return (
+        f"[/hcom #{message.id} {verb}: hcom send @{name}{option} --reply-to {message.id} -- TEXT]"
+    )
 
 
 def size(text: str) -> int:
@@ -108,13 +110,14 @@ def _cut(text: str, units: int) -> str:
     return text.encode("utf-16-le", "surrogatepass")[: 2 * units].decode("utf-16-le", "ignore")
 
 
-def frame(message: Message, limit: int = 0) -> str:
-    """`message` in the form agents see, at most `limit` UTF-16 units long (0: whole).
+def frame(message: Message, limit: int = 0, option: str = "") -> str:
+    """`message` in the form agents see, at most `limit` UTF-16 units long (0: whole); `option` as
+    Agent has it.
 
     What is cut is said, with the command that shows it all.
     """
     text = harmless(message.text)
-    top, bottom = header(message), footer(message)
+    top, bottom = header(message), footer(message, option)
     whole = f"{top}\n{text}\n{bottom}"
     if not limit or size(whole) <= limit:
         return whole
@@ -125,8 +128,9 @@ def frame(message: Message, limit: int = 0) -> str:
     )
 
 
-class Hint(namedtuple("Hint", "text by", defaults=("", ""))):
-    """What follows the messages of an agent, and who set it; "" is who wrote the settings."""
+class Hint(namedtuple("Hint", "text by option", defaults=("", "", ""))):
+    """What follows the messages of an agent, and who set it; "" is who wrote the settings. And the
+    `option` (see Agent) that is in the commands which answer them."""
 
     __slots__ = ()
 
@@ -151,7 +155,7 @@ def fitting(messages: list[Message], hints: Hint, budget: int = 0) -> list[str]:
     frames: list[str] = []
     used, room = 0, _room(hints, budget)
     for message in messages:
-        one = frame(message, room if budget and not frames else 0)
+        one = frame(message, room if budget and not frames else 0, hints.option)
         used += size(one) + 1
         if budget and frames and used > room:
             break

@@ -177,7 +177,7 @@ def lease(db, agent: Agent, into: Into, budget: int, now: float, may=None) -> Le
     queued = deliveries.queued(db, agent.name)
     if not queued:
         return Leased()
-    hint = render.Hint(agent.hints, agent.hints_by)
+    hint = render.Hint(agent.hints, agent.hints_by, agent.option)
     frames = render.fitting(queued, hint, budget) if budget else ()
     taken, waiting = queued[: len(frames)] if budget else queued, len(queued)
     if waiting == deliveries.BATCH:
