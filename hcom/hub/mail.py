@@ -140,9 +140,7 @@ def _refuse_departed(db, names: list[str]) -> None:
         if agent and (agent.stopped_at, agent.retired_at) != (None, None):
             how = "has left" if agent.retired_at is None else "ended long ago"
             back = "resume" if agent.session else "start --as"
-            raise UnknownAgent(
-                f"nothing sent: {agent.display} {how}", f"hcom {back} {agent.name} brings it back"
-            )
+            raise UnknownAgent(f"nothing sent: {agent.display} {how}", f"hcom {back} {agent.name}")
 
 
 def notify(db, names: list[str], text: str, now: float) -> Sent:
