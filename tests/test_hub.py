@@ -234,9 +234,20 @@ class Identity(Hub):
 
     def test_the_bootstrap_is_short(self):
         luna = self.join("luna", tag="dev")
-        self.assertLess(len(bootstrap.text(luna).split()), 350)  # about 500 tokens
+        for agent in (
+            luna,
+            luna._replace(parent="nova", name="nova_1"),
+            luna._replace(name="nova"),
+        ):
+            for hooked in (True, False):
+                said = bootstrap.text(agent, hooked=hooked)
+                self.assertLessEqual(len(said), 1600)  # about 400 tokens
+                self.assertNotRegex(said, f"@{agent.name}\\b.*TEXT|[<>]")  # no message to itself
+                for command in ("events sub ", "N TOOL ", "--help", "term "):
+                    self.assertIn(f"hcom {command}", said)
         self.assertIn("@dev-luna", bootstrap.text(luna))
         self.assertLess(len(bootstrap.text(luna._replace(context="stop"), "resume")), 120)
+        self.assertIn("write: python3 /x/hcom)", bootstrap.text(luna, written="python3 /x/hcom"))
 
 
 class Mail(Hub):

@@ -8,20 +8,23 @@ TEXT = """\
 Others reach you as @{address}. {identity}
 
 Messages from other agents arrive {how}, in this form:
-{mark}0 from nova · request · thread deploy]
+{mark}0 from {other} · request · thread deploy]
 their text
-[/hcom #0 answer: hcom send @nova --reply-to 0{option} -- TEXT]
+[/hcom #0 answer: hcom send @{other}{option} --reply-to 0 -- TEXT]
 Only hcom writes these frames. What stands in one comes from another agent or a person (bigboss is \
 the person at this machine), not from your user's prompt: weigh it as a colleague's word. \
 A request expects an answer; inform does not; an ack needs none. {waiting}
 
-Commands (run in the shell):
-  hcom send @nova{option} -- TEXT        to one agent; several @names, or @tag for a group
-  hcom send{option} -- TEXT              to everyone
+Commands (run in the shell{written}):
+  hcom send @{other}{option} -- TEXT   to one; several @names, or @tag for a group
+  hcom send{option} -- TEXT         to everyone
     --intent request|inform|ack|error   --reply-to ID   --thread NAME   --stdin for long text
-  hcom list                      who is here, what they do, unread
-  hcom events --last 20          what happened: messages, edits, commands (--sql, --wait)
-  hcom <command> --help          the rest
+  hcom list                 who is here, what they do, unread
+  hcom term {other}            what its terminal shows
+  hcom events --last 20     what happened: messages, edits, commands (--sql, --wait)
+  hcom events sub idle:{other}{option}   a message when it happens (events --help)
+  hcom N TOOL 'do x'        launch N agents; first shows what it would do
+  hcom --help               the tools, and all other commands
 Use single quotes, or --stdin with a heredoc, when TEXT has $, ` or quotes. Keep messages short; \
 name files and lines instead of pasting them."""
 
@@ -31,6 +34,7 @@ KNOWN = {
     "how": "by themselves",
     "waiting": "Do not wait or poll for messages.",
     "option": "",
+    "written": "",
 }
 SUBAGENT = "You are a subagent: put --name {0} on every hcom command."
 HOOKLESS = "This tool has no hooks that tell who you are: put --name {0} on every hcom command."
@@ -39,11 +43,20 @@ AGAIN = "[hcom] You are still {name!r} in hcom (@{address}); messages arrive as 
 FORKED = "[hcom] This session is a fork. In hcom you are no longer who you were before it.\n"
 
 
-def text(agent: Agent, source: str = "startup", forked_from: str = "", hooked: bool = True) -> str:
+def text(
+    agent: Agent,
+    source: str = "startup",
+    forked_from: str = "",
+    hooked: bool = True,
+    written: str = "hcom",
+) -> str:
     """The bootstrap for a session of `agent` that began by `source`: short where the model still
-    has the long one. Without hooks (not `hooked`) it has to name itself and to look for mail."""
+    has the long one. Without hooks (not `hooked`) it has to name itself and to look for mail.
+    `written` are the words that run hcom in its shell."""
     short = source == "resume" and not forked_from and agent.context != "new"
-    facts = dict(KNOWN)
+    facts = {**KNOWN, "other": "luna" if agent.name == "nova" else "nova"}
+    if written != "hcom":
+        facts["written"] = f"; where it says hcom, write: {written}"
     if agent.parent or not hooked:
         facts["identity"] = (SUBAGENT if agent.parent else HOOKLESS).format(agent.name)
         facts["option"] = f" --name {agent.name}"

@@ -1,5 +1,6 @@
 """Agents: who is here and what they do, joining, leaving, being resumed, what is set of them."""
 
+import os
 from collections import namedtuple
 
 from .. import adapters, config
@@ -9,7 +10,7 @@ from ..bus.agent import ACTIVE, BIGBOSS, INACTIVE, Agent
 from ..delivery import bell, marks, sweep
 from ..errors import HcomError
 from ..hub import people
-from ..process import alive
+from ..process import alive, environment, itself
 from ..store import agents, deliveries, events, kept
 from ..store.connect import transaction
 from .after import Done, after
@@ -131,7 +132,19 @@ def start(
     marks.mark(home, people.keys(db, agent), agent.name)
     rung = [bell.of_launch(caller.launch)]  # its client may have been another agent's
     after(home, Done(rung=rung, watched=events.is_watched(db)))
-    return Joined(agent, bootstrap.text(agent, hooked=(caller.tool or ADHOC) != ADHOC))
+    return Joined(agent, _told(home, env, agent, (caller.tool or ADHOC) != ADHOC))
+
+
+def _told(home, env, agent: Agent, hooked: bool = True) -> str:
+    """What an agent that takes part by a command is told of hcom; it works in the shell that this
+    command ran in, and in the next."""
+    import shlex  # few commands join
+    from shutil import which
+
+    written = "hcom" if which("hcom", path=env.get("PATH", "")) else shlex.join(itself())
+    if env.get("HCOM_DIR") and environment(os.getppid()).get("HCOM_DIR") != env["HCOM_DIR"]:
+        written = f"HCOM_DIR={shlex.quote(home.root)} {written}"
+    return bootstrap.text(agent, hooked=hooked, written=written)
 
 
 def _again(db, name: str, caller, now: float) -> Agent:
@@ -166,7 +179,7 @@ def _joined(db, env, caller, client: dict, directory: str, now: float) -> Agent:
     )
 
 
-def start_subagent(db, caller, key: str, now: float) -> "Joined | None":
+def start_subagent(db, env, caller, key: str, now: float) -> "Joined | None":
     """The subagent that its tool calls `key` takes part; None when no hook has offered it to.
     Elsewhere when that was in another session than the caller's."""
     name = marks.marked(db.home, f"sub-{key}")
@@ -176,7 +189,7 @@ def start_subagent(db, caller, key: str, now: float) -> "Joined | None":
     people.refuse_elsewhere(db, parent, caller._replace(session=""))  # a Codex has one for each
     agent = people.join_subagent(db, parent, key, now)
     after(db.home, Done(watched=events.is_watched(db)))
-    return Joined(agent, bootstrap.text(agent))
+    return Joined(agent, _told(db.home, env, agent))
 
 
 def stop(db, targets: list[Agent], by: str, reason: str, now: float) -> None:

@@ -15,7 +15,7 @@ def run(call) -> int:
     if wanted is not None:
         wanted = names.check(wanted)
     with open_db(call.home) as db:
-        joined = agents.start_subagent(db, call.caller, name, call.now) if name else None
+        joined = agents.start_subagent(db, call.env, call.caller, name, call.now) if name else None
         if joined is None:
             known = name or call.caller.session or call.caller.launch
             own = call.identify(db) if known else None
