@@ -6,6 +6,12 @@ the standard library's `pty`: the parent takes its place before anything else is
 
 import sys
 
+if sys.version_info < (3, 10):  # noqa: UP036 (all that is imported below is newer than it can read)
+    if sys.argv[1:2] == ["hook"]:
+        sys.exit(0)
+    found = f"{sys.version_info[0]}.{sys.version_info[1]}"
+    sys.exit(f"hcom: needs Python 3.10 or newer, this is {found}")
+
 if not __package__:
     _package = __file__.rpartition("/")[0] or "."
     _parent = _package.rpartition("/")[0] or ("." if "/" not in _package else "/")

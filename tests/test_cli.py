@@ -3,15 +3,13 @@
 import json
 import os
 import pty
-import re
 import signal
 import sqlite3
 import subprocess
-import sys
 import unittest
 
 from hcom.cli import catalog
-from tests.sealed import ROOT, Home
+from tests.sealed import Home
 
 NOBODY = ["setpriv", "--reuid=65534", "--clear-groups"]
 
@@ -64,36 +62,6 @@ class Commands(unittest.TestCase):
 
     def events(self) -> int:
         return self.home.sql("SELECT count(*) FROM events WHERE type = 'message'")[0][0]
-
-
-class Invocation(Commands):
-    def test_what_an_agent_is_taught_works_in_its_next_shell(self):
-        place = self.home.env.pop("HCOM_DIR")
-        python = os.path.realpath(sys.executable)
-        copy = f"{python} {ROOT}/hcom"
-        bare = {**self.home.env, "PATH": "/usr/bin:/bin"}
-        for line, env, words in (
-            (f"HCOM_DIR={place} {copy} start", bare, f"HCOM_DIR={place} {python} "),
-            (f"export HCOM_DIR={place}; {copy} start; true", bare, f"HCOM_DIR={place} "),
-            (f"{copy} start", bare, python),
-            (f"{copy} start; true", {**bare, "HCOM_DIR": place}, python),
-            (f"HCOM_DIR={place} hcom start", self.home.env, f"HCOM_DIR={place} hcom"),
-        ):
-            with self.subTest(line):
-                said = subprocess.run(["sh", "-c", line], env=env, capture_output=True, text=True)
-                (name,) = re.findall(r"You are '(\w+)'", said.stdout)
-                (written,) = re.findall(r"where it says hcom, write: (.*)\)", said.stdout)
-                self.assertTrue(written.startswith(words), written)
-                line = f"{written} list self base_name --name {name}"
-                said = subprocess.run(["sh", "-c", line], env=env, capture_output=True, text=True)
-                self.assertEqual(said.stdout, f"{name}\n", said)
-        shells = [("hcom start", {})]
-        if os.path.isdir("/proc/self"):  # elsewhere nobody tells what the shell had
-            shells.append(("hcom start; true", {"HCOM_DIR": place}))
-        for line, more in shells:
-            env = {**self.home.env, **more}
-            said = subprocess.run(["sh", "-c", line], env=env, capture_output=True, text=True)
-            self.assertNotIn("write: ", said.stdout)
 
 
 class Sending(Commands):

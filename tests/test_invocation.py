@@ -1,0 +1,80 @@
+"""How hcom is run: by its path, as it teaches agents, and by a Python that is too old."""
+
+import ast
+import os
+import re
+import subprocess
+import sys
+import unittest
+
+from tests.sealed import ROOT
+from tests.test_cli import Commands
+
+
+class Invocation(Commands):
+    def test_what_an_agent_is_taught_works_in_its_next_shell(self):
+        place = self.home.env.pop("HCOM_DIR")
+        python = os.path.realpath(sys.executable)
+        copy = f"{python} {ROOT}/hcom"
+        bare = {**self.home.env, "PATH": "/usr/bin:/bin"}
+        for line, env, words in (
+            (f"HCOM_DIR={place} {copy} start", bare, f"HCOM_DIR={place} {python} "),
+            (f"export HCOM_DIR={place}; {copy} start; true", bare, f"HCOM_DIR={place} "),
+            (f"{copy} start", bare, python),
+            (f"{copy} start; true", {**bare, "HCOM_DIR": place}, python),
+            (f"HCOM_DIR={place} hcom start", self.home.env, f"HCOM_DIR={place} hcom"),
+        ):
+            with self.subTest(line):
+                said = subprocess.run(["sh", "-c", line], env=env, capture_output=True, text=True)
+                (name,) = re.findall(r"You are '(\w+)'", said.stdout)
+                (written,) = re.findall(r"where it says hcom, write: (.*)\)", said.stdout)
+                self.assertTrue(written.startswith(words), written)
+                line = f"{written} list self base_name --name {name}"
+                said = subprocess.run(["sh", "-c", line], env=env, capture_output=True, text=True)
+                self.assertEqual(said.stdout, f"{name}\n", said)
+        shells = [("hcom start", {})]
+        if os.path.isdir("/proc/self"):  # elsewhere nobody tells what the shell had
+            shells.append(("hcom start; true", {"HCOM_DIR": place}))
+        for line, more in shells:
+            env = {**self.home.env, **more}
+            said = subprocess.run(["sh", "-c", line], env=env, capture_output=True, text=True)
+            self.assertNotIn("write: ", said.stdout)
+
+
+class TooOld(Commands):
+    """A Python before 3.10, of which this one only plays the number; the grammar is looked at."""
+
+    def test_one_line_whatever_is_called(self):
+        play = (
+            "import runpy, sys; package, *sys.argv[1:] = sys.argv[1:]; sys.version_info = (3, 9)\n"
+            "run = runpy.run_path if '/' in package else runpy.run_module\n"
+            "try: run(package, run_name='__main__')\n"
+            "finally: assert not [m for m in sys.modules if m.startswith('hcom.')], sys.modules"
+        )
+        said = "hcom: needs Python 3.10 or newer, this is 3.9\n"
+        for words, code in (
+            (("list",), 1),
+            (("config",), 1),
+            (("claude",), 1),
+            (("reset", "all"), 1),
+            (("wrapped", "x"), 1),
+            (("--version",), 1),
+            (("hook", "claude", "Stop", "1"), 0),
+            (("hook", "record"), 0),
+        ):
+            for package in ("hcom", f"{ROOT}/hcom"):
+                with self.subTest(words=words, package=package):
+                    argv = [sys.executable, "-c", play, package, *words]
+                    done = subprocess.run(argv, env=self.home.env, cwd=ROOT, capture_output=True)
+                    shown = (done.returncode, done.stdout, done.stderr.decode())
+                    self.assertEqual(shown, (code, b"", said if code else ""))
+        self.assertFalse(os.path.exists(self.home.hcom_dir))
+
+    def test_the_entry_reads_in_the_grammar_of_3_6(self):
+        for name in ("__init__.py", "__main__.py"):
+            with open(f"{ROOT}/hcom/{name}", encoding="utf-8") as stream:
+                ast.parse(stream.read(), feature_version=(3, 6))
+
+
+if __name__ == "__main__":
+    unittest.main()
