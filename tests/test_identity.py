@@ -14,6 +14,7 @@ from hcom.hub import people
 from hcom.process import start_of
 from hcom.store.connect import open_db
 from tests.sealed import Sealed
+from tests.test_cli import Commands
 
 SPEAKING = (
     ("send", "@bigboss hi"),
@@ -224,6 +225,46 @@ class Launched(Sealed):
             line += "hcom config --json"
             done = subprocess.run(["sh", "-c", line], env=self.home.env, capture_output=True)
             self.assertNotIn(b"environment", done.stdout)
+
+
+class Claude(Commands):
+    """A command in a Claude Code session is that session's agent, and no other."""
+
+    def claude(self, session: str, **more) -> dict[str, str]:
+        return {
+            "CLAUDECODE": "1",
+            "CLAUDE_CODE_SESSION_ID": session,
+            "CLAUDE_PID": str(os.getpid()),
+            "CLAUDE_CONFIG_DIR": os.path.join(self.home.root, ".claude"),
+            **more,
+        }
+
+    def test_a_session_that_reads_as_an_option_is_not_resumed(self):
+        for session in ("--settings=x", "-cnotify=[]", "a b"):
+            self.home.run("start", env=self.claude(session))
+            self.refused("fork", self.home.names()[-1], "--headless", said="no session to go on")
+
+    def test_a_session_speaks_for_itself_only(self):
+        one, two = self.claude("s-1"), self.claude("s-2", CLAUDE_PID="1")
+        none = self.claude("s-3", CLAUDE_PID="0")
+        names = []
+        for env in (one, two):
+            before = set(self.home.names())
+            self.home.said("start", env=env)
+            names += set(self.home.names()) - before
+        adhoc = self.home.start()
+        self.assertIn("sent", self.home.said("send", f"@{names[1]} hi", env=one))
+        said = self.home.sql("SELECT instance FROM events WHERE type = 'message'")
+        self.assertEqual(said, [(names[0],)])
+        self.refused("send", "--name", names[1], "hi", env=one, said="another session")
+        self.refused("listen", "--name", names[1], "0", env=one, said="another session")
+        self.refused("send", "--name", names[0], "hi", env=none, said="another session")
+        self.refused("send", "hi", env=none, said="who are you")
+        self.home.said("send", "--name", names[0], "hi", env=one)
+        self.home.said("send", "--name", adhoc, "hi", env=one)
+        self.refused("start", "--as", names[1], env=one, said="still runs")
+        self.home.said("start", env=one)
+        self.assertEqual(self.home.said("list", "self", "base_name", env=one), f"{names[0]}\n")
 
 
 if __name__ == "__main__":
