@@ -210,6 +210,15 @@ class Outputs(unittest.TestCase):
                     self.assertIn(piece, said)
         self.assertEqual(self.home.said("help", "send"), helps.page(find("send")) + "\n")
 
+    def test_a_client_that_is_not_there_is_said_before_anything_is_written(self):
+        for tool in TOOLS:
+            with self.subTest(tool):
+                done = self.home.run(tool, "--headless")
+                self.assertEqual((done.returncode, done.stdout), (1, ""))
+                self.assertIn(f"hcom: {tool} is not installed", done.stderr)
+                self.assertEqual(done.stderr.count("\n"), 1)
+        self.assertEqual(sorted(os.listdir(self.home.root)), ["bin", "work"])
+
     def test_what_was_meant(self):
         for args, said in (
             (("claud",), "did you mean claude?"),

@@ -55,6 +55,7 @@ def start(
         raise UsageError(f"cannot launch {count}", f"use a number from 1 to {launch.MOST}")
     if (caller.tool or env.get("HCOM_PROCESS_ID")) and env.get("HCOM_GO") != "1":
         return _preview(spec)
+    launch.program_of(tool, env)  # before anything is written for it
     for line in setup.add_for_launch(home, env, tool):
         sys.stderr.write(f"hcom: {line}\n")
     on_terminal = sys.stdin.isatty() and sys.stdout.isatty() and not caller.tool

@@ -70,12 +70,18 @@ def asker(home, caller) -> str:
     return agent.name if agent else BIGBOSS
 
 
+def program_of(tool: str, env) -> str:
+    """The file of the tool's program. HcomError when there is none."""
+    name = adapters.load(tool, "setup").PROGRAM
+    program = shutil.which(name, path=env.get("PATH", os.defpath))
+    if not program:
+        raise HcomError(f"{tool} is not installed", f"{name} is not on your PATH")
+    return program
+
+
 def prepare(home, spec: LaunchSpec, settings, batch: str) -> Ready:
     """An agent and a launch row for one client. HcomError when it cannot be started."""
-    setup, launch = adapters.load(spec.tool, "setup"), adapters.load(spec.tool, "launch")
-    program = shutil.which(setup.PROGRAM, path=spec.env.get("PATH", os.defpath))
-    if not program:
-        raise HcomError(f"{spec.tool} is not installed", f"{setup.PROGRAM} is not on your PATH")
+    program, launch = program_of(spec.tool, spec.env), adapters.load(spec.tool, "launch")
     if not os.path.isdir(spec.cwd):
         raise HcomError(f"no directory {spec.cwd!r}", "cd to one that exists")
     tag = names.check_tag(settings.tag if spec.tag is None else spec.tag)
