@@ -178,6 +178,15 @@ class Kill(Sealed):
         self.assertIsNotNone(self.clients["s1"].wait(PATIENCE_S))
         self.assertEqual(self.home.names(), [])
 
+    def test_who_has_none_stays_and_is_told_how_to_leave(self):
+        name = self.home.start()
+        done = self.home.run("kill", name)
+        self.assertEqual((done.returncode, done.stdout), (1, "nothing to kill\n"))
+        self.assertIn(f"{name} has no process that hcom can end", done.stderr)
+        self.assertEqual(self.home.names(), [name])
+        self.home.said("stop", name)
+        self.assertEqual(self.home.names(), [])
+
     def test_a_process_that_has_its_number_now_is_left_alone(self):
         name = self.claude("s1")
         self.knows("s1", name, "1")

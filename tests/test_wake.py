@@ -209,6 +209,7 @@ class KnownByTheLaunch(Waking):
         client.begin("s-luna")
         self.assertEqual(self.home.said("list", "nova", "status"), "inactive\n")
         self.assertEqual(self.home.run("kill", "nova").stdout, "nothing to kill\n")
+        self.home.said("stop", "nova")
         self.assert_reached(client, "luna")
 
     def test_mail_that_waited_for_the_session_is_for_the_wrapper(self):

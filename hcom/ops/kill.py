@@ -17,16 +17,16 @@ PATIENCE_S = 8.0
 
 
 class Killed(namedtuple("Killed", "agents left")):
-    """The agents that had a process, which has ended, and a line of each process that was left
-    alone."""
+    """The agents that had a process, which has ended, and a line of each other agent and of each
+    process that was left alone."""
 
     __slots__ = ()
 
 
 def kill(db, words, by: str, env, now: float) -> Killed:
-    """The clients of those that `words` name (see agents.chosen) have ended, and they have left at
-    the wish of `by`; of "all" those that hcom launched. HcomError where it is not sure whose a
-    process is: nobody's is ended."""
+    """The clients of those that `words` name (see agents.chosen) have ended, and who had one has
+    left at the wish of `by`; of "all" those that hcom launched. HcomError where it is not sure
+    whose a process is: nobody's is ended."""
     named = agents.chosen(db, words, now)
     targets = [
         (kept.proven(db.home, a), kept.of(db.home, launches.of_agent(db, a.name))) for a in named
@@ -35,10 +35,17 @@ def kill(db, words, by: str, env, now: float) -> Killed:
         targets = [(a, found) for a, found in targets if found.wrapped]
     left = [line for a, found in targets for line in _unsure(a, found)]
     ended = [a for a, found in targets if _told(a, found)]
+    if words != ["all"]:
+        left += [
+            f"hcom: {a.display} has no process that hcom can end; it leaves by: hcom stop {a.name}"
+            for a, _ in targets
+            if a not in ended
+        ]
     end = time.monotonic() + PATIENCE_S
     for agent, found in targets:
         _gone(agent, found, end)
-        agents.stop(db, [agent], by, "killed", now)
+        if agent in ended:
+            agents.stop(db, [agent], by, "killed", now)
         launch.close(found, env)
     return Killed(ended, left)
 
