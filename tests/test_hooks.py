@@ -23,7 +23,7 @@ from hcom.adapters.base import (
     TURN_FAILED,
     parsed,
 )
-from hcom.adapters.claude import hook
+from hcom.adapters.claude import hook, stream
 from hcom.adapters.claude.hook import STOP_CAP, WAKE_SIGN
 from hcom.bus.message import EXTERNAL, Envelope, Sender
 from hcom.delivery import marks
@@ -98,6 +98,10 @@ class Payloads(unittest.TestCase):
             payload = sample("UserPromptSubmit", prompt=prompt)
             signal = hook.read("UserPromptSubmit", payload, {}, 7, 5.0)
             self.assertEqual(signal.woken, woken, prompt)
+        line = json.loads(stream.wake())["message"]["content"][0]["text"]
+        payload = sample("UserPromptSubmit", prompt=line)
+        self.assertTrue(hook.read("UserPromptSubmit", payload, {}, 7, 5.0).woken)
+        self.assertNotIn("#", line)  # as if it were a message's
 
     def test_what_is_no_payload(self):
         for value in ([], "x", 3, None, {}, {"session_id": 3}, {"session_id": None}):
@@ -256,6 +260,12 @@ class Driven(Session):
         number = self.send()
         self.assertIn(f"#{number}", self.told("UserPromptSubmit", prompt=WAKE))
         self.assertEqual(self.hook("UserPromptSubmit", prompt="hi"), {})
+
+    def test_the_text_of_a_wake_is_no_detail(self):
+        self.send()
+        self.hook("UserPromptSubmit", prompt=WAKE)
+        luna = agents.find(self.db, "luna")
+        self.assertEqual((luna.context, luna.detail), ("woken", ""))
 
     def test_an_ack_wakes_nobody_and_comes_with_the_next_turn(self):
         number = self.send()

@@ -55,9 +55,9 @@ def started(context: Context) -> None:
 def prompted(context: Context) -> None:
     """A turn begins, or one that goes on has got a prompt."""
     signal = context.signal
-    what = "woken" if signal.woken else "prompt"
-    agents.begin_turn(context.db, context.agent.name, what, signal.prompt, signal.at)
-    context.note(ACTIVE, what, signal.prompt)
+    what, said = ("woken", "") if signal.woken else ("prompt", signal.prompt)
+    agents.begin_turn(context.db, context.agent.name, what, said, signal.at)
+    context.note(ACTIVE, what, said)
 
 
 def used_tool(context: Context) -> None:

@@ -6,7 +6,7 @@ from collections import namedtuple
 from .. import adapters, config
 from ..adapters import ADHOC
 from ..bus import bootstrap, names
-from ..bus.agent import ACTIVE, BIGBOSS, INACTIVE, Agent
+from ..bus.agent import ACTIVE, BIGBOSS, BLOCKED, INACTIVE, Agent
 from ..delivery import bell, marks, sweep
 from ..errors import HcomError
 from ..hub import people
@@ -28,7 +28,11 @@ def current(home, agent: Agent) -> Agent:
     """The agent with the status that its client shows now, where the client can be asked."""
     asked = kept.proven(home, agent) if agent.pid and agent.status != INACTIVE else agent
     said = adapters.load(agent.tool, "wake").status(asked) if asked is not agent else None
-    return agent._replace(status=said[0], context=said[1]) if said else agent
+    if not said:
+        return agent
+    # A dialog that no hook told of is about something else than what one told last.
+    detail = "" if said[0] == BLOCKED != agent.status else agent.detail
+    return agent._replace(status=said[0], context=said[1], detail=detail)
 
 
 def here(db, now: float) -> list[Seen]:

@@ -4,8 +4,8 @@ import json
 import time
 
 from ..flags import groups, values
-from .hook import WAKE_SIGN
 from .launch import FLAGS, is_printing
+from .wake import signed
 
 STREAMED = ["--input-format", "stream-json", "--output-format", "stream-json", "--verbose"]
 
@@ -21,7 +21,7 @@ def wake() -> str:
     """The line that makes the prompt hook hand over what waits."""
     return line(
         '<cross-session-message from="uds:hcom" from-name="hcom">\n'
-        f"{WAKE_SIGN} (#{time.time_ns() // 1_000_000 % 10_000_000})\n"
+        f"{signed(time.time())}\n"
         "</cross-session-message>"
     )
 

@@ -16,7 +16,7 @@ from ..base import document
 from .hook import WAKE_SIGN, session_file
 
 TEXT = (
-    WAKE_SIGN + " (#{count}). The messages are in the hook context of this prompt. "
+    "{sign}. The messages are in the hook context of this prompt. "
     "Answer with the hcom command, never with SendMessage."
 )
 STATES = {"idle": client.IDLE, "shell": client.IDLE, "busy": client.BUSY, "waiting": client.BLOCKED}
@@ -58,6 +58,13 @@ def status(agent: Agent) -> tuple[str, str] | None:
     return (shown[said], agent.context) if said else None
 
 
+def signed(now: float) -> str:
+    """What a wake begins with, and its moment: the client drops the same text twice in 30 s."""
+    return (
+        f"{WAKE_SIGN} ({time.strftime('%H:%M:%S', time.localtime(now))}.{int(now * 1000) % 1000})"
+    )
+
+
 def ring(agent: Agent, tries: int, rung_at: float) -> None:
     """The wake is written to the session's socket; `rung_at` is when it was before. OSError when
     there is no socket or it refuses."""
@@ -70,8 +77,7 @@ def ring(agent: Agent, tries: int, rung_at: float) -> None:
     bypass = agent.client.get("mode") == "bypassPermissions"
     stirred = float(facts.get("statusUpdatedAt") or 0) / 1000 > rung_at
     mode = ' from-mode="bypass"' if bypass != (tries % 2 == 1 and not stirred) else ""
-    # The counter: the same text twice within 30 s would be dropped as a duplicate.
-    text = TEXT.format(count=time.time_ns() // 1_000_000 % 10_000_000)
+    text = TEXT.format(sign=signed(time.time()))
     source = f"uds:{os.path.dirname(path)}/hcom"
     lines = [
         {"type": "auth", "token": _token(agent)},
