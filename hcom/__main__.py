@@ -22,22 +22,21 @@ if not __package__:
     sys.path[:] = [_parent, *(p for p in sys.path if p.rstrip("/") != _package.rstrip("/"))]
 
 if __name__ == "__main__":
+    from importlib import import_module
+
     # Hooks are many and wrappers stay: neither loads anything of the command line.
-    if sys.argv[1:2] == ["hook"]:
+    mains = {
+        "hook": "hooks.main",
+        "match": "ops.match",
+        "sift": "store.sieve",
+        "wake": "ops.wake",
+        "wrapped": "wrap.main",
+    }
+    asked = sys.argv[1] if len(sys.argv) > 1 else ""
+    code = import_module("hcom." + mains.get(asked, "cli")).main(sys.argv[1:])
+    if asked == "hook":
         import os
 
-        from hcom.hooks.main import main
-
         # Taking the interpreter down in order takes as long as the hook's own work.
-        os._exit(main(sys.argv[1:]))
-    if sys.argv[1:2] == ["wrapped"]:
-        from hcom.wrap.main import main
-    elif sys.argv[1:2] == ["match"]:
-        from hcom.ops.match import main
-    elif sys.argv[1:2] == ["sift"]:
-        from hcom.store.sieve import main
-    elif sys.argv[1:2] == ["wake"]:
-        from hcom.ops.wake import main
-    else:
-        from hcom.cli import main
-    sys.exit(main(sys.argv[1:]))
+        os._exit(code)
+    sys.exit(code)

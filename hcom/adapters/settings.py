@@ -12,7 +12,7 @@ from collections import namedtuple
 from ..errors import HcomError
 from ..home import dropped, keep, read, rewrite
 from . import jsontext, launcher
-from .base import document
+from .base import document, fields
 
 LIMIT_BYTES = 1024 * 1024  # settings of this size take seconds to change, and nobody has such
 MARK = "# Written by hcom"  # what a file begins with that is all ours
@@ -33,16 +33,15 @@ def text_of(path: str) -> str:
 
 def _object(text: str) -> dict:
     try:
-        found = jsontext.parsed(text)
+        return fields(jsontext.parsed(text))
     except ValueError:
         return {}
-    return found if isinstance(found, dict) else {}
 
 
 def at(value, place) -> list:
     """The array at `place` of a parsed document, [] when there is none."""
     for key in place:
-        value = value.get(key) if isinstance(value, dict) else None
+        value = fields(value).get(key)
     return value if isinstance(value, list) else []
 
 
@@ -106,10 +105,10 @@ class Owned(namedtuple("Owned", "home path entries earlier able", defaults=((), 
             raise self._left_alone(error, "remove") from None
         if cleaned == text:
             return False
-        exact = known if known and known["written"] == text else None
-        self._write(text, exact["original"] if exact else cleaned, text)
+        exact = known.get("written") == text
+        self._write(text, known["original"] if exact else cleaned, text)
         dropped(self._record())
-        if exact and not exact["existed"]:
+        if exact and not known["existed"]:
             dropped(os.path.realpath(self.path))
         if not self.home.is_default:
             _tidy(os.path.dirname(self.path))
@@ -151,11 +150,8 @@ class Owned(namedtuple("Owned", "home path entries earlier able", defaults=((), 
         name = hashlib.sha256(os.path.realpath(self.path).encode()).hexdigest()[:16]
         return self.home.kept(f"before-{name}.json")
 
-    def _remembered(self) -> dict | None:
-        try:
-            return json.loads(read(self._record()))
-        except (OSError, ValueError):
-            return None
+    def _remembered(self) -> dict:
+        return document(self._record())
 
     def _write(self, before: str, after: str, clean: str) -> None:
         """The file says `after` and no more `before`; what it said before our first change is
@@ -169,7 +165,7 @@ class Owned(namedtuple("Owned", "home path entries earlier able", defaults=((), 
             # Nobody's to write: for root, access() says yes to anything.
             if existed and not (os.access(target, os.W_OK) and os.stat(target).st_mode & 0o222):
                 raise PermissionError(13, "read-only")
-            if known is None or known["written"] != before:
+            if known.get("written") != before:
                 known = {"original": clean, "existed": existed}
             keep(self._record(), json.dumps({**known, "written": after}))
             rewrite(target, after)

@@ -1,7 +1,6 @@
 """What is installed, what is wrong, and what to do about it."""
 
 import os
-import shutil
 import stat
 import subprocess
 import sys
@@ -10,6 +9,7 @@ from contextlib import suppress
 
 from .. import __version__, adapters, config, terminal
 from .. import home as homes
+from ..adapters import program
 from ..errors import HcomError
 from ..hub import people
 from ..process import alive
@@ -71,11 +71,11 @@ def _database(home) -> dict:
 def _versions(programs, env) -> dict[str, str]:
     """What each client says its version is, "" where it says nothing; all are asked at once."""
     asked = {}
-    for tool, program in programs.items():
-        if program:
+    for tool, path in programs.items():
+        if path:
             with suppress(OSError):
                 asked[tool] = subprocess.Popen(
-                    [program, "--version"],
+                    [path, "--version"],
                     env=dict(env),
                     stdin=subprocess.DEVNULL,
                     stdout=subprocess.PIPE,
@@ -96,18 +96,17 @@ def _versions(programs, env) -> dict[str, str]:
 
 def _tools(home, env) -> dict[str, dict]:
     programs = {
-        tool: shutil.which(adapters.load(tool, "setup").PROGRAM, path=env.get("PATH", "")) or ""
-        for tool in adapters.TOOLS
+        tool: program.found(env, adapters.load(tool, "setup").PROGRAM) for tool in adapters.TOOLS
     }
     versions, found = _versions(programs, env), {}
-    for tool, program in programs.items():
+    for tool, path in programs.items():
         hooks = setup.hooks(home, env, tool)
         found[tool] = {
-            "program": program,
+            "program": path,
             "version": versions.get(tool, ""),
             "hooks": hooks.installed,
             "settings": hooks.path,
-            "advice": setup.advice(home, env, tool) if program else "",
+            "advice": setup.advice(home, env, tool) if path else "",
         }
     return found
 

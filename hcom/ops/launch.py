@@ -6,7 +6,6 @@ hand-over of arguments and environment that is gone once it is read.
 
 import os
 import shlex
-import shutil
 import subprocess
 import sys
 import time
@@ -14,7 +13,7 @@ import uuid
 from collections import namedtuple
 
 from .. import adapters, config, terminal
-from ..adapters import flags, launcher
+from ..adapters import flags, launcher, program
 from ..bus import names
 from ..bus.agent import BIGBOSS, INACTIVE
 from ..delivery import marks
@@ -73,15 +72,15 @@ def asker(home, caller) -> str:
 def program_of(tool: str, env) -> str:
     """The file of the tool's program. HcomError when there is none."""
     name = adapters.load(tool, "setup").PROGRAM
-    program = shutil.which(name, path=env.get("PATH", os.defpath))
-    if not program:
+    found = program.found(env, name)
+    if not found:
         raise HcomError(f"{tool} is not installed", f"{name} is not on your PATH")
-    return program
+    return found
 
 
 def prepare(home, spec: LaunchSpec, settings, batch: str) -> Ready:
     """An agent and a launch row for one client. HcomError when it cannot be started."""
-    program, launch = program_of(spec.tool, spec.env), adapters.load(spec.tool, "launch")
+    client, launch = program_of(spec.tool, spec.env), adapters.load(spec.tool, "launch")
     if not os.path.isdir(spec.cwd):
         raise HcomError(f"no directory {spec.cwd!r}", "cd to one that exists")
     tag = names.check_tag(settings.tag if spec.tag is None else spec.tag)
@@ -99,7 +98,7 @@ def prepare(home, spec: LaunchSpec, settings, batch: str) -> Ready:
     told = handover.Handover(
         agent.name,
         spec.tool,
-        [program, *argv],
+        [client, *argv],
         _environment(home, spec, plan, agent, key, settings),
         spec.cwd,
         spec.headless,
@@ -154,7 +153,7 @@ def _environment(home, spec: LaunchSpec, plan, agent, key: str, settings) -> dic
     env[people.PROOF] = uuid.uuid4().hex
     if settings.name_export:
         env[settings.name_export] = agent.display
-    if not shutil.which("hcom", path=env.get("PATH", os.defpath)):
+    if not program.found(env, "hcom"):
         env["PATH"] = env.get("PATH", os.defpath) + os.pathsep + launcher.shim(home)
     return env
 

@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import time
 
 from ... import home as homes
 from .. import base
@@ -80,6 +81,17 @@ WAKE = (
     + r"|(\[SYSTEM NOTIFICATION[^\n]*\n*)?<task-notification>\n<summary>"
     + WAKE_SIGN
 )
+
+
+def wake_prompt(source: str, more: str = "", mode: str = "") -> str:
+    """The prompt of a wake that says to be `source`'s: WAKE knows it. It names its moment, for the
+    same text twice within 30 s would be dropped as a duplicate."""
+    now = time.time()
+    at = f"{time.strftime('%H:%M:%S', time.localtime(now))}.{int(now * 1000) % 1000}"
+    return (
+        f'<cross-session-message from="{source}" from-name="hcom"{mode}>\n'
+        f"{WAKE_SIGN} ({at}){more}\n</cross-session-message>"
+    )
 
 
 def stop_cap(env) -> int:

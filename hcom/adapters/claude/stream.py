@@ -1,11 +1,10 @@
 """Claude Code without a terminal that stays alive: prompts as JSON lines (2.1.197, 2.1.330)."""
 
 import json
-import time
 
 from ..flags import groups, values
+from .hook import wake_prompt
 from .launch import FLAGS, is_printing
-from .wake import signed
 
 STREAMED = ["--input-format", "stream-json", "--output-format", "stream-json", "--verbose"]
 
@@ -19,11 +18,7 @@ def line(text: str) -> str:
 
 def wake() -> str:
     """The line that makes the prompt hook hand over what waits."""
-    return line(
-        '<cross-session-message from="uds:hcom" from-name="hcom">\n'
-        f"{signed(time.time())}\n"
-        "</cross-session-message>"
-    )
+    return line(wake_prompt("uds:hcom"))
 
 
 def fed(args) -> tuple[list[str], list[str] | None]:

@@ -1,6 +1,6 @@
 """Claude Code's transcript: what the model saw, and the conversation in it."""
 
-from ..base import GONE, STANDING, Given, mark_answered
+from ..base import GONE, STANDING, Given, fields, mark_answered
 from ..jsonl import parse, placed, shown, texts
 
 
@@ -52,8 +52,7 @@ def _begin(turns: list, parent: "str | None", found: dict[int, str]) -> None:
 
 
 def _message(item: dict) -> dict:
-    said = item.get("message")
-    return said if isinstance(said, dict) else {}
+    return fields(item.get("message"))
 
 
 def _parts(item: dict) -> list[dict]:
@@ -69,10 +68,8 @@ def _response(item: dict) -> str:
 
 def _told(item: dict) -> list[str]:
     """What hooks said to the model."""
-    given = item.get("attachment")
-    if not isinstance(given, dict) or given.get("type") != "hook_additional_context":
-        return []
-    said = given.get("content")
+    given = fields(item.get("attachment"))
+    said = given.get("content") if given.get("type") == "hook_additional_context" else None
     return [text for text in said if isinstance(text, str)] if isinstance(said, list) else []
 
 

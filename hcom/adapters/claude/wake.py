@@ -8,17 +8,13 @@ import glob
 import json
 import os
 import socket
-import time
 
 from ...bus import client
 from ...bus.agent import ACTIVE, BLOCKED, INACTIVE, LISTENING, Agent
-from ..base import document
-from .hook import WAKE_SIGN, session_file
+from ..base import WAKE_HINT, document
+from .hook import session_file, wake_prompt
 
-TEXT = (
-    "{sign}. The messages are in the hook context of this prompt. "
-    "Answer with the hcom command, never with SendMessage."
-)
+MORE = f". {WAKE_HINT} Answer with the hcom command, never with SendMessage."
 STATES = {"idle": client.IDLE, "shell": client.IDLE, "busy": client.BUSY, "waiting": client.BLOCKED}
 # A turn may end without any hook (Esc): the client's own session file tells `state` of that.
 SEES_ESC = True
@@ -58,13 +54,6 @@ def status(agent: Agent) -> tuple[str, str] | None:
     return (shown[said], agent.context) if said else None
 
 
-def signed(now: float) -> str:
-    """What a wake begins with, and its moment: the client drops the same text twice in 30 s."""
-    return (
-        f"{WAKE_SIGN} ({time.strftime('%H:%M:%S', time.localtime(now))}.{int(now * 1000) % 1000})"
-    )
-
-
 def ring(agent: Agent, tries: int, rung_at: float) -> None:
     """The wake is written to the session's socket; `rung_at` is when it was before. OSError when
     there is no socket or it refuses."""
@@ -77,7 +66,6 @@ def ring(agent: Agent, tries: int, rung_at: float) -> None:
     bypass = agent.client.get("mode") == "bypassPermissions"
     stirred = float(facts.get("statusUpdatedAt") or 0) / 1000 > rung_at
     mode = ' from-mode="bypass"' if bypass != (tries % 2 == 1 and not stirred) else ""
-    text = TEXT.format(sign=signed(time.time()))
     source = f"uds:{os.path.dirname(path)}/hcom"
     lines = [
         {"type": "auth", "token": _token(agent)},
@@ -85,11 +73,7 @@ def ring(agent: Agent, tries: int, rung_at: float) -> None:
             "type": "user",
             "from": source,
             "priority": "next",
-            "message": {
-                "role": "user",
-                "content": f'<cross-session-message from="{source}" from-name="hcom"{mode}>\n'
-                f"{text}\n</cross-session-message>",
-            },
+            "message": {"role": "user", "content": wake_prompt(source, MORE, mode)},
         },
     ]
     with socket.socket(socket.AF_UNIX) as connection:

@@ -5,7 +5,7 @@ then the last counts; {"$set": {"messages": [...]}} replaces all, as after Esc, 
 /compress: what is not in it any more, the model does not get again.
 """
 
-from ..base import ANSWERED, GONE, STANDING, TURN_END, Given, mark_answered
+from ..base import ANSWERED, GONE, STANDING, TURN_END, Given, fields, mark_answered
 from ..jsonl import parse, placed, shown, tail, texts
 
 RESET = b'{"$set":{"messages":['
@@ -70,11 +70,10 @@ def _conversation(lines: list[tuple[int, dict]]) -> list[tuple[int, dict]]:
     messages: dict[str, tuple[int, dict]] = {}
     first: dict[str, int] = {}  # what is written anew was said when it was written first
     for place, line in lines:
-        change = line.get("$set")
-        if isinstance(change, dict):
-            if isinstance(change.get("messages"), list):
-                kept = [m for m in change["messages"] if isinstance(m, dict)]
-                messages = {k: (first.get(k, place), m) for m in kept for k in [str(m.get("id"))]}
+        anew = fields(line.get("$set")).get("messages")
+        if isinstance(anew, list):
+            kept = [m for m in anew if isinstance(m, dict)]
+            messages = {k: (first.get(k, place), m) for m in kept for k in [str(m.get("id"))]}
         elif isinstance(line.get("id"), str):
             messages[line["id"]] = place, line
             first[line["id"]] = place
@@ -85,7 +84,6 @@ def _returned(content) -> list[str]:
     """What tools returned to the model."""
     found: list = []
     for part in content if isinstance(content, list) else []:
-        called = part.get("functionResponse") if isinstance(part, dict) else None
-        response = called.get("response") if isinstance(called, dict) else None
-        found += response.values() if isinstance(response, dict) else []
+        called = fields(fields(part).get("functionResponse"))
+        found += fields(called.get("response")).values()
     return [text for text in found if isinstance(text, str)]

@@ -1,8 +1,7 @@
 """hcom hooks: our entries in the settings of the AI clients."""
 
-import shutil
-
 from ... import adapters
+from ...adapters import program
 from ...errors import HcomError, UsageError
 from ...ops import setup
 from ..model import Command, Option
@@ -24,7 +23,7 @@ def run(call) -> int:
             if len(chosen) == 1:
                 raise
             call.tell(f"hcom: {tool}: {error.message}")
-            if shutil.which(adapters.load(tool, "setup").PROGRAM, path=call.env.get("PATH", "")):
+            if program.found(call.env, adapters.load(tool, "setup").PROGRAM):
                 code = 1  # a client that is not there needs no hooks
     return code
 
