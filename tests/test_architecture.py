@@ -379,6 +379,15 @@ class Package(unittest.TestCase):
                 self.assertFalse(modules & SLOW)
                 self.assertNotIn("hook.failed", log)
 
+    def test_list_loads_nothing_of_joining(self):
+        code = "import sys; from hcom.cli import main; main(['list']); print(*sys.modules)"
+        with tempfile.TemporaryDirectory() as place:
+            env = {"HOME": place, "PYTHONPATH": str(ROOT)}
+            done = subprocess.run([sys.executable, "-c", code], env=env, capture_output=True)
+        loaded = set(done.stdout.decode().split())
+        self.assertIn("hcom.ops.agents", loaded)
+        self.assertFalse(loaded & {"hcom.config", "hcom.bus.bootstrap", "hcom.delivery.sweep"})
+
 
 PLANTED = (
     (bad_imports, "hcom/bus/planted.py", "from ..store import events\n"),

@@ -223,8 +223,8 @@ class Launched(Sealed):
         self.home.said("config", "-i", "luna", "hints", "be brief")
         for line in ("", 'eval "$(hcom list luna --sh)"; '):
             line += "hcom config --json"
-            done = subprocess.run(["sh", "-c", line], env=self.home.env, capture_output=True)
-            self.assertNotIn(b"environment", done.stdout)
+            found = subprocess.run(["sh", "-c", line], env=self.home.env, capture_output=True)
+            self.assertNotIn(b"environment", found.stdout)
 
 
 class Claude(Commands):

@@ -1,17 +1,13 @@
-"""Agents: who is here and what they do, joining, leaving, being resumed, what is set of them."""
+"""Agents: who is here and what they do, leaving, being resumed."""
 
-import os
 from collections import namedtuple
 
-from .. import adapters, config
-from ..adapters import ADHOC
-from ..bus import bootstrap, names
-from ..bus.agent import ACTIVE, BIGBOSS, BLOCKED, INACTIVE, Agent
-from ..delivery import bell, marks, sweep
+from .. import adapters
+from ..bus.agent import BIGBOSS, BLOCKED, INACTIVE, Agent
 from ..errors import HcomError
 from ..hub import people
-from ..process import alive, environment, itself
-from ..store import agents, deliveries, events, kept
+from ..process import alive
+from ..store import deliveries, events, kept
 from ..store.connect import transaction
 from .after import Done, after
 
@@ -109,91 +105,7 @@ def chosen(db, words, now: float) -> list[Agent]:
     return list({a.name: a for a in found}.values())
 
 
-# -- joining and leaving --
-
-
-class Joined(namedtuple("Joined", "agent text")):
-    """An agent that takes part, and what it is told of hcom."""
-
-    __slots__ = ()
-
-
-def start(
-    db, env, caller, client: dict, own: "Agent | None", wanted: "str | None", now: float
-) -> Joined:
-    """The session of `caller` takes part: as `wanted` where that is said, else as its `own` agent,
-    else under a new name. `client` are facts for its adapter. HcomError when it may not."""
-    home, directory = db.home, env.get("PWD", "")
-    found = sweep.there(home)
-    if wanted:
-        agent = _again(db, wanted, caller, now)
-    else:
-        agent = own or _joined(db, env, caller, client, directory, now)
-    if client and caller.session:
-        with transaction(db):
-            agents.met(db, agent.name, directory, "", caller.pid, caller.pid_start, client)
-    sweep.sweep(home, found, agents.every(db), agents.staying(db))
-    marks.mark(home, people.keys(db, agent), agent.name)
-    rung = [bell.of_launch(caller.launch)]  # its client may have been another agent's
-    after(home, Done(rung=rung, watched=events.is_watched(db)))
-    return Joined(agent, _told(home, env, agent, (caller.tool or ADHOC) != ADHOC))
-
-
-def _told(home, env, agent: Agent, hooked: bool = True) -> str:
-    """What an agent that takes part by a command is told of hcom; it works in the shell that this
-    command ran in, and in the next."""
-    import shlex  # few commands join
-    from shutil import which
-
-    written = "hcom" if which("hcom", path=env.get("PATH", "")) else shlex.join(itself())
-    if env.get("HCOM_DIR") and environment(os.getppid()).get("HCOM_DIR") != env["HCOM_DIR"]:
-        written = f"HCOM_DIR={shlex.quote(home.root)} {written}"
-    return bootstrap.text(agent, hooked=hooked, written=written)
-
-
-def _again(db, name: str, caller, now: float) -> Agent:
-    """The agent `name`, which the session of `caller` is from now on. What was delivered to another
-    session of it is looked up there."""
-    from ..adapters.base import START  # few commands join
-    from . import evidence
-
-    before = agents.find(db, name)
-    agent = people.reclaim(db, name, caller, now)
-    if before and caller.session and caller.session != before.session:
-        evidence.settle(db, before, START, now)  # by the transcript of the tool that it was
-    return agent
-
-
-def _joined(db, env, caller, client: dict, directory: str, now: float) -> Agent:
-    settings = config.read(db.home, env)
-    return people.join(
-        db,
-        caller.tool or ADHOC,
-        now,
-        session=caller.session,
-        pid=caller.pid,
-        pid_start=caller.pid_start,
-        client=client,
-        status=ACTIVE,
-        tag=names.check_tag(settings.tag),
-        hints=settings.hints,
-        subagent_timeout=settings.subagent_timeout,
-        subscriptions=settings.default_subscriptions,
-        directory=directory,
-    )
-
-
-def start_subagent(db, env, caller, key: str, now: float) -> "Joined | None":
-    """The subagent that its tool calls `key` takes part; None when no hook has offered it to.
-    Elsewhere when that was in another session than the caller's."""
-    name = marks.marked(db.home, f"sub-{key}")
-    if not name:
-        return None
-    parent = people.known(db, name)
-    people.refuse_elsewhere(db, parent, caller._replace(session=""))  # a Codex has one for each
-    agent = people.join_subagent(db, parent, key, now)
-    after(db.home, Done(watched=events.is_watched(db)))
-    return Joined(agent, _told(db.home, env, agent))
+# -- leaving, and being started again --
 
 
 def stop(db, targets: list[Agent], by: str, reason: str, now: float) -> None:
@@ -203,9 +115,6 @@ def stop(db, targets: list[Agent], by: str, reason: str, now: float) -> None:
         for agent in targets
     ]
     after(db.home, Done(left=left, watched=events.is_watched(db)))
-
-
-# -- being started again --
 
 
 class Again(namedtuple("Again", "tool args directory")):
@@ -234,31 +143,3 @@ def again(db, word: str, fork: bool) -> Again:
             people.back(db, agent)
     args = adapters.load(known.tool, "launch").resuming(agent.session, fork)
     return Again(known.tool, args, known.directory)
-
-
-# -- what can be set of an agent that runs --
-
-
-# The setting whose check a value has to pass, and what it is kept as.
-RUNTIME = {
-    "tag": ("HCOM_TAG", str),
-    "timeout": ("HCOM_SUBAGENT_TIMEOUT", int),
-    "hints": ("HCOM_HINTS", str),
-    "subagent_timeout": ("HCOM_SUBAGENT_TIMEOUT", int),
-}
-
-
-def configure(db, agent: Agent, key: str, value: str, who: str) -> Agent:
-    """`key`, one of RUNTIME, of the agent is `value`, at the wish of `who`: the agent as it is now.
-    HcomError."""
-    setting, kind = RUNTIME[key]
-    config.check(setting, value)
-    with transaction(db):
-        if key == "tag" and agents.find(db, value):
-            raise HcomError(f"{value!r} is an agent's name", "choose another tag")
-        now = (agents.find(db, agent.name) or agent)._replace(**{key: kind(value)})
-        if key == "hints":
-            now = now._replace(hints_by=who)
-        agents.configure(db, now)
-    after(db.home, Done(watched=False))
-    return now

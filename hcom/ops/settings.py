@@ -1,9 +1,14 @@
-"""Settings as a person or an agent changes them; what they are stands in `config`."""
+"""Settings as a person or an agent changes them, also those of an agent that runs; what they are
+stands in `config`."""
 
 import shlex
 
 from .. import config, terminal
+from ..bus.agent import Agent
 from ..errors import HcomError
+from ..store import agents
+from ..store.connect import transaction
+from .after import Done, after
 
 PERSON = "a person must do it, in a terminal of their own"
 
@@ -51,3 +56,28 @@ def _terminal_trouble(env, value: str) -> list[str]:
             raise
         return [error.message]
     return []
+
+
+# The setting whose check a value has to pass, and what it is kept as.
+RUNTIME = {
+    "tag": ("HCOM_TAG", str),
+    "timeout": ("HCOM_SUBAGENT_TIMEOUT", int),
+    "hints": ("HCOM_HINTS", str),
+    "subagent_timeout": ("HCOM_SUBAGENT_TIMEOUT", int),
+}
+
+
+def configure(db, agent: Agent, key: str, value: str, who: str) -> Agent:
+    """`key`, one of RUNTIME, of the agent is `value`, at the wish of `who`: the agent as it is now.
+    HcomError."""
+    setting, kind = RUNTIME[key]
+    config.check(setting, value)
+    with transaction(db):
+        if key == "tag" and agents.find(db, value):
+            raise HcomError(f"{value!r} is an agent's name", "choose another tag")
+        now = (agents.find(db, agent.name) or agent)._replace(**{key: kind(value)})
+        if key == "hints":
+            now = now._replace(hints_by=who)
+        agents.configure(db, now)
+    after(db.home, Done(watched=False))
+    return now

@@ -9,7 +9,7 @@ from ... import config
 from ...bus.names import meant
 from ...errors import HcomError, UsageError
 from ...hub import people
-from ...ops import agents, settings
+from ...ops import settings
 from ...store.connect import open_db
 from .. import about
 from ..model import VALUE, Command, Option
@@ -157,16 +157,18 @@ def _reset(call, words) -> int:
 def _agent(call, given: str, words) -> int:
     """Show or set what can be set of one agent."""
     key = words[0].lower().removeprefix("hcom_") if words else ""
-    if words and key not in agents.RUNTIME:
-        raise UsageError(f"no setting {words[0]!r} of an agent", "use " + ", ".join(agents.RUNTIME))
+    if words and key not in settings.RUNTIME:
+        raise UsageError(
+            f"no setting {words[0]!r} of an agent", "use " + ", ".join(settings.RUNTIME)
+        )
     with open_db(call.home) as db:
         own = call.identify(db)
         if given == "self" and own is None:
             raise HcomError("this session is no agent of hcom", "hcom start, or --name NAME")
         agent = own if given == "self" else people.known(db, given)
         if len(words) == 2:
-            agent = agents.configure(db, agent, key, words[1], call.asker(db))
-    shown = {name: getattr(agent, name) for name in ([key] if words else agents.RUNTIME)}
+            agent = settings.configure(db, agent, key, words[1], call.asker(db))
+    shown = {name: getattr(agent, name) for name in ([key] if words else settings.RUNTIME)}
     lines = [f"{name:<18} {value if value != '' else '(empty)'}" for name, value in shown.items()]
     call.show(shown, str(shown[key]) if len(words) == 1 else "\n".join(lines))
     return 0
@@ -186,7 +188,7 @@ COMMAND = Command(
         ("hcom config --edit", "Open config.env in $EDITOR"),
         ("hcom config [KEY] --reset", "Back to the default, one or all"),
         ("hcom config -i NAME|self", "What is set of an agent that runs"),
-        ("hcom config -i NAME KEY [VALUE]", "One of: " + ", ".join(agents.RUNTIME)),
+        ("hcom config -i NAME KEY [VALUE]", "One of: " + ", ".join(settings.RUNTIME)),
     ),
     (
         Option("--json", "JSON output"),

@@ -5,7 +5,7 @@ import time
 from ... import adapters
 from ...bus import names
 from ...errors import HcomError
-from ...ops import agents, setup
+from ...ops import joining, setup
 from ...store.connect import open_db
 from ..model import Command, Option
 
@@ -15,12 +15,12 @@ def run(call) -> int:
     if wanted is not None:
         wanted = names.check(wanted)
     with open_db(call.home) as db:
-        joined = agents.start_subagent(db, call.env, call.caller, name, call.now) if name else None
+        joined = joining.start_subagent(db, call.env, call.caller, name, call.now) if name else None
         if joined is None:
             known = name or call.caller.session or call.caller.launch
             own = call.identify(db) if known else None
             joined = call.vouched(
-                lambda: agents.start(db, call.env, call.caller, call.client, own, wanted, call.now)
+                lambda: joining.start(db, call.env, call.caller, call.client, own, wanted, call.now)
             )
             call.agent = joined.agent
             _hooks(call, call.tool or adapters.ADHOC)
