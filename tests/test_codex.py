@@ -147,7 +147,7 @@ class Surroundings(unittest.TestCase):
         said = hook.surroundings(
             {"CODEX_THREAD_ID": "t", "CODEX_SESSION_ID": "t", "CODEX_HOME": "/c"}
         )
-        self.assertEqual(said, base.Around("codex", "t", client={"home": "/c"}))
+        self.assertEqual(said, base.Around("codex", "t"))
 
     def test_a_server_hosts_the_sessions_of_others_too(self):
         self.assertFalse(host.is_shared(os.getpid()))

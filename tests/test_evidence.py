@@ -371,7 +371,7 @@ class Hooks(Sessions):
             agents.end_session(self.db, "luna", "exit:other", time.time())
             other = next(one.tool for one in CLIENTS if one.tool != client.tool)
             caller = people.Caller("s2", "", os.getpid(), "", other)
-            joining.start(self.db, self.env, caller, {}, None, "luna", time.time())
+            joining.start(self.db, self.env, caller, None, "luna", time.time())
             self.assertEqual(self.state(number), "seen")
 
     def test_a_resumed_session_whose_transcripts_have_none_is_shown_it_again(self):

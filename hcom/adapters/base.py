@@ -91,12 +91,12 @@ class Reply(namedtuple("Reply", "kind text drop", defaults=("", "", False))):
 class Around(
     namedtuple(
         "Around",
-        "tool session launch pid shared client",
-        defaults=("", "", "", 0, False, None),
+        "tool session launch pid shared",
+        defaults=("", "", "", 0, False),
     )
 ):
     """What runs this process as a command: the `tool`, or adapters.ADHOC for a session that no hook
-    brings mail; its session, launch and process as in a Signal; `client` facts for the adapter."""
+    brings mail; its session, launch and process as in a Signal."""
 
     __slots__ = ()
 

@@ -26,7 +26,7 @@ class Call:
     def __init__(self, home: Home, env, values, words, tail, now: float):
         self.home, self.env, self.values = home, env, values
         self.words, self.tail, self.now = words, tail, now
-        self.caller, self.client = surroundings(env)
+        self.caller = surroundings(env)
         self.tool = self.caller.tool
         self.agent: Agent | None = None
 

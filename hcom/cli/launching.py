@@ -41,7 +41,7 @@ def start(
     home, env, tool: str, args, count: int, in_place: bool, headless: bool, cwd: str = ""
 ) -> int:
     """One or more clients run; `in_place` where this terminal may be used for it."""
-    caller, _ = surroundings(env)
+    caller = surroundings(env)
     spec = launch.LaunchSpec(
         tool,
         args,

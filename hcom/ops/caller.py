@@ -8,12 +8,12 @@ from ..hub import people
 from ..process import environment, is_above, start_of, told
 
 
-def surroundings(env) -> tuple[people.Caller, dict]:
-    """Who runs this process, by its environment, and what the adapter wants to be kept of it. A
-    process that does not run this one, whatever the environment says, is not named."""
+def surroundings(env) -> people.Caller:
+    """Who runs this process, by its environment. A process that does not run this one, whatever the
+    environment says, is not named."""
     around = adapters.surrounding(env)
     pid = around.pid if around.pid and is_above(around.pid) else 0
-    caller = people.Caller(
+    return people.Caller(
         around.session,
         around.launch,
         pid,
@@ -22,7 +22,6 @@ def surroundings(env) -> tuple[people.Caller, dict]:
         around.shared,
         env.get(people.PROOF, ""),
     )
-    return caller, around.client or {}
 
 
 def is_read_whole(env) -> bool:

@@ -25,20 +25,18 @@ class Joined(namedtuple("Joined", "agent text")):
     __slots__ = ()
 
 
-def start(
-    db, env, caller, client: dict, own: "Agent | None", wanted: "str | None", now: float
-) -> Joined:
+def start(db, env, caller, own: "Agent | None", wanted: "str | None", now: float) -> Joined:
     """The session of `caller` takes part: as `wanted` where that is said, else as its `own` agent,
-    else under a new name. `client` are facts for its adapter. HcomError when it may not."""
+    else under a new name. HcomError when it may not."""
     home, directory = db.home, env.get("PWD", "")
     found = sweep.there(home)
     if wanted:
         agent = _again(db, wanted, caller, now)
     else:
-        agent = own or _joined(db, env, caller, client, directory, now)
-    if client and caller.session:
+        agent = own or _joined(db, env, caller, directory, now)
+    if caller.session:
         with transaction(db):
-            agents.met(db, agent.name, directory, "", caller.pid, caller.pid_start, client)
+            agents.met(db, agent.name, directory, "", caller.pid, caller.pid_start, {})
     sweep.sweep(home, found, agents.every(db), agents.staying(db))
     marks.mark(home, people.keys(db, agent), agent.name)
     rung = [bell.of_launch(caller.launch)]  # its client may have been another agent's
@@ -65,7 +63,7 @@ def _again(db, name: str, caller, now: float) -> Agent:
     return agent
 
 
-def _joined(db, env, caller, client: dict, directory: str, now: float) -> Agent:
+def _joined(db, env, caller, directory: str, now: float) -> Agent:
     settings = config.read(db.home, env)
     return people.join(
         db,
@@ -74,7 +72,6 @@ def _joined(db, env, caller, client: dict, directory: str, now: float) -> Agent:
         session=caller.session,
         pid=caller.pid,
         pid_start=caller.pid_start,
-        client=client,
         status=ACTIVE,
         tag=names.check_tag(settings.tag),
         hints=settings.hints,

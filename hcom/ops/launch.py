@@ -124,7 +124,7 @@ def _agent(db, spec: LaunchSpec, plan, tag: str, settings, key: str, batch: str)
     if known and known.tool == spec.tool and not plan.forks:
         with transaction(db):
             agents.bind(db, "launch", key, known.name)
-            agents.met(db, known.name, spec.cwd, "", 0, "", plan.client or {})
+            agents.met(db, known.name, spec.cwd, "", 0, "", {})
         return agents.find(db, known.name)
     return people.join(
         db,
@@ -138,7 +138,6 @@ def _agent(db, spec: LaunchSpec, plan, tag: str, settings, key: str, batch: str)
         subscriptions=settings.default_subscriptions,
         directory=spec.cwd,
         batch=batch,
-        client=plan.client or {},
         status=INACTIVE,
         context="new",
         headless=spec.headless,

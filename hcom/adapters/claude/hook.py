@@ -129,10 +129,9 @@ def surroundings(env) -> Around | None:
     """What a command run by Claude Code knows of its session; None when it is not run by it."""
     if env.get("CLAUDECODE") != "1" or not env.get("CLAUDE_CODE_SESSION_ID"):
         return None
-    session, directory = env["CLAUDE_CODE_SESSION_ID"], config_dir(env)
-    said, launch = env.get("CLAUDE_PID", ""), env.get("HCOM_PROCESS_ID", "")
-    pid = int(said) if said.isdigit() else _pid_of(directory, session)
-    return Around("claude", session, launch, pid, client={"config": directory})
+    session, said = env["CLAUDE_CODE_SESSION_ID"], env.get("CLAUDE_PID", "")
+    pid = int(said) if said.isdigit() else _pid_of(config_dir(env), session)
+    return Around("claude", session, env.get("HCOM_PROCESS_ID", ""), pid)
 
 
 def _pid_of(directory: str, session: str) -> int:

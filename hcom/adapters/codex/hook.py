@@ -85,9 +85,8 @@ def surroundings(env) -> Around | None:
         return None
     if env.get("CODEX_SESSION_ID", thread) != thread:
         return Around(ADHOC, thread)
-    directory, launch = config_dir(env), env.get("HCOM_PROCESS_ID", "")
-    pid = host.holder(directory, thread)
-    return Around("codex", thread, launch, pid, host.is_shared(pid), {"home": directory})
+    pid = host.holder(config_dir(env), thread)
+    return Around("codex", thread, env.get("HCOM_PROCESS_ID", ""), pid, host.is_shared(pid))
 
 
 def read(event: str, payload, env, pid: int, at: float) -> Signal:

@@ -20,7 +20,7 @@ def run(call) -> int:
             known = name or call.caller.session or call.caller.launch
             own = call.identify(db) if known else None
             joined = call.vouched(
-                lambda: joining.start(db, call.env, call.caller, call.client, own, wanted, call.now)
+                lambda: joining.start(db, call.env, call.caller, own, wanted, call.now)
             )
             call.agent = joined.agent
             _hooks(call, call.tool or adapters.ADHOC)

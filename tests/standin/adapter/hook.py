@@ -61,7 +61,7 @@ def surroundings(env) -> Around | None:
     if env.get("STANDIN") != "1":
         return None
     launch, pid = env.get("HCOM_PROCESS_ID", ""), int(env["STANDIN_PID"])
-    return Around("standin", env["STANDIN_SESSION"], launch, pid, client={"home": config_dir(env)})
+    return Around("standin", env["STANDIN_SESSION"], launch, pid)
 
 
 def read(event: str, payload, env, pid: int, at: float) -> Signal:
