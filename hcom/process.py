@@ -101,12 +101,16 @@ def proven(pid: int, start: str) -> bool:
     return bool(start) and start_of(pid) == start
 
 
+def above(pid: int):
+    """Process `pid` and those above it, the nearest first, as far as the system tells."""
+    while pid > 0:
+        yield pid
+        pid = told(pid).parent
+
+
 def is_above(pid: int) -> bool:
     """Whether process `pid` runs this one, itself or by what it has started."""
-    above = os.getppid()
-    while above not in (0, pid):
-        above = told(above).parent
-    return above == pid > 0
+    return pid in above(os.getppid())
 
 
 def environment(pid: int) -> dict[str, str]:

@@ -23,37 +23,9 @@ FOREVER_S = 1e12
 class Agent(
     namedtuple(
         "Agent",
-        (
-            "name",
-            "tag",
-            "tool",
-            "session",
-            "launch",
-            "directory",
-            "transcript",
-            "parent",
-            "pid",
-            "pid_start",
-            "client",
-            "status",
-            "context",
-            "detail",
-            "status_at",
-            "created_at",
-            "ended_at",
-            "stopped_at",
-            "hints",
-            "timeout",
-            "subagent_timeout",
-            "stop_streak",
-            "wake_failure",
-            "batch",
-            "headless",
-            "device",
-            "turn_at",
-            "retired_at",
-            "hints_by",
-        ),
+        "name tag tool session launch directory transcript parent pid pid_start client status "
+        "context detail status_at created_at ended_at stopped_at hints timeout subagent_timeout "
+        "stop_streak wake_failure batch headless device turn_at retired_at hints_by",
     )
 ):
     """One row of the table of agents.

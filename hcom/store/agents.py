@@ -5,8 +5,21 @@ import sqlite3
 
 from ..bus.agent import ACTIVE, BLOCKED, INACTIVE, LISTENING, Agent
 
-_FIELDS = tuple(f for f in Agent._fields)
+_FIELDS = Agent._fields
 _COLUMNS = ", ".join(_FIELDS)
+# What a new agent is where nothing else is said of it.
+_BLANK: dict = {
+    **dict.fromkeys(_FIELDS, ""),
+    **dict.fromkeys(("ended_at", "stopped_at", "retired_at")),
+    "pid": 0,
+    "status": LISTENING,
+    "context": "new",
+    "timeout": 86400,
+    "subagent_timeout": 30,
+    "stop_streak": 0,
+    "headless": False,
+    "turn_at": 0.0,
+}
 
 
 def _agent(row: sqlite3.Row) -> Agent:
@@ -28,39 +41,8 @@ def create(db, agent: Agent) -> None:
 
 def blank(name: str, tool: str, now: float, **facts) -> Agent:
     """An agent value with everything that `facts` does not say left empty."""
-    values = {
-        "name": name,
-        "tag": "",
-        "tool": tool,
-        "session": "",
-        "launch": "",
-        "directory": "",
-        "transcript": "",
-        "parent": "",
-        "pid": 0,
-        "pid_start": "",
-        "client": {},
-        "status": LISTENING,
-        "context": "new",
-        "detail": "",
-        "status_at": now,
-        "created_at": now,
-        "ended_at": None,
-        "stopped_at": None,
-        "hints": "",
-        "timeout": 86400,
-        "subagent_timeout": 30,
-        "stop_streak": 0,
-        "wake_failure": "",
-        "batch": "",
-        "headless": False,
-        "device": "",
-        "turn_at": 0.0,
-        "retired_at": None,
-        "hints_by": "",
-    }
-    values.update(facts)
-    return Agent(**values)
+    times = {"status_at": now, "created_at": now}
+    return Agent(**{**_BLANK, "name": name, "tool": tool, "client": {}, **times, **facts})
 
 
 def find(db, name: str) -> Agent | None:

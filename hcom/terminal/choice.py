@@ -11,11 +11,10 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 
 from ..errors import HcomError, UsageError
-from ..process import told
+from ..process import above, told
 from .preset import Platform, Preset
 from .table import builtin, parse_custom
 
-_ANCESTORS_MAX = 40  # deeper than any real nesting; ends a cycle from a race with pid reuse
 _WHERE = {Platform.LINUX: "Linux", Platform.MACOS: "macOS", Platform.WSL: "WSL"}
 
 
@@ -125,13 +124,13 @@ def _holds(case: tuple[str, ...], env: Mapping[str, str]) -> bool:
 
 def _innermost(multiplexers: list[Preset], ancestors: Sequence[str]) -> Preset:
     # A multiplexer's server is the parent of its panes.
-    above = (
+    found = (
         preset
         for command in ancestors
         for preset in multiplexers
         if command.casefold().startswith(preset.program)
     )
-    return next(above, multiplexers[0])
+    return next(found, multiplexers[0])
 
 
 def platform_of(system: str, env: Mapping[str, str], kernel: str) -> Platform:
@@ -150,9 +149,4 @@ def current_platform() -> Platform:
 
 def ancestors(pid: int) -> list[str]:
     """The command names of the parents of process `pid`, nearest first, as far as we may see."""
-    found: list[str] = []
-    above = told(told(pid).parent)
-    while above.parent and len(found) < _ANCESTORS_MAX:
-        found.append(above.command)
-        above = told(above.parent)
-    return found
+    return [told(one).command for one in above(told(pid).parent)]

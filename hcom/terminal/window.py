@@ -15,7 +15,7 @@ from collections.abc import Callable, Mapping
 from typing import IO, Any, NamedTuple
 
 from ..errors import HcomError
-from ..process import start_of
+from ..process import proven, start_of
 from .choice import current_platform
 from .preset import Opener, Preset, fill
 from .table import builtin
@@ -199,7 +199,7 @@ def _said(file: IO[bytes], before: str = "") -> str:
 def _end(pid: int, born: str) -> None:
     """The terminal `pid` has ended, if it is still the one that was born then."""
     for number in (signal.SIGTERM, signal.SIGKILL):
-        if not born or start_of(pid) != born:
+        if not proven(pid, born):
             return
         try:
             os.killpg(pid, number)  # it leads its own session; a wrapper's child belongs to it
@@ -208,5 +208,5 @@ def _end(pid: int, born: str) -> None:
         except PermissionError as error:
             raise HcomError(f"cannot end the terminal with pid {pid}: {error.strerror}") from None
         limit = time.monotonic() + GRACE_S
-        while start_of(pid) == born and time.monotonic() < limit:
+        while proven(pid, born) and time.monotonic() < limit:
             time.sleep(_POLL_S)
