@@ -291,17 +291,17 @@ def known(db, name: str) -> Agent:
 
 
 def leave(db, agent: Agent, by: str, reason: str, now: float) -> list[str]:
-    """`agent` no longer takes part; the session and launch ids that were its own."""
+    """`agent` no longer takes part; its keys, by which hooks knew it."""
     with transaction(db):
-        return depart(db, agent, by, reason, now)
+        depart(db, agent, by, reason, now)
+    return keys(db, agent)
 
 
-def depart(db, agent: Agent, by: str, reason: str, now: float) -> list[str]:
+def depart(db, agent: Agent, by: str, reason: str, now: float) -> None:
     """The same within the caller's transaction."""
     if agents.leave(db, agent.name, now):
         events.append_life(db, agent.name, "stopped", by, reason, "", now)
         dismiss(db, agent.name, now)
-    return agents.bindings(db, agent.name)
 
 
 def keys(db, agent: Agent) -> list[str]:

@@ -110,10 +110,7 @@ def chosen(db, words, now: float) -> list[Agent]:
 
 def stop(db, targets: list[Agent], by: str, reason: str, now: float) -> None:
     """The agents have left at the wish of `by`; their clients go on."""
-    left = [
-        (agent.name, [*people.leave(db, agent, by, reason, now), f"pid-{agent.pid}"])
-        for agent in targets
-    ]
+    left = [(agent.name, people.leave(db, agent, by, reason, now)) for agent in targets]
     after(db.home, Done(left=left, watched=events.is_watched(db)))
 
 

@@ -8,7 +8,7 @@ from collections import namedtuple
 from .. import config
 from ..adapters import ADHOC
 from ..adapters.base import START
-from ..bus import bootstrap, names
+from ..bus import bootstrap
 from ..bus.agent import ACTIVE, Agent
 from ..delivery import bell, marks, sweep
 from ..hub import people
@@ -73,7 +73,7 @@ def _joined(db, env, caller, directory: str, now: float) -> Agent:
         pid=caller.pid,
         pid_start=caller.pid_start,
         status=ACTIVE,
-        tag=names.check_tag(settings.tag),
+        tag=settings.tag,
         hints=settings.hints,
         subagent_timeout=settings.subagent_timeout,
         subscriptions=settings.default_subscriptions,

@@ -14,7 +14,6 @@ from collections import namedtuple
 
 from .. import adapters, config, terminal
 from ..adapters import flags, launcher, program
-from ..bus import names
 from ..bus.agent import BIGBOSS, INACTIVE
 from ..delivery import marks
 from ..errors import HcomError
@@ -37,12 +36,12 @@ ONCE = ("HCOM_GO", "HCOM_TAG", "HCOM_PROCESS_ID")
 class LaunchSpec(
     namedtuple(
         "LaunchSpec",
-        "tool args cwd env by tag headless count",
-        defaults=(BIGBOSS, None, False, 1),
+        "tool args cwd env by headless count",
+        defaults=(BIGBOSS, False, 1),
     )
 ):
-    """What is to be launched: `args` for the client, `env` the launcher's; `by` who asks; `tag`
-    None for the configured one; `headless` for no window."""
+    """What is to be launched: `args` for the client, `env` the launcher's; `by` who asks;
+    `headless` for no window."""
 
     __slots__ = ()
 
@@ -83,11 +82,10 @@ def prepare(home, spec: LaunchSpec, settings, batch: str) -> Ready:
     client, launch = program_of(spec.tool, spec.env), adapters.load(spec.tool, "launch")
     if not os.path.isdir(spec.cwd):
         raise HcomError(f"no directory {spec.cwd!r}", "cd to one that exists")
-    tag = names.check_tag(settings.tag if spec.tag is None else spec.tag)
     key = uuid.uuid4().hex
     with open_db(home) as db:
         plan = launch.plan(_arguments(spec, launch, settings), home, spec.env)
-        agent = _agent(db, spec, plan, tag, settings, key, batch)
+        agent = _agent(db, spec, plan, settings, key, batch)
         log = home.path("logs", f"{agent.name}-{key[:8]}.log") if spec.headless else ""
         launching.begun(db, agent, key, batch, log, time.time())
         kept.note(home, key, tool=spec.tool, directory=spec.cwd, client=plan.client)
@@ -109,16 +107,10 @@ def prepare(home, spec: LaunchSpec, settings, batch: str) -> Ready:
 
 def _arguments(spec: LaunchSpec, launch, settings) -> list[str]:
     given = settings._asdict().get(f"{spec.tool}_args", "")  # not every tool has such a setting
-    try:
-        defaults = shlex.split(given)
-    except ValueError as error:
-        raise HcomError(
-            f"HCOM_{spec.tool.upper()}_ARGS: {error}", f"hcom config {spec.tool}_args"
-        ) from None
-    return flags.merged(defaults, list(spec.args), launch.FLAGS)
+    return flags.merged(shlex.split(given), list(spec.args), launch.FLAGS)
 
 
-def _agent(db, spec: LaunchSpec, plan, tag: str, settings, key: str, batch: str):
+def _agent(db, spec: LaunchSpec, plan, settings, key: str, batch: str):
     """The agent that the new client is: the one whose session it resumes, else a new one."""
     known = plan.resumes and agents.bound(db, "session", plan.resumes)
     if known and known.tool == spec.tool and not plan.forks:
@@ -132,7 +124,7 @@ def _agent(db, spec: LaunchSpec, plan, tag: str, settings, key: str, batch: str)
         time.time(),
         by=spec.by,
         launch=key,
-        tag=tag,
+        tag=settings.tag,
         hints=settings.hints,
         subagent_timeout=settings.subagent_timeout,
         subscriptions=settings.default_subscriptions,

@@ -30,11 +30,10 @@ def change(home, env, key: str, value: str, inside: bool) -> list[str]:
             f"an agent may not change {short}",
             f"{PERSON}: hcom config {short} {shlex.quote(config.masked(key, value))}",
         )
+    config.check(key, value)
     said = []
     if key == "HCOM_TERMINAL":
         value = "default" if value.strip().lower() in ("", "default") else value
-    config.check(key, value)
-    if key == "HCOM_TERMINAL":
         said += _terminal_trouble(env, value)
     config.write(home, key, value)
     now = config.found(home, env).in_force[key]

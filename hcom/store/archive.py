@@ -127,10 +127,10 @@ def open_archive(home, path: str, budget_s: float) -> Database:
         raise StoreError(f"cannot read {path}: {error.strerror}") from error
 
 
-def agents_where(sieve, expression: str, params, count: int) -> list[dict]:
+def agents_where(sieve, expression: str, count: int) -> list[dict]:
     """The newest `count` agents of an archive that a WHERE expression over its agents admits."""
     where = f"SELECT * FROM agents WHERE ({expression}\n) ORDER BY created_at DESC, name LIMIT ?"
     try:
-        return list(reversed(sieve.execute(where, (*params, count))))
+        return list(reversed(sieve.execute(where, (count,))))
     except sqlite3.Error as error:
         raise explained(error) from error

@@ -295,7 +295,14 @@ class Restricted(Database):
     def __init__(self, home: Home, connection: sqlite3.Connection, budget_s: float):
         super().__init__(home, connection)
         connection.row_factory = sqlite3.Row
-        _restrict(connection)
+        connection.execute("PRAGMA query_only = 1")
+        # Their first use declares a table, which the authorizer would not let happen.
+        connection.execute("SELECT * FROM json_each('[]'), json_tree('[]')").fetchall()
+        connection.execute(f"PRAGMA hard_heap_limit = {HEAP_BYTES}")
+        if sys.version_info >= (3, 11):
+            connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, VALUE_BYTES)
+            connection.setlimit(sqlite3.SQLITE_LIMIT_LIKE_PATTERN_LENGTH, 500)
+        connection.set_authorizer(_admit)
 
         def within(sql: str, params=()):
             renew_budget(connection, budget_s)
@@ -308,17 +315,6 @@ def open_sandboxed(home: Home, budget_s: float = SQL_S) -> Database:
     """A connection that is as good as none for what may not be: see Restricted. SQL that a user
     wrote runs on it in a process of its own: see `sieve`."""
     return Restricted(home, open_db(home).connection, budget_s)
-
-
-def _restrict(connection: sqlite3.Connection) -> None:
-    connection.execute("PRAGMA query_only = 1")
-    # Their first use declares a table, which the authorizer would not let happen.
-    connection.execute("SELECT * FROM json_each('[]'), json_tree('[]')").fetchall()
-    connection.execute(f"PRAGMA hard_heap_limit = {HEAP_BYTES}")
-    if sys.version_info >= (3, 11):
-        connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, VALUE_BYTES)
-        connection.setlimit(sqlite3.SQLITE_LIMIT_LIKE_PATTERN_LENGTH, 500)
-    connection.set_authorizer(_admit)
 
 
 def health(db: Database, budget_s: float) -> str:

@@ -204,11 +204,11 @@ def flags(given: dict[str, str], name_of, real_path, now: float) -> Where | None
 
     `real_path(text)` is the one path of a file. UsageError when a value is not one.
     """
-    sql, params, looks_at, labels = [], [], TOOLS, []
+    sql, params, labels = [], [], []
     for name, flag in FLAGS.items():
-        value = given.get(name)
-        if value is None:
+        if name not in given:
             continue
+        value = given[name]
         if not value.strip():
             raise UsageError(f"--{name} is empty", f"--{name} {flag.value}")
         one, values = _parsed(name, flag, value, name_of, real_path, now)
@@ -217,9 +217,8 @@ def flags(given: dict[str, str], name_of, real_path, now: float) -> Where | None
         labels.append(f"--{name} {value}")
     if not sql:
         return None
-    if not any(FLAGS[name].looks_at == TOOLS for name in FLAGS if given.get(name) is not None):
-        looks_at = ALL
-    return Where(" AND ".join(sql), params, looks_at, " ".join(labels))
+    tools = any(flag.looks_at == TOOLS for name, flag in FLAGS.items() if name in given)
+    return Where(" AND ".join(sql), params, TOOLS if tools else ALL, " ".join(labels))
 
 
 def _parsed(name: str, flag: Flag, value: str, name_of, real_path, now: float):

@@ -90,7 +90,7 @@ def _agents(call, path: str) -> int:
     expression = "1" if call.values.sql is None else call.values.sql
     events.refuse_statement(expression)
     with Sieve(call.home, SQL_S, path) as sieve:
-        found = stored.agents_where(sieve, expression, (), call.values.last or 1000)
+        found = stored.agents_where(sieve, expression, call.values.last or 1000)
     for row in found:
         name = f"{row['tag']}-{row['name']}" if row["tag"] else row["name"]
         line = f"{name:<16} {row['tool']:<8} {row['status']:<10} {row['directory']}"
