@@ -12,7 +12,7 @@ from datetime import datetime
 
 from ..bus import notice
 from ..bus.agent import BIGBOSS, past
-from ..bus.notice import COLLISIONS, DEFAULTS
+from ..bus.notice import COLLISIONS
 from ..errors import HcomError, StoreError
 from ..store import events, filters, requests, subscriptions
 from ..store.connect import open_sandboxed, transaction
@@ -73,11 +73,9 @@ def _added(db, owner: str, by: str, where: Where, once: bool, now: float) -> Sub
 def subscribe_defaults(db, owner: str, setting: str, now: float) -> None:
     """A new agent has the subscriptions that `setting` lists; of collisions, its own. Within the
     caller's transaction."""
-    for word in dict.fromkeys(part.strip() for part in setting.split(",")):
-        if word not in DEFAULTS:
-            continue  # config says what is wrong; joining must not fail for it
+    for word in dict.fromkeys(filter(None, map(str.strip, setting.split(",")))):
         where = filters.preset(word, str)
-        assert where is not None  # each of DEFAULTS is one, and needs no name
+        assert where is not None  # a setting in force lists notice.DEFAULTS: none needs a name
         label = notice.owner_label(word, where.looks_at, owner)
         _added(db, owner, owner, where._replace(label=label), False, now)
 
