@@ -372,6 +372,25 @@ class Dangers(unittest.TestCase):
         self.assertEqual(pasted, wake.TRIES)
         self.assertIs(state.why, Why.UNCONFIRMED)
 
+    def test_a_client_of_which_no_hook_was_heard_gets_one_prompt_at_most(self):
+        for hooks, empty, prompts in (
+            (gate.DEAF, EMPTY, 0),
+            (gate.DEAF, CHANNEL, 0),
+            (gate.UNTRIED, EMPTY, 1),
+        ):
+            with self.subTest(hooks=hooks, box=empty):
+                state: wake.State = Idle()
+                seen, done = FINE._replace(hooks=hooks, box=empty), []
+                for n in range(400):
+                    state, action = wake.step(state, seen)
+                    done.append(action)
+                    box = {Action.PASTE: OURS, Action.ENTER: empty}.get(action, seen.box)
+                    mail = () if n == 300 else (n // 100 + 7,) * 2  # there is ever more
+                    seen = seen._replace(now=seen.now + 0.5, box=box, mail=mail)
+                self.assertEqual(done.count(Action.PASTE) + done.count(Action.RING), prompts)
+                self.assertIs(state.why, Why.DEAF)
+                self.assertEqual(wake.step(state, seen._replace(hooks=gate.HEARD))[0], Waiting())
+
     def test_the_reason_is_told(self):
         table = {
             Why.BUSY: FINE._replace(client=BUSY),

@@ -6,8 +6,9 @@ import time
 import unittest
 
 from hcom import home as homes
+from hcom.adapters.codex import screen
 from hcom.adapters.codex.hook import WAKE_SIGN
-from hcom.adapters.codex.screen import ENTER_AFTER_S, look
+from hcom.adapters.codex.screen import ENTER_AFTER_S
 from hcom.bus.message import EXTERNAL, Envelope, Sender
 from hcom.delivery import gate, owner
 from hcom.hub import mail, people
@@ -15,7 +16,7 @@ from hcom.ops.wake import Wake
 from hcom.pty.keys import Keys
 from hcom.pty.mirror import Mirror
 from hcom.pty.policy import Guarded
-from hcom.store import agents
+from hcom.store import agents, kept
 from hcom.store.connect import open_db
 from hcom.wrap import main
 from hcom.wrap.policy import STILL_S, Typing, Wrap
@@ -44,7 +45,7 @@ class Typed(unittest.TestCase):
                 status="listening",
             )
         mirror, self.keys = Mirror(80, 10), Keys()
-        typing = Typing(look, WAKE_SIGN, ENTER_AFTER_S, mirror, self.keys)
+        typing = Typing(screen, WAKE_SIGN, mirror, self.keys)
         self.wake = Wake(self.home, luna, typing, "launch")
         self.wake.__enter__()
         self.addCleanup(self.wake.__exit__)
@@ -143,6 +144,20 @@ class Typed(unittest.TestCase):
         self.assertAlmostEqual(self.now, ended + STILL_S, 3)
         with open_db(self.home) as db:
             self.assertEqual(agents.find(db, "luna").context, "interrupted")
+
+    def test_nothing_is_typed_where_no_hook_can_bring_the_mail(self):
+        """Each wake would be a turn that is paid for, without content."""
+        kept.note(self.home, "launch", client={"hooks": "off"})
+        self.now += 60
+        self.assert_it_rests()
+        self.assertIn("not woken: no hooks heard yet", self.sealed.said("list"))
+        sent = self.sealed.run("send", "--from", "ci", "@luna more")
+        self.assertIn("no hooks heard yet, so only hcom listen brings it: luna", sent.stderr)
+        kept.note(self.home, "session", tool="codex")  # as the first hook does
+        self.wrap.on_ready(self.wake.rings.fd)
+        self.assertEqual(self.until_typed(), PASTE)
+        sent = self.sealed.run("send", "--from", "ci", "@luna more")
+        self.assertEqual(sent.stderr, "")
 
     def test_a_wrapper_that_breaks_says_so_and_leaves_the_wake_to_others(self):
         guarded = Guarded(self.wrap, lambda error: main.broken(self.wake, error))

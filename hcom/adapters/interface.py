@@ -103,6 +103,10 @@ class Screen(Protocol):
     def look(self, screen: Any, /) -> Look:
         """The client's state and its input box, as a person would see them; unknown means no."""
 
+    def answers(self, agent: Agent, /) -> bool:
+        """Whether a client whose hooks run is silent up to its first prompt, which may be a wake.
+        Default: no, where none was heard none runs."""
+
 
 class Wake(Protocol):
     """The client's own channel for a wake, which says nothing of the message."""

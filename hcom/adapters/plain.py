@@ -2,10 +2,12 @@
 fed nothing and proves nothing (interface.Screen, Wake, Stream, Transcript)."""
 
 from ..bus.client import GONE, UNKNOWN
+from .base import no
 from .front import Look
 
 ENTER_AFTER_S = 0.0  # nothing is typed where nothing can be read
 SEES_ESC = False
+answers = no
 
 
 def look(_screen) -> Look:

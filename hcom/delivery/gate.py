@@ -25,13 +25,16 @@ NEVER = float("-inf")
 # What stands in the input box beside what an adapter says of it: exactly the wake text (blank lines
 # after it do not count); or nothing that matters, for the client is woken by a channel beside it.
 OURS, APART = "ours", "apart"
+# Whether the client's hooks, which bring the mail, are known to run: one was heard; none was, and
+# only a prompt could tell; none was, though one would have been.
+HEARD, UNTRIED, DEAF = "heard", "untried", "deaf"
 
 
 class Seen(
     namedtuple(
         "Seen",
-        "now mail client box typed_at changed_at confirmed_at enter_after_s",
-        defaults=(NEVER, NEVER, NEVER, ENTER_AFTER_S),
+        "now mail client box typed_at changed_at confirmed_at enter_after_s hooks",
+        defaults=(NEVER, NEVER, NEVER, ENTER_AFTER_S, HEARD),
     )
 ):
     """The facts at `now`; times are monotonic seconds, NEVER for what did not happen.
@@ -39,7 +42,7 @@ class Seen(
     `client` is what it does, `box` what is proven to stand in its input box (bus.client).
     `mail` are the ids of the oldest and the newest message that waits and may wake this agent (an
     ack may not), () for none. `typed_at`: by a person; `changed_at`: the screen; `confirmed_at`:
-    the prompt hook reported the wake text.
+    the prompt hook reported the wake text. `hooks`: HEARD, UNTRIED or DEAF.
     """
 
     __slots__ = ()
@@ -61,6 +64,7 @@ class Why(Enum):
     UNCONFIRMED = "the client did not take the wake"
     UNTAKEN = "the wake did not bring the mail"
     REFUSED = "the wake cannot be sent"
+    DEAF = "no hooks heard yet"
 
 
 _OBSTACLES = {BUSY: Why.BUSY, BLOCKED: Why.BLOCKED, UNKNOWN: Why.UNCLEAR, GONE: Why.GONE}

@@ -10,7 +10,7 @@ from collections import namedtuple
 from enum import Enum
 
 from ..bus.client import EMPTY, IDLE
-from .gate import APART, NEVER, OURS, QUIET_S, SETTLED_S, Seen, Why, obstacle
+from .gate import APART, DEAF, HEARD, NEVER, OURS, QUIET_S, SETTLED_S, Seen, Why, obstacle
 
 TYPE_CHECKING = False  # typing is not for hooks
 if TYPE_CHECKING:
@@ -102,6 +102,8 @@ def _waiting(state: Waiting, seen: Seen) -> "Step":
         return Idle(), Action.NOTHING
     if seen.now < state.after:
         return state, Action.NOTHING
+    if seen.hooks == DEAF and seen.client == IDLE:
+        return _given_up(Why.DEAF, seen)
     if not obstacle(seen, APART).value:
         return Rung(seen.now, state.tries + 1, seen.mail), Action.RING
     if not obstacle(seen, EMPTY).value:
@@ -153,6 +155,8 @@ def _submitted(state: Submitted, seen: Seen) -> "Step":
     if not obstacle(seen, OURS).value:
         return _press_again(state, seen)
     if not obstacle(seen, EMPTY).value:
+        if seen.hooks != HEARD:  # it was a turn without content, and so would be the next
+            return Failed(Why.DEAF, seen.mail, seen.client, seen.box), Action.NOTHING
         return _again(state.tries, Why.UNCONFIRMED, seen)
     if age >= CONFIRM_S + SHOWN_S and obstacle(seen, OURS) is Why.UNREADABLE:
         return _given_up(Why.UNREADABLE, seen)
@@ -180,11 +184,13 @@ def _confirmed(state: Confirmed, seen: Seen) -> "Step":
 
 
 def _failed(state: Failed, seen: Seen) -> "Step":
+    if state.why is Why.DEAF and seen.hooks != HEARD:
+        return state, Action.NOTHING
     if not seen.mail:
         return Idle(), Action.NOTHING
     # Our own wakes change the client's state; where they work, only new mail is a new situation.
     same = state.why is Why.UNTAKEN or (seen.client, seen.box) == (state.client, state.box)
-    if same and seen.mail == state.mail:
+    if same and seen.mail == state.mail and state.why is not Why.DEAF:
         return state, Action.NOTHING
     return Waiting(), Action.NOTHING
 

@@ -3,10 +3,12 @@
 import time
 from collections import namedtuple
 
+from .. import adapters
 from ..bus import address, message, names
 from ..bus.agent import BIGBOSS
 from ..bus.message import EXTERNAL, Sender
 from ..delivery import bell
+from ..delivery.gate import Why
 from ..errors import HcomError, UsageError
 from ..hub import mail
 from ..store import agents, deliveries, events, kept
@@ -16,9 +18,9 @@ from .after import Done, after
 BEHIND_CHARS = 6_000  # clients cut the middle out of a command's output, Codex from 10 kB on
 
 
-class Sent(namedtuple("Sent", "id to ended")):
-    """A message that is stored: its id, the names people see of those it went to, and who of them
-    has ended and reads it when it is resumed."""
+class Sent(namedtuple("Sent", "id to ended deaf")):
+    """A message that is stored: its id, the names people see of those it went to, who of them
+    has ended and reads it when it is resumed, and whom no hook brings it."""
 
     __slots__ = ()
 
@@ -48,7 +50,19 @@ def send(db, sender: Sender, text: str, addressed: str, envelope: message.Envelo
     shown += [name for name in sent.to if name == BIGBOSS]
     watched = events.is_watched(db)
     after(db.home, Done(sent.to, sent.wakes, sent.parents, watched=watched))
-    return Sent(sent.id, shown, [agent.name for agent in found if agent.ended_at is not None])
+    ended = [agent.name for agent in found if agent.ended_at is not None]
+    return Sent(sent.id, shown, ended, [a.display for a in found if _is_deaf(db.home, a)])
+
+
+def _is_deaf(home, agent) -> bool:
+    """Whether hooks are to bring the agent its mail, and none of its session was ever heard, nor
+    can be by waking it."""
+    if agent.tool not in adapters.TOOLS or agent.parent or agent.ended_at is not None:
+        return False
+    if not (agent.session or agent.launch) or kept.heard(home, agent):
+        return False
+    waits = adapters.load(agent.tool, "screen").answers(kept.proven(home, agent))
+    return not waits or agent.wake_failure == Why.DEAF.value
 
 
 def waiting(db, agent, now: float) -> int:

@@ -16,7 +16,7 @@ from .. import adapters, log
 from ..bus.agent import ACTIVE, BLOCKED, LISTENING
 from ..bus.client import BUSY, GONE, IDLE, UNKNOWN
 from ..delivery import bell, owner, wake
-from ..delivery.gate import APART, NEVER, Seen
+from ..delivery.gate import APART, DEAF, HEARD, NEVER, Seen
 from ..errors import StoreError
 from ..home import locate
 from ..process import FIRST_KEPT, alive, itself, leave_behind
@@ -33,10 +33,12 @@ NO_BELL_S = 2.0
 AT_REST = wake.Idle()
 
 
-class Known(namedtuple("Known", "agent mail confirmed_at in_hand", defaults=((), NEVER, False))):
+class Known(
+    namedtuple("Known", "agent mail confirmed_at in_hand heard", defaults=((), NEVER, False, False))
+):
     """What the database says: the agent (None when it takes no part) with what is kept of it, the
-    mail that may wake it (see gate.Seen), when its prompt hook last reported a wake, and whether
-    some of its mail is in the hand of a process that may die of it."""
+    mail that may wake it (see gate.Seen), when its prompt hook last reported a wake, whether some
+    of its mail is in the hand of a process that may die of it, and whether any hook was heard."""
 
     __slots__ = ()
 
@@ -56,7 +58,8 @@ class Channel(namedtuple("Channel", "state ring sees_esc", defaults=(False,))):
         """The facts for the machine."""
         agent = known.agent
         there = agent is not None and alive(agent.pid, agent.pid_start)
-        return Seen(now, known.mail, self.state(agent) if there else GONE, APART)
+        client = self.state(agent) if there else GONE
+        return Seen(now, known.mail, client, APART, hooks=HEARD if known.heard else DEAF)
 
     def newer(self, seen: Seen) -> Seen:
         """What was seen, with what is known of changes since."""
@@ -90,7 +93,8 @@ class Wake:
     def __init__(self, home, agent, way, launch: str = "", lock: int = -1, state=AT_REST):
         self.home, self.way, self.launch = home, way, launch
         self.lock, self.aside = lock, False
-        self.known, self.state = Known(kept.proven(home, agent)), state
+        heard = kept.heard(home, agent)
+        self.known, self.state = Known(kept.proven(home, agent), heard=heard), state
         self.seen = Seen(NEVER, (), UNKNOWN, UNKNOWN)
         self.rings = bell.Bell(home, agent.name, *([bell.of_launch(launch)] if launch else []))
 
@@ -158,7 +162,9 @@ class Wake:
         before = self.known
         taken = before.mail and (not mail or mail[0] > before.mail[0])
         confirmed = taken and agent and agent.context == "woken"
-        self.known = Known(agent, mail, now if confirmed else before.confirmed_at, in_hand)
+        confirmed_at = now if confirmed else before.confirmed_at
+        heard = agent is not None and kept.heard(self.home, agent)
+        self.known = Known(agent, mail, confirmed_at, in_hand, heard)
 
     def step(self, now: float) -> bytes:
         """The next thing is done about the mail that waits, if the wake is ours; what is to be

@@ -58,6 +58,11 @@ def of(home, key: str) -> Kept:
         return NOTHING
 
 
+def heard(home, agent: Agent) -> bool:
+    """Whether a hook of the agent's session was ever heard."""
+    return of(home, agent.session) != NOTHING
+
+
 def note(home, key: str, **facts) -> None:
     """These facts are kept of a session or a launch, too; what is empty leaves what is known, a
     `transcript` is one more, and so is each fact of the `client`. In a sandbox nothing can be kept,

@@ -129,7 +129,7 @@ def _way(tool: str, mirror: Mirror, keys: Keys):
     screen, hook = adapters.load(tool, "screen"), adapters.load(tool, "hook")
     if not adapters.has(tool, "screen"):
         return channel(tool)
-    return Typing(screen.look, hook.WAKE_SIGN, screen.ENTER_AFTER_S, mirror, keys)
+    return Typing(screen, hook.WAKE_SIGN, mirror, keys)
 
 
 def _said(how) -> str:

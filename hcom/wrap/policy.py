@@ -10,7 +10,7 @@ import time
 from .. import log
 from ..bus.client import BUSY, IDLE, TEXT, UNKNOWN
 from ..delivery import bell
-from ..delivery.gate import NEVER, OURS, SETTLED_S, Seen
+from ..delivery.gate import DEAF, HEARD, NEVER, OURS, SETTLED_S, UNTRIED, Seen
 from ..delivery.wake import Action
 from ..errors import StoreError
 from ..hub import launches as launching
@@ -31,8 +31,9 @@ class Typing:
 
     sees_esc = True
 
-    def __init__(self, look, sign: str, enter_after_s: float, mirror: Mirror, keys: Keys):
-        self.look, self.sign, self.enter_after_s = look, sign, enter_after_s
+    def __init__(self, screen, sign: str, mirror: Mirror, keys: Keys):
+        self.look, self.answers = screen.look, screen.answers
+        self.sign, self.enter_after_s = sign, screen.ENTER_AFTER_S
         self.mirror, self.keys = mirror, keys
         self.typed = {
             Action.PASTE: b"\x1b[200~" + sign.encode() + b"\x1b[201~",
@@ -54,7 +55,9 @@ class Typing:
             if box == TEXT and "".join(look.typed.split()) == "".join(self.sign.split()):
                 box = OURS
         seen = Seen(now, known.mail, client, box, enter_after_s=self.enter_after_s)
-        return self.newer(seen._replace(confirmed_at=known.confirmed_at))
+        answers = known.agent is not None and self.answers(known.agent)
+        hooks = HEARD if known.heard else UNTRIED if answers else DEAF
+        return self.newer(seen._replace(confirmed_at=known.confirmed_at, hooks=hooks))
 
     def newer(self, seen: Seen) -> Seen:
         """What was seen, with what is known of changes since."""

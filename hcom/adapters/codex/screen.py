@@ -24,6 +24,11 @@ DIALOG = re.compile(
 )
 
 
+def answers(agent) -> bool:
+    """Its first hook comes with its first prompt, unless the launch saw that none will."""
+    return agent.client.get("hooks") != "off"
+
+
 def look(screen) -> Look:
     """The client's state and its composer, as a person would see them."""
     if screen.unknown:

@@ -8,6 +8,7 @@ import re
 from collections import namedtuple
 
 from ...bus.client import BLOCKED, BUSY, EMPTY, IDLE, TEXT, UNKNOWN
+from ..base import no
 from ..front import Look
 
 TITLES = {"◇  Ready (": IDLE, "✦  ": BUSY, "⏲  ": BUSY}
@@ -16,6 +17,7 @@ ASKS = "✋  "  # also for a shell command that printed something and is silent
 PLACEHOLDERS = ("Typeyourmessageor@path/to/file", "Press'Esc'forNORMALmode.")
 # Enter within 30 ms of what it last read is a newline (0.61.0); its screen shows what it has read.
 ENTER_AFTER_S = 0.15
+answers = no  # its first hook comes before its first prompt
 TOP, BOTTOM, RULE = "▄", "▀", "─"
 PROMPTS = (" > ", " * ")  # the latter with --yolo; ` ! ` runs what is typed in a shell
 # What only a dialog or a panel shows, each in place of the box.

@@ -48,6 +48,9 @@ def run(call) -> int:
     if sent.ended:
         who = ", ".join(sent.ended)
         call.tell(f"hcom: ended, read on return: {who} (hcom resume {sent.ended[0]})")
+    if sent.deaf:
+        who = ", ".join(sent.deaf)
+        call.tell(f"hcom: no hooks heard yet, so only hcom listen brings it: {who} (hcom status)")
     return 0
 
 
