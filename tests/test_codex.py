@@ -367,7 +367,7 @@ class Setup(Place):
     def test_trust_is_what_config_toml_says_of_these_very_hooks(self):
         self.hooks.write_text(json.dumps({"hooks": {"Stop": [FOREIGN]}}))
         self.add()
-        self.assertIn("Trust all", setup.advice(self.home, self.env))
+        self.assertIn("Trust all", setup.advice(self.home, self.env, str(self.root)))
         states = setup.states(self.home, self.env)
         self.assertIn(f"{self.hooks}:stop:1:0", states)
         tables = [f'[hooks.state."{k}"] # x\ntrusted_hash = "{v}"\n' for k, v in states.items()]
@@ -385,7 +385,7 @@ class Setup(Place):
             with self.subTest(text=text[:200]):
                 self.config.write_text(text)
                 self.assertEqual(setup.trusted(self.home, self.env), trusted)
-                self.assertEqual(setup.advice(self.home, self.env) == "", trusted)
+                self.assertEqual(setup.advice(self.home, self.env, str(self.root)) == "", trusted)
 
 
 def verdicts(rules: str, commands) -> dict[str, str]:
@@ -452,6 +452,29 @@ class Rules(unittest.TestCase):
         )
         told = verdicts(setup.rules(tools.SAFE), commands)
         self.assertEqual({c: d for c, d in told.items() if d}, {})
+
+
+@requires("codex")
+class TurnedOff(Place):
+    def test_the_client_says_whether_its_hooks_run(self):
+        env = {**self.env, "PATH": str(clients.available("codex").parent) + ":/usr/bin:/bin"}
+        off = "[features]\nhooks = false\n"
+        table = (
+            ("", [], True),
+            (off, [], False),
+            ("\ufeff" + off, [], False),
+            ("features.hooks = false", [], False),
+            (off, ["-c", "features.hooks=true"], True),
+            ("", ["--disable", "hooks", "do it"], False),
+        )
+        for text, args, runs in table:
+            with self.subTest(text=text, args=args):
+                self.config.write_text(text)
+                said = setup.warnings(self.home, env, str(self.root), args)
+                self.assertEqual(not said, runs)
+                plan = launch.plan(args, self.home, env)
+                self.assertEqual(any("hooks.Stop=" in word for word in plan.args), runs)
+                self.assertEqual(any("hcom listen" in word for word in plan.args), not runs)
 
 
 class Launch(Place):

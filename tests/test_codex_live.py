@@ -62,6 +62,19 @@ class Launched(Live):
             if path.name == "config.toml":
                 self.assertNotIn("hcom", (room.world.home / path).read_text())
 
+    def test_where_hooks_are_turned_off_no_turn_is_paid_for(self):
+        room = self.room()
+        with open(room.world.home / ".codex/config.toml", "a", encoding="utf-8") as config:
+            config.write("[features]\nhooks = false\n")
+        room.agent("luna")
+        [agent] = room.agents()
+        done = room.world.run(["hcom", "send", "--from", "ci", f"@{agent['name']} hello"])
+        self.assertIn("no hooks heard yet", done.stderr)
+        room.until(lambda: "not woken: no hooks heard yet" in room.hcom("list"))
+        self.assertEqual(room.world.model.requests(), [])
+        self.assertIn("runs no hooks", room.hcom("status", cwd=room.folder("luna")))
+        self.assertEqual(len(room.log("wake.done")), 0)
+
     def test_mid_turn_by_the_result_of_a_tool(self):
         room = self.room()
         luna = room.agent("luna")

@@ -767,30 +767,57 @@ class Setup(unittest.TestCase):
         for rules, env, expected in table:
             with self.subTest(rules=rules, env=env):
                 trusted.write_text(json.dumps(rules))
-                said = setup.warnings(self.home, {**self.env, **env}, str(work))
+                said = setup.warnings(self.home, {**self.env, **env}, str(work), [])
                 self.assertEqual(not said, expected)
         self.write('{"security": {"folderTrust": {"enabled": false}}}')
-        self.assertEqual(setup.warnings(self.home, self.env, str(work)), "")
+        self.assertEqual(setup.warnings(self.home, self.env, str(work), []), "")
 
     def test_hooks_that_have_to_be_switched_on(self):
         self.client("0.25.0")
         self.add()
-        self.assertIn('"enabled": true', setup.advice(self.home, self.env))
+        self.assertIn('"enabled": true', setup.advice(self.home, self.env, self.root))
         said = json.loads(self.settings.read_text())
         said["hooks"]["enabled"] = True
         self.write(json.dumps(said))
-        self.assertEqual(setup.advice(self.home, self.env), "")
+        self.assertEqual(setup.advice(self.home, self.env, self.root), "")
         self.assertTrue(self.remove())
         self.assertEqual(json.loads(self.settings.read_text()), {"hooks": {"enabled": True}})
 
     def test_hooks_that_are_switched_off(self):
         self.write("{}")
         self.add()
-        self.assertEqual(setup.advice(self.home, self.env), "")
+        self.assertEqual(setup.advice(self.home, self.env, self.root), "")
         said = json.loads(self.settings.read_text())
         for config in ({"enabled": False}, {"disabled": ["hcom"]}):
             self.write(json.dumps({**said, "hooksConfig": config}))
-            self.assertIn("hooksConfig", setup.advice(self.home, self.env))
+            self.assertIn("hooksConfig", setup.advice(self.home, self.env, self.root))
+
+    def test_of_several_settings_the_last_says_whether_hooks_run(self):
+        work = Path(self.root, "work")
+        places = {
+            "defaults": Path(self.root, "system-defaults.json"),
+            "own": self.settings,
+            "folder": work / ".gemini/settings.json",
+            "system": Path(self.root, "system.json"),
+        }
+        env = {**self.env, "GEMINI_CLI_TRUST_WORKSPACE": "true"}
+        env["GEMINI_CLI_SYSTEM_SETTINGS_PATH"] = str(places["system"])
+        off, on = '{"hooksConfig": {"enabled": false}}', '{"hooksConfig": {"enabled": true}}'
+        table = (
+            ({"own": off}, "own"),
+            ({"own": off, "folder": on}, ""),
+            ({"own": on, "folder": off}, "folder"),
+            ({"defaults": off, "own": "{}"}, "defaults"),
+            ({"defaults": off, "own": on}, ""),
+            ({"folder": on, "system": off}, "system"),
+        )
+        for texts, where in table:
+            with self.subTest(texts=texts):
+                for name, path in places.items():
+                    path.parent.mkdir(parents=True, exist_ok=True)
+                    path.write_text(texts.get(name, "{}"))
+                said = setup.warnings(self.home, env, str(work), [])
+                self.assertEqual(said.endswith(f" {places[where]}") if where else not said, True)
 
 
 if __name__ == "__main__":

@@ -137,6 +137,20 @@ class Launched(Live):
         sent = [e for e in events if e["type"] == "message"]
         self.assertEqual([e["instance"] for e in sent], [room.agent_of("luna")["base_name"]])
 
+    def test_where_hooks_are_turned_off_no_turn_is_paid_for(self):
+        room = self.room()
+        path = room.world.home / ".gemini/settings.json"
+        said = json.loads(path.read_text())
+        path.write_text(json.dumps({**said, "hooksConfig": {"enabled": False}}))
+        room.agent("luna")
+        [agent] = room.agents()
+        done = room.world.run(["hcom", "send", "--from", "ci", f"@{agent['name']} hello"])
+        self.assertIn("no hooks heard yet", done.stderr)
+        room.until(lambda: "not woken: no hooks heard yet" in room.hcom("list"))
+        self.assertEqual(room.world.model.requests(), [])
+        self.assertIn("runs no hooks", room.hcom("status", cwd=room.folder("luna")))
+        self.assertEqual(len(room.log("wake.done")), 0)
+
     @shares
     def test_mid_turn_by_the_result_of_a_tool(self):
         room, luna = self.idle()

@@ -299,6 +299,67 @@ class LeftAlone(Settings):
         self.refused(self.add, None)
 
 
+class TurnedOff(Settings):
+    def test_of_several_settings_the_last_says_whether_hooks_run(self):
+        env = {"HOME": self.place}
+        work, managed = os.path.join(self.place, "work"), os.path.join(self.place, "managed")
+        places = {
+            "own": os.path.join(self.place, ".claude", "settings.json"),
+            "project": os.path.join(work, ".claude", "settings.json"),
+            "local": os.path.join(work, ".claude", "settings.local.json"),
+            "managed": os.path.join(managed, "managed-settings.json"),
+            "more": os.path.join(managed, "managed-settings.d", "a.json"),
+        }
+        off, on, only = (
+            json.dumps({key: value})
+            for key, value in (
+                ("disableAllHooks", True),
+                ("disableAllHooks", False),
+                ("allowManagedHooksOnly", True),
+            )
+        )
+        table = (
+            ({}, [], ""),
+            ({"own": off}, [], "own"),
+            ({"own": off, "project": on}, [], ""),
+            ({"project": off}, [], "project"),
+            ({"project": on, "local": off}, [], "local"),
+            ({"own": '{"disableAllHooks": "true"}'}, [], "own"),
+            ({"own": '{"disableAllHooks": "false"}'}, [], ""),
+            ({"own": only}, [], ""),
+            ({"managed": only}, [], "managed"),
+            ({"local": on, "managed": off}, [], "managed"),
+            ({"more": off}, [], "more"),
+            ({}, ["-p", "--settings", off], off),
+            ({"own": off}, [f"--settings={on}"], ""),
+            ({"own": on}, ["--settings", places["more"]], ""),
+            ({}, ["--bare"], "--bare"),
+            ({}, ["--setting-sources", "project,local"], "--setting-sources without user"),
+            ({}, ["--setting-sources", "user,local"], ""),
+            ({}, ["--", "--bare"], ""),
+        )
+        for texts, args, where in table:
+            with self.subTest(texts=texts, args=args):
+                for name, path in places.items():
+                    os.makedirs(os.path.dirname(path), exist_ok=True)
+                    with open(path, "w", encoding="utf-8") as stream:
+                        stream.write(texts.get(name, "{}"))
+                said = setup.off(env, work, args, managed)
+                self.assertEqual(
+                    said.endswith(places.get(where, where)) if where else not said, True
+                )
+                if managed not in said:
+                    self.assertEqual(
+                        setup.warnings(self.home._replace(tools=work), env, work, args), said
+                    )
+
+    def test_hooks_beside_a_home_are_not_found_elsewhere(self):
+        home = Home(os.path.join(self.place, "a", ".hcom"), os.path.join(self.place, "a"))
+        env = {"HOME": self.place}
+        self.assertEqual(setup.warnings(home, env, home.tools, []), "")
+        self.assertIn(home.tools, setup.warnings(home, env, self.place, []))
+
+
 class Known(unittest.TestCase):
     def test_the_launcher_is_filled_with_the_names_that_python_uses(self):
         self.assertNotRegex(launcher.SCRIPT, r"/run/\w")

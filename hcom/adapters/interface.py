@@ -69,11 +69,12 @@ class Setup(Protocol):
     def launch_files(self, home: Home, env: Env, allowed: Allowed, every: Allowed, /) -> list[File]:
         """Those that a launch needs. Default: all."""
 
-    def advice(self, home: Home, env: Env, /) -> str:
-        """What the person has yet to do so that installed hooks run. Default: nothing."""
+    def advice(self, home: Home, env: Env, cwd: str, /) -> str:
+        """What the person has yet to do so that installed hooks run in `cwd`. Default: nothing."""
 
-    def warnings(self, home: Home, env: Env, cwd: str, /) -> str:
-        """What a person should know before the client runs in `cwd`. Default: nothing."""
+    def warnings(self, home: Home, env: Env, cwd: str, args: list[str], /) -> str:
+        """What a person should know before the client runs in `cwd` with `args`, above all what
+        keeps its hooks from running. Default: nothing."""
 
 
 class Launch(Protocol):

@@ -12,12 +12,13 @@ def found(env, name: str) -> str:
     return shutil.which(name, path=env.get("PATH", os.defpath)) or ""
 
 
-def output(argv, env, patience_s: float = ASK_S) -> str:
-    """What a program prints; "" when it does not run or takes too long."""
+def output(argv, env, patience_s: float = ASK_S, cwd: str | None = None) -> str:
+    """What a program prints, run in `cwd`; "" when it does not run or takes too long."""
     try:
         return subprocess.run(
             argv,
             env=dict(env),
+            cwd=cwd,
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,

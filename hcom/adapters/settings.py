@@ -31,7 +31,16 @@ def text_of(path: str) -> str:
         ) from None
 
 
-def _object(text: str) -> dict:
+def told(path: str) -> dict:
+    """The object in a client's settings file; {} when there is none."""
+    try:
+        return object_of(text_of(path))
+    except HcomError:
+        return {}
+
+
+def object_of(text: str) -> dict:
+    """The object that the text of a client's settings is; {} when it is none."""
     try:
         return fields(jsontext.parsed(text))
     except ValueError:
@@ -48,6 +57,17 @@ def at(value, place) -> list:
 def folder(home, own: str, name: str) -> str:
     """Where a client's settings are: in its `own` folder, or in the project's beside HCOM_DIR."""
     return own if home.is_default else os.path.join(home.tools, name)
+
+
+def misplaced(home, cwd: str, tool: str) -> str:
+    """Why a client that reads a project's settings in the folder where it runs would not find our
+    hooks in `cwd`; "" where it does."""
+    if home.is_default or os.path.realpath(cwd) == os.path.realpath(home.tools):
+        return ""
+    return (
+        f"{tool} finds the hooks of this HCOM_DIR only in {home.tools}, so no message reaches its "
+        "agent here; run it there, or unset HCOM_DIR"
+    )
 
 
 def put(files) -> bool:
@@ -74,20 +94,20 @@ class Owned(namedtuple("Owned", "home path entries earlier able", defaults=((), 
     @property
     def installed(self) -> bool:
         """Whether all our hooks are in the file as this version writes them."""
-        said = document(self.path)
+        said = told(self.path)
         return all(e in at(said, place) for place, e in self.entries if _is_hook(place))
 
     @property
     def stale(self) -> bool:
         """Whether hooks of ours are in the file, but not all as this version writes them."""
-        return not self.installed and _has_hooks(document(self.path), self._marks(""))
+        return not self.installed and _has_hooks(told(self.path), self._marks(""))
 
     def change(self):
         """What puts our entries into the file, and takes out what was ours and is not wanted now;
         None when nothing is to be done. HcomError when it cannot be done."""
         before = clean = after = text_of(self.path)
         marks = self._marks(before)
-        if _has_hooks(_object(before), marks):
+        if _has_hooks(object_of(before), marks):
             clean = _without(before, marks)
             after = _without(before, marks, self.entries)
         after = self._merged(after)
@@ -139,8 +159,8 @@ class Owned(namedtuple("Owned", "home path entries earlier able", defaults=((), 
         """
         known = self._remembered()
         hooks = [(p, _is_group) for p in dict.fromkeys(p for p, _ in self.entries) if _is_hook(p)]
-        before = known["original"] if known else "" if _has_hooks(_object(text), hooks) else text
-        had = _object(before)
+        before = known["original"] if known else "" if _has_hooks(object_of(text), hooks) else text
+        had = object_of(before)
         return hooks + [
             (p, lambda e, p=p: (p, e) in self.earlier and e not in at(had, p))
             for p in dict.fromkeys(p for p, _ in self.earlier)

@@ -56,7 +56,7 @@ def start(
     if (caller.tool or env.get("HCOM_PROCESS_ID")) and env.get("HCOM_GO") != "1":
         return _preview(spec)
     launch.program_of(tool, env)  # before anything is written for it
-    for line in setup.add_for_launch(home, env, tool):
+    for line in setup.add_for_launch(home, env, tool, spec.cwd, args):
         sys.stderr.write(f"hcom: {line}\n")
     on_terminal = sys.stdin.isatty() and sys.stdout.isatty() and not caller.tool
     if in_place and on_terminal and not headless and not env.get("HCOM_PROCESS_ID"):

@@ -35,14 +35,14 @@ def add(home, env, tool: str) -> bool:
     return _put(home, env, adapters.load(tool, "setup").files)
 
 
-def add_for_launch(home, env, tool: str) -> list[str]:
-    """The tool is ready for a launch; what the person should know of it."""
+def add_for_launch(home, env, tool: str, cwd: str, args) -> list[str]:
+    """The tool is ready for a launch with `args`; what the person should know of it."""
     setup, said = adapters.load(tool, "setup"), []
     try:
         _put(home, env, setup.launch_files)
     except HcomError as error:
         said.append(f"no hooks: {error.message}")
-    return [*said, *filter(None, [setup.warnings(home, env, os.getcwd())])]
+    return [*said, *filter(None, [setup.warnings(home, env, cwd, args)])]
 
 
 def _put(home, env, files) -> bool:
@@ -65,7 +65,7 @@ def hooks(home, env, tool: str) -> settings.Owned:
 
 def advice(home, env, tool: str) -> str:
     """What the person has yet to do so that the installed hooks run; "" for nothing."""
-    return adapters.load(tool, "setup").advice(home, env)
+    return adapters.load(tool, "setup").advice(home, env, os.getcwd())
 
 
 def remove(home, env, tool: str) -> list[str]:

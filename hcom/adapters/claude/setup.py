@@ -1,9 +1,12 @@
 """Our hooks and permissions in Claude Code's settings.json: put in, taken out, looked at."""
 
+import glob
 import os
+import sys
 
 from .. import settings
-from ..base import WAKE_HINT, WAKE_SIGN, nothing
+from ..base import WAKE_HINT, WAKE_SIGN
+from ..flags import Table, values
 from ..launcher import handler
 from .hook import config_dir
 
@@ -50,7 +53,51 @@ def files(home, env, allowed, every) -> list[settings.File]:
 
 
 launch_files = files
-advice = warnings = nothing
+
+
+# -- what keeps installed hooks from running --
+
+MANAGED = {"darwin": "/Library/Application Support/ClaudeCode"}.get(
+    sys.platform, "/etc/claude-code"
+)
+WITHOUT_HOOKS = ("--bare", "--safe-mode")
+FLAGS = Table(value=frozenset(("--settings", "--setting-sources")))
+
+
+def advice(_home, env, cwd: str) -> str:
+    """What the person has yet to do so that installed hooks run in `cwd`; "" for nothing."""
+    return off(env, cwd)
+
+
+def warnings(home, env, cwd: str, args) -> str:
+    """What keeps the hooks of a client with `args` in `cwd` from running; "" for nothing."""
+    return off(env, cwd, args) or settings.misplaced(home, cwd, PROGRAM)
+
+
+def off(env, cwd: str, args=(), managed: str = MANAGED) -> str:
+    """What turns all hooks of such a client off; "" for nothing. Of its settings the last counts:
+    the person's, the project's, those of the command line, the managed ones (2.1.332)."""
+    said = values(args, FLAGS)
+    flag = next((f for f in WITHOUT_HOOKS if f in said), "")
+    if flag or "user" not in said.get("--setting-sources", "user").split(","):
+        return f"claude runs no hooks with {flag or '--setting-sources without user'}"
+    own = [os.path.join(managed, "managed-settings.json")]
+    own += sorted(glob.glob(os.path.join(managed, "managed-settings.d", "*.json")))
+    places = [os.path.join(config_dir(env), "settings.json")]
+    places += [os.path.join(cwd, ".claude", f"settings{more}.json") for more in ("", ".local")]
+    given = said.get("--settings", "")
+    places += [given, *own]
+    told = {place: _told(place) for place in places}
+    found = [(p, t["disableAllHooks"]) for p, t in told.items() if "disableAllHooks" in t]
+    if found and found[-1][1] not in (None, False, "false"):
+        return f"claude runs no hooks: see disableAllHooks in {found[-1][0]}"
+    only = [place for place in own if told[place].get("allowManagedHooksOnly") is True]
+    return f"claude runs no hooks: see allowManagedHooksOnly in {only[-1]}" if only else ""
+
+
+def _told(place: str) -> dict:
+    """What a file of settings says, or the text of some."""
+    return settings.object_of(place) if place.startswith("{") else settings.told(place)
 
 
 def _hooks(home) -> list:

@@ -123,13 +123,19 @@ def plan(args, home, env) -> Plan:
     (word, verb, session), flags = _said(args), values(args, FLAGS)
     if word in OTHERS or not NOT_OURS.isdisjoint(flags):
         return Plan(list(args))
-    able = setup.abilities(env)
+    able = setup.abilities(env, os.path.abspath(flags.get("--cd", "")), args)
     # Codex refuses a flag that is given twice.
     ours = ["--no-daemon"] if "--no-daemon" in able and "--no-daemon" not in flags else []
-    settings = {**_settings(home, env, "hooks" in able), **_sandbox(args, home, env)}
+    runs = setup.RUNS in able
+    settings = {**_settings(home, env, runs), **_sandbox(args, home, env)}
     for key, setting in settings.items():
         ours += ["-c", f"{key}={toml.written(setting)}"]
-    return Plan([*ours, *args], session, verb == "fork", {"home": config_dir(env)})
+    return Plan(
+        [*ours, *args],
+        session,
+        verb == "fork",
+        {"home": config_dir(env), "hooks": "on" if runs else "off"},  # as screen.answers
+    )
 
 
 def _settings(home, env, hooks: bool) -> dict[str, object]:
@@ -144,9 +150,8 @@ def _settings(home, env, hooks: bool) -> dict[str, object]:
 
 WITHOUT_HOOKS = """\
 You can talk to other AI agents on this machine by the shell command `hcom`. Run `hcom start` \
-first and do as it says. This program is too old to bring you messages by itself: run \
-`hcom listen 1` between the steps of your work, and `hcom listen` when you have nothing else to \
-do."""
+first and do as it says. No hooks bring you messages in this program: run `hcom listen 1` \
+between the steps of your work, and `hcom listen` when you have nothing else to do."""
 
 
 def _sandbox(args, home, env) -> dict[str, object]:

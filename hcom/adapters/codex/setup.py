@@ -10,7 +10,7 @@ import re
 
 from ...errors import HcomError
 from .. import program, settings
-from ..base import document, nothing
+from ..flags import Table, groups
 from ..launcher import handler
 from . import toml
 from .hook import config_dir
@@ -35,8 +35,6 @@ EVENTS = (
     ("SessionEnd", "now", LAST_S),
 )
 WITH_CONTEXT = ("SessionStart", "UserPromptSubmit", "PostToolUse", "SubagentStart")
-
-warnings = nothing
 
 # `-c` settings count as this file's.
 PER_LAUNCH = "/<session-flags>/config.toml"
@@ -68,23 +66,32 @@ def launch_files(home, env, allowed, every) -> list[settings.File]:
     return files(home, env, allowed, every)[0 if hooks.stale else 1 :] if there else []
 
 
-def abilities(env) -> frozenset[str]:
-    """Which of --no-daemon and hooks the installed Codex has; both when there is none to ask.
+NO_DAEMON, HOOKS, RUNS = "--no-daemon", "hooks", "runs"
+# Which flags can turn hooks on or off; `codex features` takes no profile.
+FEATURES = Table(value=frozenset(("--config", "--enable", "--disable")), alias={"-c": "--config"})
 
-    One with --no-daemon has hooks (0.169.0 has both); an older one is asked for its features.
+
+def abilities(env, cwd: str, args=()) -> frozenset[str]:
+    """Which of --no-daemon and hooks the installed Codex has, and whether these run in `cwd` with
+    `args`; all when there is none to ask. It is asked itself: of all its settings only it knows.
     """
     path = program.found(env, PROGRAM)
-    if not path or "--no-daemon" in program.output([path, "--help"], env):
-        return frozenset(("--no-daemon", "hooks"))
-    features = program.output([path, "features", "list"], env)
-    return frozenset(("hooks",) if re.search(r"^hooks\s.*\btrue\b", features, re.M) else ())
+    if not path:
+        return frozenset((NO_DAEMON, HOOKS, RUNS))
+    able = {NO_DAEMON} if NO_DAEMON in program.output([path, "--help"], env) else set()
+    flags = [w for flag, words in groups(args, FEATURES) if flag in FEATURES.value for w in words]
+    asked = program.output([path, *flags, "features", "list"], env, cwd=cwd)
+    said = re.search(r"^hooks\s.*\b(true|false)\b", asked, re.M)
+    if said or able:
+        able |= {HOOKS} if said and said[1] == "false" else {HOOKS, RUNS}
+    return frozenset(able)
 
 
 def _refuse_old(env) -> None:
     """HcomError when there is no client, or one that has no hooks."""
     if not os.path.isdir(config_dir(env)) and not program.found(env, PROGRAM):
         raise HcomError("codex is not installed: nothing was changed", "it is not on your PATH")
-    if "hooks" not in abilities(env):
+    if HOOKS not in abilities(env, os.getcwd()):
         raise HcomError(
             "this codex is too old for hooks: nothing was changed",
             "update it, or use hcom start and hcom listen in it",
@@ -120,7 +127,7 @@ def digest(event: str, said: dict) -> str:
 def states(home, env) -> dict[str, str]:
     """For our installed handlers, the keys by which Codex trusts them, each with its hash."""
     hooks, found = hooks_file(home, env), {}
-    said = document(hooks.path)
+    said = settings.told(hooks.path)
     for place, element in hooks.entries:
         groups = settings.at(said, place)
         if element in groups:
@@ -148,8 +155,18 @@ def trusted(home, env) -> bool:
     )
 
 
-def advice(home, env) -> str:
-    """What the person has yet to do so that installed hooks run; "" for nothing."""
+OFF = "codex runs no hooks: `codex features list` says that they are off"
+
+
+def warnings(_home, env, cwd: str, args) -> str:
+    """What keeps the hooks of a launch from running; "" for nothing."""
+    return "" if RUNS in abilities(env, cwd, args) else OFF
+
+
+def advice(home, env, cwd: str) -> str:
+    """What the person has yet to do so that installed hooks run in `cwd`; "" for nothing."""
+    if RUNS not in abilities(env, cwd):
+        return OFF
     if not hooks_file(home, env).installed or trusted(home, env):
         return ""
     return (

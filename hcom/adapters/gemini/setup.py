@@ -2,6 +2,7 @@
 
 import os
 import re
+import sys
 import tempfile
 from pathlib import Path
 
@@ -104,28 +105,45 @@ def _refuse_old(env) -> None:
 # -- what keeps installed hooks from running --
 
 
-def advice(home, env) -> str:
-    """What the person has yet to do so that installed hooks run; "" for nothing."""
+def advice(home, env, cwd: str) -> str:
+    """What the person has yet to do so that installed hooks run in `cwd`; "" for nothing."""
     hooks = hooks_file(home, env)
     if not hooks.installed:
         return ""
-    there, found = document(hooks.path), packaged(env)
+    there, found = settings.told(hooks.path), packaged(env)
     if found and found < BY_DEFAULT and there["hooks"].get("enabled") is not True:
         return (
             f'gemini {".".join(map(str, found))} runs no hooks: put "enabled": true under '
             f'"hooks" in {hooks.path}, or update it'
         )
-    said = fields(there.get("hooksConfig"))
-    disabled = said.get("disabled")
-    if said.get("enabled") is False or (isinstance(disabled, list) and "hcom" in disabled):
-        return f"gemini runs no hooks of hcom: see hooksConfig in {hooks.path}"
-    return ""
+    return off(env, cwd)
 
 
-def warnings(_home, env, cwd: str) -> str:
+SYSTEM = {"darwin": "/Library/Application Support/GeminiCli"}.get(sys.platform, "/etc/gemini-cli")
+
+
+def off(env, cwd: str) -> str:
+    """What turns our hooks off in `cwd`; "" for nothing. Of its settings the last counts: the
+    system's defaults, the person's, the folder's, the system's (0.61.0)."""
+    system = env.get("GEMINI_CLI_SYSTEM_SETTINGS_PATH") or os.path.join(SYSTEM, "settings.json")
+    beside = os.path.join(os.path.dirname(system), "system-defaults.json")
+    places = [env.get("GEMINI_CLI_SYSTEM_DEFAULTS_PATH") or beside, config_dir(env)]
+    places += [os.path.join(cwd, ".gemini")] if trusted(env, cwd) else []
+    enabled, where = True, ""
+    for place in [*places, system]:
+        path = place if place.endswith(".json") else os.path.join(place, "settings.json")
+        said = fields(settings.told(path).get("hooksConfig"))
+        if isinstance(said.get("enabled"), bool):
+            enabled, where = said["enabled"], path
+        if isinstance(said.get("disabled"), list) and "hcom" in said["disabled"]:
+            return f"gemini runs no hooks of hcom: see hooksConfig in {path}"
+    return "" if enabled else f"gemini runs no hooks: see hooksConfig in {where}"
+
+
+def warnings(home, env, cwd: str, _args) -> str:
     """What a person should know before the client is run in `cwd`; "" for nothing."""
     if trusted(env, cwd):
-        return ""
+        return off(env, cwd) or settings.misplaced(home, cwd, PROGRAM)
     return (
         f"gemini does not trust {cwd}: it runs no hooks there, so no message reaches its "
         "agent; choose 'Trust folder' when it asks, or /permissions trust"
@@ -136,7 +154,7 @@ def trusted(env, cwd: str) -> bool:
     """Whether the client trusts the folder `cwd`; it runs the user's hooks nowhere else."""
     if env.get("GEMINI_CLI_TRUST_WORKSPACE") == "true":
         return True
-    security = document(os.path.join(config_dir(env), "settings.json")).get("security")
+    security = settings.told(os.path.join(config_dir(env), "settings.json")).get("security")
     if fields(fields(security).get("folderTrust")).get("enabled") is False:
         return True
     known = document(
