@@ -9,6 +9,7 @@ import os
 import re
 import shlex
 import socket
+import sqlite3
 import subprocess
 import sys
 import time
@@ -17,9 +18,10 @@ from pathlib import Path
 from hcom import home as homes
 from hcom.delivery import marks
 from hcom.process import leave_behind, program, start_of
-from hcom.store import agents, kept
-from hcom.store.connect import open_db
+from hcom.store import agents, events, kept
+from hcom.store.connect import open_db, open_sandboxed, transaction
 from hcom.store.schema import MIGRATIONS
+from tests.racing import PLANTED
 from tests.sealed import ROOT, Sealed
 
 PAGE = os.path.join(ROOT, "docs/security.md")
@@ -267,6 +269,23 @@ class Inmate(Sealed):
         self.assertEqual(marks.marked(self.hcom, "s1"), "")
         marks.mark(self.hcom, ["s1"], "prey")
         self.assertEqual(marks.marked(self.hcom, "s1"), "prey")
+
+    def test_what_would_run_by_itself_in_the_database_does_not(self):
+        """A trigger or a view without an end: not where it was there before, nor in a connection
+        that was open when it came; and ours, in its other form, ends in time."""
+        for name, sql in PLANTED.items():
+            with self.subTest(name):
+                with open_db(self.hcom) as db, open_sandboxed(self.hcom, 0.1) as asked:
+                    with contextlib.closing(sqlite3.connect(self.hcom.db_file)) as other:
+                        other.executescript(sql)
+                    with contextlib.suppress(sqlite3.Error), transaction(db):
+                        events.append(db, "life", "luna", {}, 1.0)
+                    with contextlib.suppress(sqlite3.Error):
+                        asked.execute("SELECT id FROM events_v").fetchall()
+                for words in (["list"], ["send", "--from", "ci", "hi"], ["events", "--sql", "1"]):
+                    self.assertIn("not a database of hcom's", self.said(*words))
+                self.home.said("reset")
+                self.home.said("start")
 
     def test_what_is_kept_goes_with_a_reset(self):
         kept.note(self.hcom, "s-gone", tool="codex")

@@ -14,7 +14,7 @@ import time
 
 from ..errors import DamagedError, HcomError, LockedError, StoreError
 from ..home import Home, Lock, create, plain, private_file, unlinked
-from .schema import MARK, MARKED, MIGRATIONS, VERSION
+from .schema import MARK, MARKED, MIGRATIONS, VERSION, VIEW
 
 BUSY_S = 5.0  # a command gives up on a locked database after this
 HOOK_BUSY_S = 1.5  # a hook gives up sooner: its agent waits for it
@@ -32,6 +32,11 @@ FUNCTIONS = (
     "current_timestamp "
 )
 VALUE_BYTES = 16 * 1024 * 1024  # of one value there: a message has at most one
+# Finds our mark, where nothing would run by itself but our view.
+OURS = (
+    "SELECT application_id FROM pragma_application_id WHERE NOT EXISTS "
+    "(SELECT 1 FROM sqlite_schema WHERE type NOT IN ('table', 'index') AND sql <> ?)"
+)
 BESIDE = ("-wal", "-shm", "-journal")  # what sqlite adds to a database's name for its other files
 # The byte of the database that sqlite locks to write without a WAL, and by whose lock it knows that
 # the journal beside it is of somebody alive, not to be played back.
@@ -53,7 +58,8 @@ def translated(error: sqlite3.Error, home: Home) -> HcomError:
         return StoreError(f"cannot write {home.db}", "in a sandbox: export HCOM_DIR=$PWD/.hcom")
     if "not a database" in text or "malformed" in text:
         return _damaged(home, "the database is corrupt")
-    if "no such" in text:  # a table of ours: users' SQL is told of elsewhere
+    # A table of ours, or a trigger or view that is none: users' SQL is told of elsewhere.
+    if any(sign in text for sign in ("no such", "not authorized", "prohibited", "is a view")):
         return _damaged(home, "not a database of hcom's any more")
     if "disk I/O error" in text:
         return StoreError(f"the disk failed or is full: {home.db}", "hcom status")
@@ -143,6 +149,7 @@ def _connected(home: Home, busy_s: float) -> "sqlite3.Connection | None":
             raise OSError(errno.ELOOP, "it was exchanged for a link", path)
         if _is_ready(fd, path):
             connection.row_factory = sqlite3.Row
+            connection.set_authorizer(_ours)
             return connection
         connection.close()
         return None
@@ -150,6 +157,13 @@ def _connected(home: Home, busy_s: float) -> "sqlite3.Connection | None":
         if connection is not None:
             connection.close()
         raise
+
+
+def _ours(_action, _arg, _arg2, _db, inner: "str | None") -> int:
+    """The authorizer of our own SQL: no trigger and no view. One that an agent put there would run
+    in our process, and need not come to an end. (trusted_schema = OFF would not stop that, and
+    refuses the json_valid of our tables.)"""
+    return sqlite3.SQLITE_DENY if inner else sqlite3.SQLITE_OK
 
 
 def _is_same_name(opened: str, path: str) -> bool:
@@ -190,7 +204,7 @@ def _version(connection: sqlite3.Connection) -> int:
 def _check(home: Home, connection: sqlite3.Connection, version: int) -> None:
     """StoreError unless the database is ours, or empty."""
     if version >= MARKED:
-        ours = connection.execute("PRAGMA application_id").fetchone()[0] == MARK
+        ours = [mark for (mark,) in connection.execute(OURS, [VIEW])] == [MARK]
     else:
         found = connection.execute("SELECT name FROM sqlite_schema WHERE type = 'table'")
         tables = {name for (name,) in found}
@@ -275,15 +289,17 @@ def open_db(home: Home, busy_s: float = BUSY_S) -> Database:
         ) from error
 
 
-def _admit(action, _arg, _arg2, _db, _trigger) -> int:
-    """The authorizer of users' SQL: reading and functions, nothing else."""
+def _admit(action, _arg, _arg2, _db, inner) -> int:
+    """The authorizer of users' SQL: reading and functions, nothing else. In our view, or what an
+    agent put in its place, of functions only what ours calls."""
     allowed = (
         sqlite3.SQLITE_SELECT,
         sqlite3.SQLITE_READ,
         sqlite3.SQLITE_FUNCTION,
         sqlite3.SQLITE_RECURSIVE,
     )
-    if action == sqlite3.SQLITE_FUNCTION and f" {_arg2.lower()} " not in FUNCTIONS:
+    known = " json_extract " if inner == "events_v" else FUNCTIONS
+    if action == sqlite3.SQLITE_FUNCTION and f" {_arg2.lower()} " not in known:
         return sqlite3.SQLITE_DENY
     return sqlite3.SQLITE_OK if action in allowed else sqlite3.SQLITE_DENY
 

@@ -60,7 +60,8 @@ CREATE TABLE deliveries (
 ) WITHOUT ROWID;
 CREATE INDEX deliveries_open ON deliveries (agent, state, event_id) WHERE state <> 'seen';
 
-CREATE VIEW events_v AS SELECT
+"""
+VIEW = """CREATE VIEW events_v AS SELECT
     id, timestamp, type, instance,
     json_extract(data, '$.from')         AS msg_from,
     json_extract(data, '$.text')         AS msg_text,
@@ -78,8 +79,7 @@ CREATE VIEW events_v AS SELECT
     json_extract(data, '$.by')           AS life_by,
     json_extract(data, '$.batch_id')     AS life_batch_id,
     json_extract(data, '$.reason')       AS life_reason
-FROM events;
-"""
+FROM events"""
 
 # acts: what tools did, as adapters tell it: a file edited (its real path), a command run.
 # requests: messages that want an answer and have none yet, one row for each who was asked.
@@ -226,7 +226,7 @@ PRAGMA application_id = 0x68636f6d;
 """
 
 # Entry i leads from version i to i + 1; a landed entry is never edited.
-MIGRATIONS = (_V1, _V2, _V3, _V4, _V5, _V6)
+MIGRATIONS = (_V1 + VIEW + ";", _V2, _V3, _V4, _V5, _V6)
 VERSION = len(MIGRATIONS)
 # By which a database is known as ours, since the version that sets it.
 MARK, MARKED = 0x68636F6D, 6
