@@ -37,7 +37,7 @@ PLANTED = {
 
 
 def hot(victim: str, database: str) -> bytes:
-    """A journal as of one who died; sqlite deletes the file that it names, when it plays it back."""
+    """A journal as of one who died; played back, it deletes what it names."""
     name, magic, page = victim.encode(), bytes.fromhex("d9d505f920a163d7"), 4096
     pages = os.path.getsize(database) // page if os.path.exists(database) else 0
     head = (magic + struct.pack(">5I", 0, 0, pages, 512, page)).ljust(512, b"\0")
@@ -148,7 +148,7 @@ class Inmate:
         bell = self.chance.choice([*bells, "prey.1"])
         return {
             self.db + base: common + more,
-            f"{self.home}/run/marks/{PREY}": common,
+            f"{self.home}/run/marks/{PREY}=prey": common,
             f"{self.home}/run/mail/prey": common,
             f"{self.home}/run/bells/{bell}": common,
             f"{self.home}/run/wake/prey": common,
@@ -156,7 +156,7 @@ class Inmate:
 
     def round(self) -> None:
         self.restore(self.chance.randrange(len(self.databases)), self.chance.random() > 0.1)
-        self.make("plain", f"{self.home}/run/marks/{PREY}")
+        self.make("plain", f"{self.home}/run/marks/{PREY}=prey")
         if self.chance.random() < 0.5:
             self.make("hot", self.db + "-journal")
         chosen = [(name, self.chance.choice(kinds)) for name, kinds in self.targets().items()]
@@ -199,56 +199,45 @@ def inmate(outside: str, stop: str) -> None:
     one.restore(0)
 
 
-def commands(home, chance: random.Random) -> "list[tuple[list[str], str]]":
-    """Command lines, and what each reads."""
-    from hcom.adapters import launcher
-
-    asked = json.dumps({"session_id": PREY, "cwd": "/", "prompt": "x", "tool_name": "Bash"})
-    hooks = [
-        (["/bin/sh", "-c", launcher.command(home, "claude", event, mode)], asked + "\n")
-        for event, mode in (
-            ("UserPromptSubmit", "now"),
-            ("PostToolUse", "later"),
-            ("Stop", "now"),
-            ("SessionStart", "find"),
-        )
-    ]
-    plain = [
-        (["hcom", *words], "")
-        for words in (
-            ["list"],
-            ["list", "-v"],
-            ["send", "--from", "ci", "--", "hi"],
-            ["send", "--from", "ci", "@prey", "--", "hi"],
-            ["events", "--last", "5"],
-            ["events", "--sql", "1"],
-            ["status"],
-            ["start"],
-            ["archive"],
-            ["listen", "0", "--name", "prey"],
-        )
-    ]
-    chance.shuffle(hooks)
-    return hooks + plain
+COMMANDS = (
+    "list",
+    "list -v",
+    "send --from ci @prey -- hi",
+    "events --last 5",
+    "events --sql 1",
+    "status",
+    "start",
+    "archive",
+    "listen 0 --name prey",
+    "hook claude UserPromptSubmit 1",
+    "hook claude PostToolUse 1",
+)
+HOOKS = (("UserPromptSubmit", "now"), ("PostToolUse", "later"), ("SessionStart", "find"))
 
 
 def outside(tries: int, real: int) -> None:
-    """Each is tried in a fork, which has loaded all before; `real` of them as people run them."""
+    """Each is tried in a fork, which has loaded all before; `real` of them as people and clients
+    run them, hooks by their launcher."""
     sys.path.insert(0, str(REPO))
     from hcom import home as homes
+    from hcom.adapters import launcher
 
-    chance = random.Random(tries)
+    chance = random.Random(os.getpid())
     os.environ["CLAUDE_CODE_SESSION_ID"] = PREY
-    choice = commands(homes.locate(os.environ), chance)
+    home = homes.locate(os.environ)
+    hooks = [["/bin/sh", "-c", launcher.command(home, "claude", *hook)] for hook in HOOKS]
+    payload = json.dumps({"session_id": PREY, "cwd": "/", "prompt": "x", "tool_name": "Bash"})
     came: Counter = Counter()
     hung = []
     for number in range(tries):
-        argv, said = chance.choice(choice)
-        with open("said", "w+b") as errors, tempfile.TemporaryFile() as given:
-            given.write(said.encode())
+        is_real = number % (tries // real) == 0
+        argv = ["hcom", *chance.choice(COMMANDS).split()]
+        if is_real and chance.random() < 0.5:
+            argv = chance.choice(hooks)
+        with tempfile.TemporaryFile() as errors, tempfile.TemporaryFile() as given:
+            given.write(payload.encode() + b"\n")
             given.seek(0)
-            pid = begun(argv, given.fileno(), errors.fileno(), number % (tries // real) != 0)
-            done = ended(pid)
+            done = ended(begun(argv, given.fileno(), errors.fileno(), not is_real))
             errors.seek(0)
             words = errors.read()
         if b"bug" in words or b"Traceback" in words:
@@ -291,7 +280,10 @@ def ended(pid: int) -> str:
 
 
 if __name__ == "__main__":
-    if sys.argv[1] == "outside":
-        outside(*map(int, sys.argv[2:]))
+    part, *given = sys.argv[1:]
+    if part == "outside":
+        outside(*map(int, given))
+    elif part == "inmate":
+        inmate(*given)
     else:
-        {"inmate": inmate, "door": door}[sys.argv[1]](*sys.argv[2:])
+        door(*given)

@@ -258,17 +258,31 @@ class Inmate(Sealed):
 
     def test_a_mark_is_written_into_no_file_of_another_name(self):
         self.canary.write_text("mine")
-        for part, key in (("marks", "s1"), ("mail", "prey")):
+        for part, key in (("marks", "s1=prey"), ("mail", "prey")):
             os.link(self.canary, self.hcom.run(part, key))
         marks.mark(self.hcom, ["s1"], "prey")
         marks.raise_flag(self.hcom, ["prey"])
         self.assertEqual(self.canary.read_text(), "mine")
         self.assertEqual(marks.marked(self.hcom, "s1"), "prey")
-        os.unlink(path := self.hcom.run("marks", "s1"))
-        os.mkfifo(path)
-        self.assertEqual(marks.marked(self.hcom, "s1"), "")
-        marks.mark(self.hcom, ["s1"], "prey")
-        self.assertEqual(marks.marked(self.hcom, "s1"), "prey")
+
+    def test_no_hook_waits_for_what_is_in_the_place_of_a_mark(self):
+        name = self.claude("s1")
+        self.home.said("hooks", "add", "claude")
+        text = Path(self.home.root, ".claude/settings.json").read_text()
+        hooks = json.loads(text)["hooks"]["PostToolUse"]
+        command = hooks[0]["hooks"][0]["command"]
+        for make in (os.mkfifo, os.mkdir, lambda path: os.symlink("/dev/zero", path)):
+            for mark in Path(self.hcom.run("marks")).iterdir():
+                mark.rmdir() if mark.is_dir() else mark.unlink()
+                make(mark)
+            subprocess.run(
+                ["sh", "-c", command],
+                env={**self.home.env, "CLAUDE_CODE_SESSION_ID": "s1"},
+                input=json.dumps({"session_id": "s1", "hook_event_name": "PostToolUse"}).encode(),
+                timeout=20,
+                check=True,
+            )
+            self.assertEqual(marks.marked(self.hcom, "s1"), name)
 
     def test_what_would_run_by_itself_in_the_database_does_not(self):
         """A trigger or a view without an end: not where it was there before, nor in a connection

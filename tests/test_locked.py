@@ -68,7 +68,7 @@ class Locked(Session):
         self.assertEqual(said, ["exit:other", "stop", "start", "prompt"])
 
     def test_subagents_begin_and_end(self):
-        key = self.home.run("marks", "sub-a1")
+        key = self.home.run("marks", "sub-a1=luna")
         with self.locked():
             self.hook("SubagentStart", agent_id="a1")
         self.world.until(lambda: os.path.exists(key), "it may take part")

@@ -55,11 +55,16 @@ class Run(unittest.TestCase):
 class Marks(Run):
     def test_marks_and_flags(self):
         marks.mark(self.home, ["s1", "pid-7", "", "a/b", "../x", "x" * 129, "a\n", "a b"], "luna")
-        self.assertEqual(sorted(os.listdir(self.home.path("run", "marks"))), ["pid-7", "s1"])
+        self.assertEqual(
+            sorted(os.listdir(self.home.path("run", "marks"))), ["pid-7=luna", "s1=luna"]
+        )
         self.assertEqual(marks.marked(self.home, "s1"), "luna")
         for key in ("s2", "", "../marks/s1", "a/b"):
             self.assertEqual(marks.marked(self.home, key), "")
-        self.assertEqual(stat.S_IMODE(os.stat(self.home.path("run", "marks", "s1")).st_mode), 0o600)
+        path = self.home.path("run", "marks", "s1=luna")
+        self.assertEqual(stat.S_IMODE(os.stat(path).st_mode), 0o600)
+        marks.mark(self.home, ["s1"], "nova")
+        self.assertEqual(marks.every(self.home), [("pid-7", "luna"), ("s1", "nova")])
         marks.unmark(self.home, ["s1", "s1", "", "../bells"])
         self.assertEqual(marks.marked(self.home, "s1"), "")
         flag = self.home.path("run", "mail", "luna")
@@ -74,7 +79,8 @@ class Marks(Run):
         with open(outside, "w", encoding="ascii") as stream:
             stream.write("mine")
         for part in ("marks", "mail"):
-            os.symlink(outside, self.home.path("run", part, "luna"))
+            for name in ("luna", "luna=luna", "luna=nova"):
+                os.symlink(outside, self.home.path("run", part, name))
         os.mkfifo(self.home.path("run", "mail", "nova"))  # without a reader
         marks.mark(self.home, ["luna", "../../../outside", outside], "luna")
         marks.raise_flag(self.home, ["luna", "nova", outside])

@@ -18,7 +18,7 @@ from collections import Counter
 from hcom import home as homes
 from hcom.adapters import base, jsonl
 from hcom.adapters.codex import host
-from hcom.delivery import bell, marks
+from hcom.delivery import bell
 from hcom.errors import DamagedError, HcomError, LockedError, StoreError
 from hcom.hub import people
 from hcom.ops import handover, reset
@@ -322,7 +322,6 @@ class Special(unittest.TestCase):
             lambda: self.assertEqual(jsonl.tail(path), []),
             lambda: self.assertEqual(base.document(path), {}),
             lambda: self.assertFalse(host.is_shared(0, path)),
-            lambda: self.assertEqual(marks.marked(place, "s1"), ""),
             lambda: self.assertRaises(HcomError, handover.take, place, "l1"),
         )
         for make in (fifo, listening, endless):
@@ -330,11 +329,11 @@ class Special(unittest.TestCase):
                 make(path)
             except PermissionError:
                 continue
-            for place_of in (place.run("marks", "s1"), place.kept("launch", "l1.json")):
-                os.makedirs(os.path.dirname(place_of), exist_ok=True)
-                with contextlib.suppress(FileNotFoundError):
-                    os.unlink(place_of)
-                os.link(path, place_of)
+            place_of = place.kept("launch", "l1.json")
+            os.makedirs(os.path.dirname(place_of), exist_ok=True)
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(place_of)
+            os.link(path, place_of)
             for read in readers:
                 read()
             os.unlink(path)

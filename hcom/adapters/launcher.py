@@ -26,11 +26,15 @@ ROOT = r"hcom_dir=((?:[^\\\n]|\\.)*?); hcom_on='"
 SCRIPT = r"""# hcom's hook launcher: sourced by the hook commands in the settings of AI clients.
 # Written by hcom; `hcom hooks remove` takes the commands out, this file may then be deleted.
 hcom_agent=
+hcom_find() {
+  # Names only: who opens what an agent in a sandbox put there may wait for ever.
+  for hcom_mark in "$hcom_dir/run/@MARKS@/$1="*; do
+    hcom_agent=${hcom_mark##*=}
+    case $hcom_agent in ''|*[!A-Za-z0-9_-]*) hcom_agent= ;; *) return ;; esac
+  done
+}
 for hcom_key in "${HCOM_PROCESS_ID-}" @SESSIONS@ "pid-$PPID"; do
-  if [ -n "$hcom_key" ] && [ -f "$hcom_dir/run/@MARKS@/$hcom_key" ]; then
-    read -r hcom_agent <"$hcom_dir/run/@MARKS@/$hcom_key"
-    break
-  fi
+  [ -n "$hcom_agent" ] || [ -z "$hcom_key" ] || hcom_find "$hcom_key"
 done
 hcom_in=
 if [ -z "$hcom_agent" ]; then
@@ -42,10 +46,9 @@ if [ -z "$hcom_agent" ]; then
   hcom_key=${hcom_key#*'"'}
   hcom_key=${hcom_key%%'"'*}
   case $hcom_key in ''|*[!A-Za-z0-9._-]*) exit 0 ;; esac
-  [ -f "$hcom_dir/run/@MARKS@/$hcom_key" ] || exit 0
-  read -r hcom_agent <"$hcom_dir/run/@MARKS@/$hcom_key"
+  hcom_find "$hcom_key"
+  [ -n "$hcom_agent" ] || exit 0
 fi
-case $hcom_agent in *[!A-Za-z0-9_-]*) exit 0 ;; esac
 export HCOM_DIR="$hcom_dir"
 hcom_py=@PYTHON@
 hcom_main=@MAIN@

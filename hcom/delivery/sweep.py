@@ -8,7 +8,7 @@ from . import bell, marks, owner
 def there(home) -> list[tuple[str, str, str]]:
     """All that lies there now: the part of run/, the name in it, and of which agent it is."""
     return [
-        *((MARKS, key, marks.marked(home, key)) for key in listed(home.run(MARKS))),
+        *((MARKS, key, agent) for key, agent in marks.every(home)),
         *((MAIL, name, name) for name in listed(home.run(MAIL))),
         *((WAKE, lock, lock.removesuffix(".lock")) for lock in listed(home.run(WAKE))),
     ]
