@@ -1,9 +1,25 @@
-"""An agent in Codex's real sandbox that writes into hcom's database, and what then runs outside."""
+"""An agent in Codex's real sandbox that writes all that it may, and what then happens outside."""
 
+import json
+import os
+import re
+import socket
+import sqlite3
+import sys
+import unittest
+from collections import Counter
+from pathlib import Path
+
+from tests import racing
 from tests.rig.clients import requires
-from tests.rig.room import ours
+from tests.rig.room import kept, ours, shares
 from tests.rig.settings import Permissions
-from tests.test_codex_live import DONE, Live
+from tests.test_codex_live import DONE, Codex, Live
+
+TRIES = int(os.environ.get("HCOM_TEST_RACES", "1000"))  # by hand: 20000 take eight minutes
+REAL = TRIES // 10  # of these, as programs of their own
+AT_ONCE = 4
+OWN = re.compile(r"^(logs|recorder)$|\.lock$")  # what commands of ours make and take away
 
 # A home of Codex's whose settings run a program, and the row of an agent that is idle in it.
 EVIL = """model_provider = "x"
@@ -34,34 +50,141 @@ with sqlite3.connect(os.environ["HCOM_DIR"] + "/hcom.db") as db:
 """
 
 
+class Cell(Codex):
+    """One started Codex, whose agent is luna, and canaries outside its sandbox."""
+
+    asked = 0
+
+    def __init__(self):
+        super().__init__(Permissions.STOCK)
+
+    def __enter__(self) -> "Cell":
+        super().__enter__()
+        self.outside = self.world.root / "outside"
+        self.outside.mkdir()
+        self.ran = self.world.home / "ran"
+        self.world.shim("probe", f"#!/bin/sh\necho out > {self.ran}\n")
+        self.work = self.world.project("work")
+        (self.work / "evil").mkdir()
+        (self.work / "evil/config.toml").write_text(EVIL)
+        (self.work / "forgery").write_text(FORGERY)
+        self.luna = self.agent("luna", cwd=self.work)
+        return self
+
+    def is_fit(self) -> bool:
+        return True
+
+    def run(self, *commands: str) -> None:
+        """The agent runs each, one after another, in one turn."""
+        self.begin(*commands)
+        self.luna.until(rf"^• done-{self.asked}$", 60 + 2 * racing.LONG_S * len(commands))
+
+    def begin(self, *commands: str) -> None:
+        self.asked += 1
+        lines = "".join(f"RUN: {command}\n" for command in commands)
+        self.luna.ask(f"{lines}SAY: done-{self.asked}")
+
+
 @requires("codex")
-class Inmate(Live):
+class Inmate(unittest.TestCase):
+    def setUp(self):
+        self.cell = kept(self, Cell)
+
+    def settle(self) -> None:
+        """What was left behind is done."""
+        cell, recorder = self.cell, self.cell.hcom_dir / "run/recorder"
+        cell.until(lambda: "/hcom wake " not in str(ours(cell.world)) and not recorder.exists(), 40)
+
+    @shares
     def test_a_row_of_its_starts_nothing_outside(self):
-        room = self.room(Permissions.STOCK)
-        outside = room.world.home / "outside"
-        room.world.shim("probe", f"#!/bin/sh\necho out > {outside}\n")
-        work = room.world.project("work")
-        (work / "evil").mkdir()
-        (work / "evil/config.toml").write_text(EVIL)
-        (work / "forgery").write_text(FORGERY)
-        luna = room.agent("luna", cwd=work)
-        for number, command in enumerate(
-            (
-                "python3 forgery",
-                "probe; true",
-                "echo x >> $HCOM_DIR/.agents/known/x.json; true",
-                "mkdir $HCOM_DIR/.agents/x; mv $HCOM_DIR/.agents $HCOM_DIR/x; true",
-                "hcom send @prey -- hi",
-                "hcom list",
-            )
+        cell = self.cell
+        for command in (
+            "python3 forgery",
+            "probe; true",
+            "echo x >> $HCOM_DIR/.agents/known/x.json; true",
+            "mkdir $HCOM_DIR/.agents/x; mv $HCOM_DIR/.agents $HCOM_DIR/x; true",
+            "hcom send @prey -- hi",
+            "hcom list",
         ):
-            luna.ask(f"RUN: {command}\nSAY: done-{number}")
-            luna.until(rf"^• done-{number}$")
-        self.assertIn("prey", room.hcom("list"))
-        room.until(lambda: not [line for line in ours(room.world) if "/hcom wake " in line], 40)
-        self.assertFalse(outside.exists())
-        self.assertFalse((room.hcom_dir / ".agents/known/x.json").exists())
-        self.assertFalse((room.hcom_dir / ".agents/x").exists())
+            cell.run(command)
+        self.assertIn("prey", cell.hcom("list"))
+        self.settle()
+        self.assertFalse(cell.ran.exists())
+        self.assertFalse((cell.hcom_dir / ".agents/known/x.json").exists())
+        self.assertFalse((cell.hcom_dir / ".agents/x").exists())
+
+    def canaries(self) -> tuple[int, socket.socket]:
+        """What lies outside, of each kind that can tell that it was touched; of two, an end."""
+        outside = self.cell.outside
+        (outside / "letter").write_text("a letter of the person's\n")
+        (outside / "folder").mkdir()
+        os.mkfifo(outside / "bell")
+        (outside / "config.toml").write_text(EVIL)
+        with sqlite3.connect(outside / "other.db") as db:
+            db.execute("CREATE TABLE agents (theirs)")
+        db.close()
+        bell = os.open(outside / "bell", os.O_RDONLY | os.O_NONBLOCK)
+        self.addCleanup(os.close, bell)
+        listener = socket.socket(socket.AF_UNIX)
+        self.addCleanup(listener.close)
+        listener.bind(str(outside / "socket"))
+        listener.listen()
+        listener.setblocking(False)
+        return bell, listener
+
+    def seen_outside(self) -> dict[Path, tuple]:
+        """Whatever an inmate must not reach, and all that changes when it is touched."""
+        cell = self.cell
+        found: dict[Path, tuple] = {}
+        for path in (
+            cell.outside,
+            *cell.outside.rglob("*"),
+            *(cell.hcom_dir / ".agents").rglob("*"),
+            *cell.world.bin.iterdir(),
+            *cell.work.glob("evil/*"),
+        ):
+            stat = path.lstat()
+            data = path.read_bytes() if path.is_file() and path.parent == cell.outside else b""
+            found[path] = (stat.st_ino, stat.st_mode, stat.st_nlink, stat.st_ctime_ns, data)
+        for folder in (cell.world.root, cell.world.home, cell.hcom_dir, cell.hcom_dir / "run"):
+            found[folder] = tuple(n for n in sorted(os.listdir(folder)) if not OWN.search(n))
+        return found
+
+    @shares
+    @unittest.skipUnless(sys.platform == "linux", "renameat2 is Linux's")
+    def test_an_exchange_at_any_moment_reaches_nothing_outside(self):
+        cell, outside = self.cell, self.cell.outside
+        bell, listener = self.canaries()
+        program = f"python3 {racing.__file__}"
+        cell.hcom("list", "--json")
+        cell.run(f"{program} door {outside} > door")
+        self.assertEqual((cell.work / "door").read_text(), "")
+        cell.world.run([*program.split(), "outside", "20", "1"], timeout=60).check_returncode()
+        before, stop = self.seen_outside(), cell.work / "stop"
+        cell.begin(*[f"{program} inmate {outside} {stop}"] * (1 + TRIES // 500))
+        cell.until((cell.work / "raced").exists)
+        words = [*program.split(), "outside", str(TRIES // AT_ONCE), str(REAL // AT_ONCE)]
+        others = [cell.world.start(words) for _ in range(AT_ONCE)]
+        came: Counter = Counter()
+        for other in others:
+            done = other.wait(racing.HUNG_S * 4 + TRIES)
+            self.assertEqual(done.returncode, 0, done.stderr)
+            told = json.loads(done.stdout)
+            self.assertEqual(told["hung"], [])
+            came.update(told["came"])
+        stop.touch()
+        cell.luna.until(rf"^• done-{cell.asked}$", 60 + racing.LONG_S)
+        self.assertEqual(set(came), {"ok", "refused"})
+        self.assertGreater(min(came.values()), TRIES / 50, came)
+        self.settle()
+        after = self.seen_outside()
+        changed = {p: (before.get(p), after.get(p)) for p in {*before, *after}}
+        touched = {str(path): was for path, was in changed.items() if was[0] != was[1]}
+        self.assertEqual(touched, {}, touched)
+        self.assertFalse(cell.ran.exists())
+        with self.assertRaises(BlockingIOError):
+            listener.accept()
+        self.assertEqual(os.read(bell, 9), b"")
 
 
 @requires("codex")
