@@ -108,9 +108,10 @@ def above(pid: int):
         pid = told(pid).parent
 
 
-def is_above(pid: int) -> bool:
-    """Whether process `pid` runs this one, itself or by what it has started."""
-    return pid in above(os.getppid())
+def is_above(pid: int, below: int = 0) -> bool:
+    """Whether process `pid` runs the process `below` (0: this one), itself or by what it has
+    started."""
+    return pid in above(told(below).parent if below else os.getppid())
 
 
 def environment(pid: int) -> dict[str, str]:

@@ -18,13 +18,53 @@ ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 
 
 # A process that stands for a client: it runs each command that it reads, and says what came of it.
+# One with streams (0, 1 and 2, by path) is only begun, and asked about later by its process.
 CLIENT = """\
 import json, subprocess, sys
+begun = {}
 for line in sys.stdin:
-    argv, env = json.loads(line)
-    done = subprocess.run(argv, env=env, stdin=subprocess.DEVNULL, capture_output=True, text=True)
-    print(json.dumps([argv, done.returncode, done.stdout, done.stderr]), flush=True)
+    argv, env, given, streams, asked = json.loads(line)
+    if asked:
+        said = begun[asked].poll()
+    elif streams:
+        files = [open(path, mode) for path, mode in zip(streams, ("rb", "wb", "wb"))]
+        one = subprocess.Popen(argv, 0, None, *files, env=env)
+        [file.close() for file in files]
+        begun[one.pid], said = one, one.pid
+    else:
+        done = subprocess.run(argv, env=env, input=given, capture_output=True, text=True)
+        said = [argv, done.returncode, done.stdout, done.stderr]
+    print(json.dumps(said), flush=True)
 """
+
+
+def ask(client, argv=(), env=None, given: str = "", streams=(), asked: int = 0):
+    """What a process that runs CLIENT says."""
+    client.stdin.write(json.dumps([argv, env, given, streams, asked]) + "\n")
+    client.stdin.flush()
+    return json.loads(client.stdout.readline())
+
+
+class Begun:
+    """A process that a client has begun: with these descriptors of this process as its streams."""
+
+    def __init__(self, client, argv, env, *streams: int):
+        paths = [f"/proc/{os.getpid()}/fd/{fd}" for fd in streams]
+        self.client, self.pid = client, ask(client, argv, env, streams=paths)
+
+    def poll(self) -> "int | None":
+        return ask(self.client, asked=self.pid)
+
+    def wait(self, seconds: float = 30.0) -> int:
+        for _ in looks(seconds):
+            code = self.poll()
+            if code is not None:
+                return code
+        raise subprocess.TimeoutExpired(str(self.pid), seconds)
+
+    def kill(self) -> None:
+        if self.client.poll() is None and self.poll() is None:
+            os.kill(self.pid, signal.SIGKILL)
 
 
 class Home:
@@ -39,6 +79,7 @@ class Home:
             os.mkdir(path)
         # as hooks run it: without site, which takes as long as half the commands
         self.program("hcom", f'exec "{sys.executable}" -I -S "{ROOT}/hcom" "$@"')
+        self.clients = {}
         self.env = {
             "HOME": self.root,
             "HCOM_DIR": self.hcom_dir,
@@ -98,8 +139,8 @@ class Home:
         )
 
     def client(self, env=None) -> subprocess.Popen:
-        """A process that stands for a client, `within` which commands run."""
-        return subprocess.Popen(
+        """A process that stands for a client, `within` which commands and hooks run."""
+        client = subprocess.Popen(
             [sys.executable, "-I", "-S", "-c", CLIENT],
             env={**self.env, **(env or {})},
             cwd=self.work,
@@ -107,14 +148,17 @@ class Home:
             stdout=subprocess.PIPE,
             text=True,
         )
+        self.clients[client.pid] = client
+        return client
 
-    def within(self, client: subprocess.Popen, *argv: str, session: str = "", env=None):
+    def within(
+        self, client: subprocess.Popen, *argv: str, session: str = "", env=None, given: str = ""
+    ):
         """A command that the client has run, as Claude Code does where a `session` is named."""
         around = {"CLAUDECODE": "1", "CLAUDE_CODE_SESSION_ID": session} if session else {}
         around |= {"CLAUDE_PID": str(client.pid)} if session else {}
-        client.stdin.write(json.dumps([argv, {**self.env, **around, **(env or {})}]) + "\n")
-        client.stdin.flush()
-        return subprocess.CompletedProcess(*json.loads(client.stdout.readline()))
+        env = {**self.env, **around, **(env or {})}
+        return subprocess.CompletedProcess(*ask(client, argv, env, given))
 
     def said(self, *args, **kwargs) -> str:
         """The output of a command that must succeed."""
@@ -144,26 +188,15 @@ class Home:
         return [json.loads(line)["name"] for line in self.said("list", "--json").splitlines()]
 
     def hook(self, tool: str, event: str, payload: dict, pid: int = 0, env=None) -> str:
-        """What one hook call of a client prints."""
-        done = subprocess.run(
-            [
-                sys.executable,
-                "-I",
-                "-S",
-                f"{ROOT}/hcom",
-                "hook",
-                tool,
-                event,
-                str(pid or os.getpid()),
-            ],
-            env={**self.env, **(env or {})},
-            cwd=self.work,
-            input=json.dumps(payload),
-            capture_output=True,
-            text=True,
-            timeout=30,
-            check=True,
-        )
+        """What one hook call of a client prints: of the process `pid` that stands for one, else of
+        this one."""
+        said, given = ["hook", tool, event, str(pid or os.getpid())], json.dumps(payload)
+        client = self.clients.get(pid)
+        if client and client.poll() is None:
+            done = self.within(client, "hcom", *said, env=env, given=given)
+        else:
+            done = self.run(*said, stdin=given, env=env)
+        done.check_returncode()
         return done.stdout
 
     def sql(self, statement: str, *params) -> list:

@@ -13,7 +13,7 @@ from hcom.hub import mail, people
 from hcom.store import agents, deliveries
 from hcom.store.connect import open_db, transaction
 from hcom.store.deliveries import Into
-from tests.sealed import ROOT
+from tests.sealed import ROOT, Begun
 from tests.test_evidence import CLAUDE, CLIENTS, DATA, STANDING, Client, Sessions
 from tests.test_wake import Socket, Standin, Waking
 
@@ -26,9 +26,9 @@ def payload(client: str, name: str, **changes) -> bytes:
 
 
 @contextlib.contextmanager
-def held_up(client: str, name: str, env: dict, pid: int, **changes):
+def held_up(client: str, name: str, env: dict, pid: int, host=None, **changes):
     """A hook process, of a recorded payload, that cannot print: the pipe it prints to is full. The
-    process and the pipe's other end."""
+    process, which `host` runs where one is given, and the pipe's other end."""
     read, write = os.pipe()
     with open(read, "rb") as told:
         os.set_blocking(write, False)
@@ -37,15 +37,16 @@ def held_up(client: str, name: str, env: dict, pid: int, **changes):
                 os.write(write, b" " * 4096)
         os.set_blocking(write, True)
         argv = [sys.executable, "-I", "-S", f"{ROOT}/hcom", "hook", client]
-        process = subprocess.Popen(
-            [*argv, name.partition(".")[0], str(pid)],
-            stdin=subprocess.PIPE,
-            stdout=write,
-            env=env,
-        )
+        argv += [name.partition(".")[0], str(pid)]
+        taken, given = os.pipe()
+        if host:
+            process = Begun(host, argv, env, taken, write, 2)
+        else:
+            process = subprocess.Popen(argv, stdin=taken, stdout=write, env=env)
+        os.close(taken)
         os.close(write)
-        process.stdin.write(payload(client, name, **changes))
-        process.stdin.close()
+        with open(given, "wb") as stream:
+            stream.write(payload(client, name, **changes))
         try:
             yield process, told
         finally:
@@ -162,7 +163,7 @@ class Woken(Waking):
         """Mail waits for the agent, whose client is at its turn's end when that hook is killed."""
         self.send(name)
         env = {**self.home.env, "HCOM_PROCESS_ID": told.pop("launch", "")}
-        with held_up(tool, "Stop", env, pid, **told):
+        with held_up(tool, "Stop", env, pid, self.home.clients.get(pid), **told):
             self.home.until(
                 lambda: self.home.sql("SELECT 1 FROM deliveries WHERE state = 'leased'"), "taken"
             )

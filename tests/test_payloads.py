@@ -120,7 +120,7 @@ class Payloads(unittest.TestCase):
         os.environ["HCOM_PROCESS_ID"] = f"l-{tool}"
         os.ftruncate(self.said, 0)
         os.lseek(self.said, 0, 0)
-        code = main(["hook", tool, event, str(os.getpid())])
+        code = main(["hook", tool, event, str(os.getppid())])
         size = os.lseek(self.said, 0, 1)
         said = os.pread(self.said, size, 0)
         if code or (said and not self.is_fit(tool, event, said)):

@@ -21,7 +21,7 @@ from hcom.ops.handover import Handover
 from hcom.process import start_of
 from hcom.store import agents, kept
 from hcom.store.connect import open_db
-from tests.sealed import ROOT, Sealed
+from tests.sealed import CLIENT, ROOT, Begun, Sealed
 
 STANDIN = os.path.join(ROOT, "tests/rig/standin.py")
 COUNT_S = 3.0  # long enough for what looks twice a second to show
@@ -63,7 +63,8 @@ class Standin:
         with open_db(test.hcom) as db:
             made = people.join(db, tool, time.time(), name=agent, status="inactive")
             launches.begun(db, made, self.launch, "", "", time.time())
-        argv = [sys.executable, STANDIN, "lines" if streamed else "screen", str(self.typed)]
+        how = "lines" if streamed else "screen"
+        argv = [sys.executable, STANDIN, how, str(self.typed), CLIENT]
         lines = [] if streamed else None
         told = Handover(agent, tool, argv, self.env, self.home.work, True, lines)
         handover.leave(test.hcom, self.launch, told)
@@ -76,10 +77,19 @@ class Standin:
         test.addCleanup(self.end)
         self.home.until(self.typed.exists, "a client")
         self.pid = self.home.until(self._client, "its process")
+        self.runs = socket.socket(socket.AF_UNIX)
+        test.addCleanup(self.runs.close)
+        self.runs.connect(f"{self.typed}.run")
+        self.stdin, self.stdout = self.runs.makefile("w"), self.runs.makefile()
+        test.addCleanup(lambda: (self.stdin.close(), self.stdout.close()))
+        self.home.clients[self.pid] = self
 
     def _client(self) -> int:
         found = self.home.sql("SELECT pid FROM agents WHERE launch = ?", self.launch)
         return found[0][0] if found else 0
+
+    def poll(self) -> "int | None":
+        return None if start_of(self.pid) else 0
 
     def end(self) -> None:
         self.wrapper.terminate()
@@ -132,18 +142,19 @@ class Waking(Sealed):
     # Of a client that starts a waiter.
     ENV = {"AI_AGENT": "claude-code_2-1-197_harness", "CLAUDE_CODE_ENTRYPOINT": "cli"}
 
-    def waiter(self, session: str, pid: int = 0, **env: str) -> subprocess.Popen:
+    def waiter(self, session: str, pid: int = 0, **env: str) -> Begun:
         pid = pid or self.clients[session].pid
-        process = subprocess.Popen(
-            [sys.executable, "-I", "-S", f"{ROOT}/hcom", "hook", "wait", "claude", str(pid)],
-            env={**self.home.env, **self.ENV, **env},
-            stdin=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-        process.stdin.write(json.dumps({"session_id": session}))
-        process.stdin.close()
-        self.addCleanup(lambda: (process.kill(), process.wait(), process.stderr.close()))
+        argv = [sys.executable, "-I", "-S", f"{ROOT}/hcom", "hook", "wait", "claude", str(pid)]
+        taken, given = os.pipe()
+        heard, said = os.pipe()
+        env = {**self.home.env, **self.ENV, **env}
+        process = Begun(self.home.clients[pid], argv, env, taken, said, said)
+        os.close(taken)
+        os.close(said)
+        with open(given, "w") as stream:
+            stream.write(json.dumps({"session_id": session}))
+        process.stderr = os.fdopen(heard)
+        self.addCleanup(lambda: (process.kill(), process.stderr.close()))
         return process
 
     def assert_reached(self, client: Standin, name: str) -> None:
@@ -275,7 +286,7 @@ class Waited(Waking):
         self.assertEqual(first.wait(15), 0)
         self.owned(name, second)
         self.clients["s1"].kill()
-        self.assertEqual(second.wait(15), 0)
+        self.home.until(lambda: not start_of(second.pid), "its end")
 
     def test_it_ends_when_its_agent_leaves(self):
         name = self.claude("s1")

@@ -49,6 +49,10 @@ class Hook(Protocol):
     def reaches(self, signal: Signal, agent: Agent, /) -> bool:
         """Whether what the reply to this hook says comes to the agent's model. Default: yes."""
 
+    def holds(self, client: dict[str, str], session: str, pid: int, /) -> bool:
+        """Whether, by the session's own file, process `pid` has it open; `client` is what was noted
+        of it. Asked where another process of its seems to live. Default: no."""
+
     def introduced(self, signal: Signal, agent: Agent, /) -> bool:
         """Whether the model still has what it was told of hcom. Default: yes, at the start."""
 

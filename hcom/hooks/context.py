@@ -6,7 +6,7 @@ from ..adapters.base import END, PROMPT, START, Signal, size
 from ..bus.agent import ACTIVE, BLOCKED, Agent, past
 from ..delivery import marks
 from ..hub import mail, people
-from ..process import start_of
+from ..process import alive, is_above, start_of
 from ..store import agents, deliveries, events, kept
 from ..store.connect import transaction
 from ..store.deliveries import Into
@@ -20,7 +20,8 @@ class Context:
         self.home, self.db, self.adapter, self.env = home, db, adapter, env
         self.agent, self.signal = agent, signal
         found = agents.bound(db, "session", signal.subagent) if signal.subagent else None
-        self.sub = found if found and found.stopped_at is None else None
+        mine = found and found.parent == agent.name and found.stopped_at is None
+        self.sub = found if mine else None
         self.to: Agent = self.sub or agent
         self.leased = mail.Leased()
         self.idle = False  # whether the agent is, after this hook
@@ -100,17 +101,20 @@ class Context:
 
 
 def recognise(home, db, adapter, tool: str, env, signal: Signal) -> Context | None:
-    """The context of the agent whose session this signal comes from; None when it is none."""
+    """The context of the agent whose session this signal comes from; None when it is none.
+    people.Elsewhere when that session lives in another process."""
     caller = people.Caller(
         signal.session, signal.launch, signal.pid, start_of(signal.pid), tool, signal.shared
     )
-    before = people.whose(db, caller, signal.forked_from)
+    before = heard(home, db, adapter, caller, signal.forked_from)
     agent = people.own(db, caller, signal.forked_from) if before.binds else before.agent
     if agent is None and signal.forked_from:
         agent = _forked(home, db, tool, env, signal)
     if agent is None or agent.tool != tool:
         marks.unmark(home, [signal.session, *process_marks(signal)])
         return None
+    if agent.pid not in (0, signal.pid) and not caller.pid_start and not alive(signal.pid, ""):
+        signal = signal._replace(pid=0)  # late, from the spool: the session lives elsewhere by now
     new = signal.kind != END and "session" in before.binds
     if signal.kind != END:
         _keep(home, tool, caller, signal)
@@ -121,6 +125,26 @@ def recognise(home, db, adapter, tool: str, env, signal: Signal) -> Context | No
     if new or signal.kind == START:
         marks.mark(home, [signal.session, signal.launch, f"pid-{signal.pid}"], agent.name)
     return Context(home, db, adapter, env, agent, signal)
+
+
+def heard(home, db, adapter, caller: people.Caller, forked_from: str = "") -> people.Whose:
+    """people.whose for a hook of the client's process. people.Elsewhere when the agent lives in
+    another process, by what is kept of it, and that still runs: then a payload only claims to be of
+    its session. Nothing is changed."""
+    found = people.whose(db, caller, forked_from)
+    agent = found.agent
+    if agent is None:
+        return found
+    host = (agent.parent and agents.find(db, agent.parent)) or agent
+    known, pid = kept.of(home, host.session), caller.pid
+    lives, start = (known.pid, known.pid_start) if known.pid else (host.pid, host.pid_start)
+    if pid == lives or host.ended_at is not None or not alive(lives, start):
+        return found
+    late = pid == known.former and not alive(pid, "")  # from the spool; it was resumed since
+    holds, client = adapter.holds, known.client or {}
+    if pid > 0 and (late or is_above(lives, pid) or holds(client, host.session, pid)):
+        return found
+    raise people.Elsewhere(f"{agent.display} is a session that still runs in another process")
 
 
 def _forked(home, db, tool: str, env, signal: Signal) -> Agent | None:

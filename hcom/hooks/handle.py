@@ -22,7 +22,7 @@ from ..adapters.base import (
 )
 from ..delivery import bell
 from ..errors import StoreError
-from ..hub import mail
+from ..hub import mail, people
 from ..ops.after import Done, after
 from ..store import agents, deliveries
 from ..store.connect import HOOK_BUSY_S, TROUBLE, open_db, transaction
@@ -47,6 +47,11 @@ def run(adapter, tool: str, event: str, signal: Signal, raw: bytes, env, emit) -
                 return 0
             _answer(context, payload, emit)
             restless, watched = spool.followed(db, [*drained, context])
+    except people.Elsewhere as error:
+        log.log("hook.refused", hook=event, error=error.message)
+        if signal.kind == START and (text := adapter.write(event, Reply(START, _apart(error)))):
+            emit(text)
+        return 0
     except StoreError as error:
         # The database cannot be had now: what this hook saw waits in the spool.
         log.log("hook.spooled", hook=event, error=error.message)
@@ -56,6 +61,11 @@ def run(adapter, tool: str, event: str, signal: Signal, raw: bytes, env, emit) -
     rung = [context.agent.name, bell.of_launch(signal.launch)]
     after(home, Done(rung=rung, restless=restless, watched=watched))
     return 0
+
+
+def _apart(error: people.Elsewhere) -> str:
+    """What a session is told that was opened beside itself."""
+    return f"[hcom] Not here: {error.message}. To take part under a name of your own: hcom start"
 
 
 def _answer(context: Context, payload: "spool.Payload", emit) -> None:

@@ -10,7 +10,7 @@ import os
 import sys
 import time
 
-from ..process import stand
+from ..process import alive, is_above, stand
 
 LIMIT_BYTES = 64 * 1024 * 1024  # a payload holds whole files; beyond this it is not one
 
@@ -27,13 +27,22 @@ def main(argv: list[str]) -> int:
         if argv[1:2] == ["wait"]:
             from . import waiter
 
-            return waiter.wait(argv[2], int(argv[3]))
-        return _handle(argv[1], argv[2], int(argv[3]), began)
+            return waiter.wait(argv[2], _client(argv[3]))
+        return _handle(argv[1], argv[2], _client(argv[3]), began)
     except SystemExit:
         raise
     except BaseException as error:  # boundary
         _note(error)
         return 0
+
+
+def _client(said: str) -> int:
+    """The client's process, as the launcher says it. ValueError for one that lives and does not run
+    this hook."""
+    pid = int(said)
+    if not is_above(pid) and alive(pid, ""):
+        raise ValueError(f"process {pid} runs no hook of ours")
+    return pid
 
 
 def _note(error: BaseException) -> None:

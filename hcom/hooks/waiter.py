@@ -17,6 +17,7 @@ from ..hub import people
 from ..ops.wake import SAFETY_S, Channel, Wake, channel, drive
 from ..process import alive, start_of
 from ..store.connect import open_db
+from .context import heard
 
 HANDOVER_S = 3.0  # how long who owned the wake before may take to step aside
 UNTOLD_S = 2.0  # how often it is asked whether the client lives, where its end cannot be waited for
@@ -34,7 +35,7 @@ def wait(tool: str, pid: int) -> int:
     signal = adapter.read("wait", parsed(payload), os.environ, pid, time.time())
     with open_db(home) as db:
         caller = people.Caller(signal.session, signal.launch, pid, start, tool, signal.shared)
-        agent = people.own(db, caller)
+        agent = heard(home, db, adapter, caller).agent and people.own(db, caller)
     if agent is None or signal.subagent:
         return 0
     lock, death = _owned(home, agent.name), _death_of(pid)

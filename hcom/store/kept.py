@@ -19,13 +19,14 @@ TRANSCRIPTS = 8  # of one session: a client may begin another each time it is re
 class Kept(
     namedtuple(
         "Kept",
-        "tool directory transcripts pid pid_start client wrapper wrapper_start window",
-        defaults=("", "", (), 0, "", None, 0, "", None),
+        "tool directory transcripts pid pid_start client wrapper wrapper_start window former",
+        defaults=("", "", (), 0, "", None, 0, "", None, 0),
     )
 ):
     """A session or launch: its tool, where it works, its transcripts (the newest first), its
     client's process and what the adapter noted (a dict of texts); the process of its wrapper, and
-    the window that was opened for it, as terminal.Opened in a list. What is empty is not known."""
+    the window that was opened for it, as terminal.Opened in a list; and the process `former` that
+    it lived in before. What is empty is not known."""
 
     __slots__ = ()
 
@@ -83,6 +84,8 @@ def _with(known: Kept, transcript: str = "", client=None, **facts) -> Kept:
     facts["client"] = {**(known.client or {}), **(client or {})}
     if transcript not in ("", known.transcript):
         facts["transcripts"] = [transcript, *known.transcripts][:TRANSCRIPTS]
+    if facts.get("pid") not in (None, 0, known.pid):
+        facts["former"] = known.pid
     return known._replace(**{name: value for name, value in facts.items() if value})
 
 

@@ -1,13 +1,15 @@
-"""A stand-in for a client program: `standin.py screen|lines FILE`.
+"""A stand-in for a client program: `standin.py screen|lines FILE CODE`.
 
 `screen` draws what Codex draws: an empty composer, after SIGUSR1 an approval dialog, after SIGUSR2
 the composer again; each prompt that is submitted is a line of FILE. `lines` reads its prompts as
-lines. FILE is there once it listens. It runs no hooks: the test does, as the client's process.
+lines. FILE is there once it listens. Its hooks are run by a child of it, which is CODE (CLIENT in
+sealed) and is told by the test, through the socket FILE.run.
 """
 
 import os
 import select
 import signal
+import socket
 import sys
 import termios
 import tty
@@ -63,5 +65,22 @@ def lines(path: str) -> None:
         note(path, line.rstrip("\n"))
 
 
+def serve(path: str, code: str) -> None:
+    """A child of this process runs what comes by the socket, with no hold on our terminal."""
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(path)
+        listener.listen()
+        if os.fork():
+            return
+        null = os.open(os.devnull, os.O_RDWR)
+        for fd in (0, 1, 2):
+            os.dup2(null, fd)
+        connection, _ = listener.accept()
+        for fd in (0, 1):
+            os.dup2(connection.fileno(), fd)
+        os.execv(sys.executable, [sys.executable, "-I", "-S", "-c", code])
+
+
 if __name__ == "__main__":
+    serve(sys.argv[2] + ".run", sys.argv[3])
     {"screen": screen, "lines": lines}[sys.argv[1]](sys.argv[2])

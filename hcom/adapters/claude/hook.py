@@ -29,6 +29,7 @@ from ..base import (
 
 UNSURE, PROVEN_BY = base.UNSURE, base.PROVEN_BY
 carries = reaches = introduced = base.yes
+holds = base.no
 
 KINDS = {
     "SessionStart": START,

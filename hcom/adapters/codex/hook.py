@@ -133,6 +133,11 @@ def _parent(transcript: str, directory: str, pid: int) -> str:
     return parent
 
 
+def holds(client: dict, session: str, pid: int) -> bool:
+    """Whether the client in process `pid` has the session open, by the session's own file."""
+    return host.holder(client.get("home", ""), session) == pid
+
+
 def write(event: str, reply: Reply) -> str:
     """What the hook prints so that the model gets `reply`; "" for nothing to say."""
     return base.answer(event, reply, (TURN_END, SUB_END))

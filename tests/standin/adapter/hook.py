@@ -25,6 +25,7 @@ from ..base import (
 
 UNSURE, PROVEN_BY, WAKE_SIGN = base.UNSURE, base.PROVEN_BY, base.WAKE_TEXT
 carries = reaches = introduced = base.yes
+holds = base.no
 
 KINDS = {
     "Begin": START,
