@@ -49,7 +49,7 @@ def run(adapter, tool: str, event: str, signal: Signal, raw: bytes, env, emit) -
             restless, watched = spool.followed(db, [*drained, context])
     except people.Elsewhere as error:
         log.log("hook.refused", hook=event, error=error.message)
-        if signal.kind == START and (text := adapter.write(event, Reply(START, _apart(error)))):
+        if text := _apart(adapter, event, signal.kind, error):
             emit(text)
         return 0
     except StoreError as error:
@@ -63,9 +63,13 @@ def run(adapter, tool: str, event: str, signal: Signal, raw: bytes, env, emit) -
     return 0
 
 
-def _apart(error: people.Elsewhere) -> str:
-    """What a session is told that was opened beside itself."""
-    return f"[hcom] Not here: {error.message}. To take part under a name of your own: hcom start"
+def _apart(adapter, event: str, kind: str, error: people.Elsewhere) -> str:
+    """What a session is told that was opened beside itself: at its start, else at its prompts."""
+    said = f"[hcom] Not here: {error.message}. To take part under a name of your own: hcom start"
+    told = adapter.write(event, Reply(START, said))
+    if kind == PROMPT and not told:
+        return adapter.write(event, Reply(PROMPT, said))
+    return told if kind == START else ""
 
 
 def _answer(context: Context, payload: "spool.Payload", emit) -> None:

@@ -201,9 +201,12 @@ def _fits(agent: Agent, caller: Caller) -> bool:
     """Whether the caller can be the client that was launched as `agent`."""
     if caller.tool and caller.tool != agent.tool:
         return False
-    if not agent.session or not caller.session or not agent.pid or not caller.pid:
+    if not agent.pid or not caller.pid or (agent.session and not caller.session):
         return True
-    return agent.pid == caller.pid or not alive(agent.pid, agent.pid_start)
+    if agent.pid == caller.pid or not alive(agent.pid, agent.pid_start):
+        return True
+    # What was launched may only start the client.
+    return not agent.session and is_above(agent.pid, caller.pid)
 
 
 def is_elsewhere(db, agent: Agent, caller: Caller) -> bool:
