@@ -39,6 +39,7 @@ def held_up(client: str, name: str, env: dict, pid: int, host=None, **changes):
         argv = [sys.executable, "-I", "-S", f"{ROOT}/hcom", "hook", client]
         argv += [name.partition(".")[0], str(pid)]
         taken, given = os.pipe()
+        process: Begun | subprocess.Popen[bytes]
         if host:
             process = Begun(host, argv, env, taken, write, 2)
         else:

@@ -113,15 +113,8 @@ class Restraint(Sealed):
             "from hcom.hooks.main import main; main(sys.argv[1:]); "
             "print(*sorted(sys.modules), file=sys.stderr)"
         )
-        done = subprocess.run(
-            [sys.executable, "-I", "-S", "-c", code],
-            input=payload,
-            text=True,
-            env=self.home.env,
-            capture_output=True,
-            check=True,
-            timeout=20,
-        )
+        argv = [sys.executable, "-I", "-S", "-c", code]
+        done = self.home.within(self.clients["s1"], *argv, given=payload)
         loaded = set(done.stderr.split())
         unwanted = {
             "hcom.notices",
