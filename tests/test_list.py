@@ -2,6 +2,7 @@
 
 import json
 import os
+import subprocess
 import unittest
 from pathlib import Path
 
@@ -30,6 +31,31 @@ class Blocked(Sealed):
         self.hook("s1", "PermissionRequest", tool_name="Bash", tool_input={"command": "rm x"})
         said = json.loads(self.home.said("list", luna, "--json"))
         self.assertEqual(said["status_detail"], "Bash: rm x")
+
+
+class Words(Sealed):
+    def test_an_agent_without_hooks(self):
+        luna = self.home.start()
+        self.assertEqual(self.home.said("list", luna, "status"), "active\n")
+        argv = ["hcom", "listen", "--name", luna, "60"]
+        with subprocess.Popen(argv, env=self.home.env, stdout=subprocess.PIPE) as waiting:
+            self.home.until(
+                lambda: self.home.said("list", luna, "status") == "listening\n", "it listens"
+            )
+            self.home.said("send", "--from", "ci", f"@{luna} hi")
+            waiting.communicate(timeout=20)
+        self.assertEqual(self.home.said("list", luna, "status"), "active\n")
+        self.home.said("stop", luna)
+        self.home.said("start", "--as", luna)
+        self.assertEqual(self.home.said("list", luna, "status"), "active\n")
+
+    def test_a_client_that_starts(self):
+        self.home.program("claude", "exec sleep 60")
+        self.addCleanup(self.home.run, "kill", "all")
+        self.home.said("claude", "--headless")
+        [said] = map(json.loads, self.home.said("list", "--json").splitlines())
+        self.assertEqual((said["status"], said["status_context"]), ("inactive", "launching"))
+        self.assertRegex(self.home.said("list"), r"^○ \w+ +claude +launching +\d+s\n")
 
 
 if __name__ == "__main__":

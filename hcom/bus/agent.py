@@ -9,6 +9,7 @@ ACTIVE = "active"
 LISTENING = "listening"
 BLOCKED = "blocked"
 INACTIVE = "inactive"
+LAUNCHING = "launching"  # the context of who is INACTIVE, and has not ended: its client starts
 STATUSES = (ACTIVE, LISTENING, BLOCKED, INACTIVE)
 
 # How long an agent whose session ended stays listed and is part of a broadcast: long enough to

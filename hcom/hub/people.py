@@ -2,7 +2,7 @@
 
 from collections import namedtuple
 
-from ..bus.agent import INACTIVE, Agent, is_listed
+from ..bus.agent import ACTIVE, INACTIVE, Agent, is_listed
 from ..bus.message import EXTERNAL, INSTANCE, Sender
 from ..errors import HcomError, UnknownAgent
 from ..process import alive, environment, is_above, is_told_of
@@ -115,6 +115,8 @@ def reclaim(db, name: str, caller: Caller, now: float) -> Agent:
         if caller.tool and caller.tool != agent.tool:
             agents.set_tool(db, agent.name, caller.tool)
         agents.met(db, agent.name, "", "", caller.pid or 0, caller.pid_start, {})
+        agents.set_status(db, agent.name, ACTIVE, "start", "", now)  # it runs this command
+        events.append_status(db, agent.name, ACTIVE, "start", "", now)
         return agents.find(db, agent.name) or agent
 
 

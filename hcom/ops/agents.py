@@ -3,7 +3,7 @@
 from collections import namedtuple
 
 from .. import adapters
-from ..bus.agent import BIGBOSS, BLOCKED, INACTIVE, Agent
+from ..bus.agent import BIGBOSS, BLOCKED, INACTIVE, LAUNCHING, Agent
 from ..errors import HcomError
 from ..hub import people
 from ..process import alive
@@ -22,6 +22,8 @@ class Seen(namedtuple("Seen", "agent unread")):
 
 def current(home, agent: Agent) -> Agent:
     """The agent with the status that its client shows now, where the client can be asked."""
+    if agent.status == INACTIVE and agent.ended_at is None:
+        return agent._replace(context=LAUNCHING, detail="")
     asked = kept.proven(home, agent) if agent.pid and agent.status != INACTIVE else agent
     said = adapters.load(agent.tool, "wake").status(asked) if asked is not agent else None
     if not said:

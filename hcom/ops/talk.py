@@ -2,14 +2,15 @@
 
 import time
 from collections import namedtuple
+from contextlib import contextmanager, suppress
 
 from .. import adapters
 from ..bus import address, message, names
-from ..bus.agent import BIGBOSS
+from ..bus.agent import ACTIVE, ADHOC, BIGBOSS, LISTENING
 from ..bus.message import EXTERNAL, Sender
 from ..delivery import bell
 from ..delivery.gate import Why
-from ..errors import HcomError, UsageError
+from ..errors import HcomError, StoreError, UsageError
 from ..hub import mail
 from ..store import agents, deliveries, events, kept
 from ..store.connect import transaction
@@ -94,11 +95,27 @@ def hand(db, agent, budget: int, write) -> bool:
     return True
 
 
+@contextmanager
+def _shown(db, agent):
+    """An agent without hooks is seen to listen, and to work on behind it."""
+
+    def is_now(status: str) -> None:
+        if agent.tool == ADHOC:
+            with suppress(StoreError), transaction(db):
+                agents.set_status(db, agent.name, status, "listen", "", time.time())
+
+    is_now(LISTENING)
+    try:
+        yield
+    finally:
+        is_now(ACTIVE)
+
+
 def listen(db, agent, timeout: float, write) -> bool:
     """What waits for `agent`, or comes within `timeout` seconds, is handed to `write(leased)`;
     False when nothing came."""
     end = time.monotonic() + timeout
-    with bell.Bell(db.home, agent.name) as rings:
+    with bell.Bell(db.home, agent.name) as rings, _shown(db, agent):
         while not (waiting(db, agent, time.time()) and hand(db, agent, 0, write)):
             left = end - time.monotonic()
             if left <= 0:

@@ -4,7 +4,7 @@ import os
 import shlex
 import time
 
-from ...bus.agent import ACTIVE, BLOCKED, INACTIVE, LISTENING, Agent
+from ...bus.agent import ACTIVE, BLOCKED, INACTIVE, LAUNCHING, LISTENING, Agent
 from ...bus.render import one_line
 from ...errors import HcomError, UsageError
 from ...ops import agents
@@ -31,9 +31,11 @@ def age(seconds: float) -> str:
 
 
 def _row(agent: Agent, unread: int, now: float, me: str) -> str:
-    what = one_line(" ".join(w for w in (agent.context, agent.detail) if w))
+    is_launching = agent.context == LAUNCHING
+    status = LAUNCHING if is_launching else agent.status
+    what = "" if is_launching else one_line(f"{agent.context} {agent.detail}".strip())
     line = (
-        f"{MARKS[agent.status]} {one_line(agent.display):<14} {agent.tool:<7} {agent.status:<9} "
+        f"{MARKS[agent.status]} {one_line(agent.display):<14} {agent.tool:<7} {status:<9} "
         f"{age(now - agent.status_at):>4}  {what[:44]}"
     ).rstrip()
     notes = [f"{unread} unread"] if unread else []
@@ -124,7 +126,7 @@ COMMAND = Command(
     ),
     """
 ▶ active: in a turn   ◉ listening: idle, can be woken   ■ blocked: a dialog waits for the person
-○ inactive: its session ended; it gets its mail when it is resumed
+○ inactive: its session ended; it gets its mail when it is resumed   ○ launching: its client starts
 --sh exports """
     + ", ".join(EXPORTS)
     + "\n",
