@@ -203,6 +203,7 @@ class Sending(Commands):
             self.home.said("stop", name)
             said = self.refused("send", "--from", "ci", f"@{name} hi", said=f"{name} has left")
             self.assertIn(f"(hcom {way} {name})", said)
+            self.refused("list", name, said=f"(hcom {way} {name})")
         self.assertEqual(self.states(kira), ["queued"])
 
     def test_a_reply_goes_to_the_author_and_stays_in_its_thread(self):

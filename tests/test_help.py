@@ -97,6 +97,10 @@ class Declarations(unittest.TestCase):
                 self.assertTrue(command.examples)
                 self.assertTrue(all(name in form for form, _ in command.usage))
 
+    def test_hooks_names_every_tool(self):
+        for tool in TOOLS:
+            self.assertRegex(PAGES["hooks"], rf"TOOL is .*\b{tool}\b")
+
     def test_no_line_of_help_is_too_wide(self):
         for name, text in PAGES.items():
             for line in text.split("\n"):

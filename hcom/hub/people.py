@@ -291,7 +291,8 @@ def known(db, name: str) -> Agent:
     """The same, but that it takes part. UnknownAgent when not."""
     agent = named(db, name)
     if agent.stopped_at is not None:
-        raise UnknownAgent(f"{agent.display} has left", f"hcom start --as {agent.name}")
+        way = "resume" if agent.session else "start --as"
+        raise UnknownAgent(f"{agent.display} has left", f"hcom {way} {agent.name}")
     return agent
 
 

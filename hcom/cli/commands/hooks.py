@@ -64,9 +64,9 @@ COMMAND = Command(
     run,
     "action tool",
     ("hcom hooks", "hcom hooks status --json", "hcom hooks add claude", "hcom hooks remove"),
-    """
-TOOL is claude or all (the default). Hooks deliver messages and record what an agent does.
-Sessions that are not in hcom do nothing but a shell test in them. `remove` cleans your own settings
-and, with HCOM_DIR set, those beside it.
+    f"""
+TOOL is {", ".join(adapters.TOOLS)} or all (the default).
+Hooks deliver messages and record what an agent does. Sessions that are not in hcom do nothing but a
+shell test in them. `remove` cleans your own settings and, with HCOM_DIR set, those beside it.
 """,
 )
