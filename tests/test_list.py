@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import unittest
 from pathlib import Path
@@ -54,8 +55,19 @@ class Words(Sealed):
         self.addCleanup(self.home.run, "kill", "all")
         self.home.said("claude", "--headless")
         [said] = map(json.loads, self.home.said("list", "--json").splitlines())
+        shown = self.home.said("claude", "--headless")
+        self.assertIn("screen: hcom term ", shown)
+        self.assertNotIn("log: ", shown)
         self.assertEqual((said["status"], said["status_context"]), ("inactive", "launching"))
         self.assertRegex(self.home.said("list"), r"^○ \w+ +claude +launching +\d+s\n")
+
+    def test_one_without_a_terminal_has_printed_into_a_log(self):
+        self.home.program("claude", "echo done; exec sleep 60")
+        self.addCleanup(self.home.run, "kill", "all")
+        shown = self.home.said("claude", "-p", "x")
+        (log,) = re.findall("^log: (.*)$", shown, re.MULTILINE)
+        done = self.home.run("term", self.home.known()[0])
+        self.assertIn(f"(what it printed: {log})", done.stderr)
 
 
 if __name__ == "__main__":

@@ -51,12 +51,16 @@ def launch(tool: str) -> str:
     settings = [(key, one.about) for key, one in config.KEYS.items() if _concerns(tool, key, one)]
     settings += [(key, "Its system prompt") for key in config.PASSED_ON if tool.upper() in key]
     settings += [("HCOM_GO=1", "An agent that launches is shown what it would do; this does it")]
+    stays = "it stays for messages" if adapters.has(tool, "stream") else "it ends when that is done"
     usage = (
         (f"hcom {tool} [args]", f"One here, in this terminal; args go to {program} as they are"),
         (f"hcom N {tool} [args]", "N of them, each in a new window, pane or tab"),
         (f"hcom {tool} 'do task x'", "With a first prompt"),
-        (f"hcom {tool} {printing}", "Without a window; it ends when that is done"),
-        (f"hcom {tool} --headless", "Without a window; it stays and waits for messages"),
+        (f"hcom {tool} {printing}", "Without a terminal; " + stays),
+        (
+            f"hcom {tool} --headless",
+            "Without a window; it stays for messages, hcom term NAME shows it",
+        ),
         (f"HCOM_TAG=api hcom 2 {tool}", "As a group, api-luna and api-nova: @api reaches both"),
     )
     notes = ["Environment, or hcom config:", *(_line(*one) for one in settings), ""]

@@ -63,8 +63,12 @@ def start(
         launch.here(home, spec)
     batch = launch.elsewhere(home, spec)
     print(f"launched {len(batch.agents)} {tool}: {', '.join(batch.agents)} (batch {batch.id})")
-    for log in batch.logs:
-        print(f"log: {log}")
+    if adapters.load(tool, "launch").is_printing(args):
+        for log in batch.logs:
+            print(f"log: {log}")
+    elif headless:  # its terminal is nowhere to be seen, and its log stays empty
+        for name in batch.agents:
+            print(f"screen: hcom term {name}")
     print(f"to wait until they are ready: hcom events launch {batch.id}")
     for why in batch.errors:
         sys.stderr.write(f"hcom: not launched: {why}\n")

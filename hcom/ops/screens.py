@@ -47,7 +47,11 @@ def look(home, terminal: Terminal) -> Screen:
         bell.ring(home, [bell.of_launch(terminal.launch)], SHOW)
         while _written(path) == before:
             if time.monotonic() > end:
-                raise HcomError(f"the terminal of {terminal.agent} does not answer", "hcom list")
+                import glob  # no wrapper asks
+
+                printed = glob.glob(home.path("logs", f"*-{terminal.launch[:8]}.log"))
+                hint = f"what it printed: {printed[0]}" if printed else "hcom list"
+                raise HcomError(f"the terminal of {terminal.agent} does not answer", hint)
             rings.wait(0.2)
     return Screen(**json.loads(read(path)))
 
