@@ -36,7 +36,7 @@ PLANTED = {
 }
 
 
-def hot(victim: str, database: str) -> bytes:
+def journal(victim: str, database: str) -> bytes:
     """A journal as of one who died; played back, it deletes what it names."""
     name, magic, page = victim.encode(), bytes.fromhex("d9d505f920a163d7"), 4096
     pages = os.path.getsize(database) // page if os.path.exists(database) else 0
@@ -119,7 +119,7 @@ class Inmate:
         elif kind == "directory":
             os.mkdir(path)
         elif kind == "hot":
-            self.put(path, hot(f"{self.outside}/letter", self.db))
+            self.put(path, journal(f"{self.outside}/letter", self.db))
         elif kind == "foreign":
             with sqlite3.connect(path) as db:
                 db.execute("CREATE TABLE agents (theirs)")

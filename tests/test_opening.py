@@ -8,7 +8,6 @@ import shutil
 import socket
 import sqlite3
 import stat
-import struct
 import subprocess
 import sys
 import threading
@@ -25,6 +24,7 @@ from hcom.ops import handover, reset
 from hcom.store import agents
 from hcom.store.connect import open_db
 from hcom.store.schema import VERSION
+from tests.racing import journal
 from tests.sealed import Home
 from tests.test_store import Stored
 from tests.waiting import looks
@@ -114,13 +114,9 @@ class Inmate(Stored):
         self.race(os.path.join(self.outside, "absent.db"))
 
     def hot(self, victim: str, database: str) -> None:
-        """Beside the database lies a journal as of one who died; sqlite deletes what it names."""
-        name, magic, page = victim.encode(), bytes.fromhex("d9d505f920a163d7"), 4096
-        pages = os.path.getsize(database) // page if os.path.exists(database) else 0
+        """Beside the database lies a journal as of one who died."""
         with open(database + "-journal", "wb") as stream:
-            stream.write((magic + struct.pack(">5I", 0, 0, pages, 512, page)).ljust(512, b"\0"))
-            stream.write(struct.pack(">I", 0x40000000 // page + 1) + name)
-            stream.write(struct.pack(">2I", len(name), sum(name)) + magic)
+            stream.write(journal(victim, database))
 
     def test_a_journal_is_not_played_back(self):
         victim = os.path.join(self.outside, "letter")
