@@ -3,6 +3,9 @@ that thousands of them take minutes. It is a real process: it dies really, and r
 
 A fault is put in at a point: the n-th of the calls that reach the outside (POINTS), before or
 behind it. There the process is killed, or stops until it is told to go on.
+
+Who runs the acts is a runner: Forks here, or Real (tests/real.py). It is a context manager and has
+`begin`, `left_behind` (what the walk has to run), `settle` (who runs by itself is done), BLOCKED_S.
 """
 
 import importlib
@@ -46,7 +49,6 @@ KILL, STOP = "kill", "stop"
 GONE, FULL, CLOSED = "gone", "full", "closed"  # what becomes of its output
 HANG_S = 60
 BUSY_S = 0.05  # a hook beside one that was stopped within its transaction waits no longer
-BLOCKED_S = 0.4  # who takes longer beside one that was stopped waits for that
 
 for one in pkgutil.walk_packages(hcom.__path__, "hcom."):  # once, here, and not in each fork
     if not one.name.endswith("__main__"):
@@ -57,6 +59,12 @@ MAINS = {"hook": hooks.main, "match": match.main, "wake": wake.main}
 
 class Fault(namedtuple("Fault", "kind point", defaults=("", 0))):
     """What goes wrong with an act, and when."""
+
+    __slots__ = ()
+
+
+class Act(namedtuple("Act", "argv env given fault seed program", defaults=((),))):
+    """What is to be done: the words of hcom or, where a `program` does it, that one's."""
 
     __slots__ = ()
 
@@ -84,8 +92,10 @@ class Trap:
 class Forks:
     """Begins acts by forks. What they leave behind is noted, for the walk to run when it will."""
 
-    def __init__(self, root: str):
-        self.left = os.path.join(root, "left")
+    BLOCKED_S = 0.4  # who takes longer beside one that was stopped waits for that
+
+    def __init__(self, world):
+        self.left = os.path.join(world.root, "left")
         self.kept = [(m, n, getattr(m, n)) for m, n in SET]
 
     def __enter__(self):
@@ -113,20 +123,27 @@ class Forks:
             return []
         return [words for words in map(json.loads, lines) if words[0] != "wake"]
 
-    def begin(self, host: "Host | None", *act) -> "Running":
-        """The act (the arguments of `run`) runs, as a child of `host` or of this process, until its
-        end or the point where it is to stop."""
-        # No pipe where it is to be read: a command waits until that has been done.
-        said, errors = os.memfd_create("said"), os.memfd_create("errors")
-        there, out = os.pipe() if act[3].kind == GONE else (os.dup(said), said)
-        if act[3].kind == GONE:
-            os.close(there)
-            there = said
-        pid = host.begin(act, out, errors) if host else os.fork()
-        if not pid:
-            run(out, errors, *act)
-        os.close(out)
-        return Running(pid, host, there, errors)
+    def settle(self) -> None:
+        """Nothing runs by itself."""
+
+    def begin(self, host: "Host | None", act: Act) -> "Running":
+        """The act runs, until its end or the point where it is to stop."""
+        return begun(host, act)
+
+
+def begun(host: "Host | None", act: Act) -> "Running":
+    """The act runs, as a child of `host` or of this process."""
+    # No pipe where it is to be read: a command waits until that has been done.
+    said, errors = os.memfd_create("said"), os.memfd_create("errors")
+    there, out = os.pipe() if act.fault.kind == GONE else (os.dup(said), said)
+    if act.fault.kind == GONE:
+        os.close(there)
+        there = said
+    pid = host.begin(act, out, errors) if host else os.fork()
+    if not pid:
+        run(out, errors, act)
+    os.close(out)
+    return Running(pid, host, there, errors)
 
 
 class Host:
@@ -142,10 +159,9 @@ class Host:
             serve(socket.socket(fileno=3))
         its.close()
 
-    def begin(self, act, *descriptors: int) -> int:
+    def begin(self, act: Act, *descriptors: int) -> int:
         """The act runs; its process."""
-        argv, env, given, fault, seed = act
-        said = json.dumps([argv, env, given.decode(), fault, seed]).encode()
+        said = json.dumps(act._replace(given=act.given.decode())).encode()
         socket.send_fds(self.line, [said], descriptors)
         return int(self.line.recv(64))
 
@@ -169,39 +185,33 @@ def serve(line: socket.socket) -> None:
         if isinstance(ask, int):
             line.send(str(os.waitpid(ask, os.WUNTRACED)[1]).encode())
             continue
-        argv, env, given, fault, seed = ask
+        act = Act(*ask)
         pid = os.fork()
         if not pid:
             out, errors = descriptors
-            run(out, errors, argv, env, given.encode(), Fault(*fault), seed)
+            run(out, errors, act._replace(given=act.given.encode(), fault=Fault(*act.fault)))
         for one in descriptors:
             os.close(one)
         line.send(str(pid).encode())
 
 
-def run(out: int, errors: int, argv, env, given: bytes, fault: Fault, seed: int) -> None:
+def run(out: int, errors: int, act: Act) -> None:
     """This process does the act and ends."""
-    code = 70
+    code, fault = 70, act.fault
     try:
         signal.alarm(HANG_S)
-        stdin = os.memfd_create("given")
-        os.write(stdin, given)
-        os.lseek(stdin, 0, 0)
-        os.dup2(stdin, 0)
-        os.dup2(os.open("/dev/full", os.O_WRONLY) if fault.kind == FULL else out, 1)
-        os.dup2(errors, 2)
-        os.closerange(3, 200)
-        if fault.kind == CLOSED:
-            os.close(1)
+        stand(out, errors, act)
+        if act.program:
+            replaced(act)
         os.environ.clear()
-        os.environ.update(env)
+        os.environ.update(act.env)
         sys.stdin, sys.stderr = os.fdopen(0, closefd=False), os.fdopen(2, "w", closefd=False)
         sys.stdout = None if fault.kind == CLOSED else os.fdopen(1, "w", closefd=False)
-        random.seed(seed)
-        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        random.seed(act.seed)
         if fault.kind in (KILL, STOP):
             number = signal.SIGKILL if fault.kind == KILL else signal.SIGSTOP
             sys.setprofile(Trap(fault.point, number))
+        argv = act.argv
         code = MAINS[argv[0]](argv) if argv[0] in MAINS else cli.main(argv)
         sys.stderr.flush()
     except SystemExit as end:
@@ -211,6 +221,29 @@ def run(out: int, errors: int, argv, env, given: bytes, fault: Fault, seed: int)
     finally:
         sys.setprofile(None)
         os._exit(code)
+
+
+def stand(out: int, errors: int, act: Act) -> None:
+    """The standard streams are the act's, with the fault that it is to meet there."""
+    stdin = os.memfd_create("given")
+    os.write(stdin, act.given)
+    os.lseek(stdin, 0, 0)
+    os.dup2(stdin, 0)
+    os.dup2(os.open("/dev/full", os.O_WRONLY) if act.fault.kind == FULL else out, 1)
+    os.dup2(errors, 2)
+    os.closerange(3, 200)
+    if act.fault.kind == CLOSED:
+        os.close(1)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
+def replaced(act: Act) -> None:
+    """This process is the act's program, in a group of its own."""
+    os.setpgid(0, 0)
+    os.chdir(act.env["PWD"])
+    for number in (signal.SIGINT, signal.SIGPIPE):  # as a client starts its children
+        signal.signal(number, signal.SIG_DFL)
+    os.execvpe(act.program[0], act.program, act.env)
 
 
 # What is set for the time of the walk; None for what notes who is left behind.
@@ -230,6 +263,7 @@ class Running:
     def __init__(self, pid: int, host: "Host | None", out: int, errors: int):
         self.pid, self.host, self.out, self.errors = pid, host, out, errors
         self.status: int | None = None
+        self.killed = False  # a part of it that is not its first process
 
     def wait(self, seconds: float = 0.0) -> bool:
         """Whether it has stopped or ended, at once or within the time (0: ever)."""
@@ -251,7 +285,14 @@ class Running:
         """Where it was stopped, it runs."""
         if self.stopped:
             self.status = None
-            os.kill(self.pid, signal.SIGCONT)
+            self.strike(signal.SIGCONT)
+
+    def strike(self, number: int) -> None:
+        """Its processes get the signal. None is reaped before it has been waited for."""
+        try:
+            os.killpg(self.pid, number)
+        except ProcessLookupError:  # it is in no group of its own (yet)
+            os.kill(self.pid, number)
 
     def outcome(self) -> Outcome:
         """What it said, once it has ended."""
@@ -259,8 +300,8 @@ class Running:
             self.go_on()
         said, errors = _content(self.out), _content(self.errors)
         status = self.status or 0
-        killed = os.WIFSIGNALED(status)
-        if killed and os.WTERMSIG(status) != signal.SIGKILL:
+        killed = self.killed or os.WIFSIGNALED(status)
+        if os.WIFSIGNALED(status) and os.WTERMSIG(status) != signal.SIGKILL:
             errors += f"ended by signal {os.WTERMSIG(status)}"
         return Outcome(os.waitstatus_to_exitcode(status), said, errors, killed)
 

@@ -9,7 +9,7 @@ from collections import Counter, namedtuple
 
 from hcom.home import Home as Place
 from hcom.store.connect import open_db
-from tests.acts import BLOCKED_S, CLOSED, FULL, GONE, KILL, STOP, Fault, Forks, Running
+from tests.acts import CLOSED, FULL, GONE, KILL, STOP, Act, Fault, Forks, Running
 from tests.played import EVENTS, SAMPLES, Client, Given
 from tests.sealed import Home
 
@@ -56,12 +56,12 @@ def chosen(who: int, found, key=str):
 class Bus:
     """The world that one walk goes through, and the model of it."""
 
-    def __init__(self, seed: int):
+    def __init__(self, seed: int, runner=Forks):
         self.seed, self.number, self.chance = seed, 0, 0
         self.world = Home()
         self.root = self.world.root
         self.home = Place(self.world.hcom_dir, self.root)
-        self.acts = Forks(self.root)
+        self.acts = runner(self.world)
         self.clients: list[Client] = []
         self.hookless: list[str] = []
         self.agents: dict[str, Agent] = {}  # who take part
@@ -72,6 +72,7 @@ class Bus:
         self.lags = False  # what such a step left behind has not run yet
         self.loose = False  # something went wrong in this step: its end may be either
         self.paused: Running | None = None
+        self.late = 1 << 62  # notices behind this one come of the quiet time itself
         self.counts: Counter = Counter()
 
     def __enter__(self):
@@ -89,7 +90,8 @@ class Bus:
 
     # -- acts --
 
-    def env(self, client: "Client | None", hook: bool = False) -> dict[str, str]:
+    def env(self, client: "Client | None", session: str = "") -> dict[str, str]:
+        """The environment of a command, or of a hook that is told of a `session`."""
         env = {**self.world.env, "HCOM_DEFAULT_SUBSCRIPTIONS": "", "HCOM_SUBAGENT_TIMEOUT": "0"}
         if client is None:
             return env
@@ -98,10 +100,10 @@ class Bus:
             env["HCOM_PROCESS_ID"] = client.launch
         if client.tool == "claude":
             more = {"CLAUDECODE": "1", "CLAUDE_PID": str(client.pid)}
-            return {**env, **more, "CLAUDE_CODE_SESSION_ID": client.session}
+            return {**env, **more, "CLAUDE_CODE_SESSION_ID": session or client.session}
         if client.tool == "gemini":
-            return {**env, "GEMINI_CLI": "1", **({"GEMINI_SESSION_ID": "x"} if hook else {})}
-        return env if hook else {**env, "CODEX_THREAD_ID": client.session}
+            return {**env, "GEMINI_CLI": "1", **({"GEMINI_SESSION_ID": session} if session else {})}
+        return env if session else {**env, "CODEX_THREAD_ID": client.session}
 
     def run(self, argv, env, client: "Client | None" = None, given: bytes = b""):
         """The outcome of one act, with the fault of this step where it is the first in it."""
@@ -110,7 +112,7 @@ class Bus:
         self.number += 1
         self.counts["acts"] += 1
         host, seed = client and client.process, self.seed + self.chance
-        running = self.acts.begin(host, argv, env, given, fault, seed)
+        running = self.acts.begin(host, Act(argv, env, given, fault, seed))
         if fault.kind:
             self.loose = True
         if fault.kind == STOP:
@@ -122,7 +124,7 @@ class Bus:
                     self.do(beside)
                 self.paused = before
                 running.go_on()
-        elif self.paused is not None and not running.wait(BLOCKED_S):
+        elif self.paused is not None and not running.wait(self.acts.BLOCKED_S):
             self.paused.go_on()
         done = running.outcome()
         if fault.kind == KILL:
@@ -165,7 +167,8 @@ class Bus:
         client.busy += 1
         event = name.partition(".")[0]
         argv = ["hook", client.tool, event, str(client.pid)]
-        done = self.run(argv, self.env(client, True), client, json.dumps(payload).encode())
+        env = self.env(client, payload["session_id"])
+        done = self.run(argv, env, client, json.dumps(payload).encode())
         client.busy -= 1
         if not done.said:
             return {}
@@ -211,12 +214,12 @@ class Bus:
             state = dict(self.receipts(number)).get(name, "")
             excuse = ""
             if done.killed:
-                excuse = "killed" if state == "leased" else SWALLOWED
+                excuse = "killed" if state in ("leased", "queued") else SWALLOWED
             elif not taken:
                 excuse = "not taken"
             given = Given(excuse if not taken else "")
             before.append(given)
-            self.counts["given"] += 1
+            self.counts["given"] += bool(token) or int(number) <= self.late
             if taken and client is None:
                 given.excuse = PRINTED
             elif taken:
@@ -249,6 +252,8 @@ class Bus:
             self.lags = self.loose and not step.what % 3
             if step.what % 3:
                 self.follow()
+            if self.loose:
+                self.acts.settle()
             self.look()
 
     def follow(self) -> None:
@@ -311,8 +316,10 @@ class Bus:
         self.run(["hook", "record"], self.env(None))
         self.run(["match"], self.env(None))
         self.cli("list", "--json")  # who died without a word is known to be dead
+        self.acts.settle()
         self.loose = True
         self.look()
+        ((self.late,),) = self.rows("SELECT coalesce(max(id), 0) FROM events")
         for _ in range(ROUNDS):
             before = self.counts["given"]
             self.quiet_round()
@@ -321,6 +328,7 @@ class Bus:
         else:
             raise Broken("restless", "there is always something more to give")
         self.check()
+        self.late = 1 << 62
 
     def quiet_round(self) -> None:
         for client in self.clients:
@@ -335,6 +343,7 @@ class Bus:
                 self.cli("listen", "--name", name, "--timeout", "0.01")
         self.acts.left_behind()  # notices come with the next quiet time
         self.run(["hook", "record"], self.env(None))
+        self.acts.settle()
 
     def living(self) -> set[str]:
         found = {c.agent for c in self.clients if c.alive}
@@ -348,9 +357,12 @@ class Bus:
                 if not any(g.asked or g.excuse in (PRINTED, SWALLOWED) for g in to[name]):
                     what = [vars(g) for g in to[name]]
                     raise Broken("lost", f"~{key}~ for {name}: {what}, {self.state(key, name)}")
-        rows = self.rows("SELECT event_id, agent, state FROM deliveries WHERE state IN "
-                         "('queued', 'leased')")  # fmt: skip
-        left = [row for row in rows if row[1] in living]
+        rows = self.rows(
+            "SELECT event_id, agent, state, instance = 'hcom' AND event_id > ? FROM deliveries "
+            "JOIN events ON id = event_id WHERE state IN ('queued', 'leased')",
+            self.late,
+        )
+        left = [row for row in rows if row[1] in living and not row[3]]
         if left:
             raise Broken("left", f"{left}")
         listed = [json.loads(x) for x in self.cli("list", "--json").said.splitlines()]
@@ -360,7 +372,7 @@ class Bus:
         for one in listed:
             if one["base_name"] in idle and one["status"] != "listening":
                 raise Broken("status", f"{one}")
-            if one["unread"] and one["base_name"] in living:
+            if one["unread"] and one["base_name"] in living.difference(row[1] for row in rows):
                 raise Broken("unread", f"{one}")
 
     def state(self, key: str, name: str) -> list:

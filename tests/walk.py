@@ -2,6 +2,7 @@
 recorded payloads show them, agents without hooks, people's commands, and what may go wrong.
 
     python3 -m tests.walk --steps 20000 --kills 2000 --seed 1
+    python3 -m tests.walk --steps 1000 --real    # with the launcher, and interpreters of their own
 
 A walk is a list of steps, made from a seed before it begins; each step holds all its chances, so
 that steps can be left out. A walk that fails is made as short as it can be and printed.
@@ -18,10 +19,12 @@ import sys
 import time
 from collections import Counter, namedtuple
 
-from tests.acts import CLOSED, FULL, GONE, KILL, STOP, Fault
+from tests.acts import CLOSED, FULL, GONE, KILL, STOP, Fault, Forks
 from tests.bus import Broken, Step
 from tests.moves import Walk
+from tests.real import Real
 
+TRIES = {Forks: 1, Real: 4}  # what runs by the clock is not the same another time
 QUIET_STEPS = 40  # between two times when everything has to be quiet
 WEIGHTS = {
     "send": 24, "prompt": 14, "tool": 18, "stop": 14, "failing": 2, "inside": 2, "error": 2,
@@ -63,9 +66,9 @@ class Ended(namedtuple("Ended", "broken at counts")):
     __slots__ = ()
 
 
-def walked(seed: int, steps: list[Step], tell=None) -> Ended:
+def walked(seed: int, steps: list[Step], runner, tell=None) -> Ended:
     """The walk, in a world of its own."""
-    with Walk(seed) as walk:
+    with Walk(seed, runner) as walk:
         at = 0
         try:
             for at, step in enumerate(steps):
@@ -77,7 +80,16 @@ def walked(seed: int, steps: list[Step], tell=None) -> Ended:
         return Ended(None, at, walk.counts)
 
 
-def shortest(seed: int, steps: list[Step], kind: str, seconds: float) -> list[Step]:
+def broken_again(seed: int, steps: list[Step], kind: str, runner) -> int:
+    """After how many steps the walk breaks in this way, in one of its tries; 0 if in none."""
+    for _ in range(TRIES[runner]):
+        ended = walked(seed, steps, runner)
+        if ended.broken and ended.broken.kind == kind:
+            return ended.at + 1
+    return 0
+
+
+def shortest(seed: int, steps: list[Step], kind: str, seconds: float, runner) -> list[Step]:
     """As few of the steps as still break it in the same way, found in the time."""
     end, size = time.monotonic() + seconds, max(len(steps) // 2, 1)
     while size:
@@ -86,13 +98,23 @@ def shortest(seed: int, steps: list[Step], kind: str, seconds: float) -> list[St
             if time.monotonic() > end:
                 return steps
             less = steps[:at] + steps[at + size :]
-            broken, where, _ = walked(seed, less)
-            if broken and broken.kind == kind:
-                steps, cut = less[: where + 1], True
+            many = broken_again(seed, less, kind, runner)
+            if many:
+                steps, cut = less[:many], True
             else:
                 at += size
         size = size if cut and size == 1 else size // 2
     return steps
+
+
+def told(seed: int, steps: list[Step], kind: str, seconds: float, runner) -> list[str]:
+    """The lines that say of a broken walk how short it can be."""
+    short = shortest(seed, steps, kind, seconds, runner)
+    again = "" if TRIES[runner] == 1 else f", each list tried {TRIES[runner]} times: not repeatable"
+    return [
+        f"shortest ({len(short)} steps{again}): {walked(seed, short, runner).broken}",
+        *(f"  {step}" for step in short),
+    ]
 
 
 def main() -> int:
@@ -105,22 +127,21 @@ def main() -> int:
     parser.add_argument("--seconds", type=float, default=1e9, help="begin no walk after this")
     parser.add_argument("--shrink", type=float, default=120.0, help="seconds for it")
     parser.add_argument("--tell", action="store_true", help="print each step")
+    parser.add_argument("--real", action="store_true", help="as clients run hooks and commands")
     given = parser.parse_args()
+    runner = Real if given.real else Forks
     total, seed, done = Counter(), given.seed, 0
     began = time.monotonic()
     while (done < given.steps or total["kills"] < given.kills) and (
         time.monotonic() < began + given.seconds
     ):
         steps = walk_of(seed, min(given.each, max(given.steps - done, 40)))
-        broken, at, counts = walked(seed, steps, print if given.tell else None)
+        broken, at, counts = walked(seed, steps, runner, print if given.tell else None)
         total.update(counts)
         done += at + 1
         if broken:
             print(f"seed {seed}, step {at} of {len(steps)}: {broken}")
-            short = shortest(seed, steps[: at + 1], broken.kind, given.shrink)
-            print(f"shortest ({len(short)} steps): {walked(seed, short).broken}")
-            for step in short:
-                print(f"  {step}")
+            print("\n".join(told(seed, steps[: at + 1], broken.kind, given.shrink, runner)))
             return 1
         seed += 1
     print(f"seeds {given.seed} to {seed - 1}: {done} steps in {time.monotonic() - began:.0f} s, "
