@@ -8,6 +8,7 @@ Who runs the acts is a runner: Forks here, or Real (tests/real.py). It is a cont
 `begin`, `left_behind` (what the walk has to run), `settle` (who runs by itself is done), BLOCKED_S.
 """
 
+import fcntl
 import importlib
 import json
 import os
@@ -165,6 +166,11 @@ class Host:
         socket.send_fds(self.line, [said], descriptors)
         return int(self.line.recv(64))
 
+    def hold(self, path: str) -> None:
+        """It has the lock of that file, and no other one."""
+        self.line.send(json.dumps(path).encode())
+        self.line.recv(64)
+
     def waited(self, pid: int) -> int:
         """The status of an act that has stopped or ended, once it has."""
         self.line.send(json.dumps(pid).encode())
@@ -179,11 +185,19 @@ class Host:
 
 def serve(line: socket.socket) -> None:
     """A host's work: until nobody is at the other end."""
+    held = -1
     while True:
         said, descriptors, _, _ = socket.recv_fds(line, 1 << 20, 2)
         ask = json.loads(said) if said else os._exit(0)
         if isinstance(ask, int):
             line.send(str(os.waitpid(ask, os.WUNTRACED)[1]).encode())
+            continue
+        if isinstance(ask, str):
+            if held >= 0:
+                os.close(held)
+            held = os.open(ask, os.O_CREAT | os.O_WRONLY)
+            fcntl.flock(held, fcntl.LOCK_EX)
+            line.send(b"held")
             continue
         act = Act(*ask)
         pid = os.fork()

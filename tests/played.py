@@ -83,9 +83,13 @@ class Client:
         self.told()
 
     def told(self) -> None:
-        """What Claude says of its process."""
+        """What Claude says of its process, and what Codex's holds."""
         folder = os.path.join(self.root, ".claude", "sessions")
-        os.makedirs(folder, exist_ok=True)
+        locks = os.path.join(self.root, ".codex", "thread-writer-locks")
+        for one in (folder, locks):
+            os.makedirs(one, exist_ok=True)
+        if self.tool == "codex":
+            self.process.hold(os.path.join(locks, f"{self.session}.lock"))
         if self.tool == "claude":
             with open(os.path.join(folder, f"{self.pid}.json"), "w") as stream:
                 json.dump({"sessionId": self.session}, stream)

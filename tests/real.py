@@ -18,7 +18,7 @@ from tests.bus import Broken
 from tests.waiting import looks
 
 POINTS_S = 0.06 / 160  # the last point of a fault is that late
-SETTLED_S = 60.0  # the longest that anybody left behind works, and looks again
+SETTLED_S = 30.0  # the longest that anybody left behind works, and looks again
 SETTINGS = {"claude": ".claude/settings.json", "gemini": ".gemini/settings.json",
             "codex": ".codex/hooks.json"}  # fmt: skip
 SHELLS = {"claude": "/bin/sh", "gemini": "/bin/bash", "codex": "/bin/sh"}
@@ -86,8 +86,10 @@ class Real:
                 with contextlib.suppress(ProcessLookupError):
                     os.kill(inner, signal.SIGKILL)
                     running.killed = True
+            elif kind == KILL:
+                running.strike(signal.SIGKILL)
             else:
-                running.strike(signal.SIGKILL if kind == KILL else signal.SIGSTOP)
+                stop(running)
         return running
 
     def program(self, act: Act) -> list[str]:
@@ -102,6 +104,18 @@ class Real:
             if re.search(one.get("matcher", ""), used):
                 return [SHELLS[tool], "-c", one["hooks"][0]["command"]]
         return ["true"]
+
+
+def stop(running: Running) -> None:
+    """It has stopped; where it has ended before, who was left behind in its group goes on."""
+    running.strike(signal.SIGSTOP)
+    for _ in looks(SETTLED_S):
+        with open(f"/proc/{running.pid}/stat", encoding="utf-8") as stream:
+            state = stream.read().rpartition(")")[2].split()[0]
+        if state in "TZ":
+            break
+    if state == "Z":
+        running.strike(signal.SIGCONT)
 
 
 def interpreter(pid: int) -> int:
