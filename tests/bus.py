@@ -145,7 +145,8 @@ class Bus:
             name = argv[argv.index("--name") + 1]
             if not done.killed and (argv[0] == "listen" or (argv[0] == "send" and not done.code)):
                 self.read(name)
-            self.hand(name, done, None, done.said, faulty in ("", STOP))
+            taken = not done.killed and faulty in ("", STOP, KILL)
+            self.hand(name, done, None, done.said, taken)
         return done
 
     def read(self, name: str) -> None:

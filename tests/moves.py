@@ -213,7 +213,7 @@ class Walk(Bus):
             self.launch(client)
         client.hears(self.hook(client, "resume").get("text", ""))
 
-    def do_fork(self, who: int, _what: int) -> None:
+    def do_fork(self, who: int, what: int) -> None:
         """A session is forked in a new client: a new agent, where it was one."""
         client = self.free(who, lambda c: c.tool in ("claude", "codex"))
         if client is None or sum(c.alive for c in self.clients) >= 6:
@@ -226,13 +226,16 @@ class Walk(Bus):
             head = {"payload": {"forked_from_id": client.session}}
             with open(new.path, "w") as stream:
                 stream.write(json.dumps(head) + "\n")
+            if what % 2 or not self.acts.SEES_ALL:
+                self.launch(new)
         session = {"session_id": client.session} if client.tool == "claude" else {}
         said = self.hook(new, "fork", **session)
         name = self.joined(said.get("text", ""), new.tool)
         if not self.loose:
             # a session whose first hook died is not known yet, though its launch is
             known = self.rows("SELECT 1 FROM agents WHERE session = ?", client.session)
-            if bool(name) != (client.agent in self.agents and bool(known)):
+            forked = client.agent in self.agents and bool(known)
+            if bool(name) != (forked or bool(new.launch)):
                 raise Broken("fork", f"of {client.agent!r} is {name!r}")
             new.agent = name
         new.hears(said.get("text", ""))
