@@ -1,5 +1,6 @@
 """The bus that a walk goes through, the steps that it can take there, and the model of it."""
 
+import contextlib
 import json
 import os
 import re
@@ -16,6 +17,7 @@ from tests.sealed import Home
 FRAME = re.compile(r"^\[hcom message #(\d+) from (\S+).*\]\n(?:~(\d+)~)?", re.MULTILINE)
 PRINTED = "printed, and nothing says that it was read"
 SWALLOWED = "killed when it had said it"  # it is no longer known that nobody took it
+FAILED = re.compile(r'"event": "[a-z]+\.(failed|refused)"')  # a bug; clients are told of none
 ROUNDS = 8
 
 
@@ -61,6 +63,7 @@ class Bus:
         self.world = Home()
         self.root = self.world.root
         self.home = Place(self.world.hcom_dir, self.root)
+        self.log = os.path.join(self.home.root, "logs", "hcom.log")
         self.acts = runner(self.world)
         self.clients: list[Client] = []
         self.hookless: list[str] = []
@@ -352,6 +355,9 @@ class Bus:
         return (found | set(self.hookless)) & set(self.agents)
 
     def check(self) -> None:
+        with contextlib.suppress(FileNotFoundError), open(self.log, encoding="utf-8") as stream:
+            if failed := [line for line in stream if FAILED.search(line)]:
+                raise Broken("failed", "".join(failed)[:3000])
         living = self.living()
         for key, to in self.due.items():
             for name in living.intersection(to):
