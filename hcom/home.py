@@ -280,12 +280,12 @@ def write_private(path: str, text: str, mode: int = 0o600) -> None:
     _replace(path, text, lambda descriptor: os.fchmod(descriptor, mode))
 
 
-def _replace(path: str, text: str, made_alike) -> None:
+def _replace(path: str, text: str, made_alike, encoding: str = "utf-8") -> None:
     temporary = f"{path}.{os.getpid()}.tmp"
     unlinked(temporary)
     descriptor = private_file(temporary, os.O_WRONLY | os.O_EXCL)
     try:
-        with os.fdopen(descriptor, "w", encoding="utf-8", newline="") as stream:
+        with os.fdopen(descriptor, "w", encoding=encoding, newline="") as stream:
             stream.write(text)
             stream.flush()
             made_alike(descriptor)
@@ -296,7 +296,7 @@ def _replace(path: str, text: str, made_alike) -> None:
         raise
 
 
-def rewrite(path: str, text: str) -> None:
+def rewrite(path: str, text: str, encoding: str = "utf-8") -> None:
     """The file holds exactly `text`, and is as it was for the rest: mode, owner, attributes. It is
     replaced in one step, or where that cannot be (it is a mount of its own) written in place. One
     that was not there is private. OSError."""
@@ -313,12 +313,12 @@ def rewrite(path: str, text: str) -> None:
         os.fchmod(descriptor, stat.S_IMODE(before.st_mode))
 
     try:
-        _replace(path, text, made_alike)
+        _replace(path, text, made_alike, encoding)
     except OSError as error:
         if error.errno not in _IN_PLACE:
             raise
         flags = os.O_WRONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
-        with os.fdopen(os.open(path, flags), "w", encoding="utf-8", newline="") as stream:
+        with os.fdopen(os.open(path, flags), "w", encoding=encoding, newline="") as stream:
             _regular(os.fstat(stream.fileno()), path)
             stream.truncate(0)
             stream.write(text)

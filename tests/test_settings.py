@@ -7,10 +7,13 @@ import shutil
 import stat
 import tempfile
 import unittest
+from itertools import product
 
 from hcom import home as homes
 from hcom.adapters import jsontext, launcher, settings
 from hcom.adapters.claude import setup
+from hcom.adapters.codex import setup as codex
+from hcom.adapters.gemini import setup as gemini
 from hcom.errors import HcomError
 from hcom.home import Home, create
 from hcom.ops.setup import SAFE
@@ -29,6 +32,14 @@ ODD = (
     json.dumps({"permissions": {"allow": ["Bash(ls)"]}, "model": "x"}, indent=8),
     f'{{"a": {"[" * 300}1{"]" * 300}}}', '{"x": NaN}', '{"hooks" :\n{"Stop"\n:[\n]\n}\n}',
 )  # fmt: skip
+# What Gemini CLI reads over (0.61.0), and Claude Code does not (2.1.332).
+COMMENTED = (
+    '// mine\n{"ui": {"hideTips": true}}\n', '{ // none\n}', '{ /* none */ }', '{"a": 1 // x\n}',
+    '{\r\n  "a": 1, // x, "b": {\r\n  /* " */ "b": "//" // y\r\n}\r\n// end',
+    '{"hooks": { // my hooks\n}}', '{"hooks": {"AfterTool": [ // one\n  1 /* , */ ]}}',
+    '{"hooks": {"AfterAgent": [1 // one\n  , 2 // two\n // three\n]} /* z */ } /* open',
+)  # fmt: skip
+MARKED = ("\ufeff{}", '\ufeff{"model": "opus"}\n', '\ufeff{\r\n"é🎉": [1, 2]\r\n}')
 BAD = (
     "{",
     "[1, 2",
@@ -36,7 +47,7 @@ BAD = (
     '{"a": 1,}',
     '// c\n{"a": 1}',
     '{"a": 1 /* c */}',
-    "\ufeff{}",
+    "\ufeff\ufeff{}",
     "[]",
     "3",
     '"text"',
@@ -85,8 +96,7 @@ class Settings(unittest.TestCase):
 
     def forget(self) -> None:
         """The record of what was there before is lost."""
-        shutil.rmtree(self.home.path("run"))
-        create(self.home)
+        os.unlink(self.owned(self.home)._record())
 
 
 class RoundTrip(Settings):
@@ -104,6 +114,54 @@ class RoundTrip(Settings):
                 self.assertTrue(self.remove())
                 self.assertEqual(self.text(), text)
                 self.assertFalse(self.remove())
+
+    def test_a_byte_order_mark_and_utf_16_stay(self):
+        for text, encoding in product(MARKED, ("utf-8", "utf-16-le")):
+            with self.subTest(text=text, encoding=encoding):
+                data = text.encode(encoding)
+                with open(self.path, "wb") as stream:
+                    stream.write(data)
+                self.assertTrue(self.add())
+                self.assertTrue(self.installed())
+                with open(self.path, "rb") as stream:
+                    written = stream.read().decode(encoding)
+                self.assertEqual(written.count("\ufeff"), 1)
+                self.assertTrue(written.startswith("\ufeff{"))
+                self.assertFalse(self.add())
+                self.forget()
+                self.assertTrue(self.remove())
+                with open(self.path, "rb") as stream:
+                    self.assertEqual(
+                        json.loads(stream.read().decode(encoding)[1:]), json.loads(text[1:])
+                    )
+
+    def test_each_client_gives_back_what_it_can_read(self):
+        table = {gemini: (*ODD, *COMMENTED), codex: ODD}
+        for adapter, texts in table.items():
+            file = adapter.hooks_file(self.home, {})._replace(able=lambda: None)
+            os.makedirs(os.path.dirname(file.path))
+            for text, forgets in product(texts, (False, True)):
+                with self.subTest(text[:60], adapter=adapter.__name__, forgets=forgets):
+                    with open(file.path, "w", encoding="utf-8", newline="") as stream:
+                        stream.write(text)
+                    self.assertTrue(settings.put([file]))
+                    self.assertTrue(file.installed)
+                    self.assertFalse(settings.put([file]))
+                    with open(file.path, encoding="utf-8", newline="") as stream:
+                        inside = stream.read()
+                    rest = iter(inside)
+                    self.assertTrue(all(c in rest for c in text) or not text.strip("{} \n"), inside)
+                    if forgets:
+                        os.unlink(file._record())
+                    self.assertTrue(settings.take([file]))
+                    with open(file.path, encoding="utf-8", newline="") as stream:
+                        left = stream.read()
+                    if not forgets:
+                        self.assertEqual(left, text)
+                    comments = [c for c in jsontext._TOKENS.findall(text) if c[0] == "/"]
+                    found = [c for c in jsontext._TOKENS.findall(left) if c[0] == "/"]
+                    self.assertEqual(found, comments)
+                    jsontext.scan(left) if left.strip() else None
 
     def test_no_file_leaves_no_file(self):
         self.assertTrue(self.add())
@@ -271,7 +329,7 @@ class LeftAlone(Settings):
                 self.refused(self.add, text)
 
     def test_removing_from_what_is_no_plain_json(self):
-        for text in ("{", "// c\n{}", '{"a": 1,}', "\ufeff{}"):
+        for text in ("{", "// c\n{}", '{"a": 1,}'):
             with self.subTest(text):
                 self.write(text)
                 self.refused(self.remove, text)

@@ -1,7 +1,8 @@
 """Editing a JSON file as text: what is not ours stays byte for byte as its owner wrote it.
 
 `add` puts members and elements in, `drop` takes elements out; both work on the places where the
-standard library's decoder finds them, and never print the whole document anew.
+standard library's decoder finds them, and never print the whole document anew. Comments and a byte
+order mark, which some clients skip, stay.
 """
 
 import json
@@ -12,6 +13,8 @@ from ..errors import HcomError
 
 _decode = json.JSONDecoder().raw_decode
 _BETWEEN = " \t\r\n,:"  # what may stand between two tokens
+BOM, COMMENTS = "\ufeff", "//"  # what a client may skip
+_TOKENS = re.compile(r'"(?:[^"\\]|\\.)*"|//.*?(?=\r?\n|\Z)|/\*.*?(?:\*/|\Z)', re.DOTALL)
 
 
 class Part(namedtuple("Part", "key begin start end value")):
@@ -21,10 +24,19 @@ class Part(namedtuple("Part", "key begin start end value")):
     __slots__ = ()
 
 
-def scan(text: str) -> Part:
-    """The document. HcomError when `text` is not strict JSON (comments are not)."""
+def blank(text: str, skipped=(BOM, COMMENTS)) -> str:
+    """`text` with blanks in the place of what is `skipped`; all else stands where it stood."""
+    if BOM in skipped:
+        text = re.sub("^\ufeff", " ", text)
+    if COMMENTS not in skipped or "/" not in text:
+        return text
+    return _TOKENS.sub(lambda m: m[0] if m[0][0] == '"' else re.sub(r"[^\r\n]", " ", m[0]), text)
+
+
+def scan(text: str, skipped=(BOM, COMMENTS)) -> Part:
+    """The document. HcomError when `text` is no JSON but for what is `skipped`."""
     try:
-        value = parsed(text)
+        value = parsed(text := blank(text, skipped))
     except ValueError as error:
         where = f"line {error.lineno}" if isinstance(error, json.JSONDecodeError) else "somewhere"
         raise HcomError(f"not plain JSON: {where}") from None
@@ -90,7 +102,8 @@ def add(text: str, path: list[str], element, unit: str) -> str:
     """
     if not text.strip():
         text = "{}\n"
-    chain = _chain(text, path)
+    seen = blank(text)
+    chain = _chain(seen, path)
     depth, last = len(chain) - 1, chain[-1]
     if not isinstance(last.value, list if depth == len(path) else dict):
         kind = "array" if depth == len(path) else "object"
@@ -104,21 +117,24 @@ def add(text: str, path: list[str], element, unit: str) -> str:
     piece = json.dumps(value, indent=unit, ensure_ascii=False).replace("\n", inner)
     if missing:
         piece = f"{json.dumps(missing[0])}: {piece}"
-    parts = _parts(text, last)
+    parts = _parts(seen, last)
+    at = parts[-1].end if parts else last.start + 1
+    said = text[at : last.end - 1].rstrip() if text[at : last.end - 1].strip() else ""  # comments
     if not parts:
-        return text[: last.start + 1] + inner + piece + outer + text[last.end - 1 :]
+        return text[:at] + said + inner + piece + outer + text[last.end - 1 :]
     lead = inner if "\n" in text[last.start : last.end] else " "
-    return text[: parts[-1].end] + "," + lead + piece + text[parts[-1].end :]
+    return text[:at] + "," + said + lead + piece + text[at + len(said) :]
 
 
 def drop(text: str, path: list[str | int], ours) -> str:
     """The elements of the array at `path` whose parsed value `ours(value)` admits are gone, and the
     containers on the way that are empty for it."""
     while True:
-        chain = _chain(text, path)
+        seen = blank(text)
+        chain = _chain(seen, path)
         if len(chain) <= len(path) or not isinstance(chain[-1].value, list):
             return text
-        mine = [part for part in _parts(text, chain[-1]) if ours(part.value)]
+        mine = [part for part in _parts(seen, chain[-1]) if ours(part.value)]
         if not mine:
             return text
         text = _cut(text, [*chain, mine[-1]])
@@ -126,14 +142,39 @@ def drop(text: str, path: list[str | int], ours) -> str:
 
 def _cut(text: str, chain: list[Part]) -> str:
     """The last of the `chain` is gone, with the comma and the white space it brought, and what
-    holds nothing else."""
+    holds nothing else. Comments beside it stay."""
+    seen = blank(text)
     *above, part = chain
-    while len(above) > 1 and len(_parts(text, above[-1])) == 1:
+    while len(above) > 1 and not _beside(text, above[-1], part):
         part = above.pop()
-    parts = _parts(text, above[-1])
+    parts = _parts(seen, above[-1])
     index = [one.begin for one in parts].index(part.begin)
     if index:
-        return text[: parts[index - 1].end] + text[part.end :]
+        start = parts[index - 1].end
+        return text[:start] + _closed(_said(text[start : part.begin]).rstrip(), text[part.end :])
     if len(parts) > 1:
-        return text[: part.begin] + text[parts[1].begin :]
-    return text[: above[-1].start + 1] + text[above[-1].end - 1 :]
+        after = _said(text[part.end : parts[1].begin]).lstrip()
+        return text[: part.begin] + after + text[parts[1].begin :]
+    start = above[-1].start + 1
+    if not _beside(text, above[-1], part):
+        return text[:start] + text[above[-1].end - 1 :]
+    return text[:start] + _closed(text[start : part.begin].rstrip(), text[part.end :])
+
+
+def _closed(gap: str, after: str) -> str:
+    """Both, on two lines where a comment would swallow what comes after."""
+    last = [found[0] for found in _TOKENS.finditer(gap)][-1:]
+    swallows = last and last[0].startswith("//") and after.lstrip(" \t")[:1] not in ("\r", "\n")
+    return gap + ("\n" if swallows else "") + after
+
+
+def _beside(text: str, outer: Part, part: Part) -> bool:
+    """Whether the container of a part has anything else in it, be it comments."""
+    return bool((text[outer.start + 1 : part.begin] + text[part.end : outer.end - 1]).strip())
+
+
+def _said(gap: str) -> str:
+    """What stays of the text between two parts when one goes: the comments, as they stand; ""
+    for none."""
+    gap = re.sub(rf"{_TOKENS.pattern}|,", lambda m: m[0].removeprefix(","), gap, flags=re.DOTALL)
+    return gap if gap.strip() else ""

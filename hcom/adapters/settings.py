@@ -21,7 +21,8 @@ MARK = "# Written by hcom"  # what a file begins with that is all ours
 def text_of(path: str) -> str:
     """The file's text, "" when there is none. HcomError when it is not readable as text."""
     try:
-        return read(path, LIMIT_BYTES).decode()
+        data = read(path, LIMIT_BYTES)
+        return data.decode(_encoding(data))
     except FileNotFoundError:
         return ""
     except (OSError, UnicodeDecodeError) as error:
@@ -29,6 +30,11 @@ def text_of(path: str) -> str:
             f"cannot read {path}: {getattr(error, 'strerror', '') or 'not UTF-8'}",
             "nothing was changed",
         ) from None
+
+
+def _encoding(data: bytes) -> str:
+    """In which encoding a file is; UTF-16 is known by its mark, as by Claude Code."""
+    return "utf-16-le" if data.startswith(b"\xff\xfe") else "utf-8"
 
 
 def told(path: str) -> dict:
@@ -42,7 +48,7 @@ def told(path: str) -> dict:
 def object_of(text: str) -> dict:
     """The object that the text of a client's settings is; {} when it is none."""
     try:
-        return fields(jsontext.parsed(text))
+        return fields(jsontext.parsed(jsontext.blank(text)))
     except ValueError:
         return {}
 
@@ -84,10 +90,13 @@ def take(files) -> bool:
     return any(taken)
 
 
-class Owned(namedtuple("Owned", "home path entries earlier able", defaults=((), lambda: None))):
+class Owned(
+    namedtuple("Owned", "home path entries earlier able skipped", defaults=((), lambda: None, ()))
+):
     """Our entries in a client's JSON file: `entries` are what belongs there, `earlier` what else
     than hooks may have been put there before, each as (place, element). `able` raises HcomError
-    where the client could not use them."""
+    where the client could not use them; `skipped` is what the client reads over in it, of BOM and
+    COMMENTS (jsontext)."""
 
     __slots__ = ()
 
@@ -120,6 +129,8 @@ class Owned(namedtuple("Owned", "home path entries earlier able", defaults=((), 
         """Our entries are out of the file; False when there were none. HcomError: unchanged."""
         text, known = text_of(self.path), self._remembered()
         try:
+            if text.strip():
+                jsontext.scan(text, self.skipped)
             cleaned = _without(text, self._marks(text)) if text.strip() else text
         except HcomError as error:
             raise self._left_alone(error, "remove") from None
@@ -141,12 +152,12 @@ class Owned(namedtuple("Owned", "home path entries earlier able", defaults=((), 
     def _merged(self, text: str) -> str:
         """`text` with each of our entries that it lacks. HcomError when that can't be."""
         try:
-            there = jsontext.parsed(text) if text.strip() else {}
+            there = jsontext.scan(text, self.skipped).value if text.strip() else {}
             unit = jsontext.indent_unit(text)
             for place, element in self.entries:
                 if element not in at(there, place):
                     text = jsontext.add(text, place, element, unit)
-                    there = json.loads(text)
+                    there = jsontext.scan(text).value
         except (HcomError, ValueError) as error:
             raise self._left_alone(error, "add") from None
         return text
@@ -188,7 +199,7 @@ class Owned(namedtuple("Owned", "home path entries earlier able", defaults=((), 
             if known.get("written") != before:
                 known = {"original": clean, "existed": existed}
             keep(self._record(), json.dumps({**known, "written": after}))
-            rewrite(target, after)
+            rewrite(target, after, _encoding(read(target, LIMIT_BYTES) if existed else b""))
         except OSError as error:
             raise _unwritten(self.path, error, "nothing was changed") from None
 
@@ -257,8 +268,7 @@ def _without(text: str, marks, kept=()) -> str:
         def gone(element, place=place, test=test) -> bool:
             return test(element) and (place, element) not in kept
 
-        jsontext.scan(text)
-        for index, element in enumerate(at(json.loads(text), place)):
+        for index, element in enumerate(at(jsontext.scan(text).value, place)):
             shared = gone(element) and isinstance(element, dict)
             if shared and not all(map(launcher.is_ours, element["hooks"])):
                 text = jsontext.drop(text, [*place, index, "hooks"], launcher.is_ours)

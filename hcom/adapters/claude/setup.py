@@ -7,6 +7,7 @@ import sys
 from .. import settings
 from ..base import WAKE_HINT, WAKE_SIGN
 from ..flags import Table, values
+from ..jsontext import BOM
 from ..launcher import handler
 from .hook import config_dir
 
@@ -42,7 +43,7 @@ HOOK_S = 10  # a hook of ours that takes longer is broken; SessionEnd gets as lo
 def hooks_file(home, env) -> settings.Owned:
     """The settings file that our hooks belong in."""
     folder = settings.folder(home, config_dir(env), ".claude")
-    return settings.Owned(home, os.path.join(folder, "settings.json"), _hooks(home))
+    return settings.Owned(home, os.path.join(folder, "settings.json"), _hooks(home), skipped=(BOM,))
 
 
 def files(home, env, allowed, every) -> list[settings.File]:

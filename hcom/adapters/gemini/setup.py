@@ -9,6 +9,7 @@ from pathlib import Path
 from ...errors import HcomError
 from .. import program, settings
 from ..base import document, fields
+from ..jsontext import COMMENTS
 from ..launcher import handler
 from . import policy
 from .hook import SUBAGENTS, config_dir
@@ -49,7 +50,7 @@ def hooks_file(home, env) -> settings.Owned:
         )
         for event, which, mode in EVENTS
     ]
-    return settings.Owned(home, path, entries, able=lambda: _refuse_old(env))
+    return settings.Owned(home, path, entries, able=lambda: _refuse_old(env), skipped=(COMMENTS,))
 
 
 def files(home, env, allowed, _every) -> list[settings.File]:
