@@ -304,11 +304,11 @@ class Setup(Place):
 
     def test_an_older_version_of_ours_is_replaced(self):
         self.add()
-        self.hooks.write_text(self.hooks.read_text().replace('"timeout": 10', '"timeout": 9'))
+        self.hooks.write_text(self.hooks.read_text().replace("; exit 0", "; exit 9"))
         self.assertFalse(self.installed())
         self.assertTrue(self.prepare())
         self.assertTrue(self.installed())
-        self.assertNotIn(": 9", self.hooks.read_text())
+        self.assertNotIn("exit 9", self.hooks.read_text())
 
     def test_what_cannot_be_edited_is_left_alone(self):
         for text in ("{ // a comment\n}", "[", "[]", '{"hooks": []}', '{"hooks": {"Stop": 3}}'):

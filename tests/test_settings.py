@@ -310,6 +310,41 @@ class ForeignEdits(Settings):
         self.remove()
         self.assertEqual(self.text(), '{"permissions": {"allow": ["Bash(ls)"]}}')
 
+    def test_an_update_stands_where_it_stood_and_keeps_the_timeout(self):
+        for adapter, event in ((setup, "Stop"), (codex, "UserPromptSubmit"), (gemini, "AfterTool")):
+            with self.subTest(adapter.__name__):
+                file = adapter.hooks_file(self.home, {})._replace(able=lambda: None)
+                os.makedirs(os.path.dirname(file.path), exist_ok=True)
+                self.put(file, "{}")
+                said = json.loads(self.got(file))
+                said["hooks"][event].insert(0, FOREIGN)
+                said["hooks"][event].append(FOREIGN)
+                wanted = json.loads(json.dumps(said))
+                for group in said["hooks"][event][1:-1]:
+                    for handler in group["hooks"]:
+                        handler.update(command=handler["command"] + "; # older", timeout=33)
+                for group in wanted["hooks"][event][1:-1]:
+                    for handler in group["hooks"]:
+                        handler["timeout"] = 33
+                with open(file.path, "w", encoding="utf-8") as stream:
+                    json.dump(said, stream)
+                self.assertTrue(file.stale)
+                self.assertTrue(settings.put([file]))
+                self.assertEqual(json.loads(self.got(file)), wanted)
+                self.assertTrue(file.installed)
+                self.assertFalse(settings.put([file]))
+                self.assertTrue(settings.take([file]))
+                self.assertEqual(json.loads(self.got(file)), {"hooks": {event: [FOREIGN, FOREIGN]}})
+
+    def put(self, file, text: str) -> None:
+        with open(file.path, "w", encoding="utf-8") as stream:
+            stream.write(text)
+        settings.put([file])
+
+    def got(self, file) -> str:
+        with open(file.path, encoding="utf-8") as stream:
+            return stream.read()
+
 
 class LeftAlone(Settings):
     def refused(self, verb, text: str | None) -> str:

@@ -126,6 +126,16 @@ def add(text: str, path: list[str], element, unit: str) -> str:
     return text[:at] + "," + said + lead + piece + text[at + len(said) :]
 
 
+def replace(text: str, path: list[str], index: int, element, unit: str) -> str:
+    """`element` stands where the one of that index stood in the array at `path`."""
+    seen = blank(text)
+    chain = _chain(seen, path)
+    part = _parts(seen, chain[-1])[index]
+    inner = ("\r\n" if "\r\n" in text else "\n") + unit * len(chain)
+    piece = json.dumps(element, indent=unit, ensure_ascii=False).replace("\n", inner)
+    return text[: part.start] + piece + text[part.end :]
+
+
 def drop(text: str, path: list[str | int], ours) -> str:
     """The elements of the array at `path` whose parsed value `ours(value)` admits are gone, and the
     containers on the way that are empty for it."""

@@ -7,6 +7,7 @@ byte for byte; otherwise exactly our entries are cut out of what is there now.
 import hashlib
 import json
 import os
+import re
 from collections import namedtuple
 
 from ..errors import HcomError
@@ -104,7 +105,19 @@ class Owned(
     def installed(self) -> bool:
         """Whether all our hooks are in the file as this version writes them."""
         said = told(self.path)
-        return all(e in at(said, place) for place, e in self.entries if _is_hook(place))
+        return all(e in at(said, place) for place, e in self.wanted(said) if _is_hook(place))
+
+    def wanted(self, said: dict) -> list:
+        """The entries that belong in a file that says so: a timeout that a handler of ours has in
+        it is the person's, and stays."""
+        places = [place for place, _ in self.entries if _is_hook(place)]
+        groups = [g for place in places for g in at(said, place) if _is_group(g)]
+        there = [h for g in groups for h in g["hooks"] if launcher.is_ours(h)]
+        known = {_task(h): h["timeout"] for h in there if isinstance(h.get("timeout"), int | float)}
+        return [
+            (place, _timed(element, known) if _is_hook(place) else element)
+            for place, element in self.entries
+        ]
 
     @property
     def stale(self) -> bool:
@@ -118,12 +131,26 @@ class Owned(
         marks = self._marks(before)
         if _has_hooks(object_of(before), marks):
             clean = _without(before, marks)
-            after = _without(before, marks, self.entries)
+            after = _without(self._updated(before), marks, self.wanted(object_of(before)))
         after = self._merged(after)
         if after == before:
             return None
         self.able()
         return lambda: self._write(before, after, clean)
+
+    def _updated(self, text: str) -> str:
+        """`text` with each of our entries, where it has an older form of it, in that one's place:
+        Codex trusts what stands behind it by its position."""
+        wanted, unit = self.wanted(object_of(text)), jsontext.indent_unit(text)
+        for place, element in wanted:
+            there = at(object_of(text), place)
+            if not _is_hook(place) or element in there:
+                continue
+            for index, group in enumerate(there):
+                if (place, group) not in wanted and _tasks(group) == _tasks(element):
+                    text = jsontext.replace(text, place, index, element, unit)
+                    break
+        return text
 
     def take(self) -> bool:
         """Our entries are out of the file; False when there were none. HcomError: unchanged."""
@@ -154,7 +181,7 @@ class Owned(
         try:
             there = jsontext.scan(text, self.skipped).value if text.strip() else {}
             unit = jsontext.indent_unit(text)
-            for place, element in self.entries:
+            for place, element in self.wanted(there if isinstance(there, dict) else {}):
                 if element not in at(there, place):
                     text = jsontext.add(text, place, element, unit)
                     there = jsontext.scan(text).value
@@ -254,6 +281,25 @@ def _is_group(group) -> bool:
         and isinstance(group.get("hooks"), list)
         and any(map(launcher.is_ours, group["hooks"]))
     )
+
+
+def _task(handler) -> str:
+    """What the handler is there for, whatever its form: event and mode; "" of one that is not ours
+    or so old that it does not say."""
+    found = re.search("hcom_on='([^']*)'", str(fields(handler).get("command", "")))
+    return found[1] if found and launcher.is_ours(handler) else ""
+
+
+def _tasks(group) -> list[str]:
+    """What the handlers of a group are there for; [] of one that holds any that is not ours."""
+    tasks = [_task(handler) for handler in group["hooks"]] if _is_group(group) else []
+    return tasks if all(tasks) else []
+
+
+def _timed(group: dict, known: dict) -> dict:
+    """The group with the timeouts that are `known` of its tasks."""
+    timed = [{**h, "timeout": known.get(_task(h), h["timeout"])} for h in group["hooks"]]
+    return {**group, "hooks": timed}
 
 
 def _has_hooks(value, marks) -> bool:

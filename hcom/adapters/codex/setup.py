@@ -128,7 +128,7 @@ def states(home, env) -> dict[str, str]:
     """For our installed handlers, the keys by which Codex trusts them, each with its hash."""
     hooks, found = hooks_file(home, env), {}
     said = settings.told(hooks.path)
-    for place, element in hooks.entries:
+    for place, element in hooks.wanted(said):
         groups = settings.at(said, place)
         if element in groups:
             key = f"{hooks.path}:{snake(place[1])}:{groups.index(element)}:0"
