@@ -302,6 +302,13 @@ class Setup(Place):
             json.loads(self.hooks.read_text()), {"hooks": {"Stop": [FOREIGN, FOREIGN]}}
         )
 
+    def test_trust_goes_by_the_resolved_folder_where_codex_is_told_of_it(self):
+        self.add()
+        link = self.root / "link"
+        link.symlink_to(self.root / ".codex")
+        env = {**self.env, "CODEX_HOME": str(link)}
+        self.assertEqual(setup.states(self.home, env), setup.states(self.home, self.env))
+
     def test_an_older_version_of_ours_is_replaced(self):
         self.add()
         self.hooks.write_text(self.hooks.read_text().replace("; exit 0", "; exit 9"))
@@ -539,6 +546,9 @@ class Launch(Place):
             ],
             "[sandbox_workspace_write]\nwritable_roots = ['/#a', # '/b'\n'/c']": ["/#a", "/c"],
             '[x]\n[ sandbox_workspace_write ]\nwritable_roots = ["/\\u0022"]': ['/"'],
+            '\ufeff[sandbox_workspace_write]\nwritable_roots = ["/a"]': ["/a"],
+            '[sandbox_workspace_write]\n # writable_roots = ["/a"]': [],
+            '[sandbox_workspace_write]\nwritable_roots = ["../x"]': [str(self.root / "x")],
             "writable_roots = {": None,
             "[sandbox_workspace_write]\nwritable_roots = [1]": None,
         }
@@ -559,6 +569,8 @@ class Launch(Place):
                         ]
                     )
                     self.assertEqual(said, wanted)
+                    warned = setup.warnings(self.home, self.env, str(self.root), [])
+                    self.assertEqual("unable to write" in warned, roots is None)
 
     def test_a_config_that_cannot_be_read_says_nothing(self):
         self.add()

@@ -127,11 +127,13 @@ def digest(event: str, said: dict) -> str:
 def states(home, env) -> dict[str, str]:
     """For our installed handlers, the keys by which Codex trusts them, each with its hash."""
     hooks, found = hooks_file(home, env), {}
-    said = settings.told(hooks.path)
+    said, path = settings.told(hooks.path), hooks.path
+    if home.is_default and env.get("CODEX_HOME"):  # Codex resolves this one (0.171.0)
+        path = os.path.join(os.path.realpath(os.path.dirname(path)), os.path.basename(path))
     for place, element in hooks.wanted(said):
         groups = settings.at(said, place)
         if element in groups:
-            key = f"{hooks.path}:{snake(place[1])}:{groups.index(element)}:0"
+            key = f"{path}:{snake(place[1])}:{groups.index(element)}:0"
             found[key] = digest(place[1], element["hooks"][0])
     return found
 
@@ -160,7 +162,14 @@ OFF = "codex runs no hooks: `codex features list` says that they are off"
 
 def warnings(_home, env, cwd: str, args) -> str:
     """What keeps the hooks of a launch from running; "" for nothing."""
-    return "" if RUNS in abilities(env, cwd, args) else OFF
+    if RUNS not in abilities(env, cwd, args):
+        return OFF
+    try:
+        toml.all_roots(os.path.join(config_dir(env), "config.toml"), "", cwd)
+    except (ValueError, HcomError) as error:
+        said = error.message if isinstance(error, HcomError) else str(error)
+        return f"in codex's sandbox hcom may be unable to write: {said}"
+    return ""
 
 
 def advice(home, env, cwd: str) -> str:

@@ -55,8 +55,8 @@ def trusts(config: str, hook: str, digest: str) -> bool:
 def writable_roots(config: str) -> list[str] | None:
     """The writable roots that a config.toml sets, None when it sets none. ValueError when that is
     not clear, HcomError when it cannot be read."""
-    text = settings.text_of(config)
-    if "writable_roots" not in text:
+    text = settings.text_of(config).removeprefix("\ufeff")  # Codex reads over it (0.171.0)
+    if not re.search(r"^(?![ \t]*#).*writable_roots", text, re.M):
         return None
     if tomllib is None:
         value = _roots_of(text)
@@ -66,7 +66,8 @@ def writable_roots(config: str) -> list[str] | None:
         isinstance(value, list) and all(isinstance(root, str) for root in value)
     ):
         raise ValueError("writable_roots is no list of strings")
-    return value
+    # A relative one counts from where the file is (measured).
+    return value and [os.path.normpath(os.path.join(os.path.dirname(config), v)) for v in value]
 
 
 _ROOTS = re.compile(
