@@ -310,6 +310,25 @@ class ForeignEdits(Settings):
         self.remove()
         self.assertEqual(self.text(), '{"permissions": {"allow": ["Bash(ls)"]}}')
 
+    def test_two_homes_that_share_a_file_keep_their_own(self):
+        other = Home(os.path.join(self.place, "other"), self.place)
+        create(other)
+        launcher.write(self.home, [])
+        launcher.write(other, [])
+        a, b = (self.owned(home)._replace(path=self.path) for home in (self.home, other))
+        for first, second in ((a, b), (b, a)):
+            self.write('{"model": "x"}')
+            self.assertTrue(settings.put([a]))
+            self.assertTrue(settings.put([b]))
+            self.assertTrue(a.installed and b.installed)
+            self.assertFalse(settings.put([a]) or settings.put([b]))
+            self.assertTrue(settings.take([first]))
+            self.assertFalse(first.installed)
+            self.assertTrue(second.installed)
+            self.assertIn("Bash(hcom send:*)", self.text())
+            self.assertTrue(settings.take([second]))
+            self.assertEqual(json.loads(self.text()), {"model": "x"})
+
     def test_an_update_stands_where_it_stood_and_keeps_the_timeout(self):
         for adapter, event in ((setup, "Stop"), (codex, "UserPromptSubmit"), (gemini, "AfterTool")):
             with self.subTest(adapter.__name__):

@@ -111,7 +111,7 @@ class Owned(
         """The entries that belong in a file that says so: a timeout that a handler of ours has in
         it is the person's, and stays."""
         places = [place for place, _ in self.entries if _is_hook(place)]
-        groups = [g for place in places for g in at(said, place) if _is_group(g)]
+        groups = [g for place in places for g in at(said, place) if self._is_own(g)]
         there = [h for g in groups for h in g["hooks"] if launcher.is_ours(h)]
         known = {_task(h): h["timeout"] for h in there if isinstance(h.get("timeout"), int | float)}
         return [
@@ -147,7 +147,8 @@ class Owned(
             if not _is_hook(place) or element in there:
                 continue
             for index, group in enumerate(there):
-                if (place, group) not in wanted and _tasks(group) == _tasks(element):
+                own = self._is_own(group) and (place, group) not in wanted
+                if own and _tasks(group) == _tasks(element):
                     text = jsontext.replace(text, place, index, element, unit)
                     break
         return text
@@ -196,13 +197,24 @@ class Owned(
         record of that nor a hook of ours is left, all of it did.
         """
         known = self._remembered()
-        hooks = [(p, _is_group) for p in dict.fromkeys(p for p, _ in self.entries) if _is_hook(p)]
-        before = known["original"] if known else "" if _has_hooks(object_of(text), hooks) else text
-        had = object_of(before)
+        places = [p for p in dict.fromkeys(p for p, _ in self.entries) if _is_hook(p)]
+        hooks, every = [(p, self._is_own) for p in places], [(p, _is_group) for p in places]
+        others = [(p, lambda g: _is_group(g) and not self._is_own(g)) for p in places]
+        if _has_hooks(object_of(text), others):
+            return hooks  # the rest serves the other home, too
+        before = known["original"] if known else text
+        had = {} if _has_hooks(object_of(before), every) else object_of(before)
         return hooks + [
             (p, lambda e, p=p: (p, e) in self.earlier and e not in at(had, p))
             for p in dict.fromkeys(p for p, _ in self.earlier)
         ]
+
+    def _is_own(self, group) -> bool:
+        """Whether it is a group of ours that leads to this home, or to none any more: several may
+        share the file."""
+        roots = launcher.roots(json.dumps(group)) if _is_group(group) else set()
+        used = (self.home._replace(root=root).kept("hook") for root in roots - {self.home.root})
+        return _is_group(group) and not any(map(os.path.exists, used))
 
     def _record(self) -> str:
         name = hashlib.sha256(os.path.realpath(self.path).encode()).hexdigest()[:16]

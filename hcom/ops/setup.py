@@ -71,7 +71,9 @@ def advice(home, env, tool: str) -> str:
 def remove(home, env, tool: str) -> list[str]:
     """Our entries are out of the tool's settings, the user's and those beside HCOM_DIR; the paths
     of the files that had some."""
-    return _taken(env, tool, (home, of_user(env)))
+    # In one that both share, only what leads to `home`.
+    places = {hooks(place, env, tool).path: place for place in (of_user(env), home)}
+    return _taken(env, tool, places.values())
 
 
 def remove_own(home, env, tool: str) -> list[str]:
@@ -91,5 +93,12 @@ def _taken(env, tool: str, places) -> list[str]:
     return [
         setup.hooks_file(place, env).path
         for place in dict.fromkeys(places)
-        if settings.take(setup.files(place, env, (), SAFE))
+        if settings.take(_own_files(place, env, setup))
     ]
+
+
+def _own_files(home, env, setup) -> list:
+    """The files that nobody but `home` needs: rules serve all whose hooks are beside them."""
+    files = setup.files(home, env, (), SAFE)
+    shared = _leads_elsewhere(home, setup.hooks_file(home, env))
+    return [file for file in files if not shared or isinstance(file, settings.Owned)]
