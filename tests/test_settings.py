@@ -16,6 +16,7 @@ from hcom.adapters.codex import setup as codex
 from hcom.adapters.gemini import setup as gemini
 from hcom.errors import HcomError
 from hcom.home import Home, create
+from hcom.ops import setup as ops
 from hcom.ops.setup import SAFE
 
 FOREIGN = {"hooks": [{"type": "command", "command": "echo hcom_dir hcom hook; hcom list"}]}
@@ -409,6 +410,17 @@ class LeftAlone(Settings):
         os.rmdir(self.path)
         os.symlink(self.path, self.path)
         self.refused(self.add, None)
+
+
+class Reserved(Settings):
+    def test_no_hooks_go_into_a_folder_that_clients_keep_for_themselves(self):
+        for folder in (".git", ".claude", ".codex", os.path.join(".gemini", "a")):
+            with self.subTest(folder):
+                root = os.path.join(self.place, folder, "hcom")
+                env = {"HOME": self.place, "HCOM_DIR": root}
+                with self.assertRaisesRegex(HcomError, "keep for themselves"):
+                    ops.add(homes.locate(env), env, "claude")
+                self.assertFalse(os.path.exists(root))
 
 
 class TurnedOff(Settings):

@@ -46,6 +46,13 @@ def add_for_launch(home, env, tool: str, cwd: str, args) -> list[str]:
 
 
 def _put(home, env, files) -> bool:
+    # Clients let no agent write there, and the hooks beside it would be in their own folders.
+    inside = {".git", *(f".{tool}" for tool in adapters.TOOLS)} & {*home.root.split(os.sep)[:-1]}
+    if inside:
+        raise HcomError(
+            f"HCOM_DIR {home.root} is in {inside.pop()}, which clients keep for themselves",
+            "use another: export HCOM_DIR=$PWD/.hcom",
+        )
     variables = [adapters.load(tool, "setup").SESSION_VARIABLE for tool in adapters.TOOLS]
     try:
         launcher.write(home, filter(None, variables))
