@@ -84,7 +84,7 @@ class Payloads(unittest.TestCase):
         self.world = Home()
         self.addCleanup(self.world.remove)
         self.home = Place(self.world.hcom_dir, self.world.root)
-        acts = Forks(self.world.root)
+        acts = Forks(self.world)
         acts.__enter__()
         self.addCleanup(acts.__exit__)
         with open_db(self.home) as db:

@@ -13,20 +13,20 @@ from tests.test_architecture import LAYERS, ROOT, Source, imported, sources
 
 # What each room may have; the leaves are one room. Past it, something is written twice.
 BUDGETS = {
-    "leaves": 410,
-    "bus": 320,
-    "store": 650,
-    "delivery": 310,
-    "adapters": 1580,
-    "pty": 1240,
-    "terminal": 310,
-    "hub": 630,
-    "ops": 1030,
-    "hooks": 600,
-    "wrap": 250,
-    "cli": 1260,
+    "leaves": 550,
+    "bus": 360,
+    "store": 870,
+    "delivery": 340,
+    "adapters": 1710,
+    "pty": 1110,
+    "terminal": 290,
+    "hub": 700,
+    "ops": 1180,
+    "hooks": 640,
+    "wrap": 240,
+    "cli": 1220,
 }
-TOTAL = 8520
+TOTAL = 9140
 LEAVES = ("__init__", "__main__", "errors", "home", "log", "process", "config")
 
 
