@@ -8,6 +8,7 @@ import sqlite3
 import zlib
 from collections import Counter, namedtuple
 
+from hcom.errors import LockedError
 from hcom.home import Home as Place
 from hcom.store.connect import open_db
 from tests.acts import CLOSED, FULL, GONE, KILL, STOP, Act, Fault, Forks, Running
@@ -249,7 +250,12 @@ class Bus:
             self.loose = self.lags
         self.fault, self.beside = step.fault, step.beside
         self.chance = step.who * 10_000 + step.what
-        getattr(self, "do_" + step.do)(step.who, step.what)
+        try:
+            getattr(self, "do_" + step.do)(step.who, step.what)
+        except LockedError:  # by who was stopped: a launch beside it gives up
+            if outer:
+                raise
+            self.loose = True
         self.fault, self.beside = Fault(), None
         self.counts[step.do] += 1
         if outer:
