@@ -19,6 +19,7 @@ from tests.waiting import looks
 
 POINTS_S = 0.06 / 160  # the last point of a fault is that late
 SETTLED_S = 30.0  # the longest that anybody left behind works, and looks again
+STOPPED_S = 2.0
 SETTINGS = {"claude": ".claude/settings.json", "gemini": ".gemini/settings.json",
             "codex": ".codex/hooks.json"}  # fmt: skip
 SHELLS = {"claude": "/bin/sh", "gemini": "/bin/bash", "codex": "/bin/sh"}
@@ -29,7 +30,7 @@ RECORDER = "exec </dev/null >/dev/null 2>&1; hcom hook record &"
 class Real:
     """Begins acts as programs of their own, in a world where the clients' hooks are installed."""
 
-    BLOCKED_S = 3.0
+    BLOCKED_S = 1.0
     SEES_ALL = False  # a Codex forked by hand tells a new session, and no environment another
 
     def __init__(self, world):
@@ -108,14 +109,15 @@ class Real:
 
 
 def stop(running: Running) -> None:
-    """It has stopped; where it has ended before, who was left behind in its group goes on."""
+    """It has stopped; else its group goes on: where it had ended before, and where it waits for a
+    vfork of its own, which has stopped."""
     running.strike(signal.SIGSTOP)
-    for _ in looks(SETTLED_S):
+    for _ in looks(STOPPED_S):
         with open(f"/proc/{running.pid}/stat", encoding="utf-8") as stream:
             state = stream.read().rpartition(")")[2].split()[0]
         if state in "TZ":
             break
-    if state == "Z":
+    if state != "T":
         running.strike(signal.SIGCONT)
 
 

@@ -30,7 +30,7 @@ class Walks(unittest.TestCase):
                 self.assertGreater(counts["kills"], 3)
 
     def test_it_is_where_hooks_and_commands_run_as_in_clients(self):
-        self.assertGreater(self.walk(8, REAL_STEPS, Real)["given"], 10)
+        self.assertGreater(self.walk(5, REAL_STEPS, Real)["given"], 10)
 
 
 if __name__ == "__main__":
