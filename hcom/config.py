@@ -169,7 +169,7 @@ def key_of(given: str) -> str | None:
 
 def check(key: str, value: str) -> None:
     """UsageError unless `value` may be the value of `key`."""
-    found = message.FORBIDDEN.search(value)
+    found = message.forbidden(value)
     if found or "\n" in value:
         code = ord(found.group()) if found else 10
         raise UsageError(

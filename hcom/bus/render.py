@@ -7,7 +7,7 @@ import re
 from collections import namedtuple
 
 from .agent import BIGBOSS
-from .message import EXTERNAL, FORBIDDEN, REQUEST, SYSTEM, Message
+from .message import EXTERNAL, FORBIDDEN, REQUEST, SYSTEM, Message, forbidden
 
 # What a message's frame begins with, and the pattern that finds its number in what a model was
 # shown; not compiled here, for few processes look.
@@ -16,7 +16,7 @@ FRAMED = re.escape(MARK) + r"(\d+) "
 # What in a text looks like the beginning of a line of ours, to one who does not see what is nothing
 # to see: such characters count as \0 here (see `_seen`). No two parts in it can take the same one,
 # else a text of nothing but them takes quadratic time.
-FORGED = re.compile(r"\[[\0 \t]*(?:/[\0 \t]*)?h\0*c\0*o\0*m(?![a-z0-9_])", re.IGNORECASE)
+FORGED = r"(?i)\[[\0 \t]*(?:/[\0 \t]*)?h\0*c\0*o\0*m(?![a-z0-9_])"
 # Letters and brackets that look like ours, of those that are not made of ours; and what is blank
 # though Unicode calls it a letter or a sign.
 ALIKE = {
@@ -33,7 +33,10 @@ NOTICE_CHARS = 120  # more than any line of ours that says what is left out
 
 def clean(text: str) -> str:
     """`text` without anything a terminal obeys: each control character as a visible escape."""
-    return FORBIDDEN.sub(
+    if forbidden(text) is None:
+        return text
+    return re.sub(
+        FORBIDDEN,
         lambda m: (
             f"\\x{ord(m.group()):02x}" if ord(m.group()) < 256 else f"\\u{ord(m.group()):04x}"
         ),
@@ -70,7 +73,9 @@ def harmless(text: str) -> str:
     seen = text
     if not text.isascii():
         seen = text.translate({ord(c): _seen(c) for c in set(text) if not c.isascii()})
-    found = [0, *(match.start() for match in FORGED.finditer(seen)), len(text)]
+    if "[" not in seen:
+        return text
+    found = [0, *(match.start() for match in re.finditer(FORGED, seen)), len(text)]
     return "\\".join(text[at:end] for at, end in zip(found, found[1:]))
 
 
@@ -103,7 +108,7 @@ def footer(message: Message, option: str = "") -> str:
 
 def size(text: str) -> int:
     """The length of `text` as clients count it: in UTF-16 units, so an emoji is two."""
-    return len(text.encode("utf-16-le", "surrogatepass")) // 2
+    return len(text) if text.isascii() else len(text.encode("utf-16-le", "surrogatepass")) // 2
 
 
 def _cut(text: str, units: int) -> str:

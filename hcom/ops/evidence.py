@@ -22,7 +22,7 @@ from ..adapters.base import (
     size,
 )
 from ..bus.agent import ACTIVE, BLOCKED, Agent, past
-from ..hub import launches, mail
+from ..hub import mail
 from ..store import agents, deliveries, kept
 from ..store.connect import transaction
 from ..store.deliveries import DELIVERED, Held
@@ -117,6 +117,8 @@ def recover(db, agent: Agent, now: float) -> bool:
     seen, lost = judge(db, dropped, agent, "", now, "", {}) if dropped else ([], [])
     if seen or lost:
         if any(one.channel == TURN_END for one in lost):
+            from ..hub import launches  # seldom, and every hook loads this
+
             launches.interrupted(db, agent.name, now)
         with transaction(db):
             mail.settle(db, agent.name, seen, lost)

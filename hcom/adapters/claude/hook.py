@@ -161,7 +161,7 @@ def read(event: str, payload, env, pid: int, at: float) -> Signal:
         session=session,
         forked_from=said.session if session != said.session else "",
         source=said.source or base.word(payload, "error"),
-        woken=bool(re.match(WAKE, text(payload, "prompt"))),
+        woken=said.kind == PROMPT and bool(re.match(WAKE, text(payload, "prompt"))),
         client=client,
         edited=(detail,) if changed else (),
         command=detail if said.tool in SHELLS else "",
