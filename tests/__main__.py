@@ -29,7 +29,7 @@ CORES = os.cpu_count() or 2
 # the cores' time unused. Where a machine does not tell that, twice as many.
 AT_ONCE = 4 * CORES if os.path.exists("/proc/stat") else 2 * CORES
 SPARE = 0.2  # of all cores, over the last PACE_S: what lets another unit begin
-PACE_S = 0.7  # a client that starts uses a core within that time
+PACE_S = 0.35  # who starts a client shows by then that it uses a core
 # What takes much longer than `foreseen` says of its kind, in seconds: a long one that began last
 # would be waited for alone.
 SLOW = {
@@ -140,7 +140,7 @@ def arguments() -> argparse.Namespace:
         type=int,
         default=AT_ONCE,
         metavar="N",
-        help=f"processes at once (default {AT_ONCE}; without clients never more than {CORES})",
+        help=f"processes at once (default {AT_ONCE})",
     )
     parser.add_argument("--repeat", type=int, default=1, metavar="N", help="run everything N times")
     parser.add_argument(
@@ -250,8 +250,8 @@ def together(units: list[Unit], asked, place: Path) -> Iterator[tuple[Unit, Foun
     todo, running, cores = list(enumerate(units)), [], Cores()
     try:
         while todo or running:
-            while (following := next_of(todo, running, asked.j, cores)) is not None:
-                running.append(begun(*todo.pop(following), place))
+            while todo and is_room(running, asked.j, cores):
+                running.append(begun(*todo.pop(0), place))
             ended = [job for job in running if over(job, asked.timeout)]
             for job in ended:
                 running.remove(job)
@@ -293,16 +293,11 @@ def unused(before: list[int], now: list[int]) -> float:
     return (spent[1] + sum(spent[3:5])) / sum(spent) if any(spent) else 1.0
 
 
-def next_of(
-    todo: list[tuple[int, Unit]], running: list[Job], most: int, cores: Cores
-) -> int | None:
-    """The place of the unit to begin now; None while there is room for none."""
-    if not todo or len(running) >= max(most, 1):
-        return None
-    if len(running) >= CORES and not cores.spare():
-        return None
-    cores_left = sum(not job.unit.clients for job in running) < CORES
-    return next((n for n, (_, unit) in enumerate(todo) if unit.clients or cores_left), None)
+def is_room(running: list[Job], most: int, cores: Cores) -> bool:
+    """Whether another unit may begin now."""
+    if len(running) >= max(most, 1):
+        return False
+    return len(running) < CORES or cores.spare()
 
 
 def begun(number: int, unit: Unit, place: Path) -> Job:

@@ -151,11 +151,11 @@ class Scheduling(unittest.TestCase):
 
     def test_past_the_cores_a_unit_waits_for_spare_time(self):
         one = suite.Unit("one", unittest.TestSuite(), ("claude",))
-        todo, running = [(0, one)], [suite.Job(one, 0, 0.0, ROOT, ROOT)] * suite.CORES
+        running = [suite.Job(one, 0, 0.0, ROOT, ROOT)] * suite.CORES
         busy = suite.Cores()  # it says no until PACE_S have passed
-        self.assertIsNone(suite.next_of(todo, running, 99, busy))
-        self.assertEqual(suite.next_of(todo, running[1:], 99, busy), 0)
-        self.assertIsNone(suite.next_of(todo, running, suite.CORES, busy))
+        self.assertFalse(suite.is_room(running, 99, busy))
+        self.assertTrue(suite.is_room(running[1:], 99, busy))
+        self.assertFalse(suite.is_room(running, suite.CORES, busy))
 
 
 class Bare(Copied):
