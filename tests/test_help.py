@@ -1,4 +1,4 @@
-"""Help and docs come from the declarations; and what spec/ lists is all there."""
+"""Help and docs come from the declarations; all that public documentation lists is there."""
 
 import os
 import re
@@ -13,7 +13,7 @@ from hcom.cli.model import NAME
 from hcom.config import KEYS
 from tests.sealed import Home
 
-# Written out from spec/: each command's flags and the forms of its use.
+# Written out from the public documentation: each command's flags and the forms of its use.
 SPEC = {
     "events": (
         "--last --sql --wait --once --for --name",

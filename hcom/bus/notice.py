@@ -7,7 +7,7 @@ from collections import namedtuple
 
 from .render import one_line, quoted
 
-WINDOW_S = 20  # two edits of one file within this are a collision: what spec/ says
+WINDOW_S = 20  # two edits of one file within this are a collision, as the public documentation says
 LINE_CHARS = 500  # of one line; all that is quoted in it has bounds of its own
 LINES = 8  # of one notice; a burst is summed up, its details are in the log
 BURST, BURST_S = 30, 60.0  # a subscription that fires oftener than this is no help to its owner
