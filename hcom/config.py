@@ -147,6 +147,15 @@ class Settings(
 
     __slots__ = ()
 
+    def of_an_agent(self) -> dict:
+        """What a new agent has of them, as people.join takes it."""
+        return {
+            "tag": self.tag,
+            "hints": self.hints,
+            "subagent_timeout": self.subagent_timeout,
+            "subscriptions": self.default_subscriptions,
+        }
+
 
 class InForce(namedtuple("InForce", "value source")):
     """A value as text, and where it comes from: FILE, ENVIRONMENT or DEFAULT."""

@@ -100,10 +100,13 @@ def locate(env) -> Home:
 def is_id(value) -> bool:
     """Whether this can be the id of a session, a launch or a process: it names files, and is an
     argument of programs."""
-    if not isinstance(value, str) or not 0 < len(value) <= 128 or value[0] in "-.":
-        return False
     # No pattern: to compile it takes longer than all else that most hooks do.
-    return all(sign.isalnum() or sign in "_-." for sign in value)
+    return (
+        isinstance(value, str)
+        and 0 < len(value) <= 128
+        and value[0] not in "-."
+        and all(sign.isalnum() or sign in "_-." for sign in value)
+    )
 
 
 def create(home: Home) -> None:

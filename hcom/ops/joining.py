@@ -64,7 +64,6 @@ def _again(db, name: str, caller, now: float) -> Agent:
 
 
 def _joined(db, env, caller, directory: str, now: float) -> Agent:
-    settings = config.read(db.home, env)
     return people.join(
         db,
         caller.tool or ADHOC,
@@ -73,10 +72,7 @@ def _joined(db, env, caller, directory: str, now: float) -> Agent:
         pid=caller.pid,
         pid_start=caller.pid_start,
         status=ACTIVE,
-        tag=settings.tag,
-        hints=settings.hints,
-        subagent_timeout=settings.subagent_timeout,
-        subscriptions=settings.default_subscriptions,
+        **config.read(db.home, env).of_an_agent(),
         directory=directory,
     )
 
