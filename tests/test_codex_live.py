@@ -39,6 +39,17 @@ class Live(unittest.TestCase):
         return entered(self, Codex(permissions, self.client))
 
 
+def reviewed(room: "Codex"):
+    """luna's pane: a Codex that hcom did not launch, whose person has trusted the new hooks."""
+    luna = room.world.pane("luna", ["codex", "--no-daemon"])
+    luna.until("Hooks need review")
+    luna.settle()
+    luna.keys("2", "Enter")
+    luna.until("Ask Codex to do anything")
+    luna.settle()
+    return luna
+
+
 @requires("codex")
 class Launched(Live):
     def test_it_is_told_of_hcom_and_no_dialog_asks_about_hooks(self):
@@ -67,13 +78,7 @@ class Launched(Live):
         with open(room.world.home / ".codex/config.toml", "a", encoding="utf-8") as config:
             config.write("[features]\nhooks = false\n")
         room.agent("luna")
-        [agent] = room.agents()
-        done = room.world.run(["hcom", "send", "--from", "ci", f"@{agent['name']} hello"])
-        self.assertIn("no hooks heard yet", done.stderr)
-        room.until(lambda: "not woken: no hooks heard yet" in room.hcom("list"))
-        self.assertEqual(room.world.model.requests(), [])
-        self.assertIn("runs no hooks", room.hcom("status", cwd=room.folder("luna")))
-        self.assertEqual(len(room.log("wake.done")), 0)
+        room.pays_nothing_for(self, "luna")
 
     def test_mid_turn_by_the_result_of_a_tool(self):
         room = self.room()
@@ -497,12 +502,7 @@ class Vanilla(Live):
         said = room.hcom("hooks", "add", "codex")
         self.assertIn("Trust all and continue", said)
         self.assertIn("review", room.hcom("hooks", "status", "codex"))
-        luna = room.world.pane("luna", ["codex", "--no-daemon"])
-        luna.until("Hooks need review")
-        luna.settle()
-        luna.keys("2", "Enter")
-        luna.until("Ask Codex to do anything")
-        luna.settle()
+        luna = reviewed(room)
         self.assertNotIn("review", room.hcom("hooks", "status", "codex"))
         asked = luna.ask("RUN: hcom start\nSAY: all-ok")
         luna.until(DONE)

@@ -143,13 +143,7 @@ class Launched(Live):
         said = json.loads(path.read_text())
         path.write_text(json.dumps({**said, "hooksConfig": {"enabled": False}}))
         room.agent("luna")
-        [agent] = room.agents()
-        done = room.world.run(["hcom", "send", "--from", "ci", f"@{agent['name']} hello"])
-        self.assertIn("no hooks heard yet", done.stderr)
-        room.until(lambda: "not woken: no hooks heard yet" in room.hcom("list"))
-        self.assertEqual(room.world.model.requests(), [])
-        self.assertIn("runs no hooks", room.hcom("status", cwd=room.folder("luna")))
-        self.assertEqual(len(room.log("wake.done")), 0)
+        room.pays_nothing_for(self, "luna")
 
     @shares
     def test_mid_turn_by_the_result_of_a_tool(self):

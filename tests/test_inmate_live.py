@@ -14,7 +14,7 @@ from tests import racing
 from tests.rig.clients import requires
 from tests.rig.room import kept, ours, shares
 from tests.rig.settings import Permissions
-from tests.test_codex_live import DONE, Codex, Live
+from tests.test_codex_live import DONE, Codex, Live, reviewed
 
 TRIES = int(os.environ.get("HCOM_TEST_RACES", "1000"))  # by hand: 20000 take eight minutes
 REAL = TRIES // 10  # of these, as programs of their own
@@ -192,12 +192,7 @@ class Unlaunched(Live):
     def test_one_is_woken_by_the_other(self):
         room = self.room()
         room.hcom("hooks", "add", "codex")
-        luna = room.world.pane("luna", ["codex", "--no-daemon"])
-        luna.until("Hooks need review")
-        luna.settle()
-        luna.keys("2", "Enter")
-        luna.until("Ask Codex to do anything")
-        luna.settle()
+        luna = reviewed(room)
         nova = room.world.codex("nova", ["codex", "--no-daemon"])
         for pane in (luna, nova):
             asked = pane.ask("RUN: hcom start\nSAY: all-ok")

@@ -233,6 +233,18 @@ def huge(path: str) -> None:
         stream.truncate(30_000_000)
 
 
+def made(kinds, path: str):
+    """Each of the kinds that can be made here, with nothing but one of it at `path` meanwhile."""
+    for make in kinds:
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(path)
+        try:
+            make(path)
+        except PermissionError:
+            continue
+        yield make
+
+
 class Special(unittest.TestCase):
     """What is no ordinary file is refused at once, in one line that names it, and stays."""
 
@@ -246,13 +258,7 @@ class Special(unittest.TestCase):
     def at(self, path: str, *steps) -> None:
         """With each kind of file at `path`: each of `steps` is (words, code, what it says)."""
         os.makedirs(os.path.dirname(path), exist_ok=True)
-        for make in self.KINDS:
-            with contextlib.suppress(FileNotFoundError):
-                os.unlink(path)
-            try:
-                make(path)
-            except PermissionError:
-                continue
+        for make in made(self.KINDS, path):
             before = os.lstat(path)
             for words, code, said in steps:
                 with self.subTest(make.__name__, words=words):
@@ -297,14 +303,8 @@ class Special(unittest.TestCase):
     def test_the_database_and_what_is_beside_it(self):
         folder = os.path.join(self.home.hcom_dir, "db")
         for name in ("hcom.db-wal", "hcom.db-shm", "hcom.db"):
-            for make in (fifo, listening, endless, link):
-                path = os.path.join(folder, name)
-                with contextlib.suppress(FileNotFoundError):
-                    os.unlink(path)
-                try:
-                    make(path)
-                except PermissionError:
-                    continue
+            path = os.path.join(folder, name)
+            for make in made((fifo, listening, endless, link), path):
                 with self.subTest(make.__name__, name=name):
                     done = self.home.run("list", timeout=20)
                     self.assertEqual(done.returncode, 1, done)

@@ -182,6 +182,17 @@ class Room:
 
         return self.until(shown, timeout)
 
+    def pays_nothing_for(self, test: unittest.TestCase, pane: str) -> None:
+        """The one agent, whose client runs no hooks, is sent a message: that is said, and its model
+        is asked nothing."""
+        [agent] = self.agents()
+        done = self.world.run(["hcom", "send", "--from", "ci", f"@{agent['name']} hello"])
+        test.assertIn("no hooks heard yet", done.stderr)
+        self.until(lambda: "not woken: no hooks heard yet" in self.hcom("list"))
+        test.assertEqual(self.world.model.requests(), [])
+        test.assertIn("runs no hooks", self.hcom("status", cwd=self.folder(pane)))
+        test.assertEqual(len(self.log("wake.done")), 0)
+
     def considered(self, *names: str) -> None:
         """The wrappers of these agents have looked at their mail and done about it what they will:
         each shows its screen in a turn of its loop, and in that it decides."""
