@@ -75,6 +75,19 @@ class Opening(Stored):
                 self.assertEqual(db.execute("SELECT count(*) FROM resets").fetchone()[0], 8)
                 self.assertEqual(db.execute("PRAGMA journal_mode").fetchone()[0], "wal")
 
+    def test_the_database_may_get_its_folder_while_it_is_opened(self):
+        shutil.rmtree(self.home.root, ignore_errors=True)
+
+        class Raced(Home):
+            @property
+            def db_file(self):
+                found = super().db_file
+                with open_db(Home(*self)):
+                    return found
+
+        with open_db(Raced(*self.home)) as db:
+            self.assertEqual(db.execute("PRAGMA journal_mode").fetchone()[0], "wal")
+
     def test_everything_is_private_whatever_the_umask(self):
         for mask in (0o000, 0o777, 0o277, 0o022):
             with self.subTest(oct(mask)):

@@ -125,15 +125,19 @@ def connected(home: Home, busy_s: float) -> "sqlite3.Connection | None":
     """A connection through which nothing has been read yet; None where the database has to be made
     or made ready first. StoreError when it is not to be opened, OSError."""
     for _ in range(TRIES):
+        path = home.db_file
         try:
-            return _connected(home, busy_s)
+            return _connected(path, busy_s)
         except BlockingIOError:
             pass
+        except OSError:
+            if home.db_file == path:
+                raise  # else the database got its folder meanwhile, from another's first open
     raise LockedError("the database is locked by another process", "try again, or hcom status")
 
 
-def _connected(home: Home, busy_s: float) -> "sqlite3.Connection | None":
-    path, connection = home.db_file, None
+def _connected(path: str, busy_s: float) -> "sqlite3.Connection | None":
+    connection = None
     if not all(plain(path + end) or end for end in ("", "-wal", "-shm")):
         return None
     # What sqlite will open gets this number, unless it takes one of an earlier connection again.
