@@ -1,3 +1,15 @@
-"""Realtime messaging and context sharing for AI coding agents."""
+"""Realtime messaging and context sharing for AI coding agents.
+
+Whatever runs hcom or imports of it imports this first, so any Python can read it.
+"""
+
+import sys
 
 __version__ = "0.7.0"
+
+if sys.version_info < (3, 10):  # noqa: UP036
+    # No client is to hear of it from its hook.
+    sys.exit(
+        sys.argv[1:2] != ["hook"]
+        and "hcom: needs Python 3.10 or newer, this is %d.%d" % sys.version_info[:2]  # noqa: UP031
+    )

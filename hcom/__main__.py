@@ -1,16 +1,11 @@
 """The entry: `python -m hcom`, and the package directory run by its path.
 
 Run by path, Python puts the package itself first in the search path, where `hcom/pty` would hide
-the standard library's `pty`: the parent takes its place before anything else is imported.
+the standard library's `pty`: the parent takes its place before anything else is imported. What a
+Python that is too old does with this: see `__init__`.
 """
 
 import sys
-
-if sys.version_info < (3, 10):  # noqa: UP036 (all that is imported below is newer than it can read)
-    if sys.argv[1:2] == ["hook"]:
-        sys.exit(0)
-    found = f"{sys.version_info[0]}.{sys.version_info[1]}"
-    sys.exit(f"hcom: needs Python 3.10 or newer, this is {found}")
 
 if not __package__:
     _package = __file__.rpartition("/")[0] or "."
@@ -19,7 +14,7 @@ if not __package__:
         import os
 
         _parent = os.path.dirname(os.getcwd())
-    sys.path[:] = [_parent, *(p for p in sys.path if p.rstrip("/") != _package.rstrip("/"))]
+    sys.path[:] = [_parent] + [p for p in sys.path if p.rstrip("/") != _package.rstrip("/")]
 
 if __name__ == "__main__":
     from importlib import import_module

@@ -48,6 +48,7 @@ class TooOld(Commands):
         play = (
             "import runpy, sys; package, *sys.argv[1:] = sys.argv[1:]; sys.version_info = (3, 9)\n"
             "run = runpy.run_path if '/' in package else runpy.run_module\n"
+            "if package == 'import': run = lambda *_, **more: __import__('hcom.cli')\n"
             "try: run(package, run_name='__main__')\n"
             "finally: assert not [m for m in sys.modules if m.startswith('hcom.')], sys.modules"
         )
@@ -62,7 +63,7 @@ class TooOld(Commands):
             (("hook", "claude", "Stop", "1"), 0),
             (("hook", "record"), 0),
         ):
-            for package in ("hcom", f"{ROOT}/hcom"):
+            for package in ("hcom", f"{ROOT}/hcom", "import"):
                 with self.subTest(words=words, package=package):
                     argv = [sys.executable, "-c", play, package, *words]
                     done = subprocess.run(argv, env=self.home.env, cwd=ROOT, capture_output=True)
@@ -73,7 +74,8 @@ class TooOld(Commands):
     def test_the_entry_reads_in_the_grammar_of_3_6(self):
         for name in ("__init__.py", "__main__.py"):
             with open(f"{ROOT}/hcom/{name}", encoding="utf-8") as stream:
-                ast.parse(stream.read(), feature_version=(3, 6))
+                ast.parse(text := stream.read(), feature_version=(3, 6))
+            self.assertNotRegex(text, r"\bf[\"']|\[[^]]*, \*")  # nor what Python 2 cannot read
 
 
 if __name__ == "__main__":
