@@ -13,7 +13,7 @@ import sys
 import time
 
 from ..errors import DamagedError, HcomError, LockedError, StoreError
-from ..home import Home, Lock, create, plain, private_file, unlinked
+from ..home import Home, Lock, create, dropped, plain, private_file, unlinked
 from .schema import MARK, MARKED, MIGRATIONS, VERSION, VIEW
 
 BUSY_S = 5.0  # a command gives up on a locked database after this
@@ -62,8 +62,27 @@ def translated(error: sqlite3.Error, home: Home) -> HcomError:
     if any(sign in text for sign in ("no such", "not authorized", "prohibited", "is a view")):
         return _damaged(home, "not a database of hcom's any more")
     if "disk I/O error" in text:
-        return StoreError(f"the disk failed or is full: {home.db}", "hcom status")
+        why, hint = _unmapped(home) or ("the disk failed or is full", "hcom status")
+        return StoreError(f"{why}: {home.db}", hint)
     return StoreError(f"{text}: {home.db}", "hcom status")
+
+
+def _unmapped(home: Home) -> tuple[str, ...]:
+    """Why no file there can be mapped into memory, as sqlite does it to share its WAL, and what to
+    do; () where one can. (A journal would do without, but see `_is_ready`.)"""
+    import mmap
+
+    path = home.db_file + "-map"
+    try:
+        with os.fdopen(private_file(path, os.O_RDWR | os.O_EXCL), "r+b") as stream:
+            stream.truncate(1)
+            mmap.mmap(stream.fileno(), 1).close()
+    except OSError as error:
+        said = f"no memory map of a file can be had here ({error.strerror})"
+        return said, "use a disk that has them: export HCOM_DIR=/DIRECTORY/.hcom"
+    finally:
+        dropped(path)
+    return ()
 
 
 def _damaged(home: Home, what: str) -> DamagedError:
