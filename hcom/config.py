@@ -282,7 +282,7 @@ def write(home, key: str, value: str | None) -> None:
             lock.take(wait=True)
             path = os.path.realpath(home.path("config.env"))
             homes.rewrite(path, _changed(_text(home), key, value))
-            os.chmod(path, 0o600)
+            homes.set_mode(path, 0o600)
     except OSError as error:
         raise HcomError(
             f"cannot write {home.path('config.env')}: {error.strerror}",

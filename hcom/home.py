@@ -24,6 +24,12 @@ KEPT = ".agents"
 # HCOM_DIR/hcom.db leads there.
 DB = os.path.join("db", "hcom.db")
 LIMIT_BYTES = 4 * 1024 * 1024  # settings, and what else is read whole, are far below it
+# sqlite's number of a format, in the database of the other program of this name (its 0.6 and 0.7
+# wrote 14 to 20): ours has a mark there, from less on. And what the folder is called, beside that
+# program's, that is ours then.
+THEIRS, BESIDE = 14, "-own"
+# What says that a filesystem has no modes.
+_NO_MODES = {errno.EPERM, errno.ENOTSUP, errno.ENOSYS}
 # What says that a file's name cannot be given to another file, though it can be written.
 _IN_PLACE = {errno.EBUSY, errno.EXDEV, errno.EPERM, errno.EACCES, errno.EROFS, errno.ENOTSUP}
 
@@ -65,19 +71,47 @@ class Home(namedtuple("Home", "root tools")):
         """Whether this is the person's own ~/.hcom, whose hooks go to the clients' own homes."""
         return (
             os.path.dirname(self.root) == self.tools
-            and os.path.basename(self.root) == ".hcom"
-            and self.tools == os.path.expanduser("~")
+            and os.path.basename(self.root) in (".hcom", ".hcom" + BESIDE)
+            and self.tools == user(os.environ)
         )
+
+    @property
+    def theirs(self) -> str:
+        """The folder of the other program of this name that this one is beside; "" for none."""
+        root = self.root[: -len(BESIDE)]
+        return root if self.root == root + BESIDE and _is_theirs(root + "/hcom.db") else ""
 
 
 def user(env) -> str:
     """The person's own folder."""
-    return env.get("HOME") or os.path.expanduser("~")
+    return os.path.abspath(env.get("HOME") or os.path.expanduser("~"))
 
 
 def of_user(env) -> Home:
     """The person's own home, whatever HCOM_DIR says."""
-    return Home(os.path.join(user(env), ".hcom"), user(env))
+    return _ours(os.path.join(user(env), ".hcom"))
+
+
+def _ours(root: str) -> Home:
+    """The home at `root`; where the other program of this name has its own there, beside it, and
+    still so when theirs is gone."""
+    db, beside = root + "/hcom.db", root + BESIDE
+    there = _is_theirs(db) if os.path.lexists(db) else os.path.lexists(beside + "/hcom.db")
+    return Home(beside if there else root, os.path.dirname(root))
+
+
+def _is_theirs(db: str) -> bool:
+    """Whether the file is the database of the other program of this name: no sandboxed agent can
+    put one there, where ours is a link. None of ours may be open: to close it here would take the
+    locks of sqlite."""
+    if os.path.islink(db):
+        return False
+    try:
+        with os.fdopen(opened(db), "rb") as stream:
+            head = stream.read(72)
+    except OSError:
+        return False
+    return head[:6] == b"SQLite" and not any(head[68:]) and head[60:64] >= bytes((0, 0, 0, THEIRS))
 
 
 def locate(env) -> Home:
@@ -85,7 +119,7 @@ def locate(env) -> Home:
     not be one: another user's, or of a name that no client's settings could hold."""
     given = env.get("HCOM_DIR", "")
     root = os.path.abspath(os.path.expanduser(given))
-    home = Home(root, os.path.dirname(root)) if given else of_user(env)
+    home = _ours(root) if given else of_user(env)
     # A surrogate stands for a byte that is no text.
     if any(sign < " " or "\ud800" <= sign <= "\udfff" for sign in home.root):
         raise HcomError(f"not a name for HCOM_DIR: {home.root!a}", "one line of UTF-8 text")
@@ -112,8 +146,11 @@ def is_id(value) -> bool:
 def create(home: Home) -> None:
     """HCOM_DIR, its run/ parts, the database's folder and what no agent may change exist and are
     private. OSError when that cannot be."""
-    if os.path.isdir(home.root) and os.stat(home.root).st_mode & 0o077:
-        os.chmod(home.root, 0o700)
+    private_folder(home.root)
+    if os.stat(home.root).st_mode & 0o077:
+        set_mode(home.root, 0o700)
+    if not home.is_default and not os.listdir(home.root):  # a project's: never to be committed
+        write_private(home.path(".gitignore"), "*\n")
     parts = (home.run(), *map(home.run, (*SHARED, SPOOL)), home.path("db"), home.kept())
     for folder in (home.root, *parts):
         private_folder(folder)
@@ -135,7 +172,17 @@ def private_folder(path: str) -> None:
         os.mkdir(path, 0o700)
     except FileExistsError:
         return  # another was faster
-    os.chmod(path, 0o700)
+    set_mode(path, 0o700)
+
+
+def set_mode(what: "str | int", mode: int) -> None:
+    """The file or folder, which may be given by a descriptor, has this mode; where it is ours and
+    its filesystem has no modes, the one that is given to all there. OSError."""
+    try:
+        os.chmod(what, mode)
+    except OSError as error:
+        if error.errno not in _NO_MODES or os.stat(what).st_uid != os.geteuid():
+            raise
 
 
 def own(path: str) -> None:
@@ -224,7 +271,7 @@ def private_file(path: str, flags: int) -> int:
     descriptor = os.open(path, flags, 0o600)
     try:
         if _regular(os.fstat(descriptor), path).st_mode & 0o600 != 0o600:
-            os.fchmod(descriptor, 0o600)
+            set_mode(descriptor, 0o600)
     except OSError:
         os.close(descriptor)
         raise
@@ -282,7 +329,7 @@ def keep(path: str, text: str, mode: int = 0o600) -> None:
 
 def write_private(path: str, text: str, mode: int = 0o600) -> None:
     """`path` holds exactly `text`, replaced in one step; a reader sees the old file or the new."""
-    _replace(path, text, lambda descriptor: os.fchmod(descriptor, mode))
+    _replace(path, text, lambda descriptor: set_mode(descriptor, mode))
 
 
 def _replace(path: str, text: str, made_alike, encoding: str = "utf-8") -> None:

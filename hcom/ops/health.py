@@ -29,7 +29,8 @@ def _directory(home) -> tuple[str, str]:
     except OSError:
         return "not made yet", ""
     if mode & 0o077:
-        return f"{mode:o}", f"chmod 700 {home.root}"
+        hint = "where that is refused, others can read what agents say"
+        return f"{mode:o}", f"chmod 700 {home.root}; {hint}"
     return (
         (f"{mode:o}", "")
         if os.access(home.root, os.W_OK)
@@ -167,6 +168,7 @@ def report(home, env) -> dict:
         "version": __version__,
         "python": sys.version.split()[0],
         "directory": home.root,
+        "foreign": home.theirs,
         "permissions": permissions,
         "database": database["health"],
         "bytes": database["bytes"],
