@@ -3,6 +3,7 @@
 import json
 import os
 import pty
+import re
 import shutil
 import subprocess
 import tempfile
@@ -11,6 +12,7 @@ import unittest
 from hcom import config
 from hcom import home as homes
 from hcom.cli import about
+from hcom.cli.catalog import COMMANDS
 from hcom.errors import HcomError
 from tests.sealed import Home
 
@@ -304,6 +306,35 @@ class Values(Sealed):
         ]
         self.assertEqual({w.wait(30) for w in writers}, {0})
         self.assertEqual(len(self.text().splitlines()), len(keys))
+
+
+class Unasked(Sealed):
+    # What the public page of hcom calls safe.
+    SAFE = "send start list events listen relay config transcript archive status help"
+
+    def test_safe_are_those_commands_that_there_are_in_every_client(self):
+        self.home.env["PATH"] += os.pathsep + self.home.work
+        for name in ("gemini", "codex"):  # installed, as far as they are asked
+            self.home.program(name, "echo 'hooks stable true'")
+        self.home.said("hooks", "add")
+        texts = {}
+        for path in (
+            ".claude/settings.json",
+            ".gemini/policies/hcom.toml",
+            ".codex/rules/hcom.rules",
+        ):
+            with open(os.path.join(self.home.root, path), encoding="utf-8") as stream:
+                texts[path] = re.sub(r"(?m)^#.*$", "", stream.read())
+        for name in (*self.SAFE.split(), "run", "stop", "kill", "reset", "hooks", "term"):
+            safe = name in self.SAFE.split() and name in (*COMMANDS, "help")
+            said = about.TEXTS["auto_approve"].partition("Safe are")[2].partition("What")[0]
+            self.assertEqual(bool(re.search(rf"(?<![\w-]){name}\b", said)), safe, name)
+            for path, text in texts.items():
+                if name == "config" and "rules" in path:
+                    safe = False  # no rule of Codex's can say that nothing follows: it is asked
+                with self.subTest(name, path=path):
+                    found = re.search(rf'hcom(", "| ){name}\b', text)
+                    self.assertEqual(bool(found), safe)
 
 
 class People(Sealed):

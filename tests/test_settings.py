@@ -416,11 +416,11 @@ class Reserved(Settings):
     def test_no_hooks_go_into_a_folder_that_clients_keep_for_themselves(self):
         for folder in (".git", ".claude", ".codex", os.path.join(".gemini", "a")):
             with self.subTest(folder):
-                root = os.path.join(self.place, folder, "hcom")
-                env = {"HOME": self.place, "HCOM_DIR": root}
-                with self.assertRaisesRegex(HcomError, "keep for themselves"):
-                    ops.add(homes.locate(env), env, "claude")
-                self.assertFalse(os.path.exists(root))
+                for root in (os.path.join(self.place, folder, "hcom"), f"{self.place}/{folder}"):
+                    env = {"HOME": self.place, "HCOM_DIR": root}
+                    with self.assertRaisesRegex(HcomError, "keep for themselves"):
+                        ops.add(homes.locate(env), env, "claude")
+                    self.assertFalse(os.path.exists(os.path.join(root, ".agents")))
 
 
 class TurnedOff(Settings):

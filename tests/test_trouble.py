@@ -80,6 +80,7 @@ class Trouble(Commands):
 
     def test_a_home_that_is_read_only(self):
         luna = self.home.start()
+        self.home.program("claude", "exit 1")
         place = os.path.join("/var/tmp", os.path.basename(self.home.root))
         self.addCleanup(shutil.rmtree, place, True)
         shutil.copytree(self.home.root, place)
@@ -87,8 +88,11 @@ class Trouble(Commands):
         for folder, _, files in os.walk(place):
             os.chmod(folder, 0o555)
             for name in files:
-                os.chmod(os.path.join(folder, name), 0o444)
+                os.chmod(os.path.join(folder, name), 0o555)
+        # A launch says that there are no hooks, and that they would be elsewhere.
+        hint = r"(hcom: no hooks: cannot write [^\n]+HCOM_DIR=\$PWD/.hcom\)\n[^\n]+\n)?"
         for home, args in (
+            ("none", ("claude", "--headless", "x")),
             (".hcom", ("send", "--from", "ci", "x")),
             (".hcom", ("start",)),
             (".hcom", ("stop", luna)),
@@ -98,6 +102,7 @@ class Trouble(Commands):
         ):
             with self.subTest(args):
                 env = {**self.home.env, "HOME": place, "HCOM_DIR": f"{place}/{home}"}
+                env["PATH"] = f"{place}/bin:/usr/bin:/bin"
                 done = subprocess.run(
                     [*run, *args],
                     env=env,
@@ -108,7 +113,8 @@ class Trouble(Commands):
                     timeout=60,
                 )
                 self.assertEqual((done.returncode, done.stdout), (1, ""), done)
-                self.assertRegex(done.stderr, r"\Ahcom: cannot [^\n]+HCOM_DIR=\$PWD/.hcom\)\n\Z")
+                line = r"hcom: cannot [^\n]+HCOM_DIR=\$PWD/.hcom\)\n\Z"
+                self.assertRegex(done.stderr, rf"\A{hint}{line}")
 
     @unittest.skipUnless(
         os.geteuid() == 0 and allowed("unshare", "--mount"), "may not mount a small disk"

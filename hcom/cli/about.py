@@ -1,14 +1,14 @@
 """What `config KEY --info` and `run docs --config` say of each setting, by its short name."""
 
 from .. import config
-from ..ops.setup import SAFE
+from ..ops.setup import SAID
 
 EXAMPLES = {
     "claude_args": "--model opus",
     "gemini_args": "--model gemini-2.5-flash",
     "codex_args": "--search",
 }
-_ALLOWED = ", ".join(words.removeprefix("hcom ") for words, more in SAFE if more)
+_FREE, _ALONE = (", ".join(said for said, more in SAID if more is want) for want in (True, False))
 TEXTS = {
     **{
         key: f"""
@@ -85,9 +85,12 @@ Whether clients let their agents run safe hcom commands unasked.
   hcom config auto_approve 1      (the default; also: true, yes, on)
   hcom config auto_approve 0      (also: false, no, off)
 
-Safe are {_ALLOWED}, and looking at
-relay and config. What launches, stops, kills, resets or changes a setting is always asked for. It
-takes effect with: hcom hooks add.
+Safe are, with whatever follows:
+  {_FREE}
+and as they stand:
+  {_ALONE}
+What launches, stops, kills, resets or changes a setting is always asked for. It takes effect with:
+hcom hooks add.
 """,
     "default_subscriptions": """
 What each new agent is subscribed to, with commas between.

@@ -6,27 +6,43 @@ from .. import adapters, config
 from ..adapters import launcher, settings
 from ..errors import HcomError
 from ..home import of_user
+from ..process import itself
 
 # What agents may run unasked: (words, whether more words may follow). Not `run`, launches, stop,
 # kill, reset, nor anything of config and relay that changes something.
-SAFE = (
-    ("hcom send", True),
-    ("hcom start", True),
-    ("hcom list", True),
-    ("hcom events", True),
-    ("hcom listen", True),
-    ("hcom transcript", True),
-    ("hcom archive", True),
-    ("hcom status", True),
-    ("hcom help", True),
-    ("hcom --help", False),
-    ("hcom -h", False),
-    ("hcom --version", False),
-    ("hcom relay", False),
-    ("hcom relay pull", False),
-    ("hcom config", False),
-    ("hcom config --json", False),
-    *((f"hcom config {key}", False) for key in config.SHORT_KEYS),
+TABLE = (
+    ("send", True),
+    ("start", True),
+    ("list", True),
+    ("events", True),
+    ("listen", True),
+    ("transcript", True),
+    ("archive", True),
+    ("status", True),
+    ("help", True),
+    ("--help", False),
+    ("-h", False),
+    ("--version", False),
+    ("relay", False),
+    ("relay pull", False),
+    ("config", False),
+    ("config --json", False),
+    ("config KEY", False),
+)
+
+
+def _is_there(words: str) -> bool:
+    """Whether this version has the command that `words` begin with."""
+    name = words.split()[0]
+    path = os.path.join(itself()[-1], "cli", "commands", f"{name}.py")
+    return name.startswith("-") or name == "help" or os.path.exists(path)
+
+
+SAID = tuple((words, more) for words, more in TABLE if _is_there(words))
+SAFE = tuple(
+    (f"hcom {words.replace('KEY', key)}", more)
+    for words, more in SAID
+    for key in (config.SHORT_KEYS if "KEY" in words else ("",))
 )
 
 
@@ -41,13 +57,13 @@ def add_for_launch(home, env, tool: str, cwd: str, args) -> list[str]:
     try:
         _put(home, env, setup.launch_files)
     except HcomError as error:
-        said.append(f"no hooks: {error.message}")
+        said.append(f"no hooks: {error.message}" + (error.hint and f" ({error.hint})"))
     return [*said, *filter(None, [setup.warnings(home, env, cwd, args)])]
 
 
 def _put(home, env, files) -> bool:
     # Clients let no agent write there, and the hooks beside it would be in their own folders.
-    inside = {".git", *(f".{tool}" for tool in adapters.TOOLS)} & {*home.root.split(os.sep)[:-1]}
+    inside = {".git", *(f".{tool}" for tool in adapters.TOOLS)} & {*home.root.split(os.sep)}
     if inside:
         raise HcomError(
             f"HCOM_DIR {home.root} is in {inside.pop()}, which clients keep for themselves",
