@@ -349,9 +349,9 @@ def _replace(path: str, text: str, made_alike, encoding: str = "utf-8") -> None:
 
 
 def rewrite(path: str, text: str, encoding: str = "utf-8") -> None:
-    """The file holds exactly `text`, and is as it was for the rest: mode, owner, attributes. It is
-    replaced in one step, or where that cannot be (it is a mount of its own) written in place. One
-    that was not there is private. OSError."""
+    """The file holds exactly `text`, and is as it was for the rest: mode, owner, attributes, links.
+    It is replaced in one step, or where that would lose a hard link or cannot be (it is a mount of
+    its own) written in place. One that was not there is private. OSError."""
     if not os.path.exists(path):
         private_folder(os.path.dirname(path))
         write_private(path, text)
@@ -365,6 +365,8 @@ def rewrite(path: str, text: str, encoding: str = "utf-8") -> None:
         os.fchmod(descriptor, stat.S_IMODE(before.st_mode))
 
     try:
+        if before.st_nlink > 1:
+            raise OSError(errno.EXDEV, "another name leads to it", path)
         _replace(path, text, made_alike, encoding)
     except OSError as error:
         if error.errno not in _IN_PLACE:

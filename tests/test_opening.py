@@ -439,6 +439,16 @@ class Kept(unittest.TestCase):
             self.home.said("hooks", words, "claude")
             self.assertEqual(self.look(), before)
 
+    def test_a_hard_link_leads_to_the_same_file_afterwards(self):
+        self.write()
+        other = os.path.join(self.home.root, "dotfiles.json")
+        os.link(self.path, other)
+        for verb, there in (("add", True), ("remove", False)):
+            self.home.said("hooks", verb, "claude")
+            self.assertTrue(os.path.samefile(self.path, other))
+            with open(other, encoding="utf-8") as stream:
+                self.assertEqual("hcom_dir=" in stream.read(), there)
+
     def test_a_mount_of_its_own_is_written_in_place(self):
         self.write()
         before = os.stat(self.path).st_ino
