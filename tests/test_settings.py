@@ -266,16 +266,37 @@ class ForeignEdits(Settings):
                 )
                 self.assertEqual(left, {"model": "x", "hooks": {"Stop": [FOREIGN]}})
 
-    def test_ours_in_a_group_with_others_are_told_from_them_on_adding_too(self):
+    def test_ours_in_a_group_with_others_stay_there_and_are_brought_up_to_date_there(self):
+        for adapter, event in ((setup, "Stop"), (codex, "Stop"), (gemini, "BeforeAgent")):
+            file = adapter.hooks_file(self.home, {})._replace(able=lambda: None)
+            os.makedirs(os.path.dirname(file.path), exist_ok=True)
+            for where in (0, 1, 99):
+                with self.subTest(adapter.__name__, where=where):
+                    self.put(file, "{}")
+                    said = json.loads(self.got(file))
+                    said["hooks"][event][0]["hooks"].insert(where, FOREIGN["hooks"][0])
+                    said["hooks"][event].append(FOREIGN)
+                    self.put(file, json.dumps(said))
+                    self.assertEqual(json.loads(self.got(file)), said)
+                    self.assertTrue(file.installed)
+                    self.put(file, json.dumps(said).replace("; exit 0", "; exit 9"))
+                    self.assertEqual(json.loads(self.got(file)), said)
+                    self.assertTrue(settings.take([file]))
+                    left = {"hooks": {event: [FOREIGN, FOREIGN]}}
+                    self.assertEqual(json.loads(self.got(file)), left)
+
+    def test_ours_in_a_group_that_narrows_them_get_one_of_their_own(self):
         self.write("{}")
         self.add()
         document = json.loads(self.text())
-        document["hooks"]["Stop"][0]["hooks"].insert(0, FOREIGN["hooks"][0])
+        [group] = document["hooks"]["Stop"]
+        ours = dict(group)
+        group["hooks"] = [FOREIGN["hooks"][0], *group["hooks"]]
+        group["matcher"] = "x"
         self.write(json.dumps(document))
         self.assertTrue(self.add())
         stop = json.loads(self.text())["hooks"]["Stop"]
-        self.assertEqual(stop[0], FOREIGN)
-        self.assertEqual(len(stop), 2)
+        self.assertEqual(stop, [{**FOREIGN, "matcher": "x"}, ours])
 
     def test_entries_of_a_package_that_moved(self):
         self.write('{"model": "x"}')

@@ -126,7 +126,7 @@ def add(text: str, path: list[str], element, unit: str) -> str:
     return text[:at] + "," + said + lead + piece + text[at + len(said) :]
 
 
-def replace(text: str, path: list[str], index: int, element, unit: str) -> str:
+def replace(text: str, path, index: int, element, unit: str) -> str:
     """`element` stands where the one of that index stood in the array at `path`."""
     seen = blank(text)
     chain = _chain(seen, path)

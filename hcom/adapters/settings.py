@@ -105,7 +105,7 @@ class Owned(
     def installed(self) -> bool:
         """Whether all our hooks are in the file as this version writes them."""
         said = told(self.path)
-        return all(e in at(said, place) for place, e in self.wanted(said) if _is_hook(place))
+        return all(_has(said, *entry) for entry in self.wanted(said) if _is_hook(entry[0]))
 
     def wanted(self, said: dict) -> list:
         """The entries that belong in a file that says so: a timeout that a handler of ours has in
@@ -139,17 +139,17 @@ class Owned(
         return lambda: self._write(before, after, clean)
 
     def _updated(self, text: str) -> str:
-        """`text` with each of our entries, where it has an older form of it, in that one's place:
-        Codex trusts what stands behind it by its position."""
+        """`text` with each of our entries, where it has an older form of it, in that one's place,
+        be it among others' handlers: Codex trusts what stands behind it by its position."""
         wanted, unit = self.wanted(object_of(text)), jsontext.indent_unit(text)
         for place, element in wanted:
             there = at(object_of(text), place)
-            if not _is_hook(place) or element in there:
+            if not _is_hook(place) or _has(object_of(text), place, element):
                 continue
             for index, group in enumerate(there):
-                own = self._is_own(group) and (place, group) not in wanted
+                own = self._is_own(group) and (place, ours(group)) not in wanted
                 if own and _tasks(group) == _tasks(element):
-                    text = jsontext.replace(text, place, index, element, unit)
+                    text = _exchanged(text, place, index, element, unit)
                     break
         return text
 
@@ -183,7 +183,7 @@ class Owned(
             there = jsontext.scan(text, self.skipped).value if text.strip() else {}
             unit = jsontext.indent_unit(text)
             for place, element in self.wanted(there if isinstance(there, dict) else {}):
-                if element not in at(there, place):
+                if not _has(there, place, element):
                     text = jsontext.add(text, place, element, unit)
                     there = jsontext.scan(text).value
         except (HcomError, ValueError) as error:
@@ -303,9 +303,35 @@ def _task(handler) -> str:
 
 
 def _tasks(group) -> list[str]:
-    """What the handlers of a group are there for; [] of one that holds any that is not ours."""
-    tasks = [_task(handler) for handler in group["hooks"]] if _is_group(group) else []
+    """What our handlers in a group are there for; [] where one is so old that it does not say."""
+    tasks = [_task(handler) for handler in ours(group)["hooks"]] if _is_group(group) else []
     return tasks if all(tasks) else []
+
+
+def ours(element):
+    """An element of the settings with no handlers but ours, if it is a group with one of them."""
+    if not _is_group(element):
+        return element
+    return {**element, "hooks": [h for h in element["hooks"] if launcher.is_ours(h)]}
+
+
+def _has(said, place, element) -> bool:
+    """Whether the element stands there, be it with others' handlers in its group."""
+    return element in map(ours, at(said, place))
+
+
+def _exchanged(text: str, place, index: int, element: dict, unit: str) -> str:
+    """`text` with our handlers in the group of that index exchanged for those of `element`; all of
+    the group where it has no others, and nothing where those want it otherwise."""
+    group = at(object_of(text), place)[index]
+    if ours(group) == group:
+        return jsontext.replace(text, place, index, element, unit)
+    if {**group, "hooks": element["hooks"]} != element:
+        return text
+    inside = [n for n, handler in enumerate(group["hooks"]) if launcher.is_ours(handler)]
+    for n, handler in zip(inside, element["hooks"], strict=True):
+        text = jsontext.replace(text, [*place, index, "hooks"], n, handler, unit)
+    return text
 
 
 def _timed(group: dict, known: dict) -> dict:
@@ -324,7 +350,7 @@ def _without(text: str, marks, kept=()) -> str:
     for place, test in marks:
 
         def gone(element, place=place, test=test) -> bool:
-            return test(element) and (place, element) not in kept
+            return test(element) and (place, ours(element)) not in kept
 
         for index, element in enumerate(at(jsontext.scan(text).value, place)):
             shared = gone(element) and isinstance(element, dict)

@@ -131,10 +131,11 @@ def states(home, env) -> dict[str, str]:
     if home.is_default and env.get("CODEX_HOME"):  # Codex resolves this one (0.171.0)
         path = os.path.join(os.path.realpath(os.path.dirname(path)), os.path.basename(path))
     for place, element in hooks.wanted(said):
-        groups = settings.at(said, place)
-        if element in groups:
-            key = f"{path}:{snake(place[1])}:{groups.index(element)}:0"
-            found[key] = digest(place[1], element["hooks"][0])
+        for index, group in enumerate(settings.at(said, place)):
+            if settings.ours(group) == element:
+                at = group["hooks"].index(element["hooks"][0])
+                key = f"{path}:{snake(place[1])}:{index}:{at}"
+                found[key] = digest(place[1], element["hooks"][0])
     return found
 
 
