@@ -125,7 +125,7 @@ class Arguments(unittest.TestCase):
         }
         for args, wanted in table.items():
             with self.subTest(args=args):
-                plan = launch.plan(args, None, {})
+                plan = launch.plan(args, None, {}, "/")
                 self.assertEqual(plan, Plan(list(args), *wanted))
 
     def test_a_session_is_resumed_and_copied(self):

@@ -17,7 +17,7 @@ from hcom import adapters
 from hcom import home as homes
 from hcom.adapters import base, flags, settings
 from hcom.adapters.base import Given, Reply
-from hcom.adapters.codex import hook, host, launch, screen, setup, toml, transcript, wake
+from hcom.adapters.codex import asked, hook, host, launch, screen, setup, transcript, wake
 from hcom.adapters.front import Look
 from hcom.errors import HcomError
 from hcom.home import Home
@@ -25,7 +25,7 @@ from hcom.ops import setup as tools
 from hcom.pty.screen import Screen
 from hcom.store import agents
 from tests.rig import clients
-from tests.rig.clients import requires
+from tests.rig.clients import REPO, requires
 
 DATA = Path(__file__).parent / "data"
 ENV = {"HOME": "/home/dev", "HCOM_PROCESS_ID": "launch1"}
@@ -479,14 +479,149 @@ class TurnedOff(Place):
                 self.config.write_text(text)
                 said = setup.warnings(self.home, env, str(self.root), args)
                 self.assertEqual(not said, runs)
-                plan = launch.plan(args, self.home, env)
+                plan = launch.plan(args, self.home, env, str(self.root))
                 self.assertEqual(any("hooks.Stop=" in word for word in plan.args), runs)
                 self.assertEqual(any("hcom listen" in word for word in plan.args), not runs)
 
 
+@requires("codex")
+class Dropped(Place):
+    def setUp(self):
+        super().setUp()
+        self.env["PATH"] = str(clients.available("codex").parent) + ":/usr/bin:/bin"
+
+    def test_a_launch_brings_its_own_hooks_where_the_file_is_dropped_whole(self):
+        for text in ('{"mine": 1}', '{"hooks": {"Stop": [{"hooks": [{"type": "x"}]}]}}', "{}"):
+            with self.subTest(text):
+                self.hooks.write_text(text)
+                self.assertTrue(self.add())
+                self.assertTrue(self.installed())
+                said = setup.advice(self.home, self.env, str(self.root))
+                self.assertEqual("takes no hooks from" in said, text != "{}", said)
+                plan = launch.plan([], self.home, self.env, str(self.root))
+                own = any(word.startswith("hooks.Stop=") for word in plan.args)
+                self.assertEqual(own, text != "{}")
+
+    def test_those_of_a_project_count_only_where_codex_finds_them(self):
+        project = self.root / "project"
+        (project / ".codex").mkdir(parents=True)
+        home = Home(str(project / ".hcom"), str(project))
+        self.add(home=home)
+        table = ((project, [], True), (self.root, [], True), (self.root, ["-C", "project"], False))
+        for cwd, args, own in table:
+            with self.subTest(cwd=cwd, args=args):
+                if own is False or cwd == self.root:
+                    self.config.write_text(f'[projects."{project}"]\ntrust_level = "trusted"\n')
+                plan = launch.plan(args, home, self.env, str(cwd))
+                said = any(word.startswith("hooks.Stop=") for word in plan.args)
+                self.assertEqual(said, own)
+
+    def test_a_machine_that_allows_only_its_own_hooks(self):
+        etc = self.root / "etc"
+        (etc / "codex").mkdir(parents=True)
+        (etc / "codex/requirements.toml").write_text("allow_managed_hooks_only = true\n")
+        code = (
+            "import os; from hcom.adapters.codex import setup; from hcom.home import of_user; "
+            "home = of_user(os.environ); print(setup.warnings(home, os.environ, os.getcwd(), []));"
+            "print(setup.advice(home, os.environ, os.getcwd()))"
+        )
+        script = 'mount --bind "$1" /etc || exit 99; shift; exec "$@"'
+        words = [str(etc), sys.executable, "-c", code]
+        done = subprocess.run(
+            ["unshare", "-m", "sh", "-c", script, "sh", *words],
+            env={
+                **self.env,
+                "PATH": f"{self.env['PATH']}:/usr/sbin:/sbin",
+                "PYTHONPATH": str(REPO),
+            },
+            capture_output=True,
+            text=True,
+        )
+        if done.returncode == 99 or "unshare" in done.stderr:
+            self.skipTest("nothing can be mounted here")
+        self.assertEqual(done.stdout, f"{setup.OFF}\n{setup.OFF}\n", done.stderr)
+
+
+ROOT_KEY = "sandbox_workspace_write.writable_roots="
+ROOTS = "[sandbox_workspace_write]\nwritable_roots = [{}]\n"
+
+
+@requires("codex")
+class Doors(Place):
+    """Where the agent may write, as Codex says it: the person's own places, and hcom's besides."""
+
+    def setUp(self):
+        super().setUp()
+        self.env["PATH"] = str(clients.available("codex").parent) + ":/usr/bin:/bin"
+        self.work = self.root / "work"
+        (self.work / ".codex").mkdir(parents=True)
+        (self.root / "other").mkdir()
+        (self.work / ".codex/config.toml").write_text(ROOTS.format('"/theirs"'))
+        (self.root / ".codex/p.config.toml").write_text(
+            'sandbox_workspace_write.writable_roots = ["../profile"]'
+        )
+
+    def opened(self, *args: str) -> "list[str] | None":
+        """The roots that a launch is given besides hcom's; None for none, which is said then."""
+        plan = launch.plan(list(args), self.home, self.env, str(self.work))
+        ours = plan.args[: len(plan.args) - len(args)]
+        said = [a.partition("=")[2] for a in ours if a.startswith(ROOT_KEY)]
+        warned = setup.warnings(self.home, self.env, str(self.work), list(args))
+        self.assertEqual("unable to write" in warned, not said, warned)
+        if not said:
+            return None
+        roots = json.loads(said[0])
+        self.assertEqual(roots[-len(self.home.shared) :], self.home.shared)
+        return roots[: -len(self.home.shared)]
+
+    def test_the_persons_own_stay_open_and_no_other(self):
+        base, trust = ROOTS.format('"/a"'), f'[projects."{self.work}"]\ntrust_level = "trusted"\n'
+        workspace = 'default_permissions = ":workspace"\n'
+        table = (
+            ("", (), []),
+            (ROOTS.format("\"/a\", '/b#c'") + "# x\n", (), ["/a", "/b#c"]),
+            ('sandbox_workspace_write.writable_roots=["/a"]\n[x]\n', (), ["/a"]),
+            ('sandbox_workspace_write={writable_roots=["/a"]}', (), ["/a"]),
+            (ROOTS.format("\n  '/#a', # one, '/b'\n\n '/c',"), (), ["/#a", "/c"]),
+            ('["sandbox_workspac\\u0065_write"]\n"writable_roots"=["/\\u0022"]', (), ['/"']),
+            ("\ufeff" + base, (), ["/a"]),
+            (base.replace("writable", " # writable"), (), []),
+            (ROOTS.format('"../x"'), (), [str(self.root / "x")]),
+            (base + trust, (), ["/theirs"]),  # of a project only where it is trusted
+            (base + trust, ("-C", "../other"), ["/a"]),
+            (base, ("-p", "p", "do it"), [str(self.root / "profile")]),
+            (base + trust, ("--profile=p",), ["/theirs"]),
+            ("writable_roots = {", (), None),
+            (ROOTS.format("1"), (), None),
+            (workspace, (), None),
+            (workspace, ("--sandbox", "workspace-write"), []),
+            (workspace + 'sandbox_mode = "workspace-write"\n', (), []),
+            (base, ("-c", 'default_permissions=":read-only"'), None),
+            (base, ("-c", ROOT_KEY + '["/b"]'), None),
+        )
+        for text, args, roots in table:
+            with self.subTest(text=text, args=args):
+                self.config.write_text(text)
+                self.assertEqual(self.opened(*args), roots)
+
+    def test_what_python_cannot_read_is_said(self):
+        with mock.patch.object(asked, "tomllib", None):
+            self.assertEqual(self.opened(), [])
+            self.assertIsNone(self.opened("-p", "p"))
+
+    def test_one_that_tells_nothing_opens_nothing(self):
+        mute = self.root / "bin/codex"
+        mute.parent.mkdir()
+        mute.write_text("#!/bin/sh\n[ $1 = --help ] && echo --no-daemon\n")
+        mute.chmod(0o755)
+        self.env["PATH"] = f"{mute.parent}:/usr/bin:/bin"
+        self.config.write_text(ROOTS.format('"/a"'))
+        self.assertIsNone(self.opened())
+
+
 class Launch(Place):
     def plan(self, *args: str):
-        return launch.plan(list(args), self.home, self.env)
+        return launch.plan(list(args), self.home, self.env, str(self.root / "elsewhere"))
 
     def test_ours_comes_first_and_theirs_as_it_is(self):
         table = {
@@ -535,48 +670,10 @@ class Launch(Place):
         self.assertFalse(any(a.startswith("hooks.Stop") for a in args))
         self.assertTrue(any(f"{self.hooks}:stop:0:0" in a for a in args))
 
-    def test_the_persons_writable_roots_are_kept(self):
-        table = {
-            "": [],
-            "[sandbox_workspace_write]\nwritable_roots = [\"/a\", '/b#c'] # x\n": ["/a", "/b#c"],
-            'sandbox_workspace_write.writable_roots=["/a"]\n[x]\n': ["/a"],
-            '[sandbox_workspace_write]\nx=1\nwritable_roots = [\n  "/a", # one\n\n "/b",]\n': [
-                "/a",
-                "/b",
-            ],
-            "[sandbox_workspace_write]\nwritable_roots = ['/#a', # '/b'\n'/c']": ["/#a", "/c"],
-            '[x]\n[ sandbox_workspace_write ]\nwritable_roots = ["/\\u0022"]': ['/"'],
-            '\ufeff[sandbox_workspace_write]\nwritable_roots = ["/a"]': ["/a"],
-            '[sandbox_workspace_write]\n # writable_roots = ["/a"]': [],
-            '[sandbox_workspace_write]\nwritable_roots = ["../x"]': [str(self.root / "x")],
-            "writable_roots = {": None,
-            "[sandbox_workspace_write]\nwritable_roots = [1]": None,
-        }
-        for reader in dict.fromkeys((toml.tomllib, None)):
-            for text, roots in table.items():
-                with (
-                    self.subTest(text=text, reader=reader),
-                    mock.patch.object(toml, "tomllib", reader),
-                ):
-                    self.config.write_text(text)
-                    said = [a for a in self.plan().args if "writable_roots" in a]
-                    wanted = (
-                        []
-                        if roots is None
-                        else [
-                            "sandbox_workspace_write.writable_roots="
-                            + json.dumps([*roots, *self.home.shared]).replace(", ", ",")
-                        ]
-                    )
-                    self.assertEqual(said, wanted)
-                    warned = setup.warnings(self.home, self.env, str(self.root), [])
-                    self.assertEqual("unable to write" in warned, roots is None)
-
-    def test_a_config_that_cannot_be_read_says_nothing(self):
+    def test_a_config_that_cannot_be_read_trusts_nothing(self):
         self.add()
-        self.config.write_bytes(b"writable_roots = '\xff'")
+        self.config.write_bytes(b"x = '\xff'")
         self.assertFalse(setup.trusted(self.home, self.env))
-        self.assertFalse([a for a in self.plan().args if "writable_roots" in a])
 
     def test_what_is_run_outside_the_sandbox_is_kept_out_of_it(self):
         homes.create(self.home)
@@ -626,19 +723,19 @@ class Launch(Place):
     def test_the_system_prompt_is_toml(self):
         self.env["HCOM_CODEX_SYSTEM_PROMPT"] = 'say "hi"\n\\ \x7f 🎉'
         said = next(a for a in self.plan().args if a.startswith("developer_instructions="))
-        if toml.tomllib:
+        if asked.tomllib:
             self.assertEqual(
-                toml.tomllib.loads(said)["developer_instructions"],
+                asked.tomllib.loads(said)["developer_instructions"],
                 self.env["HCOM_CODEX_SYSTEM_PROMPT"],
             )
 
     def test_every_setting_is_toml(self):
-        if not toml.tomllib:
+        if not asked.tomllib:
             self.skipTest("no reader for TOML in this Python")
         args = self.plan().args
         for flag, said in zip(args, args[1:]):
             if flag == "-c":
-                toml.tomllib.loads(said)
+                asked.tomllib.loads(said)
 
     def test_one_too_old_for_hooks_is_told_to_listen(self):
         bin_ = self.root / "bin"

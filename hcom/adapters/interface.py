@@ -96,8 +96,8 @@ class Launch(Protocol):
     def resuming(self, session: str, fork: bool, /) -> list[str]:
         """The arguments that resume a session, or start a copy of it."""
 
-    def plan(self, args: list[str], home: Home, env: Env, /) -> Plan:
-        """What starting with `args` means."""
+    def plan(self, args: list[str], home: Home, env: Env, cwd: str, /) -> Plan:
+        """What starting with `args` in `cwd` means."""
 
 
 class Screen(Protocol):

@@ -84,7 +84,7 @@ def prepare(home, spec: LaunchSpec, settings, batch: str) -> Ready:
         raise HcomError(f"no directory {spec.cwd!r}", "cd to one that exists")
     key = uuid.uuid4().hex
     with open_db(home) as db:
-        plan = launch.plan(_arguments(spec, launch, settings), home, spec.env)
+        plan = launch.plan(_arguments(spec, launch, settings), home, spec.env, spec.cwd)
         agent = _agent(db, spec, plan, settings, key, batch)
         log = home.path("logs", f"{agent.name}-{key[:8]}.log") if spec.headless else ""
         launching.begun(db, agent, key, batch, log, time.time())

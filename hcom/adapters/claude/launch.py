@@ -104,7 +104,7 @@ def resuming(session: str, fork: bool) -> list[str]:
     return ["--resume", session, *(["--fork-session"] if fork else [])]
 
 
-def plan(args, _home, _env) -> Plan:
+def plan(args, _home, _env, _cwd: str) -> Plan:
     """What starting with `args` means."""
     said = values(args, FLAGS)
     mode = said.get("--permission-mode")

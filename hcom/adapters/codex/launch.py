@@ -13,7 +13,7 @@ from ...errors import HcomError
 from .. import launcher, program
 from ..flags import Table, groups, value, values
 from ..front import Plan
-from . import setup, toml
+from . import asked, setup, toml
 from .environment import scrubbed
 from .hook import config_dir
 
@@ -118,16 +118,17 @@ def _said(args) -> tuple[str, str, str]:
     return words[0], verb, "" if "--last" in values(args, FLAGS) else session
 
 
-def plan(args, home, env) -> Plan:
-    """What starting with `args` means."""
+def plan(args, home, env, cwd: str) -> Plan:
+    """What starting with `args` in `cwd` means."""
     (word, verb, session), flags = _said(args), values(args, FLAGS)
     if word in OTHERS or not NOT_OURS.isdisjoint(flags):
         return Plan(list(args))
-    able = setup.abilities(env, os.path.abspath(flags.get("--cd", "")), args)
+    place, told = asked.folder(cwd, args), asked.told(env, cwd, args)
+    able = setup.abilities(env, place, args)
     # Codex refuses a flag that is given twice.
     ours = ["--no-daemon"] if "--no-daemon" in able and "--no-daemon" not in flags else []
-    runs = setup.RUNS in able
-    settings = {**_settings(home, env, runs), **_sandbox(args, home, env)}
+    runs = setup.RUNS in able and told.runs
+    settings = {**_settings(home, env, runs, told), **_sandbox(args, home, env, place, told)}
     for key, setting in settings.items():
         ours += ["-c", f"{key}={toml.written(setting)}"]
     return Plan(
@@ -138,12 +139,12 @@ def plan(args, home, env) -> Plan:
     )
 
 
-def _settings(home, env, hooks: bool) -> dict[str, object]:
+def _settings(home, env, hooks: bool, told: asked.Told) -> dict[str, object]:
     """The -c settings of a launch."""
-    found = setup.launch_hooks(home, env) if hooks else {}
-    told = (env.get("HCOM_CODEX_SYSTEM_PROMPT", ""), "" if hooks else WITHOUT_HOOKS)
-    if any(told):
-        found["developer_instructions"] = "\n\n".join(filter(None, told))
+    found = setup.launch_hooks(home, env, told) if hooks else {}
+    texts = (env.get("HCOM_CODEX_SYSTEM_PROMPT", ""), "" if hooks else WITHOUT_HOOKS)
+    if any(texts):
+        found["developer_instructions"] = "\n\n".join(filter(None, texts))
     found["shell_environment_policy.set.HCOM_DIR"] = home.root
     return found
 
@@ -154,7 +155,7 @@ first and do as it says. No hooks bring you messages in this program: run `hcom 
 between the steps of your work, and `hcom listen` when you have nothing else to do."""
 
 
-def _sandbox(args, home, env) -> dict[str, object]:
+def _sandbox(args, home, env, cwd: str, told: asked.Told) -> dict[str, object]:
     """What hcom writes to as more writable roots, where the person's own are known and can be kept;
     and the PATH in which Codex's shell finds hcom, and no other program of that name.
 
@@ -162,15 +163,13 @@ def _sandbox(args, home, env) -> dict[str, object]:
     outside the sandbox. Where it is writable already, as its own root at least KEPT in it is not.
     Not by --add-dir: with a read-only sandbox, however that came about, Codex would not start.
     """
-    said = values(args, FLAGS)
-    cwd, profile = os.path.abspath(said.get("--cd", "")), said.get("--profile", "")
     added = [value(words) for flag, words in groups(args, FLAGS) if flag == "--add-dir"]
     open_to_all = [
         os.path.join(cwd, folder) for folder in (cwd, "/tmp", env.get("TMPDIR") or "/tmp", *added)
     ]
     found: dict[str, object] = {}
     try:
-        roots = toml.all_roots(os.path.join(config_dir(env), "config.toml"), profile, cwd)
+        roots = asked.writable_roots(told, env, args)
     except (ValueError, HcomError):
         roots = []
     else:

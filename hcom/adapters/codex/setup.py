@@ -10,13 +10,12 @@ import re
 
 from ...errors import HcomError
 from .. import program, settings
-from ..flags import Table, groups
 from ..launcher import handler
-from . import toml
+from . import asked, toml
+from .asked import PER_LAUNCH, PROGRAM
 from .hook import config_dir
 
 SESSION_VARIABLE = ""  # Codex tells a hook its session in the payload alone
-PROGRAM = "codex"
 
 HOOK_S = 10  # a hook of ours that takes longer is broken
 NOTICED_S = 0.0  # a running session never sees a change of its hooks; waiting would not help
@@ -35,9 +34,6 @@ EVENTS = (
     ("SessionEnd", "now", LAST_S),
 )
 WITH_CONTEXT = ("SessionStart", "UserPromptSubmit", "PostToolUse", "SubagentStart")
-
-# `-c` settings count as this file's.
-PER_LAUNCH = "/<session-flags>/config.toml"
 
 
 def hooks_file(home, env) -> settings.Owned:
@@ -67,8 +63,6 @@ def launch_files(home, env, allowed, every) -> list[settings.File]:
 
 
 NO_DAEMON, HOOKS, RUNS = "--no-daemon", "hooks", "runs"
-# Which flags can turn hooks on or off; `codex features` takes no profile.
-FEATURES = Table(value=frozenset(("--config", "--enable", "--disable")), alias={"-c": "--config"})
 
 
 def abilities(env, cwd: str, args=()) -> frozenset[str]:
@@ -79,9 +73,8 @@ def abilities(env, cwd: str, args=()) -> frozenset[str]:
     if not path:
         return frozenset((NO_DAEMON, HOOKS, RUNS))
     able = {NO_DAEMON} if NO_DAEMON in program.output([path, "--help"], env) else set()
-    flags = [w for flag, words in groups(args, FEATURES) if flag in FEATURES.value for w in words]
-    asked = program.output([path, *flags, "features", "list"], env, cwd=cwd)
-    said = re.search(r"^hooks\s.*\b(true|false)\b", asked, re.M)
+    listed = program.output([path, *asked.given(args), "features", "list"], env, cwd=cwd)
+    said = re.search(r"^hooks\s.*\b(true|false)\b", listed, re.M)
     if said or able:
         able |= {HOOKS} if said and said[1] == "false" else {HOOKS, RUNS}
     return frozenset(able)
@@ -139,34 +132,39 @@ def states(home, env) -> dict[str, str]:
     return found
 
 
-def launch_hooks(home, env) -> dict[str, object]:
-    """The settings with which a launch has our hooks and trusts them: the installed ones, else its
-    own."""
-    given = [] if hooks_file(home, env).installed else handlers(home)
+def launch_hooks(home, env, told: asked.Told) -> dict[str, object]:
+    """The settings with which a launch has our hooks and trusts them: the installed ones where it
+    finds them, by what it has `told`, else its own."""
+    there = states(home, env) if hooks_file(home, env).installed else {}
+    given = [] if there and _found(told, there) else handlers(home)
     found: dict[str, object] = {f"hooks.{event}": [{"hooks": [said]}] for event, said in given}
     trust = {f"{PER_LAUNCH}:{snake(event)}:0:0": digest(event, said) for event, said in given}
-    trust = trust or states(home, env)
+    trust = {**there, **trust}
     found["hooks.state"] = {key: {"trusted_hash": value} for key, value in trust.items()}
     return found
 
 
+def _found(told: asked.Told, there) -> bool:
+    """Whether Codex takes the hooks of those keys from their file; it may drop that whole."""
+    return told.hooks is None or set(there) <= set(told.hooks)
+
+
 def trusted(home, env) -> bool:
     """Whether Codex, by its config.toml, runs our installed hooks as they are now."""
-    config = os.path.join(config_dir(env), "config.toml")
-    return hooks_file(home, env).installed and all(
-        toml.trusts(config, *state) for state in states(home, env).items()
-    )
+    known = toml.trusted(os.path.join(config_dir(env), "config.toml"))
+    return hooks_file(home, env).installed and states(home, env).items() <= known.items()
 
 
-OFF = "codex runs no hooks: `codex features list` says that they are off"
+OFF = "codex runs no hooks: its settings, or those of this machine, turn them off"
 
 
 def warnings(_home, env, cwd: str, args) -> str:
     """What keeps the hooks of a launch from running; "" for nothing."""
-    if RUNS not in abilities(env, cwd, args):
+    told = asked.told(env, cwd, args)
+    if RUNS not in abilities(env, cwd, args) or not told.runs:
         return OFF
     try:
-        toml.all_roots(os.path.join(config_dir(env), "config.toml"), "", cwd)
+        asked.writable_roots(told, env, args)
     except (ValueError, HcomError) as error:
         said = error.message if isinstance(error, HcomError) else str(error)
         return f"in codex's sandbox hcom may be unable to write: {said}"
@@ -175,9 +173,13 @@ def warnings(_home, env, cwd: str, args) -> str:
 
 def advice(home, env, cwd: str) -> str:
     """What the person has yet to do so that installed hooks run in `cwd`; "" for nothing."""
-    if RUNS not in abilities(env, cwd):
+    hooks, there = hooks_file(home, env), os.path.isdir(config_dir(env))
+    told = asked.told(env, cwd) if there else asked.Told()  # it would make that folder
+    if RUNS not in abilities(env, cwd) or not told.runs:
         return OFF
-    if not hooks_file(home, env).installed or trusted(home, env):
+    if hooks.installed and home.is_default and not _found(told, states(home, env)):
+        return f"codex takes no hooks from {hooks.path}: {'; '.join(told.problems)}"
+    if not hooks.installed or trusted(home, env):
         return ""
     return (
         "codex does not trust these hooks yet: at its next start it shows 'Hooks need review'; "

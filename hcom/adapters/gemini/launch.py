@@ -88,7 +88,7 @@ def resuming(session: str, fork: bool) -> list[str]:
     return ["--resume", session]
 
 
-def plan(args, home, env) -> Plan:
+def plan(args, home, env, _cwd: str) -> Plan:
     """What starting with `args` means. HCOM_GEMINI_SYSTEM_PROMPT takes the place of the client's
     own system prompt; it wants that as a file."""
     session = values(args, FLAGS).get("--resume", "")

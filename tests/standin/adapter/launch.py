@@ -25,7 +25,7 @@ def resuming(session: str, fork: bool) -> list[str]:
     return ["--resume", session, *(["--fork"] if fork else [])]
 
 
-def plan(args, _home, _env) -> Plan:
+def plan(args, _home, _env, _cwd) -> Plan:
     """What starting with `args` means."""
     said = values(args, FLAGS)
     return Plan(list(args), said.get("--resume", ""), "--fork" in said)
