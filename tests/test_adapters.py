@@ -75,7 +75,7 @@ class Interface(unittest.TestCase):
             unlike(module, interface.Screen),
             ["ENTER_AFTER_S: <class 'float'>", "look: 1 parameters", "answers: 1 parameters"],
         )
-        self.assertEqual(len(unlike(types.SimpleNamespace(), interface.Setup)), 8)
+        self.assertEqual(len(unlike(types.SimpleNamespace(), interface.Setup)), 9)
 
 
 class Recorded(unittest.TestCase):

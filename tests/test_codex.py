@@ -4,6 +4,7 @@ import fcntl
 import gzip
 import json
 import os
+import re
 import stat
 import subprocess
 import sys
@@ -15,7 +16,7 @@ from unittest import mock
 
 from hcom import adapters
 from hcom import home as homes
-from hcom.adapters import base, flags, settings
+from hcom.adapters import base, flags, program, settings
 from hcom.adapters.base import Given, Reply
 from hcom.adapters.codex import asked, hook, host, launch, screen, setup, transcript, wake
 from hcom.adapters.front import Look
@@ -482,6 +483,92 @@ class TurnedOff(Place):
                 plan = launch.plan(args, self.home, env, str(self.root))
                 self.assertEqual(any("hooks.Stop=" in word for word in plan.args), runs)
                 self.assertEqual(any("hcom listen" in word for word in plan.args), not runs)
+
+
+@requires("codex")
+class Trusted(Place):
+    """Codex knows a hook that is trusted by its place in the file."""
+
+    def setUp(self):
+        super().setUp()
+        self.env["PATH"] = f"{clients.available('codex').parent}:/usr/bin:/bin"
+        homes.create(self.home)
+
+    def hcom(self, *words: str) -> str:
+        env = {**self.env, "PYTHONPATH": str(REPO)}
+        argv = [sys.executable, "-m", "hcom", "hooks", *words, "codex"]
+        done = subprocess.run(argv, env=env, cwd=self.root, capture_output=True, text=True)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        return done.stdout
+
+    def trust(self) -> None:
+        """All hooks in the file are trusted, as Codex itself writes that down."""
+        self.config.write_text(
+            "".join(
+                f'[hooks.state."{hook["key"]}"]\ntrusted_hash = "{hook["currentHash"]}"\n'
+                for hook in self.listed()
+            )
+        )
+
+    def listed(self) -> list[dict]:
+        """The hooks as Codex sees them."""
+        asks = (
+            {
+                "id": 0,
+                "method": "initialize",
+                "params": {"clientInfo": {"name": "x", "version": ""}},
+            },
+            {"id": 1, "method": "hooks/list", "params": {"cwds": [str(self.root)]}},
+        )
+        text = "".join(json.dumps(ask) + "\n" for ask in asks)
+        printed = program.conversed(
+            ["codex", "app-server"],
+            self.env,
+            text,
+            lambda said: '"id":1' in said and said[-1] == "\n",
+        )
+        said = next(line for line in map(json.loads, printed.splitlines()) if line.get("id") == 1)
+        return said["result"]["data"][0]["hooks"]
+
+    def untrusted(self) -> set[str]:
+        """The commands, ours in one word, that Codex would not run."""
+        hooks = [h for h in self.listed() if h["trustStatus"] != "trusted"]
+        return {"ours" if "hcom_dir" in h["command"] else h["command"] for h in hooks}
+
+    def write(self, event: str, *groups: list[str]) -> None:
+        """In front of others in their groups, and alone, ours in an older form."""
+        self.hooks.unlink(missing_ok=True)
+        self.hcom("add")
+        said = json.loads(self.hooks.read_text())
+        [[ours]] = [group["hooks"] for group in said["hooks"][event]]
+        ours["command"] += " # older"
+        said["hooks"][event] = [
+            {"hooks": [ours if w == "ours" else {"type": "command", "command": w} for w in group]}
+            for group in groups
+        ]
+        self.hooks.write_text(json.dumps(said))
+        self.trust()
+        self.assertEqual(self.untrusted(), set())
+
+    def test_an_update_moves_no_other_and_a_removal_names_those_that_it_moves(self):
+        table = (
+            ([["ours"], ["guard"]], {"guard"}),
+            ([["guard"], ["ours"]], set()),
+            ([["ours", "guard"]], {"guard"}),
+            ([["guard", "ours", "late"], ["last"]], {"late"}),
+            ([["ours"], ["same"], ["same"], ["last"]], {"same", "last"}),
+        )
+        for groups, lost in table:
+            with self.subTest(groups):
+                self.write("UserPromptSubmit", *groups)
+                said = self.hcom("add")
+                self.assertNotIn("trust again", said)
+                self.assertIn("does not trust these hooks yet", said)
+                self.assertEqual(self.untrusted(), {"ours"})
+                said = self.hcom("remove")
+                self.assertEqual(self.untrusted(), lost)
+                named = "".join(re.findall("trust again: (.*)", said))
+                self.assertEqual(set(re.findall("UserPromptSubmit '(\\w+)'", named)), lost, said)
 
 
 @requires("codex")

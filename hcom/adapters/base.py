@@ -226,6 +226,11 @@ def no(*_facts: object) -> bool:
     return False
 
 
+def none(*_facts: object) -> tuple[()]:
+    """There are none."""
+    return ()
+
+
 def nothing(*_facts: object) -> str:
     """There is nothing to say."""
     return ""

@@ -73,6 +73,10 @@ class Setup(Protocol):
     def launch_files(self, home: Home, env: Env, allowed: Allowed, every: Allowed, /) -> list[File]:
         """Those that a launch needs. Default: all."""
 
+    def trusts(self, home: Home, env: Env, /) -> Collection[tuple[str, str]]:
+        """Others' hooks in the file with ours that the client trusts by their places there, in
+        words, each with what it trusts it as. Default: none."""
+
     def advice(self, home: Home, env: Env, cwd: str, /) -> str:
         """What the person has yet to do so that installed hooks run in `cwd`. Default: nothing."""
 

@@ -60,8 +60,10 @@ def clean(home, env) -> Cleaned:
     """The hooks of this home are out of every client, its settings have their defaults."""
     hooks, problems = [], []
     for tool in adapters.TOOLS:
-        try:
-            hooks += [(tool, path) for path in setup.remove_own(home, env, tool)]
-        except HcomError as error:
-            problems.append((tool, error.message))
+        with setup.moved(home, env, tool) as lost:
+            try:
+                hooks += [(tool, path) for path in setup.remove_own(home, env, tool)]
+            except HcomError as error:
+                problems.append((tool, error.message))
+        problems += [(tool, line) for line in lost]
     return Cleaned(hooks, problems, config.reset(home))

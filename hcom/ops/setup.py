@@ -1,6 +1,8 @@
 """Adding and removing hooks for the commands: which safe commands are allowed, in which places."""
 
 import os
+from collections import Counter
+from contextlib import contextmanager
 
 from .. import adapters, config
 from ..adapters import launcher, settings
@@ -54,11 +56,28 @@ def add(home, env, tool: str) -> bool:
 def add_for_launch(home, env, tool: str, cwd: str, args) -> list[str]:
     """The tool is ready for a launch with `args`; what the person should know of it."""
     setup, said = adapters.load(tool, "setup"), []
-    try:
-        _put(home, env, setup.launch_files)
-    except HcomError as error:
-        said.append(f"no hooks: {error.message}" + (error.hint and f" ({error.hint})"))
-    return [*said, *filter(None, [setup.warnings(home, env, cwd, args)])]
+    with moved(home, env, tool) as lost:
+        try:
+            _put(home, env, setup.launch_files)
+        except HcomError as error:
+            said.append(f"no hooks: {error.message}" + (error.hint and f" ({error.hint})"))
+    return [*said, *lost, *filter(None, [setup.warnings(home, env, cwd, args)])]
+
+
+@contextmanager
+def moved(home, env, tool: str):
+    """A list in which stands, once what is done here is done, what of others' hooks the person has
+    to trust again for it."""
+    trusts = adapters.load(tool, "setup").trusts
+    lost: list[str] = []
+    places = dict.fromkeys((of_user(env), home))
+    before = [(place, trusts(place, env)) for place in places]
+    yield lost
+    for place, was in before:
+        gone = Counter(was) - Counter(trusts(place, env))
+        names = ", ".join(sorted({name for name, _ in gone}))
+        if names:
+            lost.append(f"{tool} knows hooks by their places, trust again: {names}")
 
 
 def _put(home, env, files) -> bool:

@@ -5,7 +5,7 @@ import os
 import sys
 
 from .. import settings
-from ..base import WAKE_HINT, WAKE_SIGN
+from ..base import WAKE_HINT, WAKE_SIGN, none
 from ..flags import Table, values
 from ..jsontext import BOM
 from ..launcher import handler
@@ -54,6 +54,7 @@ def files(home, env, allowed, every) -> list[settings.File]:
 
 
 launch_files = files
+trusts = none
 
 
 # -- what keeps installed hooks from running --

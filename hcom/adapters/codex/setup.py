@@ -10,7 +10,8 @@ import re
 
 from ...errors import HcomError
 from .. import program, settings
-from ..launcher import handler
+from ..base import fields
+from ..launcher import handler, is_ours
 from . import asked, toml
 from .asked import PER_LAUNCH, PROGRAM
 from .hook import config_dir
@@ -117,19 +118,41 @@ def digest(event: str, said: dict) -> str:
     return "sha256:" + hashlib.sha256(text.encode()).hexdigest()
 
 
-def states(home, env) -> dict[str, str]:
-    """For our installed handlers, the keys by which Codex trusts them, each with its hash."""
-    hooks, found = hooks_file(home, env), {}
+def placed(home, env) -> list[tuple[str, str, dict, dict]]:
+    """The handlers in the file with ours, each by the key that Codex trusts it by: (key, event,
+    group, handler)."""
+    hooks = hooks_file(home, env)
     said, path = settings.told(hooks.path), hooks.path
     if home.is_default and env.get("CODEX_HOME"):  # Codex resolves this one (0.171.0)
         path = os.path.join(os.path.realpath(os.path.dirname(path)), os.path.basename(path))
-    for place, element in hooks.wanted(said):
-        for index, group in enumerate(settings.at(said, place)):
-            if settings.ours(group) == element:
-                at = group["hooks"].index(element["hooks"][0])
-                key = f"{path}:{snake(place[1])}:{index}:{at}"
-                found[key] = digest(place[1], element["hooks"][0])
-    return found
+    return [
+        (f"{path}:{snake(event)}:{at}:{inside}", event, fields(group), fields(handler))
+        for event in fields(said.get("hooks"))
+        for at, group in enumerate(settings.at(said, ("hooks", event)))
+        for inside, handler in enumerate(settings.at(group, ("hooks",)))
+    ]
+
+
+def states(home, env) -> dict[str, str]:
+    """For our installed handlers, the keys by which Codex trusts them, each with its hash."""
+    hooks = hooks_file(home, env)
+    wanted = hooks.wanted(settings.told(hooks.path))
+    return {
+        key: digest(event, handler)
+        for key, event, group, handler in placed(home, env)
+        if is_ours(handler) and (("hooks", event), settings.ours(group)) in wanted
+    }
+
+
+def trusts(home, env) -> list[tuple[str, str]]:
+    """Others' handlers in the file with ours that Codex trusts, each in words and with the hash:
+    it knows them by their places."""
+    known = toml.trusted(os.path.join(config_dir(env), "config.toml"))
+    return [
+        (f"{event} {handler.get('command', '')!r}", known[key])
+        for key, event, _, handler in placed(home, env)
+        if key in known and not is_ours(handler)
+    ]
 
 
 def launch_hooks(home, env, told: asked.Told) -> dict[str, object]:

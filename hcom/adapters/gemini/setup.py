@@ -8,7 +8,7 @@ from pathlib import Path
 
 from ...errors import HcomError
 from .. import program, settings
-from ..base import document, fields
+from ..base import document, fields, none
 from ..jsontext import COMMENTS
 from ..launcher import handler
 from . import policy
@@ -61,6 +61,7 @@ def files(home, env, allowed, _every) -> list[settings.File]:
 
 
 launch_files = files
+trusts = none
 
 
 # -- what the client is --

@@ -39,17 +39,20 @@ def _status(call, tool: str) -> None:
 
 
 def _add(call, tool: str) -> None:
-    done = setup.add(call.home, call.env, tool)
+    with setup.moved(call.home, call.env, tool) as lost:
+        done = setup.add(call.home, call.env, tool)
     path = setup.hooks(call.home, call.env, tool).path
     call.say(f"{tool}: hooks {'added to' if done else 'are in'} {path}")
-    advice = setup.advice(call.home, call.env, tool)
-    if advice:
-        call.say(f"{tool}: {advice}")
+    for line in filter(None, [*lost, setup.advice(call.home, call.env, tool)]):
+        call.say(f"{tool}: {line}")
 
 
 def _remove(call, tool: str) -> None:
-    paths = setup.remove(call.home, call.env, tool)
+    with setup.moved(call.home, call.env, tool) as lost:
+        paths = setup.remove(call.home, call.env, tool)
     call.say(f"{tool}: hooks removed from {', '.join(paths)}" if paths else f"{tool}: no hooks")
+    for line in lost:
+        call.say(f"{tool}: {line}")
 
 
 COMMAND = Command(

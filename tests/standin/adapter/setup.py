@@ -9,6 +9,7 @@ from .hook import config_dir
 PROGRAM, SESSION_VARIABLE = "standin", "STANDIN_SESSION"
 NOTICED_S = 0.01  # it reads its settings with every hook
 advice = warnings = base.nothing
+trusts = base.none
 
 LAST_S = 7_200  # a subagent's last hook waits for its mail, subagent_timeout seconds
 # Event, mode of the launcher, seconds it may take.
