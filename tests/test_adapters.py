@@ -14,8 +14,9 @@ from pathlib import Path
 from hcom import adapters
 from hcom.adapters import base, flags, interface, plain
 from hcom.adapters.base import Around
-from hcom.adapters.claude import hook, launch, stream
+from hcom.adapters.claude import hook, launch, setup, stream
 from hcom.adapters.front import Plan
+from hcom.home import Home
 from hcom.hub import archive
 from hcom.store import agents
 from tests.test_hooks import Session
@@ -123,10 +124,11 @@ class Arguments(unittest.TestCase):
                 {"mode": "bypassPermissions"},
             ),
         }
+        home = Home("/nowhere/.hcom", "/nowhere")
         for args, wanted in table.items():
             with self.subTest(args=args):
-                plan = launch.plan(args, None, {}, "/")
-                self.assertEqual(plan, Plan(list(args), *wanted))
+                plan = launch.plan(args, home, {}, "/")
+                self.assertEqual(plan, Plan(["--settings", setup.brought(home), *args], *wanted))
 
     def test_a_session_is_resumed_and_copied(self):
         said = {

@@ -258,6 +258,23 @@ class Talk(unittest.TestCase):
         room.received(room.session("luna"), sent)
         room.until(lambda: room.reported()[0]["unread"] == 0)
 
+    def test_the_hooks_of_another_home_go_with_a_launch_into_a_worktree(self):
+        room = self.room()
+        project = room.folder("luna")
+        room.world.run(["git", "init", "-q"], cwd=project)
+        who = ["-c", "user.name=x", "-c", "user.email=x@x"]
+        room.world.run(["git", *who, "commit", "-q", "--allow-empty", "-m", "x"], cwd=project)
+        room.world.hcom_dir = room.hcom_dir = project / ".hcom"
+        luna = room.agent("luna", "--worktree", "there")
+        asked = luna.ask("RUN: pwd\nSAY: all-ok")
+        self.assertIn("in hcom, a message bus", asked.text)
+        luna.until("all-ok")
+        told = room.world.model.requests(session=asked.session)[-1].text
+        self.assertIn(f"{project}/.claude/worktrees/there", told)
+        room.until_status("luna", "listening")
+        sent = room.send("@luna hello")
+        room.received(room.session("luna"), sent)
+
     def test_a_session_outside_of_hcom_sees_nothing_of_it(self):
         room = self.room()
         room.hcom("hooks", "add", "claude")

@@ -524,7 +524,7 @@ class Launching(unittest.TestCase):
             (["-i", "--resume"], ""),
         ):
             with self.subTest(args):
-                plan = launch.plan(args, None, {}, "/")
+                plan = launch.plan(args, Home("/.hcom", "/"), {}, "/")
                 self.assertEqual(
                     (plan.args, plan.resumes, plan.forks, plan.env), (args, resumes, False, None)
                 )
@@ -533,10 +533,10 @@ class Launching(unittest.TestCase):
         with tempfile.TemporaryDirectory() as folder:
             home = Home(folder, folder)
             env = {"HCOM_GEMINI_SYSTEM_PROMPT": "be brief ☺"}
-            path = launch.plan([], home, env, "/").env["GEMINI_SYSTEM_MD"]
+            path = launch.plan([], home, env, folder).env["GEMINI_SYSTEM_MD"]
             self.assertEqual(Path(path).read_text(), "be brief ☺")
             self.assertEqual(os.stat(path).st_mode & 0o777, 0o600)
-            self.assertEqual(launch.plan([], home, env, "/").env["GEMINI_SYSTEM_MD"], path)
+            self.assertEqual(launch.plan([], home, env, folder).env["GEMINI_SYSTEM_MD"], path)
 
     def test_default_arguments(self):
         merged = flags.merged(["--model", "a", "--yolo"], ["-m", "b", "do it"], launch.FLAGS)

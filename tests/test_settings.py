@@ -11,8 +11,10 @@ from itertools import product
 
 from hcom import home as homes
 from hcom.adapters import jsontext, launcher, settings
+from hcom.adapters.claude import launch as claude
 from hcom.adapters.claude import setup
 from hcom.adapters.codex import setup as codex
+from hcom.adapters.gemini import launch as launch_gemini
 from hcom.adapters.gemini import setup as gemini
 from hcom.errors import HcomError
 from hcom.home import Home, create
@@ -478,11 +480,23 @@ class TurnedOff(Settings):
             ({}, ["-p", "--settings", off], off),
             ({"own": off}, [f"--settings={on}"], ""),
             ({"own": on}, ["--settings", places["more"]], ""),
+            ({"own": on}, ["--settings", "../off.json"], "../off.json"),
+            ({}, ["--managed-settings", only], only),
             ({}, ["--bare"], "--bare"),
-            ({}, ["--setting-sources", "project,local"], "--setting-sources without user"),
-            ({}, ["--setting-sources", "user,local"], ""),
+            ({}, ["--safe-mode", "x"], "--safe-mode"),
+            ({"own": off}, ["--setting-sources", "project,local"], ""),
+            ({"project": off}, ["--setting-sources", "user,local"], ""),
+            ({"local": off}, ["--setting-sources", "user,local"], "local"),
             ({}, ["--", "--bare"], ""),
+            ({"managed": json.dumps({"strictPluginOnlyCustomization": True})}, [], "managed"),
+            ({"more": json.dumps({"strictPluginOnlyCustomization": ["hooks"]})}, [], "more"),
+            ({"more": json.dumps({"strictPluginOnlyCustomization": ["skills"]})}, [], ""),
+            ({"managed": json.dumps({"strictPluginOnlyCustomization": False})}, [], ""),
+            ({"project": json.dumps({"strictPluginOnlyCustomization": True})}, [], ""),
+            ({"managed": json.dumps({"allowManagedHooksOnly": "true"})}, [], "managed"),
         )
+        with open(os.path.join(self.place, "off.json"), "w", encoding="utf-8") as stream:
+            stream.write(off)
         for texts, args, where in table:
             with self.subTest(texts=texts, args=args):
                 for name, path in places.items():
@@ -498,11 +512,90 @@ class TurnedOff(Settings):
                         setup.warnings(self.home._replace(tools=work), env, work, args), said
                     )
 
-    def test_hooks_beside_a_home_are_not_found_elsewhere(self):
-        home = Home(os.path.join(self.place, "a", ".hcom"), os.path.join(self.place, "a"))
-        env = {"HOME": self.place}
-        self.assertEqual(setup.warnings(home, env, home.tools, []), "")
-        self.assertIn(home.tools, setup.warnings(home, env, self.place, []))
+    def test_the_environment_turns_them_off_too(self):
+        for name, value, off in (
+            ("CLAUDE_CODE_SIMPLE", "1", True),
+            ("CLAUDE_CODE_SAFE_MODE", "true", True),
+            ("CLAUDE_CODE_SIMPLE", "0", False),
+            ("CLAUDE_CODE_SIMPLE", "", False),
+        ):
+            with self.subTest(name, value=value):
+                env = {"HOME": self.place, name: value}
+                self.assertEqual(name in setup.advice(self.home, env, self.place), off)
+                self.assertEqual(claude.scrubbed(env), env)
+
+
+class Brought(Settings):
+    """Hooks that a client would not find in its settings files go with the launch."""
+
+    def setUp(self):
+        super().setUp()
+        self.files_of_a_launch()
+
+    def files_of_a_launch(self) -> None:
+        settings.put(setup.launch_files(self.home, {}, SAFE, SAFE))
+
+    def plan(self, *args: str, cwd: str = "", env=None) -> list[str]:
+        return claude.plan(list(args), self.home, env or {}, cwd or self.place).args
+
+    def test_only_where_they_are_not_found(self):
+        path = setup.brought(self.home)
+        table = (
+            ((), "", False),
+            (("do it", "--model", "x"), "", False),
+            (("--worktree", "x"), "", True),
+            (("-w",), "", True),
+            (("--setting-sources", "user"), "", True),
+            (("--setting-sources=user,project",), "", False),
+            (("--restricted",), "", True),
+            (("x",), os.path.dirname(self.place), True),
+        )
+        for args, cwd, brings in table:
+            with self.subTest(args=args, cwd=cwd):
+                wanted = ["--settings", path, *args] if brings else [*args]
+                self.assertEqual(self.plan(*args, cwd=cwd), wanted)
+        self.assertEqual(self.plan(env={"CLAUDE_CODE_RESTRICTED": "1"})[0], "--settings")
+        with open(path, encoding="utf-8") as stream:
+            said = json.load(stream)
+        self.assertEqual(said, json.loads(self.text()))
+
+    def test_where_the_file_could_not_be_changed(self):
+        self.write("{ // mine\n}")
+        self.assertEqual(self.plan("x"), ["--settings", setup.brought(self.home), "x"])
+
+    def test_beside_what_the_persons_own_say(self):
+        own = {"hooks": {"Stop": [FOREIGN], "PreCompact": [FOREIGN]}, "model": "x"}
+        given = os.path.join(self.place, "given.json")
+        for text in (json.dumps(own), "\ufeff" + json.dumps(own, indent=1)):
+            with open(given, "w", encoding="utf-8") as stream:
+                stream.write(text)
+            for value in (json.dumps(own), given, "given.json"):
+                with self.subTest(value=value):
+                    args = self.plan("-p", "-w", "--settings", value, "--model", "x", "do")
+                    self.assertEqual(
+                        args[:3] + args[4:],
+                        ["-p", "-w", "--settings", "--model", "x", "do"],
+                    )
+                    with open(args[3], encoding="utf-8-sig") as stream:
+                        said = json.load(stream)
+                    self.assertEqual(stat.S_IMODE(os.stat(args[3]).st_mode), 0o600)
+                    ours = json.loads(self.text())
+                    self.assertEqual(said["model"], "x")
+                    self.assertEqual(said["permissions"], ours["permissions"])
+                    self.assertEqual(said["hooks"].pop("PreCompact"), [FOREIGN])
+                    ours["hooks"]["Stop"].insert(0, FOREIGN)
+                    self.assertEqual(said["hooks"], ours["hooks"])
+
+    def test_what_cannot_be_read_is_refused(self):
+        for value in ("{ // mine\n}", "[]", self.place):
+            with self.subTest(value), self.assertRaises(HcomError):
+                self.plan("--worktree", "--settings", value)
+
+    def test_a_client_that_takes_none_is_refused_elsewhere(self):
+        for args, cwd in (([], os.path.dirname(self.place)), (["--worktree", "x"], self.place)):
+            with self.subTest(args), self.assertRaisesRegex(HcomError, f"only in {self.place}"):
+                launch_gemini.plan(args, self.home, {}, cwd)
+        launch_gemini.plan([], self.home, {}, self.place)
 
 
 class Known(unittest.TestCase):

@@ -66,15 +66,20 @@ def folder(home, own: str, name: str) -> str:
     return own if home.is_default else os.path.join(home.tools, name)
 
 
-def misplaced(home, cwd: str, tool: str) -> str:
-    """Why a client that reads a project's settings in the folder where it runs would not find our
-    hooks in `cwd`; "" where it does."""
-    if home.is_default or os.path.realpath(cwd) == os.path.realpath(home.tools):
-        return ""
-    return (
-        f"{tool} finds the hooks of this HCOM_DIR only in {home.tools}, so no message reaches its "
-        "agent here; run it there, or unset HCOM_DIR"
-    )
+def is_found(home, cwd: str) -> bool:
+    """Whether a client that reads a project's settings in the folder where it runs finds our hooks
+    in `cwd`."""
+    return home.is_default or os.path.realpath(cwd) == os.path.realpath(home.tools)
+
+
+def refuse_misplaced(home, cwd: str, tool: str) -> None:
+    """HcomError where such a client would not find them."""
+    if not is_found(home, cwd):
+        raise HcomError(
+            f"{tool} finds the hooks of this HCOM_DIR only in {home.tools}, so no message would "
+            "reach its agent here",
+            "run it there, or unset HCOM_DIR",
+        )
 
 
 def put(files) -> bool:

@@ -50,17 +50,18 @@ SAFE = tuple(
 
 def add(home, env, tool: str) -> bool:
     """The tool's settings hold our hooks; False when they already did. HcomError."""
-    return _put(home, env, adapters.load(tool, "setup").files)
+    return settings.put(_files(home, env, adapters.load(tool, "setup").files))
 
 
 def add_for_launch(home, env, tool: str, cwd: str, args) -> list[str]:
     """The tool is ready for a launch with `args`; what the person should know of it."""
     setup, said = adapters.load(tool, "setup"), []
     with moved(home, env, tool) as lost:
-        try:
-            _put(home, env, setup.launch_files)
-        except HcomError as error:
-            said.append(f"no hooks: {error.message}" + (error.hint and f" ({error.hint})"))
+        for file in _files(home, env, setup.launch_files):
+            try:
+                settings.put([file])
+            except HcomError as error:
+                said.append(f"no hooks: {error.message}" + (error.hint and f" ({error.hint})"))
     return [*said, *lost, *filter(None, [setup.warnings(home, env, cwd, args)])]
 
 
@@ -80,7 +81,8 @@ def moved(home, env, tool: str):
             lost.append(f"{tool} knows hooks by their places, trust again: {names}")
 
 
-def _put(home, env, files) -> bool:
+def _files(home, env, files) -> list:
+    """What `files` says has to be somewhere, once what that runs is there. HcomError."""
     # Clients let no agent write there, and the hooks beside it would be in their own folders.
     inside = {".git", *(f".{tool}" for tool in adapters.TOOLS)} & {*home.root.split(os.sep)}
     if inside:
@@ -97,7 +99,7 @@ def _put(home, env, files) -> bool:
             "in a sandbox: export HCOM_DIR=$PWD/.hcom",
         ) from None
     allowed = SAFE if config.read(home, env).auto_approve else ()
-    return settings.put(files(home, env, allowed, SAFE))
+    return files(home, env, allowed, SAFE)
 
 
 def hooks(home, env, tool: str) -> settings.Owned:

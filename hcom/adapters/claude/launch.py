@@ -4,12 +4,13 @@ import re
 
 from ..flags import Table, values
 from ..front import Plan
+from . import setup
 
 # What one Claude Code tells its children; another would take itself for a part of the first, and
 # keep neither session file nor transcript.
 _FOREIGN = re.compile(
     r"CLAUDECODE\Z"
-    r"|CLAUDE_CODE_(?!DISABLE_|USE_|MAX_|API_|SKIP_|STOP_HOOK|ENABLE_)"
+    r"|CLAUDE_CODE_(?!DISABLE_|USE_|MAX_|API_|SKIP_|STOP_HOOK|ENABLE_|SIMPLE|SAFE_MODE|RESTRICT)"
     r"|CLAUDE_EFFORT\Z|CLAUDE_PID\Z|CLAUDE_PROJECT_DIR\Z|CLAUDE_ENV_FILE\Z"
     r"|AI_AGENT\Z|HCOM_PROCESS_ID\Z"
 )
@@ -32,6 +33,7 @@ FLAGS = Table(
             "--fallback-model",
             "--input-format",
             "--json-schema",
+            "--managed-settings",
             "--max-budget-usd",
             "--max-turns",
             "--model",
@@ -104,11 +106,13 @@ def resuming(session: str, fork: bool) -> list[str]:
     return ["--resume", session, *(["--fork-session"] if fork else [])]
 
 
-def plan(args, _home, _env, _cwd: str) -> Plan:
-    """What starting with `args` means."""
-    said = values(args, FLAGS)
+def plan(args, home, env, cwd: str) -> Plan:
+    """What starting with `args` in `cwd` means. HcomError when our hooks cannot be brought."""
+    said, given = values(args, FLAGS), list(args)
+    if not setup.finds(home, env, cwd, args):
+        given = setup.with_ours(home, cwd, args, FLAGS)
     mode = said.get("--permission-mode")
     if "--dangerously-skip-permissions" in said:
         mode = "bypassPermissions"
     client = {"mode": mode} if mode else {}
-    return Plan(list(args), said.get("--resume", ""), "--fork-session" in said, client)
+    return Plan(given, said.get("--resume", ""), "--fork-session" in said, client)

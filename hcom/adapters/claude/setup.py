@@ -1,12 +1,16 @@
 """Our hooks and permissions in Claude Code's settings.json: put in, taken out, looked at."""
 
 import glob
+import hashlib
 import os
 import sys
+from itertools import product
 
+from ...errors import HcomError
+from ...home import keep
 from .. import settings
-from ..base import WAKE_HINT, WAKE_SIGN, none
-from ..flags import Table, values
+from ..base import WAKE_HINT, WAKE_SIGN, fields, none
+from ..flags import Table, groups, values
 from ..jsontext import BOM
 from ..launcher import handler
 from .hook import config_dir
@@ -53,7 +57,55 @@ def files(home, env, allowed, every) -> list[settings.File]:
     return [hooks._replace(entries=entries, earlier=_rules(every))]
 
 
-launch_files = files
+def launch_files(home, env, allowed, every) -> list[settings.File]:
+    """The same, and a file with our entries alone for a client that would not find that one."""
+    (own,) = files(home, env, allowed, every)
+    assert isinstance(own, settings.Owned)
+    return [own._replace(path=brought(home)), own]
+
+
+def brought(home) -> str:
+    """The file of settings that a launch brings where its client would not find our hooks."""
+    return home.kept("claude", "settings.json")
+
+
+def finds(home, env, cwd: str, args) -> bool:
+    """Whether such a client finds our hooks in its settings files (measured with 2.1.332)."""
+    said, source = values(args, FLAGS), "user" if home.is_default else "project"
+    restricted = "--restricted" in said or env.get("CLAUDE_CODE_RESTRICTED") in YES
+    if restricted or source not in said.get("--setting-sources", source).split(","):
+        return False
+    here = home.is_default or (settings.is_found(home, cwd) and "--worktree" not in said)
+    return here and hooks_file(home, env).installed
+
+
+def with_ours(home, cwd: str, args, table: Table) -> list[str]:
+    """`args` with our entries in their --settings, beside what that says. HcomError when it cannot
+    be read. A client takes the last of several."""
+    own, path = values(args, table).get("--settings"), brought(home)
+    if own is None:
+        return ["--settings", path, *args]
+    text = own if own.startswith("{") else settings.text_of(os.path.join(cwd, own))
+    if not text.strip():
+        raise HcomError(f"no settings in {own!r}", "give --settings a file or JSON")
+    said = settings.told(path)
+    entries = [
+        (("hooks", e), g)
+        for e in fields(said.get("hooks"))
+        for g in settings.at(said, ("hooks", e))
+    ]
+    rules = ("permissions", "allow")
+    entries += [(rules, rule) for rule in settings.at(said, rules)]
+    path = home.kept("claude", f"{hashlib.sha256(text.encode()).hexdigest()[:16]}.json")
+    keep(path, text)
+    settings.put([settings.Owned(home, path, entries, skipped=(BOM,))])
+    return [
+        word
+        for flag, words in groups(args, table)
+        for word in (["--settings", path] if flag == "--settings" else words)
+    ]
+
+
 trusts = none
 
 
@@ -63,7 +115,12 @@ MANAGED = {"darwin": "/Library/Application Support/ClaudeCode"}.get(
     sys.platform, "/etc/claude-code"
 )
 WITHOUT_HOOKS = ("--bare", "--safe-mode")
-FLAGS = Table(value=frozenset(("--settings", "--setting-sources")))
+WITHOUT = ("CLAUDE_CODE_SIMPLE", "CLAUDE_CODE_SAFE_MODE")
+YES = ("1", "true", "yes", "on")
+FLAGS = Table(
+    value=frozenset(("--settings", "--setting-sources", "--managed-settings")),
+    alias={"-w": "--worktree"},
+)
 
 
 def advice(_home, env, cwd: str) -> str:
@@ -71,35 +128,42 @@ def advice(_home, env, cwd: str) -> str:
     return off(env, cwd)
 
 
-def warnings(home, env, cwd: str, args) -> str:
+def warnings(_home, env, cwd: str, args) -> str:
     """What keeps the hooks of a client with `args` in `cwd` from running; "" for nothing."""
-    return off(env, cwd, args) or settings.misplaced(home, cwd, PROGRAM)
+    return off(env, cwd, args)
 
 
 def off(env, cwd: str, args=(), managed: str = MANAGED) -> str:
     """What turns all hooks of such a client off; "" for nothing. Of its settings the last counts:
     the person's, the project's, those of the command line, the managed ones (2.1.332)."""
     said = values(args, FLAGS)
-    flag = next((f for f in WITHOUT_HOOKS if f in said), "")
-    if flag or "user" not in said.get("--setting-sources", "user").split(","):
-        return f"claude runs no hooks with {flag or '--setting-sources without user'}"
+    how = [f for f in WITHOUT_HOOKS if f in said] + [v for v in WITHOUT if env.get(v) in YES]
+    if how:
+        return f"claude runs no hooks with {how[0]}"
     own = [os.path.join(managed, "managed-settings.json")]
     own += sorted(glob.glob(os.path.join(managed, "managed-settings.d", "*.json")))
-    places = [os.path.join(config_dir(env), "settings.json")]
-    places += [os.path.join(cwd, ".claude", f"settings{more}.json") for more in ("", ".local")]
-    given = said.get("--settings", "")
-    places += [given, *own]
-    told = {place: _told(place) for place in places}
+    own.append(said.get("--managed-settings", ""))
+    sources = said.get("--setting-sources", "user,project,local").split(",")
+    places = [os.path.join(config_dir(env), "settings.json")] if "user" in sources else []
+    for source, name in (("project", "settings.json"), ("local", "settings.local.json")):
+        places += [os.path.join(cwd, ".claude", name)] if source in sources else []
+    places += [said.get("--settings", ""), *own]
+    told = {place: _told(cwd, place) for place in places}
     found = [(p, t["disableAllHooks"]) for p, t in told.items() if "disableAllHooks" in t]
     if found and found[-1][1] not in (None, False, "false"):
         return f"claude runs no hooks: see disableAllHooks in {found[-1][0]}"
-    only = [place for place in own if told[place].get("allowManagedHooksOnly") is True]
-    return f"claude runs no hooks: see allowManagedHooksOnly in {only[-1]}" if only else ""
+    for place, key in product(own, ("allowManagedHooksOnly", "strictPluginOnlyCustomization")):
+        value = told[place].get(key)
+        if value in (True, "true") or "hooks" in settings.at(told[place], (key,)):
+            return f"claude runs no hooks: see {key} in {place}"
+    return ""
 
 
-def _told(place: str) -> dict:
+def _told(cwd: str, place: str) -> dict:
     """What a file of settings says, or the text of some."""
-    return settings.object_of(place) if place.startswith("{") else settings.told(place)
+    if place.startswith("{"):
+        return settings.object_of(place)
+    return settings.told(os.path.join(cwd, place)) if place else {}
 
 
 def _hooks(home) -> list:

@@ -5,9 +5,11 @@ it, would end it, and it would lack the heap size that it gives itself. Signals 
 """
 
 import hashlib
+import os
 import re
 
 from ...home import keep
+from .. import settings
 from ..flags import Table, values
 from ..front import Plan
 
@@ -88,10 +90,14 @@ def resuming(session: str, fork: bool) -> list[str]:
     return ["--resume", session]
 
 
-def plan(args, home, env, _cwd: str) -> Plan:
-    """What starting with `args` means. HCOM_GEMINI_SYSTEM_PROMPT takes the place of the client's
-    own system prompt; it wants that as a file."""
-    session = values(args, FLAGS).get("--resume", "")
+def plan(args, home, env, cwd: str) -> Plan:
+    """What starting with `args` in `cwd` means; HcomError where it would not find our hooks, for it
+    takes none with a launch. HCOM_GEMINI_SYSTEM_PROMPT takes the place of the client's own system
+    prompt; it wants that as a file."""
+    said = values(args, FLAGS)
+    place = os.path.join(cwd, "a worktree") if "--worktree" in said else cwd
+    settings.refuse_misplaced(home, place, "gemini")
+    session = said.get("--resume", "")
     prompt = env.get("HCOM_GEMINI_SYSTEM_PROMPT", "")
     return Plan(
         list(args),

@@ -142,10 +142,10 @@ def off(env, cwd: str) -> str:
     return "" if enabled else f"gemini runs no hooks: see hooksConfig in {where}"
 
 
-def warnings(home, env, cwd: str, _args) -> str:
+def warnings(_home, env, cwd: str, _args) -> str:
     """What a person should know before the client is run in `cwd`; "" for nothing."""
     if trusted(env, cwd):
-        return off(env, cwd) or settings.misplaced(home, cwd, PROGRAM)
+        return off(env, cwd)
     return (
         f"gemini does not trust {cwd}: it runs no hooks there, so no message reaches its "
         "agent; choose 'Trust folder' when it asks, or /permissions trust"
