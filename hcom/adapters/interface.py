@@ -10,9 +10,10 @@ from typing import Any, Protocol
 
 from ..bus.agent import Agent
 from ..home import Home
-from .base import Around, Given, Reply, Signal
+from .base import Around, Given, Part, Reply, Signal
 from .flags import Table
 from .front import Look, Plan
+from .history import Index
 from .settings import File, Owned
 
 Env = Mapping[str, str]
@@ -143,12 +144,27 @@ class Stream(Protocol):
 
 
 class Transcript(Protocol):
-    """What the client recorded: the evidence that its model was asked with a message."""
+    """What the client recorded: the evidence that its model was asked with a message, and the
+    conversation. Lines are without the newline; one that is not whole is not asked about."""
+
+    # In each line that `note` has something to say of, one of these stands; in few others.
+    SIGNS: tuple[bytes, ...]
 
     def fates(self, path: str, given: dict[int, Given], /) -> dict[int, str]:
         """What became of each message (by its id): base.ANSWERED, STANDING or GONE; nothing of one
         that is not there. It is where the client recorded it as what a hook told, or a command
         printed, and nowhere else: tools and people quote."""
+
+    def note(self, line: bytes, place: int, index: Index, /) -> None:
+        """`index` knows what the line at `place` says of exchanges: one that begins there
+        (index.begin), by a person's prompt or a wake of ours; those that were taken back
+        (index.take_back). It goes by this line and index.facts alone, so that a number, once
+        given, stays. What the client or a hook puts in as a prompt begins none, nor does a copy
+        of what the file already has."""
+
+    def parts(self, line: bytes, /) -> list[Part]:
+        """What the line says, in order; [] for what is no part of the conversation, or of a
+        subagent's."""
 
 
 PARTS = {

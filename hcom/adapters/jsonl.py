@@ -53,7 +53,7 @@ def shown(item: dict, place: int, given: dict[int, Given], told, printed: str) -
         if (one := given.get(number)) is not None
         and (one.channel == OUTPUT) == by_command
         and one.since < place
-        and (not one.at or _time(item) > one.at - SAME_S)
+        and (not one.at or moment(item) > one.at - SAME_S)
     }
 
 
@@ -64,7 +64,7 @@ def texts(content) -> list[str]:
     return [text for text in found if isinstance(text, str)]
 
 
-def _time(item: dict) -> float:
+def moment(item: dict) -> float:
     """When a line was recorded; 0.0 where it does not say so."""
     try:
         return datetime.fromisoformat(item["timestamp"].replace("Z", "+00:00")).timestamp()

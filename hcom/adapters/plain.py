@@ -2,11 +2,12 @@
 fed nothing and proves nothing (interface.Screen, Wake, Stream, Transcript)."""
 
 from ..bus.client import GONE, UNKNOWN
-from .base import no
+from .base import Part, no
 from .front import Look
 
 ENTER_AFTER_S = 0.0  # nothing is typed where nothing can be read
 SEES_ESC = False
+SIGNS = ()
 answers = no
 
 
@@ -42,3 +43,12 @@ def wake() -> str:
 def fates(_path: str, _given) -> dict[int, str]:
     """There is no transcript."""
     return {}
+
+
+def note(_line, _place, _index) -> None:
+    """Nothing begins."""
+
+
+def parts(_line) -> list[Part]:
+    """Nothing is said."""
+    return []

@@ -1,7 +1,24 @@
 """Claude Code's transcript: what the model saw, and the conversation in it."""
 
-from ..base import GONE, STANDING, Given, fields, mark_answered
-from ..jsonl import parse, placed, shown, texts
+from ..base import (
+    ASKED,
+    CALLED,
+    EDITED,
+    FAILED,
+    GONE,
+    RETURNED,
+    SAID,
+    SPENT,
+    STANDING,
+    TOLD,
+    WAKE_SIGN,
+    WOKEN,
+    Given,
+    Part,
+    fields,
+    mark_answered,
+)
+from ..jsonl import moment, parse, placed, shown, texts
 
 
 def fates(path: str, given: dict[int, Given]) -> dict[int, str]:
@@ -73,7 +90,129 @@ def _told(item: dict) -> list[str]:
     return [text for text in said if isinstance(text, str)] if isinstance(said, list) else []
 
 
-def _printed(item: dict) -> str:
+def _results(item: dict) -> list[Part]:
     """What tools returned to the model."""
-    results = [part.get("content") for part in _parts(item) if part.get("type") == "tool_result"]
-    return "\n".join(text for one in results for text in texts(one))
+    return [
+        Part(
+            FAILED if part.get("is_error") else RETURNED,
+            "\n".join(texts(part.get("content"))),
+            key=str(part.get("tool_use_id")),
+        )
+        for part in _parts(item)
+        if part.get("type") == "tool_result"
+    ]
+
+
+def _printed(item: dict) -> str:
+    return "\n".join(part.value for part in _results(item))
+
+
+# -- the conversation --
+
+# A prompt, in the order in which all versions write it (2.1.197 to 2.1.332); and one that was typed
+# while the model worked.
+SIGNS = (
+    b'"role":"user","content":"',
+    b'"role":"user","content":[{"type":"text"',
+    b'"role":"user","content":[{"type":"image"',
+    b'"type":"queued_command"',
+)
+# What the client puts in as a user's words: notices, commands of its own and what they print.
+CLIENTS_OWN = (
+    "<task-notification>",
+    "<local-command-",
+    "<command-name>",
+    "<bash-",
+    "<system-reminder>",
+    "[Request interrupted",
+    "[SYSTEM NOTIFICATION",
+    "Stop hook feedback:",
+)
+# How a turn was broken off.
+BROKEN_OFF = "[Request interrupted"
+
+
+def note(line: bytes, place: int, index) -> None:
+    """What the line says of exchanges, see interface.Transcript. A prompt that hangs on what an
+    earlier one hangs on takes its place: that one and all behind it are taken back."""
+    item = parse(line)
+    if not _prompt(item).value:
+        return
+    hangs_on = str(item.get("parentUuid") or item.get("logicalParentUuid"))[:8]
+    known = index.facts.setdefault("hang_on", [])
+    if hangs_on in known:
+        index.take_back(known.index(hangs_on))
+    known.append(hangs_on)
+    index.begin(place, moment(item))
+
+
+def _prompt(item: dict) -> Part:
+    """What a person asked, or our wake; no value for anything else."""
+    queued = fields(item.get("attachment"))
+    if item.get("isSidechain") or item.get("isCompactSummary"):
+        return Part(ASKED)
+    if queued.get("type") == "queued_command" and queued.get("commandMode") == "prompt":
+        item = {**item, "origin": queued.get("origin"), "isMeta": queued.get("isMeta")}
+        said = "\n".join(texts(queued.get("prompt")))
+    elif item.get("type") == "user" and not _results(item):
+        content = _message(item).get("content")
+        said = "\n".join(texts(content)) or ("[image]" if content else "")
+    else:
+        return Part(ASKED)
+    if WAKE_SIGN in said and (said.startswith((WAKE_SIGN, *CLIENTS_OWN)) or _is_put_in(item)):
+        return Part(WOKEN, said)
+    return Part(ASKED, "" if said.startswith(CLIENTS_OWN) or _is_put_in(item) else said)
+
+
+def _is_put_in(item: dict) -> bool:
+    """Whether the client says that no person typed it; versions before 2.1.300 only mark it."""
+    return bool(item.get("isMeta")) or fields(item.get("origin")).get("kind", "human") != "human"
+
+
+def parts(line: bytes) -> list[Part]:
+    """What the line says, see interface.Transcript."""
+    item = parse(line)
+    if item.get("isSidechain"):
+        return []
+    if item.get("type") == "assistant":
+        return _answered(item)
+    asked = _prompt(item)
+    said = "\n".join(texts(_message(item).get("content")))
+    off = [Part(FAILED, said)] if said.startswith(BROKEN_OFF) else []
+    hooks = [Part(TOLD, text) for text in _told(item)]
+    return [*([asked] if asked.value else off), *_results(item), *hooks]
+
+
+def _answered(item: dict) -> list[Part]:
+    """What the model wrote, or the client in its name."""
+    message = _message(item)
+    found = []
+    for part in _parts(item):
+        if part.get("type") == "text":
+            kind = FAILED if item.get("isApiErrorMessage") else SAID
+            found.append(Part(kind, str(part.get("text"))))
+        elif part.get("type") == "tool_use":
+            name, key, given = str(part.get("name")), str(part.get("id")), fields(part.get("input"))
+            found += [Part(CALLED, given, name, key), *_edits(given, key)]
+    spent = fields(message.get("usage"))
+    taken = [spent.get(name) or 0 for name in ("input_tokens", *CACHED, "output_tokens")]
+    if any(taken):
+        found.append(Part(SPENT, (sum(taken[:-1]), taken[-1]), key=_response(item)))
+    return found
+
+
+CACHED = ("cache_creation_input_tokens", "cache_read_input_tokens")
+
+
+def _edits(given: dict, key: str) -> list[Part]:
+    """What the input of an editing tool does to its file."""
+    file = given.get("file_path") or given.get("notebook_path")
+    several = given.get("edits")
+    edits = several if isinstance(several, list) else [given]
+    pairs = [
+        (str(one.get("old_string") or ""), str(new))
+        for one in map(fields, edits)
+        for new in [one.get("new_string", one.get("new_source", one.get("content")))]
+        if isinstance(new, str)
+    ]
+    return [Part(EDITED, pair, file, key) for pair in pairs] if isinstance(file, str) else []

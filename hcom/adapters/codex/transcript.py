@@ -1,6 +1,6 @@
 """Codex's rollout file: what the model saw, and the conversation in it."""
 
-from ..base import STANDING, Given, mark_answered
+from ..base import STANDING, Given, Part, mark_answered
 from ..jsonl import parse, placed, shown, texts
 
 
@@ -55,3 +55,17 @@ MODEL_ITEMS = (
     "web_search_call",
 )
 OUTPUTS = ("function_call_output", "custom_tool_call_output")
+
+
+# -- the conversation: not read yet --
+
+SIGNS: tuple[bytes, ...] = ()
+
+
+def note(_line: bytes, _place: int, _index) -> None:
+    """What the line says of exchanges, see interface.Transcript."""
+
+
+def parts(_line: bytes) -> list[Part]:
+    """What the line says, see interface.Transcript."""
+    return []

@@ -5,7 +5,7 @@ then the last counts; {"$set": {"messages": [...]}} replaces all, as after Esc, 
 /compress: what is not in it any more, the model does not get again.
 """
 
-from ..base import ANSWERED, GONE, STANDING, TURN_END, Given, fields, mark_answered
+from ..base import ANSWERED, GONE, STANDING, TURN_END, Given, Part, fields, mark_answered
 from ..jsonl import parse, placed, shown, tail, texts
 
 RESET = b'{"$set":{"messages":['
@@ -87,3 +87,17 @@ def _returned(content) -> list[str]:
         called = fields(fields(part).get("functionResponse"))
         found += fields(called.get("response")).values()
     return [text for text in found if isinstance(text, str)]
+
+
+# -- the conversation: not read yet --
+
+SIGNS: tuple[bytes, ...] = ()
+
+
+def note(_line: bytes, _place: int, _index) -> None:
+    """What the line says of exchanges, see interface.Transcript."""
+
+
+def parts(_line: bytes) -> list[Part]:
+    """What the line says, see interface.Transcript."""
+    return []

@@ -1,7 +1,19 @@
 """The stand-in's transcript: a line for all that goes to the model, when it is put there, and one
 for each answer."""
 
-from ..base import STANDING, Given, mark_answered
+from ..base import (
+    ASKED,
+    CALLED,
+    RETURNED,
+    SAID,
+    STANDING,
+    TOLD,
+    WAKE_TEXT,
+    WOKEN,
+    Given,
+    Part,
+    mark_answered,
+)
 from ..jsonl import parse, placed, shown
 
 HOOKS = ("context", "reason")
@@ -19,3 +31,23 @@ def fates(path: str, given: dict[int, Given]) -> dict[int, str]:
         told, printed = [text] if kind in HOOKS else [], text if kind == TOOL else ""
         found.update(dict.fromkeys(shown(line, place, given, told, printed), STANDING))
     return found
+
+
+SIGNS = (b'{"type": "user"',)
+
+
+def note(line: bytes, place: int, index) -> None:
+    """A prompt begins an exchange."""
+    if parse(line).get("type") == "user":
+        index.begin(place, 0.0)
+
+
+def parts(line: bytes) -> list[Part]:
+    """What the line says."""
+    item = parse(line)
+    kind, text = item.get("type"), item.get("text", "")
+    if kind == "assistant" and text.startswith("RUN: "):
+        return [Part(CALLED, {"command": text[5:]}, "shell")]
+    kinds = {"user": WOKEN if text == WAKE_TEXT else ASKED, "assistant": SAID, TOOL: RETURNED}
+    kind = TOLD if kind in HOOKS else kinds.get(kind)
+    return [Part(kind, text)] if kind else []
