@@ -152,7 +152,8 @@ class Examples(unittest.TestCase):
         session = {"CLAUDECODE": "1", "CLAUDE_CODE_SESSION_ID": "s1"}
         if self.home.run("start", "--as", "kira", env=session).returncode:  # never there
             self.home.said("start", env=session)
-        begun = {"session_id": "s1", "cwd": self.home.work, "hook_event_name": "SessionStart"}
+        talk = os.path.join(os.path.dirname(__file__), "data/claude/transcripts/queued.jsonl")
+        begun = {"session_id": "s1", "cwd": self.home.work, "transcript_path": talk}
         client = self.home.client()
         self.home.hook("claude", "SessionStart", begun, client.pid, session)
         self.home.run("kill", "kira")

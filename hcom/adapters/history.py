@@ -5,19 +5,39 @@ bytes, by the signs that the adapter names, and only the lines with one are look
 known of a file is kept, and the next pass begins where that ends.
 """
 
-from typing import Any
+import json
+import os
+import re
+from bisect import bisect_right
+from collections.abc import Iterator
+from datetime import datetime, timezone
+from typing import Any, BinaryIO, NamedTuple
+
+from ..bus.exchange import MESSAGE, PERSON, Edit, Exchange, Tool, cut, diff, messages
+from ..home import Home, dropped, listed, opened, private_folder, read, write_private
+from .base import ASKED, CALLED, EDITED, FAILED, RETURNED, SAID, SPENT, TOLD, WOKEN, Part, fields
+
+BLOCK_BYTES = 1024 * 1024
+# A longer line loses its long strings (images, mostly); one that stays so long is none of ours. The
+# largest request that models take has 32 MB.
+LINE_BYTES = 4 * 1024 * 1024
+LONG = re.compile(rb'[^"\\\n]{4096,}')
+CHECK_BYTES = 256  # of what was read last: they are still there, then so is what was before
+WORTH_BYTES = BLOCK_BYTES  # a shorter pass is not worth keeping
+FORMAT = 1  # of what is kept
 
 
 class Index:
     """Where the exchanges of a file begin (`places`), and when (`times`, in seconds): a number is
     a place in these. Those in `gone` were taken back: they keep their numbers, and are not shown.
-    `facts` is JSON that only the adapter reads."""
+    `facts` is JSON that only the adapter reads. What is behind `upto` has not been looked at."""
 
-    def __init__(self) -> None:
-        self.places: list[int] = []
-        self.times: list[float] = []
-        self.gone: set[int] = set()
-        self.facts: dict[str, Any] = {}
+    def __init__(self, **known: Any) -> None:
+        self.places: list[int] = known.get("places", [])
+        self.times: list[float] = known.get("times", [])
+        self.gone: set[int] = set(known.get("gone", ()))
+        self.facts: dict[str, Any] = known.get("facts", {})
+        self.upto: int = known.get("upto", 0)
 
     def begin(self, place: int, at: float) -> None:
         """An exchange begins there; times never go back."""
@@ -27,3 +47,224 @@ class Index:
     def take_back(self, first: int, upto: "int | None" = None) -> None:
         """Those from `first` on (before `upto`) are not in the conversation any more."""
         self.gone.update(range(first, len(self.places) if upto is None else upto))
+
+
+class History(NamedTuple):
+    """A transcript: its file, open, and what is known of it; `reader` is the adapter's part."""
+
+    stream: BinaryIO
+    reader: Any  # interface.Transcript
+    known: Index
+
+    def lines(self, number: int) -> Iterator[bytes]:
+        """The lines of an exchange, from 0, that are whole now."""
+        places = [*self.known.places[number : number + 2], self.known.upto]
+        return (line for _, line in lines(self.stream, places[0], places[1]))
+
+
+def lines(stream: BinaryIO, place: int, end: int, signs=()) -> Iterator[tuple[int, bytes]]:
+    """Each whole line between there, with the place where it begins, in which one of the `signs`
+    stands (none: each). The last is (where what is not whole begins, b"")."""
+    stream.seek(place)
+    rest, at = b"", place  # a line that is not whole yet, and where the next block begins
+    while block := stream.read(min(BLOCK_BYTES, end - at)):
+        first, last = block.find(b"\n") + 1, block.rfind(b"\n") + 1
+        rest += block[: first or len(block)]
+        if len(rest) > LINE_BYTES:
+            rest = LONG.sub(b"", rest)[:LINE_BYTES]
+        if first:
+            if not signs or any(sign in rest for sign in signs):
+                yield place, rest[:-1]
+            yield from _found(block, at, first, last, signs)
+            rest, place = block[last:], at + last
+        at += len(block)
+    yield place, b""
+
+
+def _found(block: bytes, at: int, first: int, last: int, signs) -> Iterator[tuple[int, bytes]]:
+    """The lines between `first` and `last` in the block, which is at that place in the file."""
+    starts = {} if signs else {first: last}
+    for sign in signs:
+        found = block.find(sign, first, last)
+        while found >= 0:
+            stop = block.find(b"\n", found) + 1
+            starts[block.rfind(b"\n", first, found) + 1 or first] = stop
+            found = block.find(sign, stop, last)
+    for start in sorted(starts):
+        for line in block[start : starts[start] - 1].split(b"\n") if start < starts[start] else ():
+            yield at + start, line
+            start += len(line) + 1
+
+
+def history(home: Home, path: str, reader: Any) -> History:
+    """The transcript at `path`, as it is now. OSError when it cannot be read."""
+    stream = os.fdopen(opened(path), "rb")
+    found = os.fstat(stream.fileno())
+    kept = home.kept("index", f"{found.st_dev:x}-{found.st_ino:x}.json")
+    index = _known(kept, stream, found.st_size)
+    before = index.upto
+    for place, line in lines(stream, before, found.st_size, reader.SIGNS):
+        reader.note(line, place, index)
+        index.upto = place
+    if index.upto - before > WORTH_BYTES:
+        _keep(kept, index, _check(stream, index.upto))
+    return History(stream, reader, index)
+
+
+def _check(stream: BinaryIO, upto: int) -> str:
+    stream.seek(max(0, upto - CHECK_BYTES))
+    return stream.read(min(upto, CHECK_BYTES)).hex()
+
+
+def _known(kept: str, stream: BinaryIO, size: int) -> Index:
+    """What was kept of the file, where it is of this one; else nothing is known of it."""
+    try:
+        said = fields(json.loads(read(kept)))
+        if (said["format"], said["check"]) == (FORMAT, _check(stream, said["upto"])):
+            return Index(**said)
+    except (OSError, ValueError, KeyError):
+        pass
+    return Index()
+
+
+def _keep(kept: str, index: Index, check: str) -> None:
+    try:
+        private_folder(os.path.dirname(kept))
+        said = {**vars(index), "gone": sorted(index.gone), "format": FORMAT, "check": check}
+        write_private(kept, json.dumps(said))
+    except OSError:
+        pass  # in a sandbox: the next pass takes as long
+
+
+def forget(home: Home) -> None:
+    """Nothing is kept of any file."""
+    for entry in listed(home.kept("index")):
+        dropped(home.kept("index", entry))
+
+
+def holding(found: History, text: str) -> set[int]:
+    """The numbers of the exchanges in which `text` may stand, in any case: those whose bytes have
+    the longest part of it that is written in one way only."""
+    needle = max(re.split(r'[^ -~]|["\\/]', text), key=len).encode().lower()
+    places, end = found.known.places, found.known.upto
+    if not needle:
+        return set(range(len(places)))
+    numbers: set[int] = set()
+    at = found.stream.seek(places[0] if places else end)
+    rest = b""
+    while at < end and (read_now := found.stream.read(min(BLOCK_BYTES, end - at))):
+        block = rest + read_now.lower()
+        begins, at = at - len(rest), at + len(read_now)
+        hit = block.find(needle)
+        while hit >= 0:
+            number = bisect_right(places, begins + hit) - 1
+            numbers.add(number)
+            following = places[number + 1] - begins if number + 1 < len(places) else len(block)
+            hit = block.find(needle, max(hit + 1, following))
+        rest = block[-len(needle) :]
+    return numbers
+
+
+# -- one exchange --
+
+VALUE_CHARS = 20_000  # of what a tool was given and gave back: with thousands of tools in memory
+
+
+def exchange(found: History, number: int, position: int, name: str) -> Exchange:
+    """The exchange that the file has as `number`, from 0, of the agent whom people call `name`."""
+    said = _Said(name)
+    for line in found.lines(number):
+        for part in found.reader.parts(line):
+            said.take(part)
+    return said.exchange(position, timestamp(found.known.times[number]))
+
+
+def prompt(found: History, number: int) -> tuple[str, str]:
+    """Who asked in the exchange, and what was typed."""
+    kinds = {ASKED: PERSON, WOKEN: MESSAGE}
+    for part in (part for line in found.lines(number) for part in found.reader.parts(line)):
+        if part.kind in kinds:
+            return kinds[part.kind], part.value
+    return MESSAGE, ""
+
+
+def timestamp(at: float) -> str:
+    """A time as ISO 8601 in UTC; "" for none."""
+    when = datetime.fromtimestamp(at, timezone.utc).isoformat(timespec="milliseconds") if at else ""
+    return when.replace("+00:00", "Z")
+
+
+class _Said:
+    """What the parts of an exchange come to."""
+
+    def __init__(self, name: str) -> None:
+        self.name, self.woken, self.begun = name, False, False
+        self.asked: list[str] = []
+        self.brought: list[str] = []  # messages, with the wake that opened it
+        self.messages: list[str] = []
+        self.answers: list[str] = []
+        self.errors: list[str] = []
+        self.tools: dict[str, Tool] = {}
+        self.edits: list[tuple[str, Edit]] = []
+        self.spent: dict[str, tuple[int, int]] = {}
+
+    def take(self, part: Part) -> None:
+        """The next part is in it."""
+        key, value = part.key or str(len(self.tools)), part.value
+        if part.kind == ASKED:
+            self.asked.append(value)
+        elif part.kind == WOKEN:
+            self.woken = True
+        elif part.kind == TOLD:
+            self._brought(value)
+        elif part.kind == SAID:
+            self.answers.append(value)
+        elif part.kind == CALLED:
+            self.tools[key] = Tool(part.name, cut(_text(value), VALUE_CHARS))
+        elif part.kind in (RETURNED, FAILED):
+            self._returned(part)
+        elif part.kind == EDITED:
+            self.edits.append(
+                (key, Edit(part.name, value if isinstance(value, str) else diff(*value)))
+            )
+        elif part.kind == SPENT:
+            self.spent[key] = value
+        self.begun = self.begun or part.kind in (SAID, CALLED)
+
+    def _brought(self, text: str) -> None:
+        """Messages that a hook told: they opened the exchange, or came while it went on."""
+        opens = self.woken and not self.begun
+        (self.brought if opens else self.messages).extend(messages(text, self.name))
+
+    def _returned(self, part: Part) -> None:
+        failed, tool = part.kind == FAILED, self.tools.get(part.key)
+        if failed:
+            self.errors.append(cut(part.value, VALUE_CHARS))
+        if tool:
+            self.tools[part.key] = tool._replace(result=cut(part.value, VALUE_CHARS), failed=failed)
+            if "hcom" in tool.input:  # else somebody's quote
+                self.messages.extend(messages(part.value, self.name))
+
+    def exchange(self, position: int, timestamp: str) -> Exchange:
+        """It, as a value."""
+        edits = [e for key, e in self.edits if not self.tools.get(key, Tool("", "")).failed]
+        spent = [sum(counts) for counts in zip(*self.spent.values())]
+        return Exchange(
+            position,
+            MESSAGE if self.woken else PERSON,
+            "\n\n".join(self.asked or self.brought),
+            self.answers,
+            list(self.tools.values()),
+            edits,
+            self.errors,
+            list(dict.fromkeys(edit.file for edit in edits)),
+            self.messages,
+            timestamp,
+            tuple(spent) or None,
+        )
+
+
+def _text(given: Any) -> str:
+    """The input of a tool: a command alone, where there is one."""
+    command = fields(given).get("command", given)
+    return command if isinstance(command, str) else json.dumps(given, ensure_ascii=False)

@@ -163,8 +163,10 @@ class Transcript(Protocol):
         of what the file already has."""
 
     def parts(self, line: bytes, /) -> list[Part]:
-        """What the line says, in order; [] for what is no part of the conversation, or of a
-        subagent's."""
+        """What the line says, in order; [] for what is no part of the conversation."""
+
+    def within(self, path: str, subagent: str, /) -> str:
+        """The transcript of a subagent of the session that has the one at `path`. Default: none."""
 
 
 PARTS = {

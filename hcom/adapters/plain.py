@@ -2,13 +2,14 @@
 fed nothing and proves nothing (interface.Screen, Wake, Stream, Transcript)."""
 
 from ..bus.client import GONE, UNKNOWN
-from .base import Part, no
+from .base import Part, no, nothing
 from .front import Look
 
 ENTER_AFTER_S = 0.0  # nothing is typed where nothing can be read
 SEES_ESC = False
-SIGNS = ()
+SIGNS: tuple[bytes, ...] = ()
 answers = no
+within = nothing
 
 
 def look(_screen) -> Look:

@@ -19,6 +19,7 @@ COMMANDS = (
     "fork",
     "term",
     "events",
+    "transcript",
     "run",
     "config",
     "archive",

@@ -44,6 +44,11 @@ def _folder(home) -> str:
     return home.path("archive")
 
 
+def folder(home, name: str) -> str:
+    """Where the archive of that name is."""
+    return os.path.join(_folder(home), name)
+
+
 class _Resetting(Lock):
     """One reset at a time."""
 

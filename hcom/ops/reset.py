@@ -3,6 +3,7 @@
 from collections import namedtuple
 
 from .. import adapters, config
+from ..adapters import history
 from ..bus.agent import BIGBOSS
 from ..delivery import bell, sweep
 from ..errors import DamagedError, HcomError
@@ -39,7 +40,12 @@ def reset(home, everybody_leaves: bool, drain, now: float) -> Reset:
         before, done = [], Reset(name, [], {}, name)
     stay = {agent.name for agent in done.kept}
     sweep.sweep(home, found, done.kept, stay)
-    kept.prune(home, [key for one in done.kept for key in (one.session, one.launch)])
+    keys: list[str] = []
+    if done.kept:
+        with open_db(home) as db:
+            keys = [key for one in done.kept for key in agents.bindings(db, one.name)]
+    kept.prune(home, keys, archive.folder(home, done.archive) if done.archive else "")
+    history.forget(home)
     left = [(name, ()) for name in before if name not in stay]
     after(home, Done(left=left, watched=False))
     return done

@@ -29,7 +29,7 @@ FUNCTIONS = (
     "like likelihood likely lower ltrim max min nullif octet_length quote random replace round "
     "row_number rtrim sign strftime string_agg substr substring sum time timediff total trim "
     "typeof unicode unixepoch unlikely upper -> ->> current_date current_time "
-    "current_timestamp "
+    "current_timestamp found "
 )
 VALUE_BYTES = 16 * 1024 * 1024  # of one value there: a message has at most one
 # Finds our mark, where nothing would run by itself but our view.

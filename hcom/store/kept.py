@@ -6,14 +6,16 @@ a row are only shown and looked up. docs/security.md says of each column what it
 """
 
 import json
+import os
 from collections import namedtuple
+from contextlib import suppress
 
 from ..bus.agent import Agent
 from ..home import Lock, dropped, is_id, listed, private_folder, write_private
 from ..process import alive
 
 FOLDER = "known"
-TRANSCRIPTS = 8  # of one session: a client may begin another each time it is resumed
+TRANSCRIPTS = 64  # of one session: a client may begin another each time it is resumed
 
 
 class Kept(
@@ -95,10 +97,17 @@ def drop(home, keys) -> None:
         dropped(_path(home, key))
 
 
-def prune(home, keys) -> None:
-    """Nothing is kept but of these."""
+def prune(home, keys, archive: str) -> None:
+    """Nothing is kept but of these; what is of others is in the folder of the archive that they
+    are in, "" for none: who reads their transcripts asks `of` there."""
     known = {entry.removesuffix(".json") for entry in listed(home.kept(FOLDER))}
-    drop(home, known.difference(keys))
+    old = home._replace(root=archive)
+    for key in known.difference(keys):
+        if archive:
+            with suppress(OSError):
+                private_folder(old.kept(FOLDER))
+                os.rename(_path(home, key), _path(old, key))
+        dropped(_path(home, key))
 
 
 def proven(home, agent: Agent) -> Agent:

@@ -1,4 +1,4 @@
-"""SQL that a user wrote, run in a process of its own.
+"""SQL or a pattern that a user wrote, run in a process of its own.
 
 One step of sqlite, such as instr on long strings, can take minutes, in which no progress handler
 and no Ctrl-C is heard. So the process has an alarm that ends it: a filter can take its own time,
@@ -7,6 +7,7 @@ and nobody else's.
 
 import json
 import os
+import re
 import signal
 import sqlite3
 import sys
@@ -63,6 +64,10 @@ class Sieve:
             raise sqlite3.OperationalError(problem)
         return rows
 
+    def find(self, pattern: str, text: str) -> int:
+        """Where in `text` a regular expression is found; -1 for nowhere. Errors as above."""
+        return self.execute("SELECT found(?, ?) AS place", (pattern, text))[0]["place"]
+
 
 def main(argv: list[str]) -> int:
     """`sift BUDGET PATH`: the process itself. Each line it reads is a statement with its
@@ -73,6 +78,7 @@ def main(argv: list[str]) -> int:
     home = locate(os.environ)
     opened = archive.open_archive(home, path, budget_s) if path else open_sandboxed(home, budget_s)
     with opened as db:
+        db.connection.create_function("found", 2, _found)
         for line in sys.stdin.buffer:
             sql, params = json.loads(line)
             signal.setitimer(signal.ITIMER_REAL, budget_s + GRACE_S)
@@ -81,6 +87,11 @@ def main(argv: list[str]) -> int:
             sys.stdout.buffer.write(json.dumps(answer, default=repr).encode() + b"\n")
             sys.stdout.buffer.flush()
     return 0
+
+
+def _found(pattern: str, text: str) -> int:
+    found = re.search(pattern, text)
+    return found.start() if found else -1
 
 
 def _answer(db, sql: str, params: list) -> tuple[list[dict], str]:

@@ -111,12 +111,8 @@ def _printed(item: dict) -> str:
 
 # A prompt, in the order in which all versions write it (2.1.197 to 2.1.332); and one that was typed
 # while the model worked.
-SIGNS = (
-    b'"role":"user","content":"',
-    b'"role":"user","content":[{"type":"text"',
-    b'"role":"user","content":[{"type":"image"',
-    b'"type":"queued_command"',
-)
+SIGNS = (b'"role":"user","content":', b'"type":"queued_command"')
+RESULT = b'"role":"user","content":[{"tool_use_id"'
 # What the client puts in as a user's words: notices, commands of its own and what they print.
 CLIENTS_OWN = (
     "<task-notification>",
@@ -135,7 +131,7 @@ BROKEN_OFF = "[Request interrupted"
 def note(line: bytes, place: int, index) -> None:
     """What the line says of exchanges, see interface.Transcript. A prompt that hangs on what an
     earlier one hangs on takes its place: that one and all behind it are taken back."""
-    item = parse(line)
+    item = {} if RESULT in line else parse(line)
     if not _prompt(item).value:
         return
     hangs_on = str(item.get("parentUuid") or item.get("logicalParentUuid"))[:8]
@@ -149,7 +145,7 @@ def note(line: bytes, place: int, index) -> None:
 def _prompt(item: dict) -> Part:
     """What a person asked, or our wake; no value for anything else."""
     queued = fields(item.get("attachment"))
-    if item.get("isSidechain") or item.get("isCompactSummary"):
+    if item.get("isCompactSummary"):
         return Part(ASKED)
     if queued.get("type") == "queued_command" and queued.get("commandMode") == "prompt":
         item = {**item, "origin": queued.get("origin"), "isMeta": queued.get("isMeta")}
@@ -172,8 +168,6 @@ def _is_put_in(item: dict) -> bool:
 def parts(line: bytes) -> list[Part]:
     """What the line says, see interface.Transcript."""
     item = parse(line)
-    if item.get("isSidechain"):
-        return []
     if item.get("type") == "assistant":
         return _answered(item)
     asked = _prompt(item)
@@ -216,3 +210,8 @@ def _edits(given: dict, key: str) -> list[Part]:
         if isinstance(new, str)
     ]
     return [Part(EDITED, pair, file, key) for pair in pairs] if isinstance(file, str) else []
+
+
+def within(path: str, subagent: str) -> str:
+    """The transcript of a subagent, which has a file of its own."""
+    return f"{path.removesuffix('.jsonl')}/subagents/agent-{subagent}.jsonl"

@@ -1,6 +1,6 @@
 """Codex's rollout file: what the model saw, and the conversation in it."""
 
-from ..base import STANDING, Given, Part, mark_answered
+from ..base import STANDING, Given, Part, mark_answered, nothing
 from ..jsonl import parse, placed, shown, texts
 
 
@@ -60,6 +60,7 @@ OUTPUTS = ("function_call_output", "custom_tool_call_output")
 # -- the conversation: not read yet --
 
 SIGNS: tuple[bytes, ...] = ()
+within = nothing  # its subagents have no identity
 
 
 def note(_line: bytes, _place: int, _index) -> None:

@@ -5,7 +5,7 @@ then the last counts; {"$set": {"messages": [...]}} replaces all, as after Esc, 
 /compress: what is not in it any more, the model does not get again.
 """
 
-from ..base import ANSWERED, GONE, STANDING, TURN_END, Given, Part, fields, mark_answered
+from ..base import ANSWERED, GONE, STANDING, TURN_END, Given, Part, fields, mark_answered, nothing
 from ..jsonl import parse, placed, shown, tail, texts
 
 RESET = b'{"$set":{"messages":['
@@ -92,6 +92,7 @@ def _returned(content) -> list[str]:
 # -- the conversation: not read yet --
 
 SIGNS: tuple[bytes, ...] = ()
+within = nothing  # its subagents have no identity
 
 
 def note(_line: bytes, _place: int, _index) -> None:

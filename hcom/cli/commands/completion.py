@@ -72,6 +72,7 @@ BEHIND = {
     "send *": "@{agent} @{tag}",
     "stop *": "{agent} tag:{tag} all",
     "term": "{agent}",
+    "transcript": "@{agent} timeline search",
 }
 # And what behind an option; nothing behind the others that take a value.
 VALUES = {

@@ -51,3 +51,8 @@ def parts(line: bytes) -> list[Part]:
     kinds = {"user": WOKEN if text == WAKE_TEXT else ASKED, "assistant": SAID, TOOL: RETURNED}
     kind = TOLD if kind in HOOKS else kinds.get(kind)
     return [Part(kind, text)] if kind else []
+
+
+def within(path: str, subagent: str) -> str:
+    """The transcript of a subagent."""
+    return f"{path.removesuffix('.jsonl')}.{subagent}.jsonl"

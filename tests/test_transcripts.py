@@ -1,0 +1,528 @@
+"""What an agent was asked and did: its client's transcript as exchanges, and `hcom transcript`."""
+
+import contextlib
+import io
+import json
+import os
+import random
+import subprocess
+import sys
+import tempfile
+import unittest
+from pathlib import Path
+
+from hcom import adapters, home
+from hcom.adapters import history
+from hcom.bus import exchange
+from hcom.errors import UsageError
+from tests.sealed import Sealed
+
+DATA = Path(__file__).parent / "data"
+
+
+class Talk:
+    """A Claude Code session's transcript that is being written."""
+
+    def __init__(self, path, day: int = 1):
+        self.path, self.said, self.day = Path(path), 0, day
+        self.parent: str | None = None
+        self.path.touch()
+
+    def line(self, **facts) -> str:
+        """A line is written; what it is known by."""
+        self.said += 1
+        ident = f"{self.said:08x}-{self.path.stem}"
+        at = f"2026-11-{self.day:02}T10:{self.said // 60:02}:{self.said % 60:02}.000Z"
+        item = {"parentUuid": self.parent, "isSidechain": False, **facts}
+        item |= {"uuid": ident, "timestamp": at}
+        with self.path.open("a", encoding="utf-8") as stream:
+            stream.write(json.dumps(item, separators=(",", ":"), ensure_ascii=False) + "\n")
+        self.parent = ident
+        return ident
+
+    def user(self, content, **facts) -> str:
+        return self.line(type="user", message={"role": "user", "content": content}, **facts)
+
+    def model(self, *content, **facts) -> str:
+        message = {
+            "role": "assistant",
+            "id": f"msg_{self.said}",
+            "content": content,
+            "usage": {"input_tokens": 10, "output_tokens": 5},
+        }
+        return self.line(type="assistant", message=message, **facts)
+
+    def says(self, text: str) -> str:
+        return self.model({"type": "text", "text": text})
+
+    def uses(self, name: str, result: str, failed: bool = False, **given) -> None:
+        key = f"toolu_{self.said}"
+        self.model({"type": "tool_use", "id": key, "name": name, "input": given})
+        returned = {"tool_use_id": key, "type": "tool_result", "content": result}
+        self.user([{**returned, "is_error": failed}], toolUseResult=result)
+
+    def told(self, text: str) -> str:
+        given = {"type": "hook_additional_context", "content": [text], "hookName": "PostToolUse"}
+        return self.line(type="attachment", attachment=given)
+
+    def asked(self, number: int) -> None:
+        self.user(f"prompt {number}")
+        self.uses("Bash", f"result {number}", command=f"echo {number}")
+        self.says(f"answer {number}")
+
+
+def frame(number: int, text: str, sender: str = "nova") -> str:
+    return f"[hcom message #{number} from {sender} · request]\n{text}\n[/hcom #{number} answer: x]"
+
+
+# Copies a file a few bytes at a time, more for each byte that it reads.
+WRITER = """
+import random, sys
+whole, dice = open(sys.argv[1], "rb").read(), random.Random(3)
+with open(sys.argv[2], "ab", buffering=0) as out:
+    while whole:
+        cut = dice.randrange(1, 900)
+        out.write(whole[:cut])
+        whole = whole[cut:]
+        sys.stdin.read(1)
+"""
+
+
+class Read(unittest.TestCase):
+    """A file by the adapter's frame."""
+
+    def setUp(self):
+        folder = tempfile.TemporaryDirectory(prefix="hcom-test-")
+        self.addCleanup(folder.cleanup)
+        self.root = folder.name
+        self.home = home.Home(os.path.join(self.root, ".hcom"), self.root)
+
+    def history(self, path, tool: str = "claude") -> history.History:
+        found = history.history(self.home, str(path), adapters.load(tool, "transcript"))
+        self.addCleanup(found.stream.close)
+        return found
+
+    def exchanges(self, path, tool: str = "claude") -> list[exchange.Exchange]:
+        """Those that stand."""
+        found = self.history(path, tool)
+        return [
+            history.exchange(found, number, number + 1, "luna")
+            for number in range(len(found.known.places))
+            if number not in found.known.gone
+        ]
+
+    def talk(self, name: str = "talk") -> Talk:
+        return Talk(os.path.join(self.root, name + ".jsonl"))
+
+
+class Lines(Read):
+    def check(self, data: bytes, signs=()) -> None:
+        wanted, at = [], 0
+        for line in data.split(b"\n")[:-1]:
+            if not signs or any(sign in line for sign in signs):
+                wanted.append((at, line))
+            at += len(line) + 1
+        found = list(history.lines(io.BytesIO(data), 0, len(data), signs))
+        self.assertEqual(found, [*wanted, (at, b"")])
+
+    def test_each_whole_line_is_found_where_it_begins(self):
+        self.addCleanup(setattr, history, "BLOCK_BYTES", history.BLOCK_BYTES)
+        dice = random.Random(1)
+        for size in (1, 2, 3, 7, 64):
+            history.BLOCK_BYTES = size
+            for _ in range(200):
+                data = bytes(dice.choice(b"ab\n") for _ in range(dice.randrange(40)))
+                for signs in ((), (b"a",), (b"ab", b"ba")):
+                    with self.subTest(size=size, data=data, signs=signs):
+                        self.check(data, signs)
+
+    def test_an_endless_line_takes_no_memory(self):
+        self.addCleanup(setattr, history, "LINE_BYTES", history.LINE_BYTES)
+        history.LINE_BYTES = 200_000
+        talk = self.talk()
+        talk.asked(1)
+        image = {"type": "image", "source": {"data": "A" * 5_000_000}}
+        talk.user([{"type": "text", "text": "what is this"}, image])
+        talk.says("a letter")
+        with talk.path.open("a") as stream:
+            stream.write('{"x":"' + '\\n"' * 2_000_000 + "\n")
+        talk.asked(3)
+        got = self.exchanges(talk.path)
+        self.assertEqual([one.user for one in got], ["prompt 1", "what is this", "prompt 3"])
+        whole = io.BytesIO(talk.path.read_bytes())
+        longest = max(len(line) for _, line in history.lines(whole, 0, 10**9))
+        self.assertLessEqual(longest, history.LINE_BYTES)
+
+
+class Kept(Read):
+    """What is known of a file, for the next time."""
+
+    def setUp(self):
+        super().setUp()
+        self.addCleanup(setattr, history, "WORTH_BYTES", history.WORTH_BYTES)
+        history.WORTH_BYTES = 100
+
+    def asked(self, talk) -> list[str]:
+        return [one.user for one in self.exchanges(talk.path)]
+
+    def test_it_is_read_on_from_there(self):
+        talk = self.talk()
+        for number in (1, 2):
+            talk.asked(number)
+        self.history(talk.path)
+        first = talk.path.stat().st_size
+        talk.asked(3)
+        looked, note = [], adapters.load("claude", "transcript").note
+
+        class Reader:
+            SIGNS = adapters.load("claude", "transcript").SIGNS
+
+            @staticmethod
+            def note(line, place, index):
+                looked.append(place)
+                note(line, place, index)
+
+        found = history.history(self.home, str(talk.path), Reader)
+        self.addCleanup(found.stream.close)
+        self.assertEqual(len(found.known.places), 3)
+        self.assertGreaterEqual(min(looked), first)
+
+    def test_not_of_another_file_nor_of_one_that_was_written_anew(self):
+        talk = self.talk()
+        for number in range(1, 5):
+            talk.asked(number)
+        self.assertEqual(len(self.asked(talk)), 4)
+        text = talk.path.read_text()
+        table = {
+            text[: text.index('{"parentUuid', text.index("answer 2"))]: ["prompt 1", "prompt 2"],
+            text.replace("prompt", "Prompt"): [f"Prompt {n}" for n in range(1, 5)],
+            "": [],
+        }
+        for anew, wanted in table.items():
+            with self.subTest(wanted):
+                talk.path.write_text(text)
+                self.asked(talk)
+                talk.path.write_text(anew)
+                self.assertEqual(self.asked(talk), wanted)
+
+    def test_rubbish_in_its_place_is_none(self):
+        talk = self.talk()
+        talk.asked(1)
+        self.asked(talk)
+        [kept] = Path(self.home.kept("index")).iterdir()
+        for rubbish in (b"", b"[]", b"{}", b"\xff", b'{"format": 1, "check": 5, "upto": 1}'):
+            kept.write_bytes(rubbish)
+            self.assertEqual(self.asked(talk), ["prompt 1"])
+
+    def test_numbers_stay_while_it_is_written(self):
+        """A child writes, a few bytes at a time; each look finds the beginning of what comes."""
+        talk, before = self.talk("whole"), None
+        for number in range(1, 120):
+            if not number % 7:  # the one before is taken back
+                talk.parent = before
+            before = talk.parent
+            talk.asked(number)
+            talk.told(frame(number, "hi"))
+        known = self.history(talk.path)
+        self.assertEqual(len(known.known.gone), 17)
+        wanted = {
+            place: history.exchange(known, number, number + 1, "luna").user
+            for number, place in enumerate(known.known.places)
+        }
+        copy = Path(self.root, "copy.jsonl")
+        copy.touch()
+        child = subprocess.Popen(
+            [sys.executable, "-c", WRITER, talk.path, copy], stdin=subprocess.PIPE
+        )
+        looks = 0
+        try:
+            while child.poll() is None:
+                with contextlib.suppress(BrokenPipeError):
+                    child.stdin.write(b"x")
+                    child.stdin.flush()
+                found = self.history(copy)
+                places = found.known.places
+                self.assertEqual(places, list(wanted)[: len(places)])
+                for number in range(len(places))[-1:]:
+                    last = history.exchange(found, number, number + 1, "luna")
+                    self.assertEqual(last.user, wanted[places[number]])
+                found.stream.close()
+                looks += 1
+        finally:
+            child.communicate()
+        self.assertGreater(looks, 200)
+
+
+class Conversations(Read):
+    """Claude Code's, as a person would list them."""
+
+    def test_recorded(self):
+        table = {
+            "interrupted": ["RUN: sleep 3\nSTALL: 60\nSAY: never said", "SAY: second answer"],
+            "parallel": ["RUN: sleep 2\nAND RUN: sleep 7\nSAY: all-ok"],
+            "queued": ["RUN: sleep 9\nSAY: all-ok", "SAY: typed in the middle"],
+            "taken-back": ["SAY: hello there", "ci -> luna #6: @luna zero", "SAY: second answer"],
+        }
+        for name, wanted in table.items():
+            with self.subTest(name):
+                found = self.exchanges(DATA / "claude" / "transcripts" / f"{name}.jsonl")
+                self.assertEqual([one.user for one in found], wanted)
+        self.assertEqual([one.position for one in found], [1, 2, 4])
+        self.assertEqual([one.kind for one in found], ["user", "hcom", "user"])
+
+    def test_what_the_client_puts_in_is_no_prompt(self):
+        talk = self.talk()
+        talk.asked(1)
+        for text in (
+            "<local-command-stdout>x</local-command-stdout>",
+            "<command-name>/model</command-name>",
+            "<bash-input>ls</bash-input>",
+            "<task-notification>\n<summary>agent done</summary>\n</task-notification>",
+            "<system-reminder>\nthink\n</system-reminder>",
+            "Stop hook feedback:\n[hcom message #1 from nova]\nhi\n[/hcom #1]",
+        ):
+            talk.user(text)
+        talk.user("Caveat: what follows", isMeta=True)
+        talk.user("This session is being continued", isCompactSummary=True)
+        talk.user("from a peer", isMeta=True, origin={"kind": "peer"})
+        talk.asked(2)
+        self.assertEqual([one.user for one in self.exchanges(talk.path)], ["prompt 1", "prompt 2"])
+
+    def test_all_that_followed_a_prompt(self):
+        talk = self.talk()
+        talk.user("fix it", origin={"kind": "human"})
+        talk.told(frame(7, "first"))
+        talk.uses("Bash", "boom", failed=True, command="make")
+        talk.uses("Edit", "ok", file_path="/p/a.py", old_string="a\nb\nc", new_string="a\nB\nc")
+        talk.uses("Edit", "no such text", failed=True, file_path="/p/b.py", old_string="x",
+                  new_string="y")  # fmt: skip
+        talk.uses("Bash", frame(8, "by a command"), command="hcom listen")
+        talk.uses("Bash", frame(9, "quoted"), command="cat log")
+        talk.told("said by another's hook")
+        talk.says("did it")
+        talk.says("all of it")
+        [one] = self.exchanges(talk.path)
+        self.assertEqual((one.position, one.kind, one.user), (1, "user", "fix it"))
+        self.assertEqual(one.assistant, "did it\n\nall of it")
+        self.assertEqual(
+            [(t.name, t.failed) for t in one.tools][:2], [("Bash", True), ("Edit", False)]
+        )
+        self.assertEqual(one.tools[0][1:3], ("make", "boom"))
+        self.assertEqual(one.edits, [("/p/a.py", "-b\n+B")])
+        self.assertEqual((one.files, one.errors), (["/p/a.py"], ["boom", "no such text"]))
+        self.assertEqual(one.messages, ["nova -> luna #7: first", "nova -> luna #8: by a command"])
+        self.assertEqual(one.timestamp, "2026-11-01T10:00:01.000Z")
+        self.assertEqual(one.tokens, (70, 35))
+        told = exchange.as_dict(one, False)
+        self.assertEqual(
+            " ".join(told), "position kind user assistant files messages timestamp tokens"
+        )
+        self.assertEqual(set(exchange.as_dict(one, True)) - set(told), {"tools", "edits", "errors"})
+
+    def test_a_rewind_keeps_all_numbers(self):
+        talk = self.talk()
+        talk.asked(1)
+        fork = talk.parent
+        talk.asked(2)
+        talk.asked(3)
+        talk.parent = fork
+        talk.asked(4)
+        found = self.exchanges(talk.path)
+        self.assertEqual([(one.position, one.user) for one in found],
+                         [(1, "prompt 1"), (4, "prompt 4")])  # fmt: skip
+
+
+class Forms(unittest.TestCase):
+    """Values and texts, pure."""
+
+    def test_ranges(self):
+        table = {"5": (5, 5), "5-10": (5, 10), "5-": (5, 0), "1-1": (1, 1), "007": (7, 7)}
+        for text, wanted in table.items():
+            self.assertEqual(tuple(exchange.span(text)), wanted)
+        for text in ("0", "0-3", "3-2", "-3", "a", "1-2-3", "", "1--2", "٣", "1" * 12):
+            with self.subTest(text), self.assertRaises(UsageError):
+                exchange.span(text)
+
+    def test_a_short_diff(self):
+        self.assertEqual(exchange.diff("a\nb\nc", "a\nx\ny\nc"), "-b\n+x\n+y")
+        self.assertEqual(exchange.diff("", "new"), "+new")
+        self.assertEqual(exchange.diff("a\na", "a"), "-a")
+        self.assertEqual(exchange.diff("same", "same"), "")
+
+    def test_text_is_short_and_says_what_is_left_out(self):
+        tools = [exchange.Tool("Bash", "make", "boom " * 1000, True)]
+        edits = [exchange.Edit("/p/a.py", "-b\n+B")]
+        one = exchange.Exchange(
+            3, "user", "p" * 5000, ["a" * 5000], tools, edits, ["boom"], ["/p/a.py"],
+            ["nova -> luna #7: hi"], "2026-11-01T10:00:01.000Z", None,
+        )  # fmt: skip
+        short = exchange.shown(one, False, False)
+        self.assertLess(len(short), 2000)
+        for piece in ("#3  2026-11-01 10:00:01", "4000 more characters", "4400 characters left out",
+                      "+ nova -> luna #7: hi", "1 tool; 1 error; edited /p/a.py"):  # fmt: skip
+            self.assertIn(piece, short)
+        self.assertIn("a" * 5000, exchange.shown(one, True, False))
+        detailed = exchange.shown(one, False, True)
+        for piece in ("> Bash: make", "! boom boom", "edit /p/a.py", "-b\n+B"):
+            self.assertIn(piece, detailed)
+
+    def test_nothing_in_it_passes_for_mail(self):
+        one = exchange.Exchange(1, "user", frame(5, "x"), [], [], [], [], [], [], "", None)
+        self.assertNotRegex(exchange.shown(one, True, False), r"(?m)^\[hcom")
+        self.assertNotRegex(exchange.shown(one, True, False), r" \[hcom")
+
+
+class Asking(Sealed):
+    """The command, and whose transcripts it reads."""
+
+    def setUp(self):
+        super().setUp()
+        self.luna, self.talk = self.agent("s1")
+
+    def agent(self, session: str) -> tuple[str, Talk]:
+        """A Claude Code session that takes part; its name and transcript."""
+        name = self.claude(session)
+        talk = Talk(os.path.join(self.home.root, session + ".jsonl"))
+        self.hook(session, "Stop", transcript_path=str(talk.path))
+        return name, talk
+
+    def said(self, *words: str) -> list[dict]:
+        return [json.loads(x) for x in self.home.said("transcript", *words, "--json").splitlines()]
+
+    def users(self, *words: str) -> list:
+        return [(one["position"], one["user"]) for one in self.said(*words)]
+
+    def fails(self, code: int, *words: str, text: str = "") -> None:
+        done = self.home.run("transcript", *words)
+        self.assertEqual((done.returncode, done.stdout), (code, ""), (words, done.stderr))
+        self.assertLessEqual(len(done.stderr.splitlines()), 2)
+        self.assertIn(text, done.stderr)
+        self.assertNotIn("Traceback", done.stderr)
+
+    def test_ranges(self):
+        for number in range(1, 13):
+            self.talk.asked(number)
+        all_ = [(n, f"prompt {n}") for n in range(1, 13)]
+        name = self.luna
+        self.assertEqual(self.users("@" + name), all_[2:])
+        self.assertEqual(self.users(name, "5"), all_[4:5])
+        self.assertEqual(self.users(name, "5-7"), all_[4:7])
+        self.assertEqual(self.users(name, "11-"), all_[10:])
+        self.assertEqual(self.users(name, "11-99"), all_[10:])
+        self.assertEqual(self.users(name, "--last", "2"), all_[10:])
+        text = self.home.said("transcript", name, "2")
+        self.assertIn(f"{name} (claude), exchanges 2-2 of 12", text)
+        self.assertIn("answer 2", text)
+        self.assertNotIn("echo 2", text)
+        self.assertIn("> Bash: echo 2", self.home.said("transcript", name, "2", "--detailed"))
+        own = self.home.within(
+            self.clients["s1"], "hcom", "transcript", "3", "--json", session="s1"
+        )
+        self.assertEqual(json.loads(own.stdout)["user"], "prompt 3")
+
+    def test_wrong_ones(self):
+        self.fails(1, "@nobody", text="no agent")
+        self.fails(1, self.luna, "3", text="0 exchanges")
+        self.talk.asked(1)
+        self.fails(1, self.luna, "2", text="1 exchanges")
+        for words in (("0",), ("3-2",), ("x",), ("1", "2"), ("1", "--last", "3"), ("--all",)):
+            self.fails(2, self.luna, *words)
+        self.fails(2, text="whose transcript?")
+        self.fails(2, "search", text="what is to be found")
+        self.fails(1, self.home.start(), text="no transcript")
+        self.talk.path.write_bytes(os.urandom(300_000))
+        self.assertEqual(self.users(self.luna), [])
+        self.talk.path.unlink()
+        self.fails(1, self.luna, text="is gone")
+        os.mkfifo(self.talk.path)
+        self.fails(1, self.luna, text="is gone")
+
+    def test_who_ended_or_left_or_lies_in_an_archive(self):
+        self.talk.asked(1)
+        self.hook("s1", "SessionEnd", reason="other", transcript_path=str(self.talk.path))
+        self.assertEqual(self.users(self.luna), [(1, "prompt 1")])
+        self.home.said("stop", self.luna)
+        self.assertEqual(self.users(self.luna), [(1, "prompt 1")])
+        self.home.said("reset", "all")
+        self.assertEqual(self.users("@" + self.luna), [(1, "prompt 1")])
+        [hit] = self.said("search", "PROMPT 1", "--all")
+        self.assertEqual((hit["name"], hit["position"]), (self.luna, 1))
+        self.assertTrue(hit["archive"])
+        self.assertEqual(self.said("search", "prompt 1"), [])
+
+    def test_a_cleared_session_counts_on_and_so_does_a_resumed_one(self):
+        self.talk.asked(1)
+        second = Talk(os.path.join(self.home.root, "s2.jsonl"), day=2)
+        self.clients["s2"] = self.clients["s1"]
+        self.hook("s1", "SessionEnd", reason="clear")
+        self.hook("s2", "SessionStart", source="clear", transcript_path=str(second.path))
+        second.asked(2)
+        self.assertEqual(self.users(self.luna), [(1, "prompt 1"), (2, "prompt 2")])
+        self.talk.day = 3  # the first one is gone on with
+        self.talk.asked(3)
+        wanted = [(1, "prompt 1"), (2, "prompt 2"), (3, "prompt 3")]
+        self.assertEqual(self.users(self.luna), wanted)
+        self.home.said("reset")
+        self.assertEqual(self.users(self.luna), wanted)
+
+    def test_no_row_names_a_file(self):
+        """An agent in a sandbox may write the database."""
+        secret = Talk(os.path.join(self.home.root, "secret.jsonl"))
+        secret.user("the secret")
+        self.talk.asked(1)
+        self.home.change(f"UPDATE agents SET transcript = '{secret.path}', session = 'x'")
+        self.home.change(f"UPDATE deliveries SET transcript = '{secret.path}'")
+        self.assertEqual(self.users(self.luna), [(1, "prompt 1")])
+        for session in ("../s1", "/etc/passwd", "-", secret.path):
+            self.home.change(f"UPDATE bindings SET id = '{session}' WHERE kind = 'session'")
+            self.fails(1, self.luna, text="is not known")
+        self.home.change("UPDATE bindings SET id = 's1' WHERE kind = 'session'")
+        self.home.change("UPDATE agents SET tool = 'gemini'")
+        self.fails(1, self.luna)
+        self.home.change("UPDATE agents SET tool = 'claude', parent = name, session = '../secret'")
+        self.fails(1, self.luna, text="is not known")
+
+    def test_timeline(self):
+        nova, talk = self.agent("s2")
+        self.talk.asked(1)
+        talk.asked(1)
+        talk.day = 2
+        talk.asked(2)
+        talk.user("hcom: new mail. The messages are in the hook context of this prompt.")
+        found = [(one["name"], one["position"], one["user"]) for one in self.said("timeline")]
+        self.assertEqual(
+            sorted(found[:2]), sorted([(self.luna, 1, "prompt 1"), (nova, 1, "prompt 1")])
+        )
+        self.assertEqual(found[2:], [(nova, 2, "prompt 2")])
+        self.assertEqual(len(self.said("timeline", "--last", "1")), 1)
+        self.assertIn(f"{nova} #2  prompt 2", self.home.said("transcript", "timeline"))
+
+    def test_search(self):
+        nova, talk = self.agent("s2")
+        self.talk.asked(1)
+        self.talk.user('a "quoted\\word" und Größe')
+        talk.asked(1)
+        table = {
+            ("Prompt 1",): {(self.luna, 1), (nova, 1)},
+            ("prompt 1", "--agent", nova): {(nova, 1)},
+            ("RESULT 1",): {(self.luna, 1), (nova, 1)},
+            ('"QUOTED\\word"',): {(self.luna, 2)},
+            ("größe",): {(self.luna, 2)},
+            ("ö",): {(self.luna, 2)},
+            ("/prompt [0-9]+/", "--agent", self.luna): {(self.luna, 1)},
+            ("/^Prompt/",): set(),
+            ("nowhere",): set(),
+            ("uuid",): set(),
+        }
+        for words, wanted in table.items():
+            with self.subTest(words):
+                found = {(one["name"], one["position"]) for one in self.said("search", *words)}
+                self.assertEqual(found, wanted)
+        self.fails(2, "search", "/(/", text="not a regular expression")
+        self.talk.user("a" * 60 + "b")
+        self.fails(1, "search", "/(a+)+$/", text="takes longer")
+        self.fails(1, "search", "x", "--agent", "nobody", text="no agent")
+
+
+if __name__ == "__main__":
+    unittest.main()
