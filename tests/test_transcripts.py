@@ -497,6 +497,39 @@ class Asking(Sealed):
         self.assertEqual(len(self.said("timeline", "--last", "1")), 1)
         self.assertIn(f"{nova} #2  prompt 2", self.home.said("transcript", "timeline"))
 
+    def test_handed_over(self):
+        self.talk.asked(1)
+        self.talk.asked(2)
+        nova = self.home.start()
+        path = os.path.join(self.home.work, "notes")
+        Path(path).write_text("12345")
+        sent = self.home.within(
+            self.clients["s1"], "hcom", "send", f"@{nova}", "--transcript", "1-", "--file", "notes",
+            "--event", "1", "--", "see", session="s1",
+        )  # fmt: skip
+        self.assertEqual(sent.returncode, 0, sent.stderr)
+        self.home.said("send", "--from", "ci", f"@{nova}", "--transcript", f"@{self.luna}:2")
+        got = self.home.said("listen", "--name", nova, "--timeout", "5")
+        for line in (
+            f"\nsee\ntranscript of {self.luna}, 1-2: hcom transcript @{self.luna} 1-2\n",
+            f"\nfile: {path} (5 bytes)\n",
+            '\nevent #1: hcom events --sql "id = 1"\n',
+            f"\ntranscript of {self.luna}, 2: hcom transcript @{self.luna} 2\n",
+        ):
+            self.assertIn(line, got)
+        before = self.home.sql("SELECT count(*) FROM events WHERE type = 'message'")
+        for code, words in (
+            (1, ("--transcript", f"@{self.luna}:3")), (2, ("--transcript", "1")),
+            (2, ("--transcript", f"@{self.luna}:3-1")), (1, ("--transcript", "@nobody:1")),
+            (1, ("--file", "nowhere")), (1, ("--file", ".")), (1, ("--event", "999")),
+        ):  # fmt: skip
+            done = self.home.run("send", "--from", "ci", f"@{nova}", *words, "--", "x")
+            self.assertEqual(done.returncode, code, (words, done.stderr))
+            self.assertEqual(len(done.stderr.splitlines()), 1 + ("\n" in done.stderr.strip()))
+        self.assertEqual(
+            self.home.sql("SELECT count(*) FROM events WHERE type = 'message'"), before
+        )
+
     def test_search(self):
         nova, talk = self.agent("s2")
         self.talk.asked(1)

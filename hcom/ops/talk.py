@@ -1,5 +1,6 @@
 """Messages, as a person, an agent or a program sends and takes them."""
 
+import os
 import time
 from collections import namedtuple
 from contextlib import contextmanager, suppress
@@ -64,6 +65,28 @@ def _is_deaf(home, agent) -> bool:
         return False
     waits = adapters.load(agent.tool, "screen").answers(kept.proven(home, agent))
     return not waits or agent.wake_failure == Why.DEAF.value
+
+
+def handed_over(db, own: str, transcript: str, file: str, event: int) -> list[str]:
+    """Lines that say what goes with a message and how to read it: exchanges (5-10 of the agent
+    `own`, or @name:5-10), a file, an event; "" and 0 for none. HcomError where it is not there."""
+    found = []
+    if transcript:
+        from . import transcripts  # seldom
+
+        found.append(transcripts.pointer(db, own, transcript))
+    if file:
+        path = os.path.abspath(file)
+        if not (os.path.isfile(path) and os.access(path, os.R_OK)):
+            raise HcomError(f"nothing sent: no file that can be read: {file!r}", "ls -l")
+        found.append(f"file: {path} ({os.path.getsize(path):,} bytes)")
+    if event:
+        one = events.find(db, event)
+        if one is None:
+            raise HcomError(f"nothing sent: no event #{event}", "hcom events --last 20")
+        option = f"--message {event}" if one.type == "message" else f'--sql "id = {event}"'
+        found.append(f"event #{event}: hcom events {option}")
+    return found
 
 
 def waiting(db, agent, now: float) -> int:

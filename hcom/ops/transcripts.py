@@ -13,7 +13,7 @@ from .. import adapters
 from ..adapters import history
 from ..adapters.history import History
 from ..bus.agent import Agent
-from ..bus.exchange import PERSON, Exchange, Prompt, Span, searched
+from ..bus.exchange import PERSON, Exchange, Prompt, Span, searched, span
 from ..bus.render import one_line
 from ..errors import HcomError, UnknownAgent, UsageError
 from ..home import is_id
@@ -175,6 +175,20 @@ def timeline(db, count: int) -> list[Prompt]:
         except NoTranscript:
             continue
     return sorted(found, key=lambda prompt: prompt.timestamp)[-count:]
+
+
+def pointer(db, own: str, asked: str) -> str:
+    """The line that hands over a slice: 5-10 of the agent `own`, or @name:5-10. HcomError where
+    there is no such."""
+    name, _, text = asked.rpartition(":")
+    if not (name or own):
+        raise UsageError("whose transcript? You are no agent", "--transcript @name:5-10")
+    wanted = span(text)
+    with of(db, name or own) as found:
+        found.within(wanted)
+        here, upto = found.agent.display, min(wanted.last or len(found.places), len(found.places))
+    which = Span(wanted.first, upto)
+    return f"transcript of {here}, {which}: hcom transcript @{here} {which}"
 
 
 # -- search --

@@ -6,8 +6,9 @@ from ...bus import message
 from ...errors import UsageError
 from ...ops import talk
 from ...store.connect import open_db
-from ..model import Command, Option
+from ..model import Command, Option, count
 
+HANDED = "Handed over, with the command that reads it:"
 READ_BYTES = message.LIMIT_BYTES + 4096  # enough to see that a message is too long
 
 
@@ -38,11 +39,16 @@ def _text(call) -> tuple[str, str]:
 def run(call) -> int:
     values = call.values
     text, addressed = _text(call)
-    text = message.text_of(text)
+    handed = values.transcript or values.file or values.event
+    text = text if handed and not text.strip() else message.text_of(text)
     envelope = message.envelope(values.intent or "", values.reply_to or "", values.thread or "")
     program = vars(values)["from"]
     with open_db(call.home) as db:
         sender = talk.external(db, program) if program else call.sender(db)
+        if handed:
+            own = call.agent.name if call.agent else ""
+            given = (values.transcript or "", values.file or "", values.event or 0)
+            text = message.text_of("\n".join([text, *talk.handed_over(db, own, *given)]))
         sent = talk.send(db, sender, text, addressed, envelope, call.now)
     call.say(f"sent #{sent.id} to {', '.join(sent.to) or 'nobody (no one else is here)'}")
     if sent.ended:
@@ -74,12 +80,17 @@ COMMAND = Command(
             group="Envelope (optional):",
         ),
         Option("--thread", "Group related messages", "NAME", group="Envelope (optional):"),
+        Option("--transcript", "Exchanges of yours, or @name:5-10", "5-10", group=HANDED),
+        Option("--file", "A file", "PATH", group=HANDED),
+        Option("--event", "An event or a message", "ID", count, group=HANDED),
     ),
     run,
     "text",
     (
         'hcom send --from ci "@luna the build is green"',
         "hcom send @luna --from ci --intent inform --thread build -- 'it took $(time)'",
+        "hcom send @luna --from ci --transcript @kira:1-2 -- 'this is how it was decided'",
+        "hcom send @luna --from ci --event 1 -- look",
         "printf 'a\\nb\\n' | hcom send @luna --from ci --stdin",
     ),
     """
