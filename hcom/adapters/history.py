@@ -61,6 +61,14 @@ class History(NamedTuple):
         places = [*self.known.places[number : number + 2], self.known.upto]
         return (line for _, line in lines(self.stream, places[0], places[1]))
 
+    def parts(self, number: int) -> Iterator[Part]:
+        """What an exchange's lines say. Only its first asks: what does so again is a copy."""
+        facts: dict[str, Any] = {}
+        for nth, line in enumerate(self.lines(number)):
+            for part in self.reader.parts(line, facts):
+                if not nth or part.kind not in (ASKED, WOKEN):
+                    yield part
+
 
 def lines(stream: BinaryIO, place: int, end: int, signs=()) -> Iterator[tuple[int, bytes]]:
     """Each whole line between there, with the place where it begins, in which one of the `signs`
@@ -173,16 +181,15 @@ VALUE_CHARS = 20_000  # of what a tool was given and gave back: with thousands o
 def exchange(found: History, number: int, position: int, name: str) -> Exchange:
     """The exchange that the file has as `number`, from 0, of the agent whom people call `name`."""
     said = _Said(name)
-    for line in found.lines(number):
-        for part in found.reader.parts(line):
-            said.take(part)
+    for part in found.parts(number):
+        said.take(part)
     return said.exchange(position, timestamp(found.known.times[number]))
 
 
 def prompt(found: History, number: int) -> tuple[str, str]:
     """Who asked in the exchange, and what was typed."""
     kinds = {ASKED: PERSON, WOKEN: MESSAGE}
-    for part in (part for line in found.lines(number) for part in found.reader.parts(line)):
+    for part in found.parts(number):
         if part.kind in kinds:
             return kinds[part.kind], part.value
     return MESSAGE, ""

@@ -162,8 +162,9 @@ class Transcript(Protocol):
         given, stays. What the client or a hook puts in as a prompt begins none, nor does a copy
         of what the file already has."""
 
-    def parts(self, line: bytes, /) -> list[Part]:
-        """What the line says, in order; [] for what is no part of the conversation."""
+    def parts(self, line: bytes, facts: dict[str, Any], /) -> list[Part]:
+        """What the line says, in order; [] for what is no part of the conversation. The lines of an
+        exchange come one after another; `facts`, empty at the first, is the adapter's own."""
 
     def within(self, path: str, subagent: str, /) -> str:
         """The transcript of a subagent of the session that has the one at `path`. Default: none."""

@@ -50,6 +50,6 @@ def note(_line, _place, _index) -> None:
     """Nothing begins."""
 
 
-def parts(_line) -> list[Part]:
+def parts(_line, _facts) -> list[Part]:
     """Nothing is said."""
     return []

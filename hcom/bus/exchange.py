@@ -97,7 +97,8 @@ def as_dict(exchange: Exchange, detailed: bool) -> dict:
 # -- messages in what a hook told --
 
 FRAME = re.compile(
-    re.escape(MARK) + r"(\d+) from (\S+)[^\n]*\]\n(.*?)\n\[/hcom #\1\b", re.DOTALL | re.MULTILINE
+    re.escape(MARK) + r"([1-9]\d*) from (\S+)[^\n]*\]\n(.*?)\n\[/hcom #\1\b",
+    re.DOTALL | re.MULTILINE,
 )
 
 

@@ -165,7 +165,7 @@ def _is_put_in(item: dict) -> bool:
     return bool(item.get("isMeta")) or fields(item.get("origin")).get("kind", "human") != "human"
 
 
-def parts(line: bytes) -> list[Part]:
+def parts(line: bytes, _facts: dict) -> list[Part]:
     """What the line says, see interface.Transcript."""
     item = parse(line)
     if item.get("type") == "assistant":

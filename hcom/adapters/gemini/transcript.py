@@ -99,6 +99,6 @@ def note(_line: bytes, _place: int, _index) -> None:
     """What the line says of exchanges, see interface.Transcript."""
 
 
-def parts(_line: bytes) -> list[Part]:
+def parts(_line: bytes, _facts: dict) -> list[Part]:
     """What the line says, see interface.Transcript."""
     return []

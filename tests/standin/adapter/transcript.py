@@ -42,7 +42,7 @@ def note(line: bytes, place: int, index) -> None:
         index.begin(place, 0.0)
 
 
-def parts(line: bytes) -> list[Part]:
+def parts(line: bytes, _facts: dict) -> list[Part]:
     """What the line says."""
     item = parse(line)
     kind, text = item.get("type"), item.get("text", "")
