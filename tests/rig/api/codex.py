@@ -22,7 +22,7 @@ def matches(path: str) -> bool:
 def read(path: str, headers, body: dict) -> Asked:
     """The request; its metadata names the session and, in a subagent, a thread of its own."""
     schema = ((body.get("text") or {}).get("format") or {}).get("schema")
-    kind = "title" if schema else "turn" if body.get("tools") else "aux"
+    kind = "title" if schema else "turn" if tools(body) else "aux"
     ids = body.get("client_metadata") or {}
     session, thread = ids.get("session_id", ""), ids.get("thread_id", "")
     told = pieces(body)
@@ -38,6 +38,12 @@ def read(path: str, headers, body: dict) -> Asked:
         told,
         body,
     )
+
+
+def tools(body: dict) -> list[dict]:
+    """What is offered to the model; where tools are called by a script, that comes as an item."""
+    added = [item for item in body.get("input", []) if item.get("type") == "additional_tools"]
+    return body.get("tools") or [tool for item in added for tool in item["tools"]]
 
 
 def pieces(body: dict) -> list[Piece]:
@@ -56,6 +62,8 @@ def pieces(body: dict) -> list[Piece]:
             before = told.pop().text + "\n" if same else ""
             told.append(Piece(By.MODEL, before + plain(item)))
             reply_of_last = reply
+            continue
+        if kind == "additional_tools":
             continue
         for part in item["content"] if kind == "message" else [item]:
             text = plain(part)
@@ -91,16 +99,21 @@ def patch(call: Call) -> str:
 
 
 def call_item(call: Call, asked: Asked, call_id: str) -> dict:
-    offered = {tool.get("name"): tool for tool in asked.body.get("tools", [])}
+    offered = {tool.get("name"): tool for tool in tools(asked.body)}
     base: dict = {"id": f"fc_{uuid.uuid4().hex[:16]}", "call_id": call_id}
     base["status"] = "completed"
     given: dict
+    line = {"RUN": call.arg, "READ": f"cat {call.arg}"}.get(call.verb, "")
+    if "functions" in offered and call.verb != "AGENT":
+        todo = f"exec_command({json.dumps({'cmd': line, 'yield_time_ms': 30000})})"
+        if not line:
+            todo = f"apply_patch({json.dumps(patch(call))})"
+        script = {"name": "exec", "input": f"text(await tools.{todo});"}
+        return {**base, "type": "custom_tool_call", "namespace": "functions", **script}
     if call.verb in ("WRITE", "EDIT"):
         if offered.get("apply_patch", {}).get("type") == "custom":
             return {**base, "type": "custom_tool_call", "name": "apply_patch", "input": patch(call)}
         line = f"apply_patch <<'RIG_PATCH'\n{patch(call)}RIG_PATCH"
-    else:
-        line = {"RUN": call.arg, "READ": f"cat {call.arg}"}.get(call.verb, "")
     if call.verb == "AGENT":
         home = next(
             (
@@ -113,6 +126,8 @@ def call_item(call: Call, asked: Asked, call_id: str) -> dict:
         )
         base["namespace"] = home
         name, given = "spawn_agent", {"message": call.arg}
+        if "functions" in offered:
+            given["task_name"] = "errand"
     elif "exec_command" in offered:
         name, given = "exec_command", {"cmd": line, "yield_time_ms": 30000}
     else:
