@@ -1,0 +1,94 @@
+"""Sessions that real clients recorded, against the exchanges that a person listed by hand.
+
+tests/data/transcripts/README.md says how each was made and what the clients write when.
+"""
+
+import json
+import os
+import random
+from collections.abc import Iterator
+from pathlib import Path
+
+from hcom import adapters
+from hcom.adapters import history
+from hcom.bus.exchange import Exchange
+from tests.test_transcripts import Read
+
+DATA = Path(__file__).parent / "data" / "transcripts"
+READS = 1000  # of each client's sessions, while they are written
+
+
+def recorded(tool: str = "") -> Iterator[tuple[str, Path, list[dict]]]:
+    """The tool, the file and the exchanges in it, of each that was recorded."""
+    for listed in sorted(DATA.glob(f"{tool or '*'}-*/exchanges.json")):
+        for name, exchanges in json.loads(listed.read_text(encoding="utf-8")).items():
+            yield listed.parent.name.partition("-")[0], listed.parent / name, exchanges
+
+
+def summed_up(one: Exchange, is_gone: bool) -> dict:
+    """The exchange as the lists have it: of a tool the name, with ! where it failed, of an error
+    the first line, of an edit the file's name."""
+    told = {
+        "answers": one.answers,
+        "tools": [tool.name + "!" * tool.failed for tool in one.tools],
+        "edits": [os.path.basename(edit.file) for edit in one.edits],
+        "errors": [error.strip().partition("\n")[0] for error in one.errors],
+        "messages": one.messages,
+        "gone": is_gone,
+    }
+    known = {"number": one.position, "by": one.kind, "prompt": one.user}
+    return {**known, **{key: value for key, value in told.items() if value}}
+
+
+class Recorded(Read):
+    def listed(self, path: Path, tool: str) -> list[dict]:
+        """All exchanges, those that were taken back, too."""
+        found = self.history(path, tool)
+        return [
+            summed_up(history.exchange(found, n, n + 1, "luna"), n in found.known.gone)
+            for n in range(len(found.known.places))
+        ]
+
+    def test_they_are_what_a_person_lists(self):
+        for tool, path, exchanges in recorded():
+            with self.subTest(client=path.parent.name, file=path.name):
+                found = self.listed(path, tool)
+                self.assertEqual(len(found), len(exchanges))
+                for got, wanted in zip(found, exchanges):
+                    self.assertEqual(got, wanted)
+
+    def test_no_number_changes_while_they_are_written(self):
+        self.addCleanup(setattr, history, "WORTH_BYTES", history.WORTH_BYTES)
+        history.WORTH_BYTES = 2000  # some passes are kept, and the next goes on from there
+        for tool in ("claude", "codex", "gemini"):
+            files = [(path, exchanges) for _, path, exchanges in recorded(tool)]
+            total = sum(path.stat().st_size for path, _ in files)
+            for path, exchanges in files:
+                with self.subTest(client=path.parent.name, file=path.name):
+                    size = path.stat().st_size
+                    self.written(path, tool, exchanges, READS * size // total + 1)
+
+    def written(self, whole: Path, tool: str, exchanges: list[dict], reads: int) -> None:
+        """The file is written in pieces of any size, and read between them that often."""
+        dice = random.Random(whole.name)
+        path = Path(self.root, whole.name)
+        data = whole.read_bytes()
+        cuts = sorted(dice.randrange(len(data)) for _ in range(reads - 1))
+        known: list[str] = []  # the prompts
+        with open(path, "wb", buffering=0) as out:
+            for begin, end in zip([0, *cuts], [*cuts, len(data)]):
+                out.write(data[begin:end])
+                found = history.history(self.home, str(path), adapters.load(tool, "transcript"))
+                with found.stream:
+                    there = len(found.known.places)
+                    self.assertGreaterEqual(there, len(known))
+                    # those that are new and those that may change; now and then any
+                    looked = {*range(max(0, len(known) - 2), there)}
+                    looked |= {dice.randrange(there)} if there else set()
+                    for number in sorted(looked):
+                        prompt = history.exchange(found, number, number + 1, "luna").user
+                        known[number:number] = [""] * (number == len(known))
+                        # what a hook brought with a wake is written behind the wake
+                        self.assertIn(known[number], ("", prompt))
+                        known[number] = prompt
+        self.assertEqual(self.listed(path, tool), exchanges)
