@@ -5,12 +5,35 @@ then the last counts; {"$set": {"messages": [...]}} replaces all, as after Esc, 
 /compress: what is not in it any more, the model does not get again.
 """
 
-from ..base import ANSWERED, GONE, STANDING, TURN_END, Given, Part, fields, mark_answered, nothing
-from ..jsonl import parse, placed, shown, tail, texts
+import re
+
+from ..base import (
+    ANSWERED,
+    ASKED,
+    CALLED,
+    EDITED,
+    FAILED,
+    GONE,
+    RETURNED,
+    SAID,
+    SPENT,
+    STANDING,
+    TOLD,
+    TURN_END,
+    WAKE_SIGN,
+    WOKEN,
+    Given,
+    Part,
+    fields,
+    mark_answered,
+    nothing,
+)
+from ..jsonl import moment, parse, placed, shown, tail, texts
 
 RESET = b'{"$set":{"messages":['
 CONTEXT, CONTEXT_ENDS = "<hook_context>", "</hook_context>"
 INTRODUCTION = b"[hcom] You are "
+CANCELLED = "Request cancelled."
 
 
 def fates(path: str, given: dict[int, Given]) -> dict[int, str]:
@@ -29,15 +52,22 @@ def fates(path: str, given: dict[int, Given]) -> dict[int, str]:
     return found
 
 
+def _given(line: dict) -> tuple[list[str], list[str], list[str]]:
+    """What the model gets by a user's line: what was typed, what hooks told, what tools returned.
+
+    What a turn's end said is a prompt as it is; else the client marks what hooks told, at the end,
+    and leaves no angle bracket in it: what a tool returned may only quote that before."""
+    typed, returned = texts(line.get("content")), _returned(line.get("content"))
+    marked = [text.rstrip().rpartition(CONTEXT) for text in [*typed, *returned]]
+    told = [after for _, sign, after in marked if sign and after.endswith(CONTEXT_ENDS)]
+    return typed, [text.removesuffix(CONTEXT_ENDS) for text in told], returned
+
+
 def _shown(place: int, line: dict, given: dict[int, Given]) -> set[int]:
     """Those of the messages that a user's line, which ends there, brings to the model."""
     if line.get("type") != "user":
         return set()
-    typed, returned = texts(line.get("content")), _returned(line.get("content"))
-    # What a turn's end said is a prompt as it is; else the client marks what hooks told, at the
-    # end, and leaves no angle bracket in it: what a tool returned may only quote that before.
-    marked = [text.rpartition(CONTEXT) for text in [*typed, *returned]]
-    told = [after for _, sign, after in marked if sign and after.rstrip().endswith(CONTEXT_ENDS)]
+    typed, told, returned = _given(line)
     printed = "\n".join(returned).replace("\nOutput: ", "\n")
     ends = {number: one for number, one in given.items() if one.channel == TURN_END}
     return shown(line, place, ends, typed, "") | shown(line, place, given, told, printed)
@@ -50,7 +80,7 @@ def cancelled(path: str) -> bool:
         kind = line.get("type")
         if kind in ("user", "gemini"):
             return False
-        if kind == "info" and line.get("content") == "Request cancelled.":
+        if kind == "info" and line.get("content") == CANCELLED:
             return True
     return False
 
@@ -89,16 +119,151 @@ def _returned(content) -> list[str]:
     return [text for text in found if isinstance(text, str)]
 
 
-# -- the conversation: not read yet --
+# -- the conversation --
 
-SIGNS: tuple[bytes, ...] = ()
+SIGNS = (
+    b'"type":"user","content":[{"text":',
+    b'"type":"user","content":"',
+    b'"type":"gemini","content":[{"text":',
+    RESET,
+    b'{"$rewindTo":',
+)
 within = nothing  # its subagents have no identity
+# What the client begins a conversation with: one that it holds, or the summary of one.
+BEGINNINGS = ("<session_context>", "<state_snapshot>")
+# What the client puts in as a user's words: what a person ran by hand, and its own.
+PUT_IN = (
+    "I ran the following shell command:\n```sh\n",
+    "[System: You ",
+    "Here is the user's editor context as a JSON object.",
+    "Here is a summary of changes in the user's editor context,",
+    "- **Workspace Directories:**\n",
+    "User has manually exited Plan Mode.",
+)
+# With what it lets a turn go on, showing the prompt again: a hook's words, and its own.
+GOES_ON = ("[hcom", "Please continue.", "System: Potential loop detected.")
 
 
-def note(_line: bytes, _place: int, _index) -> None:
+def note(line: bytes, place: int, index) -> None:
     """What the line says of exchanges, see interface.Transcript."""
+    from binascii import crc32  # no hook needs it
+
+    item, facts = parse(line), index.facts
+    before, prompts = facts.setdefault("before", {}), facts.setdefault("prompts", [])
+    asked, key = _asked(item), str(item.get("id"))[:8]
+    words = crc32(asked.encode("utf-8", "replace"))
+    if index.places and _is_copy(item, facts):
+        # a copy has an id of its own: it is that of the next prompt with these words
+        if asked and words in prompts[facts.setdefault("copied", 0) :]:
+            before[key] = prompts.index(words, facts["copied"])
+            facts["copied"] = before[key] + 1
+        return
+    facts.pop("copied", None)
+    if "$rewindTo" in item:
+        index.take_back(before.get(str(item["$rewindTo"])[:8], len(index.places)))
+    elif item.get("type") == "user":
+        before[key] = len(index.places)
+        if asked:
+            prompts.append(words)
+            index.begin(place, moment(item))
 
 
-def parts(_line: bytes, _facts: dict) -> list[Part]:
-    """What the line says, see interface.Transcript."""
-    return []
+def _is_copy(item: dict, facts: dict) -> bool:
+    """Whether the line is of those in which the client writes its conversation once more, as after
+    a refusal, each with a new id: they end with all of it in one line."""
+    content, kind = item.get("content"), item.get("type")
+    if isinstance(fields(item.get("$set")).get("messages"), list):
+        facts["copying"] = False
+        return True
+    if not facts.get("copying") and isinstance(content, list):
+        first = fields(content[0] if content else None)
+        text = str(first.get("text") or "")
+        begins = kind == "user" and text.startswith(BEGINNINGS)
+        # a reply as the model gets it, by none
+        goes_on = kind == "gemini" and text and not first.get("thought")
+        facts["copying"] = begins or (
+            goes_on and not any(item.get(key) for key in ("model", "tokens", "toolCalls"))
+        )
+    return bool(facts.get("copying"))
+
+
+def _asked(item: dict) -> str:
+    """What a person asked, or our wake; "" for anything else. What the client sent in its place is
+    shown as typed; a prompt that only goes on is told by showing what it goes on with."""
+    said = [
+        text for text in texts(item.get("content")) if not text.startswith((CONTEXT, *BEGINNINGS))
+    ]
+    shown = texts(item.get("displayContent")) or said
+    if item.get("type") != "user" or not said or said[0].startswith(PUT_IN):
+        return ""
+    # the client also shows as typed what it sends with files, and the command that a prompt is of
+    typed = "@" in shown[0] or shown[0].startswith("/")
+    is_other = said[0] != shown[0] and (not typed or said[0].startswith(GOES_ON))
+    return "" if is_other else "\n".join(shown)
+
+
+def parts(line: bytes, facts: dict) -> list[Part]:
+    """What the line says, see interface.Transcript. A message may be written again, with more in
+    it: only that is said then."""
+    item = parse(line)
+    read = READ.get(str(item.get("type")))
+    if (facts and _is_copy(item, facts)) or not read:
+        return []
+    told = facts.setdefault("told", set())
+    new = [part for part in read(item) if not part.key or hash(repr(part)) not in told]
+    told.update(hash(repr(part)) for part in new)
+    return new
+
+
+def _user(item: dict) -> list[Part]:
+    asked, (typed, told, _) = _asked(item), _given(item)
+    kind = WOKEN if asked.startswith(WAKE_SIGN) else ASKED
+    hooks = [text for text in typed if text.startswith("[hcom") and not asked]
+    hooks += [text.replace("&lt;", "<").replace("&gt;", ">") for text in told]
+    return [*([Part(kind, asked)] if asked else []), *(Part(TOLD, text) for text in hooks)]
+
+
+def _model(item: dict) -> list[Part]:
+    key, spent = str(item.get("id")), fields(item.get("tokens"))
+    found = [Part(SAID, text, key=key) for text in texts(item.get("content")) if text]
+    called = item.get("toolCalls")
+    for call in map(fields, called if isinstance(called, list) else ()):
+        found += _call(call)
+    if spent:
+        output = (spent.get("output") or 0) + (spent.get("thoughts") or 0)
+        found.append(Part(SPENT, (spent.get("input") or 0, output), key=key))
+    return found
+
+
+def _call(call: dict) -> list[Part]:
+    """A tool's call, and what came of it once that is known."""
+    key, status = str(call.get("id")), call.get("status")
+    found = [Part(CALLED, fields(call.get("args")), str(call.get("name")), key)]
+    if status not in DONE:
+        return found
+    display = fields(call.get("resultDisplay"))
+    if "fileDiff" in display and status == "success":
+        change = str(display["fileDiff"])
+        file = str(display.get("filePath") or display.get("fileName"))
+        found.append(Part(EDITED, change[max(change.find("@@"), 0) :], file, key))
+    said = "\n".join(_returned(call.get("result"))).partition("\n\n" + CONTEXT)[0]
+    printed = re.fullmatch(PRINTED, said, re.DOTALL)
+    failed = status != "success" or (printed and re.search(UNDONE, printed[2]))
+    value = printed[1] if printed else said
+    return [*found, Part(FAILED if failed else RETURNED, value, key=key)]
+
+
+# What a command printed, as the model gets it, and what the client says of the command behind.
+PRINTED = (
+    r"<untrusted_context>\nOutput: (?:\(empty\))?(.*?)"
+    r"((?:\n(?:Error|Exit Code|Signal|Background PIDs|Process Group PGID): [^\n]*)*)"
+    r"\n</untrusted_context>"
+)
+UNDONE = r"Error: |Signal: |Exit Code: [^0]"
+DONE = ("success", "error", "cancelled")
+READ = {
+    "user": _user,
+    "gemini": _model,
+    "error": lambda item: [Part(FAILED, text) for text in texts(item.get("content"))],
+    "info": lambda item: [Part(FAILED, CANCELLED)] if item.get("content") == CANCELLED else [],
+}
