@@ -96,14 +96,6 @@ class Drawing(unittest.TestCase):
             with self.subTest(name):
                 self.assertEqual(shown(data).lines(), (lines + [""] * 4)[:4])
 
-    def test_split_anywhere(self):
-        for name, data, lines in self.TABLE:
-            with self.subTest(name):
-                screen = Screen(10, 4)
-                for byte in data.encode():
-                    screen.feed(bytes([byte]))
-                self.assertEqual(screen.lines(), (lines + [""] * 4)[:4])
-
     def test_dim(self):
         cells = shown("a\x1b[2mb漢\x1b[22;7mc\x1b[0md\x1b[38;2;2;2;2me\x1b[38;5;2mf").cells(0)
         self.assertEqual("".join(cell.text for cell in cells), "ab漢cdef  ")
@@ -147,13 +139,199 @@ class Drawing(unittest.TestCase):
         self.assertEqual(screen.lines(), ["3", "4 long", "x"])
 
 
+class Transitions(unittest.TestCase):
+    """Each class of bytes in each state of the parser (vt100.net/emu/dec_ansi_parser), on 10
+    columns and 4 rows: what xterm 379 prints of its page, and where its cursor stands."""
+
+    TABLE = [
+        ('ground, CAN and SUB', b'a\x18b\x1ac', 'abc', (3, 0)),
+        ('ground, DEL and NUL', b'a\x7fb\x00c', 'abc', (3, 0)),
+        ('escape, C0', b'\x1b\nEx', '||x', (1, 2)),
+        ('escape, BEL', b'\x1b\x07Ex', '|x', (1, 1)),
+        ('escape, DEL', b'\x1b\x7fEx', '|x', (1, 1)),
+        ('escape, CAN', b'\x1b\x18[2Cx', '[2Cx', (4, 0)),
+        ('escape, SUB', b'\x1b\x1a[2Cx', '[2Cx', (4, 0)),
+        ('escape, ESC', b'\x1b\x1b[2Cx', '  x', (3, 0)),
+        ('escape, C0 and ESC', b'\x1b\x1b\n\x1b[2Cx', '|  x', (3, 1)),
+        ('escape, not ASCII', b'\x1b\xc3\xa9Ex', 'Ex', (2, 0)),
+        ('escape, C0 before a sequence', b'a\x1b\x08[2Cx', 'a x', (3, 0)),
+        ('escape, C0 before a string', b'a\x1b\x08]2;t\x07x', 'x', (1, 0)),
+        ('escape, unknown', b'\x1b~x\x1bFx', 'xx', (2, 0)),
+        ('between, C0', b'\x1b(\n0q', '|─', (1, 1)),
+        ('between, DEL', b'\x1b(\x7f0q', '─', (1, 0)),
+        ('between, CAN', b'\x1b(\x180q', '0q', (2, 0)),
+        ('between, ESC', b'\x1b(\x1b)0q\x0eq', 'q─', (2, 0)),
+        ('between, more of it', b'\x1b( "0qx', 'qx', (2, 0)),
+        ('between, not ASCII', b'\x1b(\xc3\xa90q', '0q', (2, 0)),
+        ('CSI, C0', b'ab\x1b[\x082Cx', 'ab x', (4, 0)),
+        ('CSI, LF', b'a\x1b[\n2Cx', 'a|   x', (4, 1)),
+        ('CSI, CAN', b'\x1b[\x18a', 'a', (1, 0)),
+        ('CSI, SUB', b'\x1b[\x1aa', 'a', (1, 0)),
+        ('CSI, ESC', b'\x1b[\x1b[2Cx', '  x', (3, 0)),
+        ('CSI, DEL', b'\x1b[\x7f2Cx', '  x', (3, 0)),
+        ('CSI, space', b'\x1b[ 2Cx', 'x', (1, 0)),
+        ('CSI, not ASCII', b'\x1b[\xc3\xa92Cx', '2Cx', (3, 0)),
+        ('parameters, C0', b'ab\x1b[2\x083Hx', 'ab|||x', (1, 3)),
+        ('parameters, CR', b'abc\x1b[1\r2Cx', 'abc      x', (9, 0)),
+        ('parameters, CAN', b'\x1b[12\x18a', 'a', (1, 0)),
+        ('parameters, SUB', b'\x1b[12\x1aa', 'a', (1, 0)),
+        ('parameters, ESC', b'\x1b[12;\x1b[2Ca', '  a', (3, 0)),
+        ('parameters, another escape', b'\x1b[12;\x1bEa', '|a', (1, 1)),
+        ('parameters, a string', b'\x1b[12;\x1b]2;t\x07a', 'a', (1, 0)),
+        ('parameters, a prefix again', b'\x1b[2<Cx\x1b[2?Cy', 'xy', (2, 0)),
+        ('parameters, two prefixes', b'\x1b[??25lx\x1b[>?3Cy', 'xy', (2, 0)),
+        ('parameters, colons', b'\x1b[2;3:4Hx\x1b[2:Cy', 'xy', (2, 0)),
+        ('parameters, none', b'\x1b[;Hx\x1b[;5Hy\x1b[3;Hz', 'x   y||z', (1, 2)),
+        ('parameters, too large', b'\x1b[99999999999Cx\x1b[4294967299Hy', '         x|||y', (1, 3)),
+        ('parameters, not ASCII', b'\x1b[1\xe6\xbc\xa2Cx', 'Cx', (2, 0)),
+        ('intermediates', b'\x1b[2!Cx', 'x', (1, 0)),
+        ('intermediates, C0', b'ab\x1b[! \x082Cx\x1b[!\x08py', 'ay', (2, 0)),
+        ('intermediates, CAN', b'\x1b[2!\x18Cx', 'Cx', (2, 0)),
+        ('intermediates, ESC', b'\x1b[2!\x1b[3Cx', '   x', (4, 0)),
+        ('intermediates, a parameter', b'\x1b[2 3Cx\x1b[ 1 2Hy', 'xy', (2, 0)),
+        ('intermediates, many', b'\x1b[2!!!!!Cx', 'x', (1, 0)),
+        ('ignored, C0', b'ab\x1b[2<\x081Cx', 'ax', (2, 0)),
+        ('ignored, CAN', b'\x1b[2<1\x18Cx', 'Cx', (2, 0)),
+        ('ignored, ESC', b'\x1b[2<1\x1b[Cx', ' x', (2, 0)),
+        ('ignored, any final', b'\x1b[1<2mx\x1b[1<~y\x1b[1<@z', 'xyz', (3, 0)),
+        ('DCS', b'\x1bP1;2|abc\x1b\\x', 'x', (1, 0)),
+        ('DCS, C0', b'\x1bPab\ncd\re\x1b\\x', 'x', (1, 0)),
+        ('DCS, BEL', b'\x1bPab\x07cd\x1b\\x', 'x', (1, 0)),
+        ('DCS, CAN', b'\x1bPab\x18x', 'x', (1, 0)),
+        ('DCS, SUB', b'\x1bP1;2\x1ax', 'x', (1, 0)),
+        ('DCS, ESC', b'\x1bPab\x1b[2Cx', '  x', (3, 0)),
+        ('DCS, not ASCII', b'\x1bPq\xe6\xbc\xa2\x1b\\x', 'x', (1, 0)),
+        ('DCS, empty', b'\x1bP\x1b\\x', 'x', (1, 0)),
+        ('OSC, C0', b'\x1b]9;a\nb\rc\x1b\\x', 'x', (1, 0)),
+        ('OSC, BEL', b'\x1b]9;ab\x07x', 'x', (1, 0)),
+        ('OSC, CAN', b'\x1b]9;ab\x18x', 'x', (1, 0)),
+        ('OSC, SUB', b'\x1b]9;ab\x1ax', 'x', (1, 0)),
+        ('OSC, ESC', b'\x1b]9;ab\x1b[2Cx', '  x', (3, 0)),
+        ('OSC, another', b'\x1b]9;ab\x1bEx', '|x', (1, 1)),
+        ('OSC, empty', b'\x1b]\x07a\x1b]\x1b\\x', 'ax', (2, 0)),
+        ('SOS', b'\x1bXab\ncd\x07\x1b\\x', 'x', (1, 0)),
+        ('PM', b'\x1b^ab\ncd\x07\x1b\\x', 'x', (1, 0)),
+        ('APC', b'\x1b_ab\ncd\x07\x1b\\x', 'x', (1, 0)),
+        ('APC, CAN', b'\x1b_ab\x18x', 'x', (1, 0)),
+        ('PM, ESC', b'\x1b^ab\x1b[2Cx', '  x', (3, 0)),
+        ('ST alone', b'a\x1b\\b', 'ab', (2, 0)),
+        ('repeat, a control', b'a\n\x1b[2bx', 'a| x', (2, 1)),
+        ('repeat, a sequence', b'a\x1b[1m\x1b[2bx', 'ax', (2, 0)),
+        ('repeat, a string', b'a\x1b]9;x\x07\x1b[2bx', 'ax', (2, 0)),
+        ('repeat, twice', b'a\x1b[2b\x1b[2bx', 'aaax', (4, 0)),
+        ('wrap, deleted lines', b'0123456789\x1b[Lx', 'x|0123456789', (1, 0)),
+        ('wrap, erased', b'0123456789\x1b[Kx', '012345678x', (9, 0)),
+        ('wrap, erased above', b'0123456789\x1b[1Jx', '         x', (9, 0)),
+        ('wrap, inserted', b'0123456789\x1b[@x', '012345678x', (9, 0)),
+        ('wrap, deleted', b'0123456789\x1b[Px', '012345678x', (9, 0)),
+        ('wrap, a look and a place saved', b'0123456789\x1b[1m\x1b7x', '0123456789|x', (1, 1)),
+        ('wrap switched off', b'0123456789\x1b[?7lx', '012345678x', (9, 0)),
+        ('wrap switched on', b'\x1b[?7l0123456789\x1b[?7hx', '0123456789|x', (1, 1)),
+        ('erase, no such', b'abc\x1b[9Kd\x1b[9J\x1b[33Kx', 'abcdx', (5, 0)),
+        ('back to the main screen twice', b'abc\x1b[?1049lx', 'xbc', (1, 0)),
+        ('alternate twice', b'a\x1b[?1049hb\x1b[?1049hc', '  c', (3, 0)),
+        ('sets G2 and G3', b'\x1b*0\x1bnq\x1b+0\x1boq\x0fq', '──q', (3, 0)),
+    ]  # fmt: skip
+    # What SGR leaves dim of an x, on xterm 379.
+    DIM = [
+        ("38:2::255:0:0;2", True), ("38:2:1:2:3;2", True), ("38;2:1:2:3;2", True),
+        ("38:5:2", False), ("38:5;2", True), ("38;5:2", False), ("38;5;2;2", True),
+        ("38;2;1;2", False), ("48:2::2:2:2;4", False), ("58:2::2:2:2;2", True), ("58:5:2", False),
+        ("4:2", False), ("4:3;2", True), ("2:3", False), ("2;0:1", True), ("2;22:1", True),
+        ("2;22", False), (";2", True), ("2;", False), ("0002", True),
+    ]  # fmt: skip
+
+    def test_as_xterm(self):
+        for name, data, rows, cursor in self.TABLE:
+            with self.subTest(name):
+                screen = shown(data)
+                self.assertEqual("|".join(screen.lines()).rstrip("|"), rows)
+                self.assertEqual(screen.cursor, cursor)
+
+    def test_dim(self):
+        for numbers, dim in self.DIM:
+            with self.subTest(numbers):
+                self.assertEqual(shown(f"\x1b[{numbers}mx").cells(0)[0], ("x", dim))
+
+    def test_titles_that_are_cut_are_none(self):
+        table = [("new\x18", "old"), ("new\x1a", "old"), ("new\x1bE", "old"), ("new\x07", "new"),
+                 ("new\x1b\\", "new"), ("ne\x1b]2;w\x07", "w")]  # fmt: skip
+        for end, title in table:
+            with self.subTest(end):
+                self.assertEqual(shown(f"\x1b]2;old\x07\x1b]2;{end}").title, title)
+
+
+class Chunks(unittest.TestCase):
+    """Where the output is cut into reads makes no difference, and little is kept of what is not
+    whole."""
+
+    def state(self, *chunks: bytes) -> tuple:
+        screen = Screen(10, 4)
+        for chunk in chunks:
+            screen.feed(chunk)
+        cells = [screen.cells(y) for y in range(4)]
+        return cells, screen.cursor, screen.title, screen.state
+
+    def test_split_at_every_byte(self):
+        table = [data for _, data, *_ in Drawing.TABLE + Transitions.TABLE]
+        for text in table:
+            data = text.encode() if isinstance(text, str) else text
+            with self.subTest(data):
+                whole = self.state(data + b"\x18\x1b[mend")
+                for at in range(1, len(data) + 1):
+                    cut = self.state(data[:at], data[at:] + b"\x18\x1b[mend")
+                    self.assertEqual(cut, whole, at)
+                single = [bytes([byte]) for byte in data]
+                self.assertEqual(self.state(*single, b"\x18\x1b[mend"), whole)
+
+    def test_split_anywhere_in_junk(self):
+        seed = int.from_bytes(os.urandom(4), "big")
+        chance = random.Random(seed)
+        alphabet = b"\x1b\x1b\x1b\x1b[[]]P_?;:0129hlmHJKCrbc!( \n\r\b\x07\x18\x1a\x7f\\"
+        alphabet += "漢\u0301abé".encode()
+        for turn in range(300):
+            data = bytes(chance.choices(alphabet, k=60))
+            at = sorted(chance.choices(range(60), k=3))
+            cuts = [data[a:b] for a, b in zip([0, *at], [*at, 60])]
+            with self.subTest(seed=seed, turn=turn, data=data, at=at):
+                self.assertEqual(self.state(*cuts), self.state(data))
+
+    def test_strings_of_any_length(self):
+        """A clipboard and pictures: swallowed whole, in one read or in many."""
+        for opener, end in ((b"]52;c;", b"\x07"), (b"]1337;File=", b"\x1b\\"), (b"Pq", b"\x1b\\"),
+                            (b"_Gf=100;", b"\x1b\\"), (b"^", b"\x1b\\"), (b"X", b"\x1b\\"),
+                            (b"]2;", b"\x18"), (b"P", b"\x1a")):  # fmt: skip
+            data = b"a\x1b" + opener + b"A" * 70_000 + end + b"x"
+            for size in (len(data), 4096, 70_007):
+                with self.subTest(opener, size=size):
+                    cuts = [data[at : at + size] for at in range(0, len(data), size)]
+                    self.assertEqual(self.state(*cuts), self.state(b"ax"))
+
+    def test_little_is_kept(self):
+        for begun in (b"\x1b]2;", b"\x1bP", b"\x1b[", b"\x1b(", b"\x1b[?"):
+            for more in (b"1", b";", b"!", b"\n", b"1\b"):
+                screen = Screen(10, 4)
+                for _ in range(60):
+                    screen.feed(begun + more * 1000)
+                    begun = b""
+                with self.subTest(more):
+                    self.assertLess(len(screen.parser.restart()), 20_000)
+
+    def test_a_sequence_without_end(self):
+        """It does the same whether it comes in one read or not."""
+        for end in (b"C", b"!p", b"m", b"\x18", b"\x1b[C"):
+            data = b"\x1b[" + b"2" * 40_000 + end + b"x"
+            with self.subTest(end):
+                self.assertEqual(self.state(data[:20_000], data[20_000:]), self.state(data))
+
+
 class Junk(unittest.TestCase):
     def test_any_bytes(self):
         """Nothing raises, no row changes its length, the cursor stays inside."""
         seed = int.from_bytes(os.urandom(4), "big")
         chance = random.Random(seed)
         alphabet = b"\x1b\x1b\x1b[[]?;;0123459hlmHJKABCDLMPX@STrbcsu78()#\n\r\t\b\x07\x0e"
-        alphabet += "漢\u0301ab".encode()
+        alphabet += "漢\u0301ab\x18:!P_\\".encode()
         with self.subTest(seed=seed):
             screen = Screen(20, 6)
             for turn in range(300):
@@ -332,6 +510,22 @@ class Mirrored(unittest.TestCase):
         self.assertTrue(mirror.screen.unknown)
         mirror.feed(b"\x1b[2J\x1b[Hfresh", 1.0)
         self.assertFalse(mirror.screen.unknown)
+
+    def test_a_string_of_megabytes_hides_nothing(self):
+        """A picture or a clipboard, looked at in its midst or not."""
+        for opener, end in ((b"]52;c;", b"\x07"), (b"Pq", b"\x1b\\"), (b"_Gf=100;", b"\x1b\\")):
+            for looked in (False, True):
+                with self.subTest(opener, looked=looked):
+                    mirror = Mirror(60, 5)
+                    self.flood(mirror, BURST)
+                    mirror.feed(b"\x1b[2J\x1b[Hbefore\x1b" + opener, 1.0)
+                    for n in range(4 * LIMIT // 4096):
+                        mirror.feed(b"A" * 4096, 1.0)
+                        if looked and n % 100 == 0:
+                            self.assertEqual(mirror.screen.lines()[0], "before")
+                    mirror.feed(end + b", behind", 1.0)
+                    self.assertFalse(mirror.screen.unknown)
+                    self.assertEqual(mirror.screen.lines(), ["before, behind", "", "", "", ""])
 
     def test_what_comes_slowly_is_never_skipped(self):
         """A spinner for a minute, which nobody looks at: 20 kB a second is drawn in passing."""

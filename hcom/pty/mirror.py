@@ -22,6 +22,8 @@ KEPT = 65536
 _LASTING = re.compile(
     rb"\x1b\](?:0|2|7501);[^\x07\x1b]{0,4096}(?:\x07|\x1b\\)|\x1b\[\?(?:47|1047|1049)[hl]"
 )
+# Pictures and clipboards: of a control string nothing is shown, and its end is known without it.
+_STRING = re.compile(rb"\x1b(?:\][^\x07\x18\x1a\x1b]*|[PX^_][^\x18\x1a\x1b]*)")
 # From here on the screen is known again: reset, all erased, an empty alternate screen.
 _FRESH = (b"\x1bc", b"\x1b[2J", b"\x1b[?1049h")
 
@@ -61,19 +63,21 @@ class Mirror:
         return self._screen
 
     def _draw(self) -> None:
-        if self._waiting:
-            self._screen.feed(b"".join(self._waiting))
-            self._waiting.clear()
-            self._size = 0
+        for data in self._waiting:
+            self._screen.feed(data)
+        self._waiting.clear()
+        self._size = 0
 
     def _skip(self) -> None:
-        data = b"".join(self._waiting)
-        fresh = max(data.rfind(mark, len(data) - KEPT) for mark in _FRESH)
-        cut = fresh if fresh >= 0 else data.find(b"\n", len(data) - KEPT)
-        cut = cut if cut >= 0 else len(data) - KEPT
-        lasting = b"".join(found.group() for found in _LASTING.finditer(data, 0, cut))
-        self._screen.lose()
-        self._screen.feed(lasting)
-        self._screen.lose()
-        self._waiting = [data[cut:]]
-        self._size = len(data) - cut
+        data = self._screen.parser.restart() + b"".join(self._waiting)
+        data = _STRING.sub(lambda string: string[0][:BATCH], data)
+        if len(data) > KEPT:
+            fresh = max(data.rfind(mark, len(data) - KEPT) for mark in _FRESH)
+            cut = fresh if fresh >= 0 else data.find(b"\n", len(data) - KEPT)
+            cut = cut if cut >= 0 else len(data) - KEPT
+            lasting = b"".join(found.group() for found in _LASTING.finditer(data, 0, cut))
+            self._screen.lose()
+            self._screen.feed(lasting)
+            self._screen.lose()
+            data = data[cut:]
+        self._waiting, self._size = [data], len(data)

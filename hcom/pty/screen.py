@@ -5,28 +5,24 @@ Any bytes are taken.
 """
 
 import re
+from collections import namedtuple
 from collections.abc import Callable
-from typing import NamedTuple
 
 from .grid import Cell, Grid, styled, width
 from .parse import Parser
 
+_TAB = 8  # columns between two stops; no program that draws screens sets its own
 # Titles come from a program; none that means something to us is longer.
 _LONGEST = 4096
-_TAB = 8  # columns between two stops; no program that draws screens sets its own
-# Both character sets, by what designates them, and whether one is that of lines.
-_ASCII = {"(": False, ")": False}
+# The character sets, by what designates them, and whether one is that of lines.
+_ASCII = dict.fromkeys("()*+", False)
 # DEC special graphics, which ncurses draws its lines with: ` to ~.
 _LINES = dict(zip(range(0x60, 0x7F), "◆▒␉␌␍␊°±␤␋┘┐┌└┼⎺⎻─⎼⎽├┤┴┬│≤≥π≠£·"))
 
 
-class _Saved(NamedTuple):
-    x: int = 0
-    y: int = 0
-    look: int = 0
-    origin: bool = False
-    charset: str = "("
-    charsets: dict[str, bool] = _ASCII
+_Saved = namedtuple(
+    "_Saved", "x y look origin charset charsets", defaults=(0, 0, 0, False, "(", _ASCII)
+)
 
 
 class Screen:
@@ -39,7 +35,7 @@ class Screen:
     def __init__(self, cols: int, rows: int) -> None:
         self.cols, self.rows = max(1, cols), max(1, rows)
         self.title = self.state = ""
-        self._parser = Parser()
+        self.parser = Parser()
         self._reset()
 
     def _reset(self) -> None:
@@ -65,8 +61,10 @@ class Screen:
 
     def feed(self, data: bytes) -> None:
         """The program wrote `data`."""
-        for kind, piece in self._parser.pieces(data):
+        for kind, piece in self.parser.pieces(data):
             _PIECES[kind](self, piece)
+            if kind != "text":
+                self._last = ""
 
     def lines(self) -> list[str]:
         """The rows as text, without what is blank at their ends."""
@@ -98,7 +96,7 @@ class Screen:
 
     def lose(self) -> None:
         """Output was skipped: `unknown` until the program draws all anew, or scrolls all away."""
-        self._parser.restart()
+        self.parser.restart()
         self._soft_reset()
         self._grid_lost = self._cursor_lost = True
         # That many line feeds bring the cursor to the bottom and then everything out of sight.
@@ -144,13 +142,13 @@ class Screen:
         self._advance(columns)
 
     def _wrap(self) -> None:
-        if self._wrapping:
+        if self._wrapping and self._autowrap:
             self._x = 0
             self._feed_line()
 
     def _advance(self, columns: int) -> None:
         self._x += columns
-        self._wrapping = self._x >= self.cols and self._autowrap
+        self._wrapping = self._x >= self.cols
         self._x = min(self._x, self.cols - 1)
 
     # -- controls --
@@ -189,19 +187,20 @@ class Screen:
     def _escape(self, between: str, final: str) -> None:
         if between in _ASCII:
             self._charsets = {**self._charsets, between: final == "0"}
-        elif not between:
-            _ESCAPES.get(final, _ignore)(self)
+        else:
+            _ESCAPES.get(between + final, _ignore)(self)
 
     def _sequence(self, params: str, between: str, final: str) -> None:
         private = params[:1] if params[:1] in ("<", "=", ">", "?") else ""
         act = _SEQUENCES.get(private + between + final)
-        if act is None:
+        if act is None or (":" in params and final != "m"):
             return
         numbers = []
         for param in params[len(private) :].split(";"):
-            first = param.split(":")[0]
-            # int() of a long digit string is slow, and refused from 4300 digits on.
-            numbers.append(min(int(first[:6]), 65535) if first.isdigit() else 0)
+            # With colons it is a colour or a kind of line, and says all that belongs to it.
+            number = -1 if ":" in param else int(param[:6] or 0)
+            numbers.append(min(number, 65535))
+        self._wrapping = self._wrapping and final not in "JKX@P"  # what erases or shifts
         act(self, numbers)
 
     def _told(self, text: str) -> None:
@@ -250,8 +249,8 @@ class Screen:
     # -- erasing, shifting --
 
     def _erase_line(self, kind: int) -> None:
-        start = self._x if kind == 0 else 0
-        self._grid.rows[self._y].erase(start, self._x + 1 if kind == 1 else self.cols)
+        parts = {0: (self._x, self.cols), 1: (0, self._x + 1), 2: (0, self.cols)}
+        self._grid.rows[self._y].erase(*parts.get(kind, (0, 0)))
 
     def _erase_screen(self, kind: int) -> None:
         if kind == 2 or (kind == 0 and self.cursor == (0, 0) and not self._cursor_lost):
@@ -267,7 +266,7 @@ class Screen:
         """The cursor's line and those below it scroll, where the cursor is in the region."""
         if self._top <= self._y < self._end:
             scroll(self._grid, self._y, self._end, count)
-            self._x = 0
+            self._column(0)
 
     def _region(self, numbers: list[int]) -> None:
         top = max(1, numbers[0])
@@ -293,20 +292,19 @@ class Screen:
                 self._switch(on, number == 1049)
 
     def _switch(self, on: bool, keeping: bool) -> None:
-        """To the alternate screen, empty, or back to the main one as it was."""
-        if on == self.alternate:
-            return
-        if on:
-            if keeping:
-                self._save()
+        """To the alternate screen, empty, or back to the main one as it was; `keeping` the cursor,
+        wherever it is already."""
+        if on and keeping:
+            self._save()
+        if on and not self.alternate:
             self._grid = Grid(self.cols, self.rows)
             self._main_lost, self._grid_lost = self._grid_lost, False
-            self.alternate = True
-            return
-        self._grid = self._main
-        self._grid_lost = self._main_lost
-        self.alternate = False
-        if keeping:
+        elif on and keeping:
+            self._erase_screen(2)
+        elif self.alternate and not on:
+            self._grid, self._grid_lost = self._main, self._main_lost
+        self.alternate = on
+        if keeping and not on:
             self._restore()
 
     def _set(self, numbers: list[int], on: bool) -> None:
@@ -334,6 +332,8 @@ _ESCAPES: dict[str, Callable[[Screen], None]] = {
     "M": Screen._feed_back,
     "E": Screen._next_line,
     "c": Screen._reset,
+    "n": lambda s: setattr(s, "_charset", "*"),
+    "o": lambda s: setattr(s, "_charset", "+"),
 }
 
 _CONTROLS: dict[str, Callable[[Screen], None]] = {
