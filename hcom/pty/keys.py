@@ -14,59 +14,50 @@ PASTE_S = 30.0
 # Input seen within this long is a burst still going on: Gemini takes keys < 30 ms apart for one.
 QUIET_S = 0.1
 
-_WHOLE = re.compile(
-    rb"\x1b\[[0-?]*[ -/]*[@-~]"  # CSI
-    rb"|\x1bO[ -~]"  # SS3: F1, arrows
-    rb"|\x1b[\]P_^X][^\x07\x1b]*(?:\x07|\x1b\\)"  # OSC, DCS, APC, PM, SOS: answers to queries
-    rb"|\x1b\x1b?[^\x1b\[O\]P_^X]"  # Alt and a key
-    rb"|[^\x1b]+",
+# OSC with a number or a title, DCS, APC of graphics; with another start it is Alt and a key.
+_STRING = rb"(?:\](?:\d+;|[lL])|P[\d!$+=>@|]|_G)[^\x07\x18\x1a\x1b]*"
+_PIECE = re.compile(
+    rb"(?P<report>\x1b(?:\["
+    rb"(?:[IO]|M[^\x01-\x1f]{3}|\d+;\d+;\d+M"  # focus; mouse: X10, urxvt
+    rb"|[<-?][0-?]*[ -/]*[@-~]"  # SGR mouse, attributes, modes, keyboard: no key has a prefix
+    # Cursor, sizes, status, terminal parameters, modes, locator; Shift-F3 and its like are keys.
+    rb"|(?!1;(?:[2-9]|1[0-6])R)\d[\d;]*(?:[Rntx]|\$y|&w))"
+    rb"|" + _STRING + rb"(?:[\x07\x18\x1a]|\x1b\\|(?=\x1b[^\\]))))"
+    rb"|(?P<begun>\x1b(?:\x1b?(?:\[[0-?]*(?:[;<-?]\d*[ -/]+)?|O)?|\[M[^\x01-\x1f]{,2}|\]\d*|[P_]"
+    rb"|" + _STRING + rb"\x1b?)\Z)"
+    rb"|\x1b\[20(?P<paste>[01])~"
+    rb"|\x1b[^\x1b]*|[^\x1b]+",
     re.DOTALL,
 )
-_BEGUN = re.compile(rb"\x1b+(?:\[[0-?]*[ -/]*|O|[\]P_^X][^\x07\x1b]*\x1b?)?\Z", re.DOTALL)
-_REPORT = re.compile(
-    rb"\x1b\[(?:[IO]|<[\d;]*[Mm]|M.{0,3}|\?[\d;]*[cunhlRy$]*|>[\d;]*c|[\d;]*[Rtn]|\?[\d;$]*y)\Z"
-    rb"|\x1b[\]P_^X]",
-    re.DOTALL,
-)
-# No answer of a terminal is longer; what has not ended by then is not a sequence.
-_LONGEST = 65536
+_SHORT = 2  # ESC, or Alt and a key: more that is not whole comes from no key
+_KEPT = 64  # the start of a report, which may be a clipboard
 
 
 class Keys:
-    """`typed_at`: when a person last typed or pasted (monotonic; minus infinity for never)."""
+    """What the person's terminal sends; times are monotonic."""
 
     def __init__(self) -> None:
-        self.typed_at = float("-inf")
-        self._seen_at = float("-inf")
+        self._typed_at = self._seen_at = float("-inf")
         self._rest = b""
         self._pasting = False
 
+    @property
+    def typed_at(self) -> float:
+        """When a person last typed or pasted; minus infinity for never."""
+        return self._seen_at if 0 < len(self._rest) <= _SHORT else self._typed_at
+
     def feed(self, data: bytes, now: float) -> None:
         """`data` came from the person's terminal."""
-        self._seen_at = now
-        data = self._rest + data
-        at = 0
-        while at < len(data):
-            found = _WHOLE.match(data, at)
-            if found is None:
-                if _BEGUN.match(data, at) and len(data) - at < _LONGEST:
-                    break
-                at += 1  # junk: whatever it is, it did not come from a terminal
-                self.typed_at = now
-                continue
-            self._take(found.group(), now)
-            at = found.end()
-        self._rest = data[at:]
-        if self._rest:
-            self.typed_at = now
-
-    def _take(self, piece: bytes, now: float) -> None:
-        if piece == b"\x1b[200~":
-            self._pasting = True
-        elif piece == b"\x1b[201~":
-            self._pasting = False
-        if not _REPORT.match(piece):
-            self.typed_at = now
+        if len(self._rest) <= _SHORT and now > self._seen_at + RUSH_S:  # it was a key
+            self._typed_at, self._rest = self.typed_at, b""
+        data, self._rest, self._seen_at = self._rest + data, b"", now
+        for found in _PIECE.finditer(data):
+            if found.lastgroup == "begun":
+                self._rest = found[0][:_KEPT] + b"\x1b" * (found[0][_KEPT:][-1:] == b"\x1b")
+            elif found.lastgroup != "report":
+                self._typed_at = now
+            if found.lastgroup == "paste":
+                self._pasting = found["paste"] == b"0"
 
     def clear_at(self) -> float:
         """From when on a byte may be put in without landing inside something of the person's."""
