@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import signal
 import subprocess
 import unittest
 from pathlib import Path
@@ -45,6 +46,13 @@ class Words(Sealed):
             )
             self.home.said("send", "--from", "ci", f"@{luna} hi")
             waiting.communicate(timeout=20)
+        self.assertEqual(self.home.said("list", luna, "status"), "active\n")
+        with subprocess.Popen(argv, env=self.home.env, stdout=subprocess.PIPE) as waiting:
+            self.home.until(
+                lambda: self.home.said("list", luna, "status") == "listening\n", "it listens"
+            )
+            for one in self.home.inmates():  # the shell in front of it, too
+                os.kill(one, signal.SIGKILL)
         self.assertEqual(self.home.said("list", luna, "status"), "active\n")
         self.home.said("stop", luna)
         self.home.said("start", "--as", luna)

@@ -10,6 +10,7 @@ LISTENING = "listening"
 BLOCKED = "blocked"
 INACTIVE = "inactive"
 LAUNCHING = "launching"  # the context of who is INACTIVE, and has not ended: its client starts
+LISTEN = "listen"  # the context of who waits in `hcom listen`, and is heard there by its doorbell
 STATUSES = (ACTIVE, LISTENING, BLOCKED, INACTIVE)
 
 # How long an agent whose session ended stays listed and is part of a broadcast: long enough to

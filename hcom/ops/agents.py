@@ -3,7 +3,17 @@
 from collections import namedtuple
 
 from .. import adapters
-from ..bus.agent import BIGBOSS, BLOCKED, INACTIVE, LAUNCHING, Agent
+from ..bus.agent import (
+    ACTIVE,
+    BIGBOSS,
+    BLOCKED,
+    INACTIVE,
+    LAUNCHING,
+    LISTEN,
+    LISTENING,
+    Agent,
+)
+from ..delivery.bell import heard
 from ..errors import HcomError
 from ..hub import people
 from ..process import alive
@@ -24,6 +34,8 @@ def current(home, agent: Agent) -> Agent:
     """The agent with the status that its client shows now, where the client can be asked."""
     if agent.status == INACTIVE and agent.ended_at is None:
         return agent._replace(context=LAUNCHING, detail="")
+    if (agent.status, agent.context) == (LISTENING, LISTEN) and agent.name not in heard(home):
+        return agent._replace(status=ACTIVE)  # its `hcom listen` was killed
     asked = kept.proven(home, agent) if agent.pid and agent.status != INACTIVE else agent
     said = adapters.load(agent.tool, "wake").status(asked) if asked is not agent else None
     if not said:

@@ -4,10 +4,11 @@ import os
 import time
 from collections import namedtuple
 from contextlib import contextmanager, suppress
+from functools import partial
 
 from .. import adapters
 from ..bus import address, message, names
-from ..bus.agent import ACTIVE, ADHOC, BIGBOSS, LISTENING
+from ..bus.agent import ACTIVE, ADHOC, BIGBOSS, LISTEN, LISTENING
 from ..bus.message import EXTERNAL, Sender
 from ..delivery import bell
 from ..delivery.gate import Why
@@ -17,6 +18,7 @@ from ..store import agents, deliveries, events, kept
 from ..store.connect import transaction
 from .after import Done, after
 
+LOOK = "look"  # the context of who listens where no doorbell can be had
 BEHIND_CHARS = 6_000  # clients cut the middle out of a command's output, Codex from 10 kB on
 
 
@@ -119,13 +121,15 @@ def hand(db, agent, budget: int, write) -> bool:
 
 
 @contextmanager
-def _shown(db, agent):
-    """An agent without hooks is seen to listen, and to work on behind it."""
+def _shown(db, agent, context: str):
+    """The agent is seen to listen, and one without hooks to work on behind it. To who has hooks
+    that is a tool of its turn."""
+    hooked = agent.tool != ADHOC and kept.heard(db.home, agent)
 
     def is_now(status: str) -> None:
-        if agent.tool == ADHOC:
-            with suppress(StoreError), transaction(db):
-                agents.set_status(db, agent.name, status, "listen", "", time.time())
+        say = agents.used_tool if hooked else partial(agents.set_status, status=status)
+        with suppress(StoreError), transaction(db):
+            say(db, agent.name, context=context, detail="", now=time.time())
 
     is_now(LISTENING)
     try:
@@ -138,7 +142,7 @@ def listen(db, agent, timeout: float, write) -> bool:
     """What waits for `agent`, or comes within `timeout` seconds, is handed to `write(leased)`;
     False when nothing came."""
     end = time.monotonic() + timeout
-    with bell.Bell(db.home, agent.name) as rings, _shown(db, agent):
+    with bell.Bell(db.home, agent.name) as rings, _shown(db, agent, LISTEN if rings.path else LOOK):
         while not (waiting(db, agent, time.time()) and hand(db, agent, 0, write)):
             left = end - time.monotonic()
             if left <= 0:
