@@ -96,6 +96,12 @@ def is_told_of(start: str) -> bool:
     return start.partition("@")[2] in ("", pid_space())
 
 
+def ended(pid: int, start: str) -> bool:
+    """Whether process `pid` that began at `start` has surely ended: only who would see it alive can
+    tell."""
+    return is_told_of(start) and not alive(pid, start)
+
+
 def proven(pid: int, start: str) -> bool:
     """Whether `pid` is surely the process that began at `start`: one that may be ended."""
     return bool(start) and start_of(pid) == start

@@ -1,5 +1,6 @@
 """The Codex adapter without Codex: payloads, settings, arguments, screens."""
 
+import contextlib
 import fcntl
 import gzip
 import json
@@ -23,6 +24,7 @@ from hcom.adapters.front import Look
 from hcom.errors import HcomError
 from hcom.home import Home
 from hcom.ops import setup as tools
+from hcom.process import start_of
 from hcom.pty.screen import Screen
 from hcom.store import agents
 from tests.rig import clients
@@ -30,6 +32,17 @@ from tests.rig.clients import REPO, requires
 
 DATA = Path(__file__).parent / "data"
 ENV = {"HOME": "/home/dev", "HCOM_PROCESS_ID": "launch1"}
+TELLS = os.path.exists("/proc/locks")  # whether this system tells who holds a lock
+
+
+@contextlib.contextmanager
+def held(folder: str, session: str):
+    """This process has the session open, as a Codex has it whose home is `folder`."""
+    path = host.lock(folder, session)
+    os.makedirs(os.path.dirname(path))
+    with open(path, "w") as stream:
+        fcntl.flock(stream, fcntl.LOCK_EX)
+        yield
 
 
 def payload(name: str) -> dict:
@@ -136,10 +149,12 @@ class Payloads(unittest.TestCase):
             rollout = Path(folder) / "rollout.jsonl"
             rollout.write_text(json.dumps({"payload": {"forked_from_id": "parent"}}) + "\n{}\n")
             given = {**payload("SessionStart.fork"), "transcript_path": str(rollout)}
-            for holder, parent in ((0, "parent"), (8, "parent"), (7, "")):
-                with mock.patch.object(host, "holder", return_value=holder):
-                    got = hook.read("SessionStart", given, ENV, 7, 1.5)
-                self.assertEqual(got.forked_from, parent)
+            env = {**ENV, "CODEX_HOME": folder}
+            self.assertEqual(hook.read("SessionStart", given, env, 7, 1.5).forked_from, "parent")
+            with held(folder, "parent"):
+                for pid, parent in ((os.getpid(), ""), (os.getppid(), "parent")):
+                    got = hook.read("SessionStart", given, env, pid, 1.5)
+                    self.assertEqual(got.forked_from, parent if TELLS else "parent")
 
 
 class Surroundings(unittest.TestCase):
@@ -172,22 +187,50 @@ class Surroundings(unittest.TestCase):
         self.assertEqual(hook.surroundings(env), base.Around(adapters.ADHOC, "child"))
 
     def test_the_lock_tells_who_has_a_session_open(self):
+        me = os.getpid(), start_of(os.getpid())
         with tempfile.TemporaryDirectory() as folder:
             told = agents.blank("luna", "codex", 0.0, session="s", client={"home": folder})
             self.assertEqual(host.holder(folder, "s"), 0)
             self.assertEqual((wake.state(told), wake.status(told)), ("idle", None))
             self.assertEqual(wake.state(told._replace(session="")), "gone")
-            path = Path(host.lock(folder, "s"))
-            path.parent.mkdir()
-            with open(path, "w") as stream:
-                if not host.is_known(folder, "s"):
+            with held(folder, "s"):
+                if not TELLS:
                     self.skipTest("this system does not tell who holds a lock")
-                self.assertEqual(wake.state(told), "gone")
-                self.assertEqual(wake.status(told), ("inactive", "exit:closed"))
-                fcntl.flock(stream, fcntl.LOCK_EX)
                 self.assertEqual(host.holder(folder, "s"), os.getpid())
-                self.assertEqual(wake.state(told), "idle")
-                self.assertEqual(wake.state(told._replace(status="active")), "busy")
+                self.assertTrue(host.holds(os.getpid(), folder, "s"))
+                self.assertFalse(host.holds(os.getppid(), folder, "s"))
+                for pid, start in ((0, ""), me, (os.getppid(), "")):
+                    told = told._replace(pid=pid, pid_start=start)
+                    self.assertEqual(wake.state(told), "idle")
+                    self.assertEqual(wake.state(told._replace(status="active")), "busy")
+            with open(host.lock(folder, "s")):  # there, and nobody's
+                self.assertFalse(host.holds(os.getpid(), folder, "s"))
+                self.assertEqual(wake.status(told), ("inactive", "exit:closed"))
+                elsewhere = told._replace(pid=2, pid_start="123@another namespace")
+                self.assertEqual((wake.state(elsewhere), wake.status(elsewhere)), ("idle", None))
+                with self.assertRaises(OSError):  # nor is a program of that number here started
+                    wake.ring(elsewhere, 0, 0.0)
+
+    @unittest.skipUnless(TELLS, "this system does not tell who holds a lock")
+    def test_one_that_is_open_is_never_said_to_be_closed(self):
+        code = (
+            "import fcntl, random, sys\n"
+            "files = [open(f'{sys.argv[1]}/{n}', 'w') for n in range(400)]\n"
+            "print(flush=True)\n"
+            "while True:\n"
+            "    for n in fcntl.LOCK_EX, fcntl.LOCK_UN:\n"
+            "        for file in random.sample(files, 100): fcntl.flock(file, n)\n"
+        )
+        with tempfile.TemporaryDirectory() as folder, held(folder, "s"):
+            told = agents.blank("luna", "codex", 0.0, session="s", client={"home": folder})
+            told = told._replace(pid=os.getpid(), pid_start=start_of(os.getpid()))
+            argv = [sys.executable, "-c", code, folder]
+            with subprocess.Popen(argv, stdout=subprocess.PIPE) as others:
+                others.stdout.readline()  # their locks come and go from now on
+                try:
+                    self.assertEqual([wake.status(told) for _ in range(2000)], [None] * 2000)
+                finally:
+                    others.kill()
 
 
 class Replies(unittest.TestCase):

@@ -145,9 +145,12 @@ class Speaking(Sealed):
         self.assertIn(self.luna, said.stdout)
         self.assertNotIn("exit:killed", said.stdout + self.home.said("list"))
         self.assertEqual(self.home.run("start", "--as", self.luna).returncode, 1)
-        self.home.change("UPDATE agents SET status_at = status_at - 90000")  # a day of silence
+        self.home.change("UPDATE agents SET status_at = status_at - 900000")  # days of silence
+        self.clients["s1"].kill()
+        self.clients["s1"].wait()
         said = subprocess.run(argv, env=self.home.env, capture_output=True, text=True, timeout=60)
-        self.assertIn("exit:killed", said.stdout)
+        self.assertNotIn("exit:killed", said.stdout)  # who cannot see does not judge
+        self.assertIn("exit:killed", self.home.said("list"))
 
     def test_a_person_is_asked(self):
         answers = (("n\n", 1), ("\n", 1), ("y\n", 0))

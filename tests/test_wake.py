@@ -22,6 +22,7 @@ from hcom.process import start_of
 from hcom.store import agents, kept
 from hcom.store.connect import open_db
 from tests.sealed import CLIENT, ROOT, Begun, Sealed
+from tests.test_launcher import counting
 
 STANDIN = os.path.join(ROOT, "tests/rig/standin.py")
 COUNT_S = 3.0  # long enough for what looks twice a second to show
@@ -248,6 +249,22 @@ class KnownByTheLaunch(Waking):
         client.hook("Stop")
         self.assert_reached(client, "nova")
 
+    def test_that_its_session_is_closed_is_no_news_while_its_wrapper_lives(self):
+        client = Standin(self, "nova", "codex")
+        client.begin("s-nova")
+        lock = Path(self.home.root, ".codex/thread-writer-locks/s-nova.lock")
+        lock.parent.mkdir(parents=True)
+        lock.touch()  # nobody holds it
+        self.assertEqual(self.home.said("list", "nova", "status"), "listening\n")
+        os.kill(client.wrapper.pid, signal.SIGSTOP)
+        os.kill(client.pid, signal.SIGKILL)
+        self.home.until(lambda: not start_of(client.pid), "its end")
+        self.assertEqual(self.home.said("list", "nova", "status"), "listening\n")
+        os.kill(client.wrapper.pid, signal.SIGCONT)
+        client.wrapper.wait(20)
+        said = self.home.said("list", "nova", "status_context")
+        self.assertEqual(said, "exit:killed_by_signal_9\n")
+
     def test_the_name_of_the_moment_is_shown_where_launches_are(self):
         self.known("luna", "codex", "s-luna")
         client = Standin(self, "nova", "codex")
@@ -357,6 +374,52 @@ class Unwrapped(Waking):
             agents.set_status(db, "luna", "listening", "stop", "", time.time())
         self.send("luna")
         self.assertRegex(self.home.said("list"), "not woken: the wake cannot be .* no channel")
+
+
+class FromElsewhere(Waking):
+    """Commands that run where no process of the client can be seen, as in a container."""
+
+    def setUp(self):
+        super().setUp()
+        if not counting():
+            self.skipTest("no process-id namespace to be had")
+        self.name = self.claude("s1")
+        self.said = Socket(self, "s1", self.clients["s1"].pid)
+        self.said.says("idle")
+        self.hook("s1", "Stop")
+
+    def elsewhere(self, line: str) -> None:
+        subprocess.run(
+            [*counting(), "--mount-proc", "sh", "-ec", line],
+            env=self.home.env,
+            check=True,
+            timeout=60,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+        )
+
+    def is_as_before(self) -> None:
+        self.assertEqual(
+            self.home.sql("SELECT status, wake_failure, ended_at FROM agents WHERE session = 's1'"),
+            [("listening", "", None)],
+        )
+
+    def test_who_can_reach_the_client_wakes_it(self):
+        self.elsewhere(f"hcom list; hcom status; hcom send --from ci @{self.name} -- hi")
+        self.assertIn("hcom: new mail", self.said.rung())
+        self.is_as_before()
+
+    def test_for_who_cannot_the_next_hook_of_anybody_does(self):
+        other = self.claude("s2")
+        hide = f"mount -t tmpfs none {self.home.root}/.claude"
+        self.elsewhere(f"{hide}; hcom send --from ci @{self.name} -- hi")
+        self.is_as_before()
+        self.assertEqual(self.left_behind(), [])
+        told = {"session_id": "s2", "cwd": self.home.work, "tool_name": "Bash"}
+        last = f"\n#hcom claude PostToolUse - {self.clients['s2'].pid}\n"
+        homes.write_private(self.hcom.run("spool", f"{other}.1"), json.dumps(told) + last)
+        self.home.said("hook", "record")
+        self.assertIn("hcom: new mail", self.said.rung())
 
 
 class WhatWaitingCosts(Waking):

@@ -10,6 +10,7 @@ from .. import log
 from ..delivery import bell
 from ..errors import LockedError, StoreError
 from ..ops.after import Done, after
+from ..store import deliveries
 from ..store.connect import HOOK_BUSY_S, open_db
 from . import spool
 from .context import Context
@@ -66,7 +67,9 @@ def _take(home) -> None:
     finally:
         if done:
             with open_db(home) as db:
-                restless, watched = spool.followed(db, done)
+                _, watched = spool.followed(db, done)
+                # All, for a tool may have been a command in a sandbox, which could wake nobody.
+                restless = deliveries.restless(db)
             after(home, Done(restless=restless, watched=watched))
 
 

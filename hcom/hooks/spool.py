@@ -89,13 +89,15 @@ def take(home, db, done: list[Context], agent: str = "") -> None:
 
 
 def followed(db, done: list[Context]) -> tuple[list[str], bool]:
-    """What follows: who went idle with mail waiting, and whether anybody waits for such events."""
+    """What follows: who is idle with mail waiting, where somebody went idle, and whether anybody
+    waits for such events."""
     idle = {one.agent.name for one in done if one.idle}
     kinds = {one.signal.kind for one in done}
     watched = (kinds.difference(TOOLS) and events.is_watched(db)) or (
         kinds.intersection(TOOLS) and events.are_tools_watched(db)
     )
-    return [name for name in sorted(idle) if deliveries.wants_wake(db, name)], bool(watched)
+    restless = {name for name in idle if deliveries.wants_wake(db, name)}
+    return sorted(restless.union(deliveries.restless(db) if idle else ())), bool(watched)
 
 
 def _take(home, db, path: str) -> list[Context]:

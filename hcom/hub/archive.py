@@ -14,7 +14,7 @@ from collections import namedtuple
 from ..bus.agent import BIGBOSS, RECENT_S, Agent
 from ..errors import DamagedError, HcomError, StoreError
 from ..home import Lock, create, private_folder, read, write_private
-from ..process import alive
+from ..process import ended
 from ..store import agents, events
 from ..store import archive as stored
 from ..store.connect import BESIDE, SQL_S, open_db, transaction
@@ -66,7 +66,7 @@ def goes_on(db, agent: Agent, listening: set[str], now: float) -> bool:
     if agent.stopped_at is not None or agent.ended_at is not None:
         return False
     if agent.pid:
-        return alive(agent.pid, agent.pid_start)
+        return not ended(agent.pid, agent.pid_start)
     return agent.name in listening or now - agents.acted_at(db, agent.name) < RECENT_S
 
 

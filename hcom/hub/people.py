@@ -5,8 +5,8 @@ from collections import namedtuple
 from ..bus.agent import ACTIVE, INACTIVE, Agent, is_listed
 from ..bus.message import EXTERNAL, INSTANCE, Sender
 from ..errors import HcomError, UnknownAgent
-from ..process import alive, environment, is_above, is_told_of
-from ..store import agents, deliveries, events
+from ..process import alive, ended, environment, is_above
+from ..store import agents, deliveries, events, kept
 from ..store.connect import transaction
 
 
@@ -24,7 +24,6 @@ class Caller(
     __slots__ = ()
 
 
-UNSEEN_S = 86_400  # of silence, after which a process that nobody could see here is taken for dead
 PROOF = "HCOM_PROOF"  # a variable of a launched client: what it holds stands nowhere else
 
 
@@ -316,16 +315,14 @@ def keys(db, agent: Agent) -> list[str]:
 
 
 def gone(db, now: float) -> list[Agent]:
-    """Agents whose client died without a word are recorded as ended; those agents."""
+    """Agents whose client died without a word are recorded as ended; those agents. A wrapper that
+    lives will have that word."""
     from . import retirement  # no hook looks
 
     dead = [
         a
         for a in agents.every(db)
-        if a.pid
-        and a.status != INACTIVE
-        and (is_told_of(a.pid_start) or now - a.status_at > UNSEEN_S)
-        and not alive(a.pid, a.pid_start)
+        if a.pid and ended(a.pid, a.pid_start) and not kept.of(db.home, a.launch).wrapped
     ]
     if not dead and not retirement.is_due(db, now):
         return []

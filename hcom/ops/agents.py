@@ -38,7 +38,8 @@ def current(home, agent: Agent) -> Agent:
         return agent._replace(status=ACTIVE)  # its `hcom listen` was killed
     asked = kept.proven(home, agent) if agent.pid and agent.status != INACTIVE else agent
     said = adapters.load(agent.tool, "wake").status(asked) if asked is not agent else None
-    if not said:
+    # That it has gone is a guess of ours; its wrapper, while it lives, knows better.
+    if not said or (said[0] == INACTIVE and kept.of(home, agent.launch).wrapped):
         return agent
     # A dialog that no hook told of is about something else than what one told last.
     detail = "" if said[0] == BLOCKED != agent.status else agent.detail

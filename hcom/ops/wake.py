@@ -19,7 +19,7 @@ from ..delivery import bell, owner, wake
 from ..delivery.gate import APART, DEAF, HEARD, NEVER, Seen
 from ..errors import StoreError
 from ..home import locate
-from ..process import FIRST_KEPT, alive, itself, leave_behind
+from ..process import FIRST_KEPT, ended, is_told_of, itself, leave_behind
 from ..store import agents, deliveries, kept, launches
 from ..store.connect import open_db
 from . import evidence
@@ -57,7 +57,7 @@ class Channel(namedtuple("Channel", "state ring sees_esc", defaults=(False,))):
     def seen(self, known: Known, now: float) -> Seen:
         """The facts for the machine."""
         agent = known.agent
-        there = agent is not None and alive(agent.pid, agent.pid_start)
+        there = agent is not None and agent.pid > 0 and not ended(agent.pid, agent.pid_start)
         client = self.state(agent) if there else GONE
         return Seen(now, known.mail, client, APART, hooks=HEARD if known.heard else DEAF)
 
@@ -131,7 +131,10 @@ class Wake:
         self.give_up()
 
     def fail(self, reason: str) -> None:
-        """People see why the agent is not woken."""
+        """People see why the agent is not woken; not where its client is out of sight, as from
+        inside a sandbox: a hook outside will try (deliveries.restless)."""
+        if self.known.agent and not is_told_of(self.known.agent.pid_start):
+            return
         try:
             with open_db(self.home) as db:
                 agents.set_wake_failure(db, self.name, reason)

@@ -189,6 +189,18 @@ def wants_wake(db, agent: str) -> bool:
     )
 
 
+def restless(db) -> list[str]:
+    """The idle agents for whom something that may wake them is queued, but for those of whom it is
+    known that they cannot be woken."""
+    rows = db.execute(
+        "SELECT name FROM agents a INDEXED BY agents_here WHERE stopped_at IS NULL "
+        "AND retired_at IS NULL AND status = 'listening' AND wake_failure = '' AND EXISTS "
+        "(SELECT 1 FROM deliveries d WHERE d.agent = a.name AND d.state = 'queued' "
+        "AND d.wakes = 1)"
+    )
+    return [row[0] for row in rows]
+
+
 def waking(db, agent: str) -> "tuple[int, int] | tuple[()]":
     """The oldest and the newest queued message that may wake `agent`; () when there is none."""
     found = db.execute(

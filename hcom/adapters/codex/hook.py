@@ -128,14 +128,14 @@ def _parent(transcript: str, directory: str, pid: int) -> str:
     "" also for /fork: the same client goes on with the copy, and its agent with it, as after /new.
     """
     parent = host.begun(transcript, "forked_from_id")
-    if not homes.is_id(parent) or pid and host.holder(directory, parent) == pid:
+    if not homes.is_id(parent) or pid and host.holds(pid, directory, parent):
         return ""
     return parent
 
 
 def holds(client: dict, session: str, pid: int) -> bool:
     """Whether the client in process `pid` has the session open, by the session's own file."""
-    return host.holder(client.get("home", ""), session) == pid
+    return host.holds(pid, client.get("home", ""), session)
 
 
 def write(event: str, reply: Reply) -> str:

@@ -7,7 +7,8 @@ sees, or the background server (app-server) that all their clients share.
 import os
 import re
 
-from ...home import opened
+from ...home import listed, opened
+from ...process import is_told_of
 
 
 def lock(directory: str, session: str) -> str:
@@ -15,9 +16,26 @@ def lock(directory: str, session: str) -> str:
     return os.path.join(directory, "thread-writer-locks", f"{session}.lock")
 
 
+def holds(pid: int, directory: str, session: str) -> bool:
+    """Whether process `pid` has the session open, where the system tells what it has open."""
+    try:
+        held = os.stat(lock(directory, session))
+    except OSError:
+        return False
+    for descriptor in listed(f"/proc/{pid}/fd"):
+        try:
+            if os.path.samestat(os.stat(f"/proc/{pid}/fd/{descriptor}"), held):
+                with open(f"/proc/{pid}/fdinfo/{descriptor}", encoding="ascii") as stream:
+                    if " FLOCK " in stream.read():
+                        return True
+        except OSError:
+            continue  # closed by now
+    return False
+
+
 def holder(directory: str, session: str) -> int:
-    """The process that has the session open; 0 when none has, or that cannot be seen (no /proc, or
-    from inside the sandbox)."""
+    """The process that has the session open; 0 when none is found: also where it cannot be seen (no
+    /proc, or from inside the sandbox), and now and then where the list changes under its reader."""
     try:
         inode = os.stat(lock(directory, session)).st_ino
         with open("/proc/locks", encoding="ascii") as stream:
@@ -36,9 +54,14 @@ def holder(directory: str, session: str) -> int:
     )
 
 
-def is_known(directory: str, session: str) -> bool:
-    """Whether this machine tells who has the session open."""
-    return os.path.exists("/proc/locks") and os.path.exists(lock(directory, session))
+def is_closed(directory: str, session: str, pid: int, pid_start: str) -> bool:
+    """Whether this machine tells that nobody has the session open, which process `pid` had last."""
+    return (
+        is_told_of(pid_start)
+        and os.path.exists("/proc/locks")
+        and os.path.exists(lock(directory, session))
+        and not (holds(pid, directory, session) or holder(directory, session))
+    )
 
 
 def is_shared(pid: int, rollout: str = "") -> bool:

@@ -8,7 +8,7 @@ import os
 
 from ...bus import client
 from ...bus.agent import BLOCKED, INACTIVE, LISTENING, Agent
-from ...process import leave_behind, program
+from ...process import leave_behind, program, proven
 from . import host
 from .environment import scrubbed
 from .hook import WAKE_SIGN
@@ -23,7 +23,7 @@ def state(agent: Agent) -> str:
     home = agent.client.get("home")
     if not home or not agent.session:
         return client.GONE
-    if host.is_known(home, agent.session) and not host.holder(home, agent.session):
+    if host.is_closed(home, agent.session, agent.pid, agent.pid_start):
         return client.GONE
     return STATES.get(agent.status, client.BUSY)
 
@@ -40,7 +40,7 @@ def ring(agent: Agent, tries: int, _rung_at: float) -> None:
     if tries == 1:
         return  # the first may lie there unread for 10 s yet, and twice would be two turns
     # The session's own, and not the PATH's: an agent may have put another there.
-    codex = program(agent.pid)
+    codex = program(agent.pid) if proven(agent.pid, agent.pid_start) else ""
     if not codex:
         raise FileNotFoundError(2, "the program of the session is not known")
     words = [codex, "queue", "--thread", agent.session, "--message", WAKE_SIGN]
