@@ -47,7 +47,9 @@ def trust(home: Path, project: Path) -> None:
     """All three clients trust the folder; the rest of their files is left as it is by now."""
     state = home / ".claude.json"
     told = json.loads(state.read_text())
-    told.setdefault("projects", {}).setdefault(str(project), {})["hasTrustDialogAccepted"] = True
+    # versions up to 2.0 crash where a project has no list of tools
+    trusted = {"allowedTools": [], "hasTrustDialogAccepted": True}
+    told.setdefault("projects", {}).setdefault(str(project), {}).update(trusted)
     put_json(state, told)
     folders = home / ".gemini/trustedFolders.json"
     known = json.loads(folders.read_text()) if folders.exists() else {}
