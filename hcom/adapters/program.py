@@ -1,12 +1,16 @@
 """An installed program, a client or a shell: where it is, and what it says when it is asked."""
 
 import os
+import re
 import select
 import shutil
 import signal
 import subprocess
 import time
 from contextlib import suppress
+from pathlib import Path
+
+from .base import document
 
 ASK_S = 5.0  # how long it may take to answer
 
@@ -63,3 +67,31 @@ def conversed(argv, env, given: str, is_over, cwd: str | None = None) -> str:
         with suppress(OSError):
             os.killpg(process.pid, signal.SIGKILL)
     return printed.decode("utf-8", "replace")
+
+
+def packaged(env, name: str, package: str) -> tuple[int, ...] | None:
+    """The version of the program on the PATH by where it is: in the npm `package`, or in a file or
+    folder called by it, as installers do that keep several; None where that tells nothing."""
+    path = found(env, name)
+    if not path:
+        return None
+    real = Path(os.path.realpath(path))
+    said = [document(str(folder / "package.json")) for folder in real.parents[:3]]
+    known = [str(s.get("version")) for s in said if s.get("name") == package]
+    known += [part for part in (real.name, real.parent.name) if re.fullmatch(r"\d+(\.\d+)+", part)]
+    return next(filter(None, map(numbers, known)), None)
+
+
+def version(env, name: str, package: str, patience_s: float = ASK_S) -> tuple[int, ...] | None:
+    """The version of the program on the PATH, which is asked only where nothing else tells; None
+    when there is none or it does not say."""
+    path = found(env, name)
+    if not path:
+        return None
+    return packaged(env, name, package) or numbers(output([path, "--version"], env, patience_s))
+
+
+def numbers(text: str) -> tuple[int, ...] | None:
+    """The first version that a text names."""
+    said = re.search(r"(\d+)\.(\d+)\.(\d+)", text)
+    return tuple(map(int, said.groups())) if said else None

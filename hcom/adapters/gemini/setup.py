@@ -1,7 +1,6 @@
 """Our hooks in Gemini CLI's settings.json and our policy file: put in, taken out, looked at."""
 
 import os
-import re
 import sys
 import tempfile
 from pathlib import Path
@@ -69,27 +68,8 @@ trusts = none
 
 def version(env) -> tuple[int, ...] | None:
     """The version of the client on the PATH; None when there is none or it does not tell."""
-    found, path = packaged(env), program.found(env, PROGRAM)
-    if found or not path:
-        return found
     with tempfile.TemporaryDirectory() as place:  # it litters its home even for this
-        return _numbers(
-            program.output([path, "--version"], {**env, "GEMINI_CLI_HOME": place}, ASK_S)
-        )
-
-
-def packaged(env) -> tuple[int, ...] | None:
-    """The version by the package that the program on the PATH is in, if it is in one."""
-    path = program.found(env, PROGRAM)
-    # The program is bundle/gemini.js or dist/index.js in it.
-    folders = Path(os.path.realpath(path)).parents[:3] if path else ()
-    said = [document(str(folder / "package.json")) for folder in folders]
-    return next((_numbers(str(s.get("version"))) for s in said if s.get("name") == PACKAGE), None)
-
-
-def _numbers(text: str) -> tuple[int, ...] | None:
-    found = re.search(r"(\d+)\.(\d+)\.(\d+)", text)
-    return tuple(map(int, found.groups())) if found else None
+        return program.version({**env, "GEMINI_CLI_HOME": place}, PROGRAM, PACKAGE, ASK_S)
 
 
 def _refuse_old(env) -> None:
@@ -112,7 +92,8 @@ def advice(home, env, cwd: str) -> str:
     hooks = hooks_file(home, env)
     if not hooks.installed:
         return ""
-    there, found = settings.told(hooks.path), packaged(env)
+    there = settings.told(hooks.path)
+    found = program.packaged(env, PROGRAM, PACKAGE)
     if found and found < BY_DEFAULT and there["hooks"].get("enabled") is not True:
         return (
             f'gemini {".".join(map(str, found))} runs no hooks: put "enabled": true under '
