@@ -80,7 +80,8 @@ class Declarations(unittest.TestCase):
                 command = find(name)
                 there = {f for o in (*command.options, NAME) for f in o.flags.split()}
                 self.assertEqual(set(flags.split()) - there, set())
-                page = helps.page(command)
+                parts = [helps.page(command, part.name.split()) for part in command.parts]
+                page = "\n".join([helps.page(command), *parts])
                 for piece in pieces:
                     self.assertIn(piece, page)
 
@@ -106,8 +107,13 @@ class Declarations(unittest.TestCase):
             for line in text.split("\n"):
                 self.assertLessEqual(len(line), 110, f"{name}: {line}")
 
+    def test_events_and_its_subscriptions_fit_a_screen_each(self):
+        for words in ((), ("sub",)):
+            self.assertLessEqual(len(helps.page(find("events"), words).split("\n")), 50)
+
     def test_reference_holds_every_page(self):
         text = helps.reference()
+        self.assertIn(helps.page(find("events"), ["sub"]), text)
         for name in COMMANDS:
             self.assertIn(helps.page(find(name)), text)
         for tool in TOOLS:
@@ -187,6 +193,9 @@ class Outputs(unittest.TestCase):
         self.assertEqual(self.home.said("help"), helps.overview() + "\n")
         for name in COMMANDS:
             self.assertEqual(self.home.said(name, "--help"), helps.page(find(name)) + "\n")
+        part = helps.page(find("events"), ["sub"]) + "\n"
+        for words in (("help", "events", "sub"), ("events", "sub", "--help")):
+            self.assertEqual(self.home.said(*words), part)
 
     def test_a_client_has_a_page_of_ours_which_starts_nothing(self):
         said = self.home.said("claude", "--help")

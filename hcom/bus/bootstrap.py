@@ -22,7 +22,7 @@ Commands (run in the shell{written}):
   hcom list                 who is here, what they do, unread
   hcom term {other}            what its terminal shows
   hcom events --last 20     what happened: messages, edits, commands (--sql, --wait)
-  hcom events sub idle:{other}{option}   a message when it happens (events --help)
+  hcom events sub idle:{other}{option}   a message when it happens (events sub --help)
   hcom N TOOL 'do x'        launch N agents; first shows what it would do
   hcom --help               the tools, and all other commands
 Use single quotes, or --stdin with a heredoc, when TEXT has $, ` or quotes. Keep messages short; \

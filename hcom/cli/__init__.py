@@ -67,7 +67,7 @@ def _complain(error: HcomError) -> None:
 
 def _run(home, argv: list[str]) -> int:
     if argv[:1] == ["help"] and argv[1:]:
-        argv = [argv[1], "--help"]
+        argv = [argv[1], "--help", *argv[2:]]
     if not argv or argv[0] in ("--help", "-h", "help"):
         from . import help as helps
 
@@ -99,7 +99,7 @@ def _command(home, argv: list[str]) -> int:
     if model.asks_for_help(command, argv[1:]):
         from . import help as helps
 
-        print(helps.page(command))
+        print(helps.page(command, argv[1:]))
         return 0
     values, words, tail = model.parse(command, argv[1:])
     call = Call(home, os.environ, values, words, tail, time.time())

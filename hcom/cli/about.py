@@ -103,7 +103,7 @@ What each new agent is subscribed to, with commas between.
   stopped      an agent leaves or ends
   blocked      an agent waits for a person's approval
 
-Agents may add and remove subscriptions at any time: hcom events --help.
+Agents may add and remove subscriptions at any time: hcom events sub --help.
 """,
     "name_export": """
 A variable in which a launched client finds its agent's name, for scripts.

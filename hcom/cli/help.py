@@ -39,9 +39,14 @@ def overview() -> str:
     return "\n".join(lines)
 
 
-def page(command: Command) -> str:
-    """The text of `hcom <command> --help`."""
-    return _page(command, (*command.options, NAME))
+def page(command: Command, words=()) -> str:
+    """The text of `hcom <command> --help`; of a part's, where that is among the `words`."""
+    for part in command.parts:
+        if part.name.split()[1] in words:
+            return _page(part, part.options)
+    apart = {said for part in command.parts for said in (*part.options, *part.examples)}
+    shown = command._replace(examples=[one for one in command.examples if one not in apart])
+    return _page(shown, [one for one in (*command.options, NAME) if one not in apart])
 
 
 def launch(tool: str) -> str:
@@ -100,7 +105,11 @@ def _page(command: Command, options) -> str:
 def reference() -> str:
     """Every command's help as Markdown: for `hcom run docs --cli` and for the README."""
     parts = ["# Commands", "", *_fenced(overview())]
-    pages = {name: page(find(name)) for name in COMMANDS} | {t: launch(t) for t in adapters.TOOLS}
+    pages = {}
+    for command in map(find, COMMANDS):
+        pages[command.name] = page(command)
+        pages.update((part.name, _page(part, part.options)) for part in command.parts)
+    pages |= {tool: launch(tool) for tool in adapters.TOOLS}
     for name, text in pages.items():
         parts += ["", f"## {name}", "", *_fenced(text)]
     return "\n".join(parts)

@@ -23,14 +23,15 @@ class Option(
 class Command(
     namedtuple(
         "Command",
-        "name summary usage options run words examples notes rest",
-        defaults=("", (), "", ""),
+        "name summary usage options run words examples notes rest parts",
+        defaults=("", (), "", "", ()),
     )
 ):
     """`usage` are (form, meaning) lines; `words` names the free arguments, "" for none;
     `examples` are whole command lines that a test runs; `run(call) -> exit code`. `rest` says what
     an argument that looks like an option and is none of ours is: VALUE, one of the words; SCRIPT,
-    with all behind the first word, another program's."""
+    with all behind the first word, another program's. Each of `parts` has a page of its own, named
+    by the word behind the command's: what of the options and examples stands there."""
 
     __slots__ = ()
 

@@ -19,7 +19,7 @@ def sub(call) -> int:
             "quote SQL as one argument: hcom events sub \"type = 'life'\"",
         )
     if words and call.values.sql is not None:
-        raise UsageError("--sql and a filter in words exclude each other", "hcom events --help")
+        raise UsageError("--sql and a filter in words exclude each other", "hcom events sub --help")
     flags = filtering.given_flags(call.values)
     if flags.keys() & {"after", "before"}:
         raise UsageError(

@@ -186,13 +186,13 @@ def refuse_statement(expression: str) -> None:
         if depth < 0:
             break
     if depth or re.search(r"['\"`\[]", bare.replace("''", "")):
-        raise UsageError("wrong SQL: brackets or quotes do not match", "see hcom events --help")
+        raise UsageError("wrong SQL: brackets or quotes do not match", "see hcom events sub --help")
     if ";" in bare or "--" in bare or "/*" in bare or "\0" in expression:
         raise UsageError(
-            "wrong SQL: one WHERE expression, without ; or comments", "see hcom events --help"
+            "wrong SQL: one WHERE expression, without ; or comments", "see hcom events sub --help"
         )
     if not expression.strip():
-        raise UsageError("wrong SQL: the expression is empty", "see hcom events --help")
+        raise UsageError("wrong SQL: the expression is empty", "see hcom events sub --help")
 
 
 def explained(error: Exception) -> HcomError:
@@ -206,7 +206,7 @@ def explained(error: Exception) -> HcomError:
             "make it cheaper, for example with: id > ...",
         )
     if "not authorized" in text or "prohibited" in text:
-        return UsageError("the query may only read", "see hcom events --help")
+        return UsageError("the query may only read", "see hcom events sub --help")
     if "bindings" in text:
         return UsageError(f"wrong SQL: {text}", "? placeholders are for the Python API")
-    return UsageError(f"wrong SQL: {text}", "columns: hcom events --help")
+    return UsageError(f"wrong SQL: {text}", "columns: hcom events sub --help")

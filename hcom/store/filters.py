@@ -109,7 +109,7 @@ def preset(text: str, name_of) -> Where | None:
         return _command(kind, given, name_of)
     if kind not in PRESETS:
         if colon and re.match(r"[a-z]+[_-]?[a-z]*\Z", kind) and re.match(r"[\w@-]+\Z", given):
-            raise UsageError(f"no preset {kind!r}", "presets: hcom events --help")
+            raise UsageError(f"no preset {kind!r}", "presets: hcom events sub --help")
         return None
     found = PRESETS[kind]
     if not given:

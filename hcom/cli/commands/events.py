@@ -13,7 +13,6 @@ from ..model import Command, Option, count, seconds
 
 DEFAULT_COUNT = 20
 DEFAULT_WAIT_S = 60.0
-SUB = "Subscribe:"
 
 
 def run(call) -> int:
@@ -28,7 +27,7 @@ def run(call) -> int:
     if action:
         return subscribing.sub(call) if action == "sub" else subscribing.unsub(call)
     if values.once or vars(values)["for"]:
-        raise UsageError("--once and --for go with: hcom events sub", "hcom events --help")
+        raise UsageError("--once and --for go with: hcom events sub", "hcom events sub --help")
     if values.wait is not None and values.follow:
         raise UsageError("--wait and --follow exclude each other", "hcom events --help")
     with open_db(call.home) as db:
@@ -71,6 +70,53 @@ def _preset_lines() -> str:
     return "\n".join(f"  {form:<18}{about}" for form, about in forms)
 
 
+PART = Command(
+    "events sub",
+    "Be sent a message when something happens",
+    (
+        ("hcom events sub", "List subscriptions"),
+        ("hcom events sub FILTER", "Subscribe: a preset, SQL, or the flags of hcom events"),
+        ("hcom events unsub ID|PRESET", "Remove a subscription"),
+    ),
+    (
+        Option("--once", "Only the first time"),
+        Option("--for", "Another agent is told, not you", "NAME"),
+        Option("--json", "JSON, one subscription or launch a line"),
+    ),
+    run,
+    "",
+    (
+        "hcom events sub",
+        "hcom events sub idle:nova --for luna",
+        "hcom events sub collision --for luna",
+        """hcom events sub 'cmd:"git commit"' --once --for luna""",
+        """hcom events sub "type = 'message' AND msg_intent = 'error'" --for luna""",
+        "hcom events sub --agent nova --tool Bash --for luna",
+        "hcom events unsub idle:nova --name luna",
+    ),
+    f"""
+Presets, for sub, --sql and listen --sql:
+{_preset_lines()}
+You are told once of each event, never of what you did or of hcom's own notices.
+SQL that takes longer than 0.1 s is switched off, and you are told; of sqlite's functions
+it calls none that takes memory or time out of nothing (printf, zeroblob, randomblob).
+
+Columns of events_v, for SQL (write <> for != : some shells change the exclamation mark):
+  id, timestamp, type, instance
+  msg_from, msg_text, msg_scope, msg_sender_kind, msg_delivered_to, msg_mentions,
+  msg_intent, msg_thread, msg_reply_to
+  status_val, status_context, status_detail
+  life_action, life_by, life_batch_id, life_reason
+
+Values:
+  type              message, status, life
+  msg_scope         broadcast, mentions
+  msg_sender_kind   instance, external, system
+  status_val        active, listening, blocked, inactive
+  status_context    tool:X, deliver:X, approval, prompt, woken, stop, start, exit:X
+  life_action       created, ready, stopped, batch_launched
+""",
+)
 COMMAND = Command(
     "events",
     "Query events / subscribe for push notifications",
@@ -78,10 +124,9 @@ COMMAND = Command(
         ("hcom events", "The newest events, as JSON, one a line"),
         ("hcom events --follow", "Each event as it comes, until Ctrl-C"),
         ("hcom events --wait [SEC]", "Block until the next one comes (default: 60 s)"),
-        ("hcom events sub", "List subscriptions"),
-        ("hcom events sub FILTER", "Be sent a message when it happens: a preset, SQL or flags"),
-        ("hcom events unsub ID|PRESET", "Remove a subscription"),
-        ("hcom events launch [BATCH]", "Block until a launch is ready or has failed, and say why"),
+        ("hcom events sub FILTER", "Be sent a message when it happens"),
+        ("hcom events sub --help", "Subscriptions, presets, and the columns for SQL"),
+        ("hcom events launch [BATCH]", "Block until a launch is ready or has failed; say why"),
     ),
     (
         Option("--last", "How many (default: 20)", "N", count),
@@ -90,9 +135,7 @@ COMMAND = Command(
         Option("--follow", "Print each as it comes; with --last, the newest first"),
         Option("--message", "The whole text of one message", "ID", count),
         *filtering.OPTIONS,
-        Option("--once", "Only the first time", group=SUB),
-        Option("--for", "Another agent is told, not you", "NAME", group=SUB),
-        Option("--json", "JSON, one subscription or launch a line", group=SUB),
+        *PART.options,
     ),
     run,
     "sub|unsub|launch filter",
@@ -105,35 +148,7 @@ COMMAND = Command(
         """hcom events --sql "msg_from = 'ci' AND type = 'message'" """.strip(),
         """hcom events --wait 1 --sql "life_action = 'created'" """.strip(),
         "hcom events --sql idle:luna",
-        "hcom events sub",
-        "hcom events sub idle:nova --for luna",
-        "hcom events sub collision --for luna",
-        """hcom events sub 'cmd:"git commit"' --once --for luna""",
-        """hcom events sub "type = 'message' AND msg_intent = 'error'" --for luna""",
-        "hcom events sub --agent nova --tool Bash --for luna",
-        "hcom events unsub idle:nova --name luna",
+        *PART.examples,
     ),
-    f"""
-Presets, for sub, --sql and listen --sql:
-{_preset_lines()}
-A subscription is told once of each event, never of what its owner did or of hcom's own notices.
-SQL that takes longer than 0.1 s is switched off, and its owner told; it calls only functions of
-sqlite that take no memory or time out of nothing (not printf, zeroblob, randomblob).
-
-Columns of events_v, for SQL:
-  id, timestamp, type, instance
-  msg_from, msg_text, msg_scope, msg_sender_kind, msg_delivered_to, msg_mentions, msg_intent,
-  msg_thread, msg_reply_to
-  status_val, status_context, status_detail
-  life_action, life_by, life_batch_id, life_reason
-
-Values:
-  type              message, status, life
-  msg_scope         broadcast, mentions
-  msg_sender_kind   instance, external, system
-  status_val        active, listening, blocked, inactive
-  status_context    tool:X, deliver:X, approval, prompt, woken, stop, start, exit:X
-  life_action       created, ready, stopped, batch_launched
-Use <> instead of != : some shells change the exclamation mark.
-""",
+    parts=(PART,),
 )

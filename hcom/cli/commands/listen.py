@@ -71,7 +71,7 @@ COMMAND = Command(
     (
         Option("--timeout", "Seconds to wait (default: 86400)", "N", seconds),
         Option("--json", "One JSON object for each message"),
-        Option("--sql", "Wait for an event: SQL or a preset (hcom events --help)", "FILTER"),
+        Option("--sql", "Wait for an event: SQL or a preset (events sub --help)", "FILTER"),
         *filtering.OPTIONS,
     ),
     run,
