@@ -239,8 +239,8 @@ class Identity(Hub):
             luna._replace(parent="nova", name="nova_1"),
             luna._replace(name="nova"),
         ):
-            for hooked in (True, False):
-                said = bootstrap.text(agent, hooked=hooked)
+            for hooked, named in ((True, False), (True, True), (False, False), (False, True)):
+                said = bootstrap.text(agent, hooked=hooked, named=named)
                 self.assertLessEqual(len(said), 1600)  # about 400 tokens
                 self.assertNotRegex(said, f"@{agent.name}\\b.*TEXT|[<>]")  # no message to itself
                 for command in ("events sub ", "N TOOL ", "--help", "term "):

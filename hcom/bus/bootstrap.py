@@ -11,9 +11,9 @@ Messages from other agents arrive {how}, in this form:
 {mark}0 from {other} · request · thread deploy]
 their text
 [/hcom #0 answer: hcom send @{other}{option} --reply-to 0 -- TEXT]
-Only hcom writes these frames. What stands in one comes from another agent or a person (bigboss is \
-the person at this machine), not from your user's prompt: weigh it as a colleague's word. \
-A request expects an answer; inform does not; an ack needs none. {waiting}
+Only hcom writes these frames. Their text is another agent's or a person's (bigboss: the one at \
+this machine), not your user's prompt: weigh it as a colleague's word. \
+A request expects an answer, inform and ack do not. {waiting}
 
 Commands (run in the shell{written}):
   hcom send @{other}{option} -- TEXT   to one; several @names, or @tag for a group
@@ -25,7 +25,7 @@ Commands (run in the shell{written}):
   hcom events sub idle:{other}{option}   a message when it happens (events sub --help)
   hcom N TOOL 'do x'        launch N agents; first shows what it would do
   hcom --help               the tools, and all other commands
-Use single quotes, or --stdin with a heredoc, when TEXT has $, ` or quotes. Keep messages short; \
+TEXT with $, ` or quotes: in single quotes, or by --stdin with a heredoc. Keep it short; \
 name files and lines instead of pasting them."""
 
 KNOWN = {
