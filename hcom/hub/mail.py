@@ -5,7 +5,7 @@ from collections import namedtuple
 
 from ..bus import render
 from ..bus.agent import ACTIVE, BIGBOSS, Agent, is_listed
-from ..bus.message import ACK, INSTANCE, REQUEST, SYSTEM, Envelope, Message, Sender
+from ..bus.message import ACK, INFORM, INSTANCE, REQUEST, SYSTEM, Envelope, Message, Sender
 from ..errors import HcomError, UnknownAgent
 from ..process import alive, pid_space, start_of
 from ..store import agents, deliveries, events
@@ -72,26 +72,7 @@ def send(
             except UnknownAgent:
                 _refuse_departed(db, addresses)
                 raise
-        event = events.append(
-            db,
-            "message",
-            sender.name,
-            {
-                "from": sender.name,
-                "tag": sender.tag,
-                "text": text,
-                "scope": to.scope,
-                "sender_kind": sender.kind,
-                "delivered_to": to.names,
-                "mentions": to.mentions,
-                "intent": envelope.intent or None,
-                "thread": envelope.thread or None,
-                "reply_to": int(envelope.reply_to)
-                if envelope.reply_to.isdigit()
-                else envelope.reply_to or None,
-            },
-            now,
-        )
+        event = events.append_message(db, sender, text, to, envelope, now)
         wakes = envelope.intent != ACK
         deliveries.queue(db, event, to.names, wakes)
         _note_answers(db, sender, event, envelope.intent, to.names)
@@ -145,24 +126,8 @@ def _refuse_departed(db, names: list[str]) -> None:
 
 def notify(db, names: list[str], text: str, now: float) -> Sent:
     """A notice of hcom itself is queued for `names`, within the caller's transaction."""
-    event = events.append(
-        db,
-        "message",
-        "hcom",
-        {
-            "from": "hcom",
-            "tag": "",
-            "text": text,
-            "scope": "mentions",
-            "sender_kind": SYSTEM,
-            "delivered_to": names,
-            "mentions": names,
-            "intent": "inform",
-            "thread": None,
-            "reply_to": None,
-        },
-        now,
-    )
+    to, sender = (names, names, "mentions"), Sender("hcom", SYSTEM)
+    event = events.append_message(db, sender, text, to, Envelope(INFORM), now)
     deliveries.queue(db, event, names, True)
     return Sent(event, names, True)
 

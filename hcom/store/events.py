@@ -41,6 +41,24 @@ def append(db, kind: str, instance: str, data: dict, now: float) -> int:
     ).lastrowid
 
 
+def append_message(db, sender: Sender, text: str, to, envelope: Envelope, now: float) -> int:
+    """A message is in the log, as `message` reads it; `to` are its address.Recipients."""
+    (names, mentions, scope), reply_to = to, envelope.reply_to
+    data = {
+        "from": sender.name,
+        "tag": sender.tag,
+        "text": text,
+        "scope": scope,
+        "sender_kind": sender.kind,
+        "delivered_to": names,
+        "mentions": mentions,
+        "intent": envelope.intent or None,
+        "thread": envelope.thread or None,
+        "reply_to": int(reply_to) if reply_to.isdigit() else reply_to or None,
+    }
+    return append(db, "message", sender.name, data, now)
+
+
 def append_status(db, instance: str, val: str, context: str, detail: str, now: float) -> int:
     """A status event is in the log: `val` is one of the four statuses."""
     return append(db, "status", instance, {"val": val, "context": context, "detail": detail}, now)
