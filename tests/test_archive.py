@@ -255,6 +255,11 @@ class Resets(Sealed):
         self.home.start()
         self.assertIn("cannot be read", self.home.said("archive"))
         self.assertEqual(self.home.run("archive", "1").returncode, 1)
+        (one,) = self.archives()
+        os.unlink(os.path.join(self.home.hcom_dir, "archive", one["name"], "hcom.db"))
+        self.assertRegex(
+            self.home.run("archive", "1").stderr, r"cannot read [^\n]+/hcom.db: No such file"
+        )
 
     def test_a_full_disk_changes_nothing(self):
         luna = self.home.start()

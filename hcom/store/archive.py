@@ -116,7 +116,8 @@ def facts(db) -> dict:
 def open_archive(home, path: str, budget_s: float) -> Database:
     """An archived database, for reading only."""
     try:
-        plain(path)
+        if not plain(path):
+            raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT))
         connection = sqlite3.connect(
             f"{uri(path)}?mode=ro&immutable=1", uri=True, isolation_level=None
         )
