@@ -176,10 +176,10 @@ def leave_behind(argv: list[str], env, keep=()) -> list[int]:
     """
     null = [(os.POSIX_SPAWN_OPEN, fd, os.devnull, os.O_RDWR, 0) for fd in (0, 1, 2)]
     given = [(os.POSIX_SPAWN_DUP2, fd, FIRST_KEPT + n) for n, fd in enumerate(keep)]
-    closed = [(os.POSIX_SPAWN_CLOSE, fd) for fd in _inheritable()]
     # Somebody else's directory is not held, nor is what lies there looked at.
     shell = ["sh", "-c", 'cd /; "$@" &', "sh", *argv]
     try:
+        closed = [(os.POSIX_SPAWN_CLOSE, fd) for fd in _inheritable()]
         pid = os.posix_spawn(
             "/bin/sh", shell, env, file_actions=[*null, *closed, *given], setsid=True
         )

@@ -13,7 +13,7 @@ from pathlib import Path
 from unittest import mock
 
 from hcom import process
-from tests.sealed import Sealed
+from tests.sealed import ROOT, Sealed
 
 PATIENCE_S = 10.0
 NO_PROC = mock.patch.object(process, "PROC", "/nonexistent")
@@ -153,6 +153,13 @@ class LeftBehind(unittest.TestCase):
 
     def test_where_there_can_be_no_process_it_is_not_there(self):
         self.assertEqual(process.leave_behind(["/nonexistent"], os.environ), [])
+        code = (
+            "import resource, sys; sys.path.insert(0, sys.argv[1]); from hcom import process\n"
+            "resource.setrlimit(resource.RLIMIT_NOFILE, (3, 3))\n"
+            "print(process.leave_behind(['/bin/true'], {}))"
+        )
+        argv = [sys.executable, "-c", code, ROOT]
+        self.assertEqual(subprocess.run(argv, capture_output=True).stdout, b"[]\n")
 
 
 class Kill(Sealed):
