@@ -240,14 +240,6 @@ def read(path: str, limit: int = LIMIT_BYTES) -> bytes:
     return data
 
 
-def unlinked(path: str) -> None:
-    """Nothing has this name. OSError."""
-    try:
-        os.unlink(path)
-    except FileNotFoundError:
-        pass
-
-
 def dropped(path: str) -> None:
     """Nothing has this name, if that can be."""
     try:
@@ -334,7 +326,7 @@ def write_private(path: str, text: str, mode: int = 0o600) -> None:
 
 def _replace(path: str, text: str, made_alike, encoding: str = "utf-8") -> None:
     temporary = f"{path}.{os.getpid()}.tmp"
-    unlinked(temporary)
+    dropped(temporary)
     descriptor = private_file(temporary, os.O_WRONLY | os.O_EXCL)
     try:
         with os.fdopen(descriptor, "w", encoding=encoding, newline="") as stream:

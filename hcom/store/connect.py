@@ -13,7 +13,7 @@ import sys
 import time
 
 from ..errors import DamagedError, HcomError, LockedError, StoreError
-from ..home import Home, Lock, create, dropped, plain, private_file, unlinked
+from ..home import Home, Lock, create, dropped, plain, private_file
 from .schema import MARK, MARKED, MIGRATIONS, VERSION, VIEW
 
 BUSY_S = 5.0  # a command gives up on a locked database after this
@@ -265,8 +265,8 @@ def _made(home: Home, busy_s: float) -> sqlite3.Connection:
             return found
         if os.path.lexists(path):
             os.replace(path, aside)
-        for end in BESIDE:
-            unlinked(path + end)
+        for one in (path + end for end in BESIDE if os.path.lexists(path + end)):
+            os.unlink(one)
         try:
             if not plain(aside):
                 os.close(private_file(aside, os.O_RDWR | os.O_EXCL))
