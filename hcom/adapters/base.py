@@ -98,6 +98,11 @@ class Signal(
 
     __slots__ = ()
 
+    @property
+    def main_transcript(self) -> str:
+        """The session's transcript; "" in a subagent, which has another."""
+        return "" if self.subagent else self.transcript
+
 
 class Reply(namedtuple("Reply", "kind text drop", defaults=("", "", False))):
     """What the model is to be told, by the channel that belongs to `kind`; "" for nothing. `drop`

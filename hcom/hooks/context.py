@@ -53,9 +53,10 @@ class Context:
         goes_on = signal.kind == START and signal.source == "compact"
         other = signal.kind == END and signal.session != self.agent.session
         kind = "" if goes_on or other else signal.kind
-        path = "" if signal.subagent else signal.transcript
         proven_by = self.adapter.PROVEN_BY
-        return evidence.judge(self.db, held, self.to, kind, signal.at, path, proven_by)
+        return evidence.judge(
+            self.db, held, self.to, kind, signal.at, signal.main_transcript, proven_by
+        )
 
     def take(self, kind: str) -> str:
         """The text of what waits for who is handed mail, as much as the channel of `kind` carries;
@@ -169,10 +170,9 @@ def _forked(home, db, tool: str, env, signal: Signal) -> Agent | None:
 
 def _is_news(agent: Agent, caller: people.Caller, signal: Signal) -> bool:
     """Whether the hook says something that is not known of the agent's session."""
-    transcript = "" if signal.subagent else signal.transcript
     return (
         signal.cwd not in ("", agent.directory)
-        or transcript not in ("", agent.transcript)
+        or signal.main_transcript not in ("", agent.transcript)
         or (signal.pid and (signal.pid, caller.pid_start) != (agent.pid, agent.pid_start))
         or any(agent.client.get(key) != value for key, value in (signal.client or {}).items())
         or _is_back(agent, signal)
@@ -186,12 +186,11 @@ def _is_back(agent: Agent, signal: Signal) -> bool:
 
 def _met(db, agent: Agent, caller: people.Caller, signal: Signal) -> None:
     """The agent's session lives: where, and in which process."""
-    transcript = "" if signal.subagent else signal.transcript
     agents.met(
         db,
         agent.name,
         signal.cwd,
-        transcript,
+        signal.main_transcript,
         signal.pid,
         caller.pid_start,
         signal.client or {},
@@ -209,7 +208,7 @@ def _keep(home, tool: str, caller: people.Caller, signal: Signal) -> None:
         signal.session,
         tool=tool,
         directory=signal.cwd,
-        transcript="" if signal.subagent else signal.transcript,
+        transcript=signal.main_transcript,
         pid=signal.pid,
         pid_start=caller.pid_start,
         client=texts,
