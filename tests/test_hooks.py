@@ -320,8 +320,11 @@ class Driven(Session):
         os.makedirs(config)
         with open(os.path.join(config, "1.json"), "w", encoding="utf-8") as stream:
             json.dump({"sessionId": "s-fork"}, stream)
+        luna = agents.find(self.db, "luna")
+        agents.configure(self.db, luna._replace(subagent_timeout=77))
         text = self.told("SessionStart.resume", pid=1)
         self.assertIn("fork", text)
+        self.assertEqual(agents.bound(self.db, "session", "s-fork").subagent_timeout, 77)
         self.assertNotIn("'luna'", text)
         self.assertEqual(self.state(number), "queued")
         self.assertNotIn("hello", self.told("UserPromptSubmit", session_id="s-fork", pid=1))

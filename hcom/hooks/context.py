@@ -164,6 +164,7 @@ def _forked(home, db, tool: str, env, signal: Signal) -> Agent | None:
         session=signal.session,
         hints=parent.hints,
         hints_by=parent.hints_by,
+        subagent_timeout=parent.subagent_timeout,
         subscriptions=config.read(home, env).default_subscriptions,
     )
 
