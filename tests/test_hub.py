@@ -243,7 +243,7 @@ class Identity(Hub):
                 said = bootstrap.text(agent, hooked=hooked, named=named)
                 self.assertLessEqual(len(said), 1600)  # about 400 tokens
                 self.assertNotRegex(said, f"@{agent.name}\\b.*TEXT|[<>]")  # no message to itself
-                for command in ("events sub ", "N TOOL ", "--help", "term "):
+                for command in ("events sub ", "N TOOL ", "--help", "transcript @"):
                     self.assertIn(f"hcom {command}", said)
         self.assertIn("@dev-luna", bootstrap.text(luna))
         self.assertLess(len(bootstrap.text(luna._replace(context="stop"), "resume")), 120)

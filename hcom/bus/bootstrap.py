@@ -19,12 +19,13 @@ Commands (run in the shell{written}):
   hcom send @{other}{option} -- TEXT   to one; several @names, or @tag for a group
   hcom send{option} -- TEXT         to everyone
     --intent request|inform|ack|error   --reply-to ID   --thread NAME   --stdin for long text
-  hcom list                 who is here, what they do, unread
+  hcom list                 who is here, what they do
+  hcom transcript @{other}     what it was asked and did
   hcom term {other}            what its terminal shows
   hcom events --last 20     what happened: messages, edits, commands (--sql, --wait)
   hcom events sub idle:{other}{option}   a message when it happens (events sub --help)
   hcom N TOOL 'do x'        launch N agents; first shows what it would do
-  hcom --help               the tools, and all other commands
+  hcom --help               all else
 TEXT with $, ` or quotes: in single quotes, or by --stdin with a heredoc. Keep it short; \
 name files and lines instead of pasting them."""
 
@@ -37,8 +38,9 @@ KNOWN = {
     "written": "",
 }
 SUBAGENT = "You are a subagent: put --name {0} on every hcom command."
-HOOKLESS = "This tool has no hooks that tell who you are: put --name {0} on every hcom command."
-
+NAMED = "Nothing else tells who you are: put --name {0} on every hcom command."
+# What it is told by the first hook that is heard of it, when it has joined without.
+HEARD = "[hcom] Hooks run here: messages arrive by themselves, do not wait or poll for them.\n\n"
 AGAIN = "[hcom] You are still {name!r} in hcom (@{address}); messages arrive as before."
 FORKED = "[hcom] This session is a fork. In hcom you are no longer who you were before it.\n"
 
