@@ -1,7 +1,7 @@
 """A system that refuses what hcom asks of it, as some filesystems do: for a program and all that it
 starts, by a filter of system calls (Linux, x86-64 and arm64).
 
-    python refusing.py chmod|map PROGRAM ARGUMENT...
+    python refusing.py modes|links|fifos|maps PROGRAM ARGUMENT...
 """
 
 import ctypes
@@ -13,10 +13,9 @@ import sys
 
 PRCTL_SECCOMP, MODE_FILTER, PRCTL_NO_NEW_PRIVS = 22, 2, 38
 ALLOW, REFUSE = 0x7FFF0000, 0x00050000  # the latter with an errno
-NUMBERS = {
-    # chmod, fchmod, fchmodat, fchmodat2; mmap
-    "x86_64": ((90, 91, 268, 452), 9),
-    "aarch64": ((52, 53, 452), 222),
+NUMBERS = {  # of chmod, fchmod, fchmodat, fchmodat2; symlink, symlinkat; mknod, mknodat; mmap
+    "x86_64": {"modes": (90, 91, 268, 452), "links": (88, 266), "fifos": (133, 259), "maps": (9,)},
+    "aarch64": {"modes": (52, 53, 452), "links": (36,), "fifos": (33,), "maps": (222,)},
 }
 LOAD, EQUAL, ANY, RETURN = 0x20, 0x15, 0x45, 0x06  # BPF: a word, jump if =, jump if &, return
 CALL, ARGUMENTS = 0, 16  # where struct seccomp_data has the call's number and its arguments
@@ -27,13 +26,13 @@ def possible() -> bool:
     return sys.platform == "linux" and platform.machine() in NUMBERS
 
 
-def _modes(_map: int, modes) -> list:
-    """Whoever sets a mode is told that it is not permitted."""
-    steps = [(EQUAL, len(modes) - at, 0, number) for at, number in enumerate(modes)]
+def _calls(*numbers: int) -> list:
+    """Whoever makes such a call is told that it is not permitted."""
+    steps = [(EQUAL, len(numbers) - at, 0, number) for at, number in enumerate(numbers)]
     return [(LOAD, 0, 0, CALL), *steps, (RETURN, 0, 0, ALLOW), (RETURN, 0, 0, REFUSE | errno.EPERM)]
 
 
-def _maps(number: int, _modes) -> list:
+def _maps(number: int) -> list:
     """No file can be mapped so that others see what is written there."""
     return [
         (LOAD, 0, 0, CALL),
@@ -59,7 +58,6 @@ def refuse(steps) -> None:
 
 
 if __name__ == "__main__":
-    made = {"chmod": _modes, "map": _maps}[sys.argv[1]]
-    modes, mapping = NUMBERS[platform.machine()]
-    refuse(made(mapping, modes))
+    numbers = NUMBERS[platform.machine()][sys.argv[1]]
+    refuse(_maps(*numbers) if sys.argv[1] == "maps" else _calls(*numbers))
     os.execvp(sys.argv[2], sys.argv[2:])

@@ -148,19 +148,33 @@ class Lacking(Commands):
             (("status",), "chmod 700"),
         ):
             with self.subTest(words):
-                done = self.without("chmod", *words)
+                done = self.without("modes", *words)
                 self.assertEqual((done.returncode, done.stderr), (0, ""))
                 self.assertIn(said, done.stdout)
+
+    def test_links_and_fifos(self):
+        for what in ("links", "fifos"):
+            shutil.rmtree(self.home.hcom_dir, ignore_errors=True)
+            for words, said in (
+                (("start",), "You are 'luna'"),
+                (("send", "--from", "ci", "x"), "sent"),
+                (("listen", "--name", "luna", "0"), "from ci"),
+                (("reset",), "archived"),
+            ):
+                with self.subTest(words, what=what):
+                    done = self.without(what, *words)
+                    self.assertEqual((done.returncode, done.stderr), (0, ""))
+                    self.assertIn(said, done.stdout)
 
     def test_memory_maps(self):
         said = "hcom: no memory map of a file can be had here (No such device): "
         for words in (("list",), ("send", "--from", "ci", "x"), ("start",), ("reset",)):
             with self.subTest(words):
-                done = self.without("map", *words)
+                done = self.without("maps", *words)
                 self.assertEqual((done.returncode, done.stdout), (1, ""))
                 self.assertTrue(done.stderr.startswith(said + self.home.hcom_dir), done.stderr)
                 self.assertRegex(done.stderr, r"\(use a disk [^\n]*\)\n\Z")
-        self.assertIn(said.removeprefix("hcom: "), self.without("map", "status").stdout)
+        self.assertIn(said.removeprefix("hcom: "), self.without("maps", "status").stdout)
         self.assertNotIn("hcom.db-map", os.listdir(os.path.join(self.home.hcom_dir, "db")))
         self.assertEqual(self.home.said("list"), "")
 
