@@ -372,6 +372,8 @@ class Mail(Hub):
         )
         self.assertEqual(other.to, ["kira"])
         self.assertEqual(events.find(self.db, other.id).data["thread"], "t2")
+        more = mail.send(self.db, nova, "and", [], Envelope("", str(asked), ""), 2.0)
+        self.assertEqual(more.to, ["luna"])  # nobody writes to itself
         # the author of a program's message cannot read: the reply is kept, and goes to nobody
         lost = mail.send(
             self.db, Sender("luna", INSTANCE), "!", [], Envelope("", str(self.send()), ""), 2.0

@@ -63,7 +63,7 @@ def send(
         everyone = agents.every(db)
         envelope, answered = _threaded(db, envelope)
         if answered and not addresses:
-            to = address.Recipients(_author(db, answered, everyone), [], "mentions")
+            to = address.Recipients(_answered(db, sender, answered, everyone), [], "mentions")
             to = to._replace(mentions=to.names)
         else:
             listed = [a for a in everyone if is_listed(a, now)]
@@ -105,13 +105,15 @@ def _threaded(db, envelope: Envelope) -> tuple[Envelope, Message | None]:
     return envelope._replace(thread=envelope.thread or answered.envelope.thread), answered
 
 
-def _author(db, answered: Message, everyone: list[Agent]) -> list[str]:
-    """Whom a reply without an address goes to: the author, where that is one who can read it."""
-    name = answered.sender.name
-    if name == BIGBOSS or any(a.name == name for a in everyone):
-        return [name]
-    _refuse_departed(db, [name])
-    return []
+def _answered(db, sender: Sender, answered: Message, everyone: list[Agent]) -> list[str]:
+    """Whom a reply without an address goes to: the author, or whom one's own message went to; of
+    these who can read it."""
+    author = answered.sender.name
+    names = [author] if author != sender.name else list(answered.to)
+    found = [n for n in names if n == BIGBOSS or any(a.name == n for a in everyone)]
+    if not found:
+        _refuse_departed(db, names)
+    return found
 
 
 def _refuse_departed(db, names: list[str]) -> None:
