@@ -25,7 +25,12 @@ def run(home, env, argv) -> int:
         raise UsageError(f"no tool {tool!r}", "use " + ", ".join(adapters.TOOLS))
     cut = args.index("--") if "--" in args else len(args)
     front = adapters.load(tool, "launch")
-    if {"--help", "-h"} & flags.values(args, front.FLAGS).keys():
+    if aside := flags.aside(args, front.FLAGS):
+        if counted or HEADLESS in args:
+            raise UsageError(f"{tool} {aside} is no session", f"hcom {tool} {aside}")
+        client = launch.program_of(tool, env)
+        os.execve(client, [client, *args], env)
+    if "--help" in flags.values(args, front.FLAGS):
         from . import help as helps
 
         print(helps.launch(tool))

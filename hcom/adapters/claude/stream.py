@@ -23,9 +23,11 @@ def wake() -> str:
 
 def fed(args) -> tuple[list[str], list[str] | None]:
     """`claude -p ... PROMPT` as (arguments of a client that reads lines, its first lines); None for
-    the lines where the arguments say another format, or are not of -p."""
+    the lines where the arguments say another format, are not of -p, or say a flag that is not
+    known: what looks like the prompt may be its value."""
     found, said = groups(args, FLAGS), values(args, FLAGS)
-    if not is_printing(args) or "--input-format" in said or "--output-format" in said:
+    formats = {"--input-format", "--output-format"}
+    if not is_printing(args) or formats & said.keys() or not FLAGS.knows(said):
         return list(args), None
     kept = [w for flag, words in found if flag and flag != "--verbose" for w in words]
     prompts = [w for flag, words in found if not flag for w in words if w != "--"]

@@ -11,7 +11,7 @@ import shutil
 
 from ...errors import HcomError
 from .. import launcher, program
-from ..flags import Table, groups, value, values
+from ..flags import Table, aside, groups, names, value, values
 from ..front import Plan
 from . import asked, setup, toml
 from .environment import scrubbed
@@ -19,32 +19,30 @@ from .hook import config_dir
 
 __all__ = ["FLAGS", "PRINTING", "is_printing", "plan", "resuming", "scrubbed"]
 
+# Subcommands that open a session; any other word that stands first is a prompt or, if in the
+# table's asides, a command in which nothing of ours belongs.
+EXEC, AGAIN = ("exec", "e"), ("resume", "fork")
 FLAGS = Table(
-    value=frozenset(
-        (
-            "--config",
-            "--model",
-            "--profile",
-            "--sandbox",
-            "--cd",
-            "--ask-for-approval",
-            "--enable",
-            "--disable",
-            "--remote",
-            "--remote-auth-token-env",
-            "--local-provider",
-            "--add-dir",
-            "--color",
-            "--thread-source",
-            "--cyber-access-program",
-            "--output-schema",
-            "--output-last-message",
-            "--base",
-            "--commit",
-            "--title",
-        )
+    value=names(
+        "--add-dir --ask-for-approval --base --cd --color --commit --config "
+        "--cyber-access-program --disable --enable --local-provider --model "
+        "--output-last-message --output-schema --profile --remote --remote-auth-token-env "
+        "--sandbox --thread-source --title"
     ),
-    variadic=frozenset(("--image",)),
+    variadic=names("--image"),
+    none=names(
+        "--all --approve-for-me --dangerously-bypass-approvals-and-sandbox "
+        "--dangerously-bypass-hook-trust --ephemeral --experimental-json --full-auto --help "
+        "--ignore-rules --ignore-user-config --include-non-interactive --json --last "
+        "--no-alt-screen --no-daemon --oss --search --skip-git-repo-check --strict-config --trust "
+        "--uncommitted --version --worktree --yolo"
+    ),
+    asides=names(
+        "--version a agents app-server apply archive cloud completion debug delete doctor "
+        "exec-server execpolicy features help login logout mcp migrate-nfs-db migrate-rollouts "
+        "plugin queue remote-control review sandbox unarchive update"
+    ),
+    sessions=frozenset(EXEC + AGAIN),
     alias={
         "-c": "--config",
         "-i": "--image",
@@ -54,45 +52,11 @@ FLAGS = Table(
         "-C": "--cd",
         "-a": "--ask-for-approval",
         "-o": "--output-last-message",
+        "-h": "--help",
+        "-V": "--version",
     },
-    repeated=frozenset(("--config", "--enable", "--disable", "--add-dir")),
+    repeated=names("--config --enable --disable --add-dir"),
 )
-
-# Subcommands that open a session; any other word that stands first is a prompt or, if in OTHERS, a
-# command in which nothing of ours belongs.
-EXEC, AGAIN = ("exec", "e"), ("resume", "fork")
-OTHERS = frozenset(
-    (
-        "agents",
-        "review",
-        "login",
-        "logout",
-        "mcp",
-        "plugin",
-        "app-server",
-        "remote-control",
-        "completion",
-        "update",
-        "doctor",
-        "sandbox",
-        "debug",
-        "apply",
-        "a",
-        "queue",
-        "archive",
-        "delete",
-        "migrate-rollouts",
-        "migrate-nfs-db",
-        "unarchive",
-        "cloud",
-        "exec-server",
-        "features",
-        "help",
-        "execpolicy",
-    )
-)
-# With these too: the first only print, a server elsewhere runs hooks and shells of its own.
-NOT_OURS = frozenset(("-h", "--help", "-V", "--version", "--remote"))
 
 
 PRINTING = "exec"
@@ -120,8 +84,9 @@ def _said(args) -> tuple[str, str, str]:
 
 def plan(args, home, env, cwd: str) -> Plan:
     """What starting with `args` in `cwd` means."""
-    (word, verb, session), flags = _said(args), values(args, FLAGS)
-    if word in OTHERS or not NOT_OURS.isdisjoint(flags):
+    (_, verb, session), flags = _said(args), values(args, FLAGS)
+    # The first only print or are no session; a server elsewhere runs hooks and shells of its own.
+    if aside(args, FLAGS) or not {"--help", "--remote"}.isdisjoint(flags):
         return Plan(list(args))
     place, told = asked.folder(cwd, args), asked.told(env, cwd, args)
     able = setup.abilities(env, place, args)

@@ -10,7 +10,7 @@ import re
 
 from ...home import keep
 from .. import settings
-from ..flags import Table, values
+from ..flags import Table, names, values
 from ..front import Plan
 
 # What one Gemini CLI tells its hooks and its shell. Not the person's settings: GEMINI_CLI_HOME,
@@ -27,28 +27,21 @@ _IN_SHELL = re.compile(
 )
 
 FLAGS = Table(
-    value=frozenset(
-        (
-            "--model",
-            "--prompt",
-            "--prompt-interactive",
-            "--output-format",
-            "--approval-mode",
-            "--policy",
-            "--admin-policy",
-            "--allowed-mcp-server-names",
-            "--allowed-tools",
-            "--extensions",
-            "--session-file",
-            "--session-id",
-            "--delete-session",
-            "--include-directories",
-            "--fake-responses",
-            "--fake-responses-non-strict",
-            "--record-responses",
-        )
+    value=names(
+        "--admin-policy --allowed-mcp-server-names --allowed-tools --approval-mode "
+        "--delete-session --extensions --fake-responses --fake-responses-non-strict "
+        "--include-directories --model --output-format --policy --prompt --prompt-interactive "
+        "--record-responses --session-file --session-id"
     ),
-    optional=frozenset(("--resume", "--worktree")),
+    optional=names("--resume --worktree"),
+    none=names(
+        "--accept-raw-output-risk --acp --debug --experimental-acp --help --list-extensions "
+        "--list-sessions --raw-output --sandbox --screen-reader --skip-trust --version --yolo"
+    ),
+    asides=names(
+        "--acp --delete-session --experimental-acp --list-extensions --list-sessions --version "
+        "extension extensions gemma hook hooks mcp skill skills"
+    ),
     alias={
         "-m": "--model",
         "-p": "--prompt",
@@ -60,8 +53,11 @@ FLAGS = Table(
         "-d": "--debug",
         "-s": "--sandbox",
         "-y": "--yolo",
+        "-l": "--list-extensions",
+        "-v": "--version",
+        "-h": "--help",
     },
-    repeated=frozenset(("--include-directories", "--policy")),
+    repeated=names("--include-directories --policy"),
 )
 SESSION = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\Z", re.IGNORECASE)
 
