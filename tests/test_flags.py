@@ -189,5 +189,21 @@ class Asides(unittest.TestCase):
             self.assertIn("is no session", done.stderr)
 
 
+class Dying(unittest.TestCase):
+    """A client that dies at once is said to have failed, with its last words."""
+
+    def test_it_is_not_said_to_be_launched(self):
+        home = Home()
+        self.addCleanup(home.remove)
+        for tool, words in (("claude", "--headless"), ("claude", "-p --new a x"),
+                            ("gemini", "-p x"), ("codex", "exec x"), ("codex", "--headless")):  # fmt: skip
+            with self.subTest(tool, words=words):
+                home.program(tool, f"echo no such flag >&2\n[ -n {tool} ] && exit 3")
+                done = home.run("1", tool, *words.split())
+                self.assertEqual((done.returncode, done.stdout), (1, ""))
+                self.assertRegex(done.stderr, r"not launched: \w+: exit 3\n    no such flag")
+                self.assertEqual(home.names(), [])
+
+
 if __name__ == "__main__":
     unittest.main()

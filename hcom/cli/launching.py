@@ -6,7 +6,7 @@ import sys
 
 from .. import adapters
 from ..adapters import flags
-from ..bus.render import clean
+from ..bus.render import clean, harmless
 from ..errors import UsageError
 from ..ops import launch, setup
 from ..ops.caller import surroundings
@@ -67,16 +67,17 @@ def start(
     if in_place and on_terminal and not headless and not env.get("HCOM_PROCESS_ID"):
         launch.here(home, spec)
     batch = launch.elsewhere(home, spec)
-    print(f"launched {len(batch.agents)} {tool}: {', '.join(batch.agents)} (batch {batch.id})")
-    if adapters.load(tool, "launch").is_printing(args):
-        for log in batch.logs:
-            print(f"log: {log}")
-    elif headless:  # its terminal is nowhere to be seen, and its log stays empty
-        for name in batch.agents:
-            print(f"screen: hcom term {name}")
-    print(f"to wait until they are ready: hcom events launch {batch.id}")
+    if batch.agents:
+        print(f"launched {len(batch.agents)} {tool}: {', '.join(batch.agents)} (batch {batch.id})")
+        if adapters.load(tool, "launch").is_printing(args):
+            for log in batch.logs:
+                print(f"log: {log}")
+        elif headless:  # its terminal is nowhere to be seen, and its log stays empty
+            for name in batch.agents:
+                print(f"screen: hcom term {name}")
+        print(f"to wait until they are ready: hcom events launch {batch.id}")
     for why in batch.errors:
-        sys.stderr.write(f"hcom: not launched: {why}\n")
+        sys.stderr.write("hcom: not launched: " + harmless(why).replace("\n", "\n    ") + "\n")
     return 1 if batch.errors else 0
 
 

@@ -23,12 +23,13 @@ from ..hub import people
 from ..process import itself
 from ..store import agents, events, kept, launches
 from ..store.connect import open_db, transaction
-from . import handover
+from . import handover, look
 from .after import Done, after
 
 MOST = 50  # to be asked for at once; more windows than anybody has screens for
 TAKEN_S = 20.0  # how long an opened terminal has to start its script
 LOOK_S = 0.1
+DIES_S = 5.0  # a client that is ready is so in less, and one that does not run has said why
 # One-time settings of the launch itself, not of what the new agents launch in turn.
 ONCE = ("HCOM_GO", "HCOM_TAG", "HCOM_PROCESS_ID")
 
@@ -160,44 +161,40 @@ def here(home, spec: LaunchSpec) -> None:
 
 
 def elsewhere(home, spec: LaunchSpec) -> Batch:
-    """`spec.count` clients start in new windows, or headless. HcomError when none could."""
+    """`spec.count` clients have started in new windows, or headless, and those that fail at once
+    have failed. HcomError when none can be opened here."""
     batch = uuid.uuid4().hex[:8]
     settings = config.read(home, spec.env)
     preset = None if spec.headless else terminal.chosen(settings.terminal, spec.env)
-    started, errors = [], []
+    started, names = [], {}
     for _ in range(spec.count):
         ready = prepare(home, spec, settings, batch)
+        names[ready.launch] = ready.agent.display
         try:
-            opened = _opened(home, ready, spec, preset)
-            started.append((ready, opened))
+            _opened(home, ready, spec, preset)
+            started.append(ready)
         except (HcomError, OSError) as error:
-            errors.append(_undone(home, ready, str(error)))
-    errors += _not_taken(home, started)
-    given_up = {name for name, _ in errors}
-    alive = [r.agent for r, _ in started if r.agent.name not in given_up]
-    with open_db(home) as db, transaction(db):
-        events.append_life(
-            db,
-            spec.by,
-            "batch_launched",
-            spec.by,
-            f"{len(alive)} {spec.tool}: " + ", ".join(a.display for a in alive),
-            batch,
-            time.time(),
-        )
-        logs = [x.log for x in launches.of_batch(db, batch) if x.log]
+            _undone(home, ready, str(error))
+    _not_taken(home, started)
+    with open_db(home) as db:
+        rows = look.launched(db, batch, DIES_S)
+        alive = [names[x.id] for x in rows if x.state != launches.FAILED]
+        what = f"{len(alive)} {spec.tool}: " + ", ".join(alive)
+        with transaction(db):
+            events.append_life(db, spec.by, "batch_launched", spec.by, what, batch, time.time())
     after(home, Done())
-    if not alive:
-        raise HcomError(f"nothing launched: {errors[0][1]}", "hcom config terminal --info")
-    return Batch(batch, [a.display for a in alive], [why for _, why in errors], logs)
+    errors = [
+        f"{names[x.id]}: {x.why}\n{x.screen}".strip() for x in rows if x.state == launches.FAILED
+    ]
+    return Batch(batch, alive, errors, [x.log for x in rows if x.log])
 
 
-def _opened(home, ready: Ready, spec: LaunchSpec, preset):
-    """The client's terminal is opened, or its process started; what was opened, or None."""
+def _opened(home, ready: Ready, spec: LaunchSpec, preset) -> None:
+    """The client's terminal is opened, or its process started."""
     handover.leave(home, ready.launch, ready.told)
     if spec.headless:
         _detached(home, ready)
-        return None
+        return
     script = handover.paths(home, ready.launch)[1]
     write_private(
         script,
@@ -209,7 +206,6 @@ def _opened(home, ready: Ready, spec: LaunchSpec, preset):
     )
     opened = terminal.open_window(preset, script, spec.cwd, dict(spec.env), ready.agent.display)
     kept.note(home, ready.launch, window=list(opened))
-    return opened
 
 
 def _detached(home, ready: Ready) -> None:
@@ -229,26 +225,23 @@ def _detached(home, ready: Ready) -> None:
         os.close(descriptor)
 
 
-def _not_taken(home, started) -> list[tuple[str, str]]:
-    """Those whose script has not begun in time are given up: (agent, why) of each."""
+def _not_taken(home, started) -> None:
+    """Those whose script has not begun in time are given up."""
     end = time.monotonic() + TAKEN_S
     waiting = list(started)
     while waiting and time.monotonic() < end:
-        waiting = [(r, o) for r, o in waiting if not handover.is_taken(home, r.launch)]
+        waiting = [ready for ready in waiting if not handover.is_taken(home, ready.launch)]
         if waiting:
             time.sleep(LOOK_S)
-    return [
+    for ready in waiting:
         _undone(home, ready, f"the terminal did not start the script within {TAKEN_S:.0f} s")
-        for ready, _ in waiting
-    ]
 
 
-def _undone(home, ready: Ready, why: str) -> tuple[str, str]:
+def _undone(home, ready: Ready, why: str) -> None:
     handover.drop(home, ready.launch)
     with open_db(home) as db:
         left = launching.over(db, ready.launch, why, "", time.time())
     after(home, Done(left=left))
-    return ready.agent.name, why
 
 
 def close(launch: kept.Kept, env) -> None:
