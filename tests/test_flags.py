@@ -195,8 +195,9 @@ class Dying(unittest.TestCase):
     def test_it_is_not_said_to_be_launched(self):
         home = Home()
         self.addCleanup(home.remove)
-        for tool, words in (("claude", "--headless"), ("claude", "-p --new a x"),
-                            ("gemini", "-p x"), ("codex", "exec x"), ("codex", "--headless")):  # fmt: skip
+        table = [("claude", "--headless"), ("claude", "-p --new a x"), ("gemini", "-p x"),
+                 ("codex", "exec x"), ("codex", "--headless")]  # fmt: skip
+        for tool, words in table:
             with self.subTest(tool, words=words):
                 home.program(tool, f"echo no such flag >&2\n[ -n {tool} ] && exit 3")
                 done = home.run("1", tool, *words.split())

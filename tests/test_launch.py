@@ -89,6 +89,8 @@ class Launch(unittest.TestCase):
             (folder / "args.txt").read_text().split("\0"), ["--model", "a b", HOSTILE, ""]
         )
         self.assertEqual((folder / "env.txt").read_text(), "a secret $x")
+        titles = room.world.tmux("list-panes", "-a", "-F", "#{pane_title}").split()
+        self.assertIn("luna", titles)
         self.assertFalse((folder / "pwned").exists())
         for path in room.world.hcom_dir.rglob("*"):
             if path.is_file():

@@ -102,7 +102,10 @@ FIELDS = {
         "texts for characters",
         lambda raw: raw and all(len(c) == 1 and isinstance(text, str) for c, text in raw.items()),
     ),
-    "full": ("says, use", lambda raw: set(raw) == {"says", "use"} and is_pattern(raw["says"])),
+    "full": (
+        "ask, says, use",
+        lambda raw: set(raw) == {"ask", "says", "use"} and is_pattern(raw["says"]),
+    ),
 }
 
 
@@ -164,6 +167,7 @@ class Table(unittest.TestCase):
         self.assertEqual([], faults(TABLE))
 
     def test_what_is_wrong_is_found(self):
+        full = {"ask": ["tmux"], "says": "x"}
         for name, change, expected in [
             ("xterm", {"opne": ["x"]}, "no field opne"),
             ("xterm", {"bsd": {"rank": 1}}, "no field bsd"),
@@ -185,9 +189,9 @@ class Table(unittest.TestCase):
             ("zellij", {"close": ["zellij", "{PANE}"]}, "close has an unknown placeholder"),
             ("kitty-tab", {"close": ["kitten", "{KITTY_LISTEN_ON}"]}, "does not say which window"),
             ("kitty-tab", {"prints": "[0-9]"}, "prints is not named groups"),
-            ("tmux-split", {"full": {"says": "x"}}, "full is not says, use"),
-            ("tmux-split", {"full": {"says": "x", "use": "b"}}, "falls back on what is not there"),
-            ("tmux-split", {"full": {"says": "x", "use": "tmux-split"}}, "on what may be full"),
+            ("tmux-split", {"full": {"says": "x"}}, "full is not ask, says, use"),
+            ("tmux-split", {"full": {**full, "use": "b"}}, "falls back on what is not there"),
+            ("tmux-split", {"full": {**full, "use": "tmux-split"}}, "on what may be full"),
         ]:
             with self.subTest(name, change=change):
                 table = copy.deepcopy(TABLE)

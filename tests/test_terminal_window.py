@@ -176,12 +176,24 @@ class Tmux(Place):
         self.ran()
         self.assertIn("pane=" + self.saw()["TMUX_PANE"], shlex.split(opened.id))
 
-    def test_panes_share_the_row_evenly(self):
-        for _ in range(3):
-            self.open(PRESETS["tmux-split"])
-        widths = [int(w) for w in self.tmux("list-panes", "-F", "#{pane_width}").split()]
-        self.assertEqual(4, len(widths))
-        self.assertGreater(min(widths), 40, widths)
+    def test_panes_open_beside_the_caller_whatever_the_person_looks_at(self):
+        """And tiled; from the third on each has a window of its own, named after the agent."""
+        self.tmux("new-window", "-t", "main", "-n", "looked-at", "sleep 1000")
+        for name in ("luna", "nova", "kira", "mira"):
+            self.open(PRESETS["tmux-split"], title=name)
+        names = self.tmux("list-windows", "-F", "#{window_name}").split()
+        self.assertEqual(names[1:], ["looked-at", "kira", "mira"])
+        told = self.tmux("list-panes", "-t", self.first, "-F", "#{pane_width} #{pane_height}")
+        sizes = [tuple(map(int, line.split())) for line in told.splitlines()]
+        self.assertEqual(len(sizes), 3)
+        self.assertTrue(all(width > 60 and height > 20 for width, height in sizes), sizes)
+        self.assertEqual(self.tmux("display", "-p", "-t", "main", "#{window_name}"), "looked-at\n")
+
+    def test_without_a_pane_around_us_it_opens_where_the_person_is(self):
+        del self.env["TMUX_PANE"]
+        opened = self.open(PRESETS["tmux-split"])
+        self.assertEqual(opened.preset, "tmux-split")
+        self.assertEqual(2, len(self.panes()))
 
     def test_window_has_the_title_and_is_not_run_as_a_format(self):
         opened = self.open(PRESETS["tmux-window"], title="api-luna #(touch pwned);")

@@ -200,6 +200,8 @@ def _opened(home, ready: Ready, spec: LaunchSpec, preset) -> None:
         script,
         "#!/bin/bash\nrm -f -- "
         f"{shlex.quote(script)}\n"
+        # Until the client says a title of its own, and where the terminal takes none from us.
+        f"printf '\\033]2;%s\\007' {shlex.quote(ready.agent.display)}\n"
         f"HCOM_DIR={shlex.quote(home.root)} exec {shlex.join(itself())} "
         f"wrapped {ready.launch}\n",
         0o700,

@@ -30,8 +30,10 @@ class Opener(Enum):
 
 
 class Full(NamedTuple):
-    """What the opener says when there is no room, and the preset that still finds some."""
+    """What the opener, or who is asked before, says when there is no room, and the preset that
+    still finds some."""
 
+    ask: tuple[str, ...]
     says: str
     use: str
 

@@ -22,7 +22,7 @@ _READERS: dict[str, Callable[[Any], object]] = {
     "gone": "|".join,
     "inside": lambda raw: tuple(tuple(case.split()) for case in raw),
     "escape": lambda raw: tuple(raw.items()),
-    "full": lambda raw: Full(**raw),
+    "full": lambda raw: Full(tuple(raw["ask"]), raw["says"], raw["use"]),
 }
 
 

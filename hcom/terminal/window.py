@@ -60,7 +60,7 @@ def open_window(
     if not os.path.isdir(cwd):
         raise HcomError(f"no directory {cwd!r}", hint="cd to a directory that exists")
     upper = {name: value for name, value in env.items() if name.isupper()}
-    values = {**upper, "script": script, "cwd": cwd, "title": label(title)}
+    values = {"TMUX_PANE": "", **upper, "script": script, "cwd": cwd, "title": label(title)}
     try:
         argv = fill(preset.open, values, preset.escape)
     except KeyError as error:
@@ -69,6 +69,10 @@ def open_window(
             hint="hcom config terminal default",
         ) from None
     try:
+        if preset.full:
+            room = _run(fill(preset.full.ask, values), cwd, env, OPEN_S)
+            if re.search(preset.full.says, room):
+                raise _Failed(room)
         if preset.opener is Opener.RETURNS:
             out = _run(argv, cwd, env, OPEN_S)
             return Opened(preset.name, _id_from(preset, out, env))
