@@ -38,6 +38,7 @@ class Real:
 
     def __enter__(self):
         self.world.program("gemini", "echo 0.61.0")
+        os.makedirs(os.path.join(self.world.root, ".claude"), exist_ok=True)
         os.mkdir(os.path.join(self.world.root, ".codex"))
         for tool, path in SETTINGS.items():
             self.world.said("hooks", "add", tool)

@@ -76,7 +76,7 @@ class Interface(unittest.TestCase):
             unlike(module, interface.Screen),
             ["ENTER_AFTER_S: <class 'float'>", "look: 1 parameters", "answers: 1 parameters"],
         )
-        self.assertEqual(len(unlike(types.SimpleNamespace(), interface.Setup)), 9)
+        self.assertEqual(len(unlike(types.SimpleNamespace(), interface.Setup)), 10)
 
 
 class Recorded(unittest.TestCase):

@@ -208,6 +208,7 @@ class Resets(Sealed):
         self.assertIn("still there?", handed)
 
     def test_reset_all_takes_hooks_and_settings_too(self):
+        self.home.program("claude", "")
         self.home.said("hooks", "add", "claude")
         self.home.said("config", "tag", "dev")
         self.home.start()

@@ -301,7 +301,7 @@ class Place(unittest.TestCase):
         return settings.put(setup.launch_files(home or self.home, self.env, allowed, tools.SAFE))
 
     def remove(self, home=None) -> bool:
-        return settings.take(setup.files(home or self.home, self.env, (), tools.SAFE))
+        return bool(settings.take(setup.files(home or self.home, self.env, (), tools.SAFE)))
 
     def installed(self) -> bool:
         return setup.hooks_file(self.home, self.env).installed

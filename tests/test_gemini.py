@@ -586,7 +586,7 @@ class Setup(unittest.TestCase):
         return settings.put(self.files(allowed))
 
     def remove(self) -> bool:
-        return settings.take(self.files(()))
+        return bool(settings.take(self.files(())))
 
     def installed(self) -> bool:
         return self.files()[0].installed

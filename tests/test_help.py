@@ -295,6 +295,32 @@ class Outputs(unittest.TestCase):
         said = self.home.said("status")
         self.assertIn("9.9.9 (Claude Code)", said)
         self.assertIn("claude has no hooks: hcom hooks add claude", said)
+        self.assertNotIn("no client is on your PATH", said)
+        self.home.said("hooks", "add", "claude")
+        os.unlink(os.path.join(self.home.root, "bin", "claude"))
+        said = self.home.said("status")
+        self.assertIn("claude has hooks and is not on your PATH", said)
+        self.assertIn("no client is on your PATH: install one of claude, gemini, codex", said)
+
+    def test_hooks_of_a_client_that_is_not_there(self):
+        for tool in TOOLS:
+            with self.subTest(tool):
+                done = self.home.run("hooks", "add", tool)
+                self.assertEqual((done.returncode, done.stdout), (1, ""))
+                self.assertIn(f"hcom: {tool} is not installed: nothing was changed", done.stderr)
+        self.assertEqual(sorted(os.listdir(self.home.root)), [".hcom", "bin", "work"])
+
+    def test_hooks_that_go_with_a_launch(self):
+        rules = Path(self.home.root, ".codex", "rules", "hcom.rules")
+        rules.parent.mkdir(parents=True)
+        rules.write_text("# Written by hcom: ...")  # all that a launch leaves
+        said = self.home.said("hooks")
+        for tool in ("claude", "codex"):
+            self.assertRegex(said, f"{tool} +not installed; hcom {tool} brings its own")
+        self.assertRegex(said, "gemini +not installed  ")
+        said = self.home.said("hooks", "remove", "codex")
+        self.assertEqual(said, f"codex: hooks removed from {rules}\n")
+        self.assertEqual(self.home.said("hooks", "remove", "codex"), "codex: no hooks\n")
 
     def test_status_tells_of_what_lies_about(self):
         self.home.said("status")

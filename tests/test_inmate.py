@@ -267,6 +267,7 @@ class Inmate(Sealed):
 
     def test_no_hook_waits_for_what_is_in_the_place_of_a_mark(self):
         name = self.claude("s1")
+        self.home.program("claude", "")
         self.home.said("hooks", "add", "claude")
         text = Path(self.home.root, ".claude/settings.json").read_text()
         hooks = json.loads(text)["hooks"]["PostToolUse"]

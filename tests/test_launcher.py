@@ -47,6 +47,7 @@ class Installed(unittest.TestCase):
 
     @staticmethod
     def install(home, **env) -> None:
+        home.program("claude", "")
         home.said("hooks", "add", "claude", env=env)
 
     def setUp(self):
@@ -290,6 +291,7 @@ class OddHome(unittest.TestCase):
         odd = os.path.join(home.root, 'it\'s "a" $HOME `x` \\n é🎉;&|* dir', ".hcom")
         os.mkdir(os.path.dirname(odd))
         home.hcom_dir = home.env["HCOM_DIR"] = odd
+        home.program("claude", "")
         home.said("hooks", "add", "claude")
         settings = os.path.join(os.path.dirname(odd), ".claude", "settings.json")
         with open(settings, encoding="utf-8") as stream:

@@ -355,6 +355,7 @@ class Special(unittest.TestCase):
 
     @unittest.skipIf(os.geteuid(), "only root can give files away")
     def test_what_belongs_to_another_user(self):
+        self.home.program("claude", "")
         self.home.said("hooks", "add", "claude")
         self.home.said("config", "tag", "dev")
         for part, words, code in (

@@ -87,7 +87,7 @@ class Settings(unittest.TestCase):
         return settings.put(self.files(allowed))
 
     def remove(self) -> bool:
-        return settings.take(self.files())
+        return bool(settings.take(self.files()))
 
     def owned(self, home: Home) -> settings.Owned:
         (file,) = setup.files(home, {}, SAFE, SAFE)

@@ -63,6 +63,7 @@ class Setup(Protocol):
 
     PROGRAM: str
     SESSION_VARIABLE: str  # in which the client tells a hook its session; "" for none
+    BRINGS: bool  # whether a launch has hooks of its own where none are installed
     NOTICED_S: float  # until a running session sees its new hooks; 0 where it never does
 
     def hooks_file(self, home: Home, env: Env, /) -> Owned:

@@ -12,12 +12,21 @@ from pathlib import Path
 
 from .base import document
 
+from ..errors import HcomError
+
 ASK_S = 5.0  # how long it may take to answer
 
 
 def found(env, name: str) -> str:
     """Its path; "" when it is not on the PATH."""
     return shutil.which(name, path=env.get("PATH", os.defpath)) or ""
+
+
+def refuse_missing(env, name: str, folder: str) -> None:
+    """HcomError where a client is neither on the PATH nor has a folder of settings: it comes in
+    other ways, too."""
+    if not found(env, name) and not os.path.isdir(folder):
+        raise HcomError(f"{name} is not installed: nothing was changed", "it is not on your PATH")
 
 
 def output(argv, env, patience_s: float = ASK_S, cwd: str | None = None) -> str:

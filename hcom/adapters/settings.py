@@ -90,10 +90,9 @@ def put(files) -> bool:
     return bool(changes)
 
 
-def take(files) -> bool:
-    """Nothing of ours is in `files`; False when nothing was. HcomError."""
-    taken = [file.take() for file in files]
-    return any(taken)
+def take(files) -> list[str]:
+    """Nothing of ours is in `files`; the paths of those in which it was. HcomError."""
+    return [file.path for file in files if file.take()]
 
 
 class Owned(

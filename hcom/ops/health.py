@@ -106,6 +106,7 @@ def _tools(home, env) -> dict[str, dict]:
             "program": path,
             "version": versions.get(tool, ""),
             "hooks": hooks.installed,
+            "state": setup.state(home, env, tool),
             "settings": hooks.path,
             "advice": setup.advice(home, env, tool) if path else "",
         }
@@ -162,6 +163,13 @@ def report(home, env) -> dict:
         for tool, said in tools.items()
         if said["program"] and not said["hooks"]
     ]
+    todos += [
+        f"{tool} has hooks and is not on your PATH: install it, or hcom hooks remove {tool}"
+        for tool, said in tools.items()
+        if said["hooks"] and not said["program"]
+    ]
+    if not any(said["program"] for said in tools.values()):
+        todos.append(f"no client is on your PATH: install one of {', '.join(tools)}")
     if hint:
         todos.append(f"terminal: {hint}")
     return {

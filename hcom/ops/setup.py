@@ -107,6 +107,14 @@ def hooks(home, env, tool: str) -> settings.Owned:
     return adapters.load(tool, "setup").hooks_file(home, env)
 
 
+def state(home, env, tool: str) -> str:
+    """In words, whether the hooks that a client of this tool runs are installed."""
+    if hooks(home, env, tool).installed:
+        return "installed"
+    brings = adapters.load(tool, "setup").BRINGS
+    return f"not installed; hcom {tool} brings its own" if brings else "not installed"
+
+
 def advice(home, env, tool: str) -> str:
     """What the person has yet to do so that the installed hooks run; "" for nothing."""
     return adapters.load(tool, "setup").advice(home, env, os.getcwd())
@@ -134,11 +142,8 @@ def _leads_elsewhere(home, file) -> bool:
 
 def _taken(env, tool: str, places) -> list[str]:
     setup = adapters.load(tool, "setup")
-    return [
-        setup.hooks_file(place, env).path
-        for place in dict.fromkeys(places)
-        if settings.take(_own_files(place, env, setup))
-    ]
+    own = (_own_files(place, env, setup) for place in dict.fromkeys(places))
+    return [path for files in own for path in settings.take(files)]
 
 
 def _own_files(home, env, setup) -> list:

@@ -8,7 +8,7 @@ from itertools import product
 
 from ...errors import HcomError
 from ...home import keep
-from .. import settings
+from .. import program, settings
 from ..base import WAKE_HINT, WAKE_SIGN, fields, none
 from ..flags import Table, groups, values
 from ..jsontext import BOM
@@ -17,6 +17,7 @@ from .hook import config_dir
 
 SESSION_VARIABLE = "CLAUDE_CODE_SESSION_ID"
 PROGRAM = "claude"
+BRINGS = True
 
 # Event, mode of the launcher. As few as the job needs: any hook costs this client 11 ms.
 EVENTS = (
@@ -47,7 +48,13 @@ HOOK_S = 10  # a hook of ours that takes longer is broken; SessionEnd gets as lo
 def hooks_file(home, env) -> settings.Owned:
     """The settings file that our hooks belong in."""
     folder = settings.folder(home, config_dir(env), ".claude")
-    return settings.Owned(home, os.path.join(folder, "settings.json"), _hooks(home), skipped=(BOM,))
+    return settings.Owned(
+        home,
+        os.path.join(folder, "settings.json"),
+        _hooks(home),
+        able=lambda: program.refuse_missing(env, PROGRAM, config_dir(env)),
+        skipped=(BOM,),
+    )
 
 
 def files(home, env, allowed, every) -> list[settings.File]:

@@ -17,6 +17,7 @@ from .asked import PER_LAUNCH, PROGRAM
 from .hook import config_dir
 
 SESSION_VARIABLE = ""  # Codex tells a hook its session in the payload alone
+BRINGS = True
 
 HOOK_S = 10  # a hook of ours that takes longer is broken
 NOTICED_S = 0.0  # a running session never sees a change of its hooks; waiting would not help
@@ -83,8 +84,7 @@ def abilities(env, cwd: str, args=()) -> frozenset[str]:
 
 def _refuse_old(env) -> None:
     """HcomError when there is no client, or one that has no hooks."""
-    if not os.path.isdir(config_dir(env)) and not program.found(env, PROGRAM):
-        raise HcomError("codex is not installed: nothing was changed", "it is not on your PATH")
+    program.refuse_missing(env, PROGRAM, config_dir(env))
     if HOOKS not in abilities(env, os.getcwd()):
         raise HcomError(
             "this codex is too old for hooks: nothing was changed",

@@ -15,6 +15,7 @@ from .hook import SUBAGENTS, config_dir
 
 SESSION_VARIABLE = "GEMINI_SESSION_ID"  # in hooks alone, not in the shell tool
 PROGRAM = "gemini"
+BRINGS = False
 PACKAGE = "@google/gemini-cli"
 SINCE = (0, 24)  # the first with hooks
 BY_DEFAULT = (0, 26)  # the first that runs them without being told to (both by their source)
@@ -74,8 +75,7 @@ def version(env) -> tuple[int, ...] | None:
 
 def _refuse_old(env) -> None:
     """HcomError when there is no client, or one that has no hooks."""
-    if not program.found(env, PROGRAM):
-        raise HcomError("gemini is not installed: nothing was changed", "it is not on your PATH")
+    program.refuse_missing(env, PROGRAM, config_dir(env))
     found = version(env)
     if found and found < SINCE:
         raise HcomError(

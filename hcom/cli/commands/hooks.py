@@ -30,10 +30,16 @@ def run(call) -> int:
 
 def _status(call, tool: str) -> None:
     hooks = setup.hooks(call.home, call.env, tool)
-    there, advice = hooks.installed, setup.advice(call.home, call.env, tool)
-    line = f"{tool:<8} {'installed' if there else 'not installed'}  {hooks.path}"
+    state, advice = setup.state(call.home, call.env, tool), setup.advice(call.home, call.env, tool)
+    line = f"{tool:<8} {state}  {hooks.path}"
     call.show(
-        {"tool": tool, "installed": there, "path": hooks.path, "to_do": advice},
+        {
+            "tool": tool,
+            "installed": hooks.installed,
+            "state": state,
+            "path": hooks.path,
+            "to_do": advice,
+        },
         f"{line}\n         {advice}" if advice else line,
     )
 

@@ -24,8 +24,7 @@ def _text(said: dict) -> str:
 
 def _tool(tool: str, facts: dict) -> str:
     version = f"{facts['version']}, " if facts["version"] else ""
-    hooks = "hooks installed" if facts["hooks"] else "hooks not installed"
-    return f"{tool:<10} {version}{facts['program'] or 'not found on PATH'}; {hooks}"
+    return f"{tool:<10} {version}{facts['program'] or 'not found on PATH'}; hooks {facts['state']}"
 
 
 def run(call) -> int:
