@@ -27,6 +27,7 @@ from hcom.ops import setup as tools
 from hcom.process import start_of
 from hcom.pty.screen import Screen
 from hcom.store import agents
+from tests import odd
 from tests.rig import clients
 from tests.rig.clients import REPO, requires
 
@@ -631,6 +632,17 @@ class Dropped(Place):
                 plan = launch.plan([], self.home, self.env, str(self.root))
                 own = any(word.startswith("hooks.Stop=") for word in plan.args)
                 self.assertEqual(own, text != "{}")
+
+    def test_forty_files_with_ours_are_taken_as_they_are(self):
+        for name, data in odd.FILES["codex"].items():
+            with self.subTest(name):
+                self.hooks.write_bytes(data)
+                self.assertTrue(self.add())
+                told = asked.told(self.env, str(self.root))
+                self.assertEqual(
+                    set(setup.states(self.home, self.env)).difference(told.hooks), set()
+                )
+                self.remove()
 
     def test_those_of_a_project_count_only_where_codex_finds_them(self):
         project = self.root / "project"

@@ -20,6 +20,7 @@ from hcom.errors import HcomError
 from hcom.home import Home, create
 from hcom.ops import setup as ops
 from hcom.ops.setup import SAFE
+from tests import odd
 
 FOREIGN = {"hooks": [{"type": "command", "command": "echo hcom_dir hcom hook; hcom list"}]}
 ODD = (
@@ -34,13 +35,6 @@ ODD = (
                 "permissions": {"allow": ["Bash(hcom send:*)", "Bash(ls)"], "deny": []}}),
     json.dumps({"permissions": {"allow": ["Bash(ls)"]}, "model": "x"}, indent=8),
     f'{{"a": {"[" * 300}1{"]" * 300}}}', '{"x": NaN}', '{"hooks" :\n{"Stop"\n:[\n]\n}\n}',
-)  # fmt: skip
-# What Gemini CLI reads over (0.61.0), and Claude Code does not (2.1.332).
-COMMENTED = (
-    '// mine\n{"ui": {"hideTips": true}}\n', '{ // none\n}', '{ /* none */ }', '{"a": 1 // x\n}',
-    '{\r\n  "a": 1, // x, "b": {\r\n  /* " */ "b": "//" // y\r\n}\r\n// end',
-    '{"hooks": { // my hooks\n}}', '{"hooks": {"AfterTool": [ // one\n  1 /* , */ ]}}',
-    '{"hooks": {"AfterAgent": [1 // one\n  , 2 // two\n // three\n]} /* z */ } /* open',
 )  # fmt: skip
 MARKED = ("\ufeff{}", '\ufeff{"model": "opus"}\n', '\ufeff{\r\n"é🎉": [1, 2]\r\n}')
 BAD = (
@@ -61,6 +55,21 @@ BAD = (
     '{"permissions": {"allow": "x"}}',
     '{"a": %s}' % ("[" * 100_000 + "]" * 100_000),
 )
+
+
+def comments(text: str) -> list[str]:
+    """The comments in the text, or what looks like some, in their order."""
+    return [token for token in jsontext._TOKENS.findall(text) if token[0] == "/"]
+
+
+def full(value):
+    """The value without what holds nothing: what was empty before us cannot be told from what we
+    made."""
+    if isinstance(value, list):
+        return [full(one) for one in value]
+    if not isinstance(value, dict):
+        return value
+    return {k: v for k, v in ((k, full(v)) for k, v in value.items()) if v not in (None, {}, [])}
 
 
 class Settings(unittest.TestCase):
@@ -103,20 +112,54 @@ class Settings(unittest.TestCase):
 
 
 class RoundTrip(Settings):
-    def test_odd_files_come_back_byte_for_byte(self):
-        for text in ODD:
-            with self.subTest(text[:60]):
-                self.write(text)
-                self.assertTrue(self.add())
-                self.assertTrue(self.installed())
-                once = self.text()
-                self.assertFalse(self.add())
-                self.assertEqual(self.text(), once)
-                if "\r\n" in text:
-                    self.assertNotRegex(once, "[^\r]\n")
-                self.assertTrue(self.remove())
-                self.assertEqual(self.text(), text)
-                self.assertFalse(self.remove())
+    def test_forty_files_of_each_client_come_back_byte_for_byte(self):
+        adapters = {"claude": setup, "gemini": gemini, "codex": codex}
+        for tool, texts in odd.FILES.items():
+            self.assertGreaterEqual(len(texts), 40)
+            [file, *_] = adapters[tool].files(self.home, {}, SAFE, SAFE)
+            file = file._replace(able=lambda: None)
+            os.makedirs(os.path.dirname(file.path), exist_ok=True)
+            for name, data in texts.items():
+                with self.subTest(name, tool=tool):
+                    self.put(file.path, data)
+                    self.assertTrue(settings.put([file]))
+                    self.assertTrue(file.installed)
+                    once = self.got(file.path)
+                    self.assertNotEqual(once, data)
+                    if b"\r\n" in data and not re.search(rb"[^\r]\n", data):
+                        self.assertNotRegex(once, rb"[^\r]\n")
+                    self.assertFalse(settings.put([file]))
+                    self.assertEqual(self.got(file.path), once)
+                    self.assertTrue(settings.take([file]))
+                    self.assertEqual(self.got(file.path), data)
+                    self.assertFalse(settings.take([file]))
+
+    def test_and_without_the_record_nobody_elses_is_touched(self):
+        adapters = {"claude": setup, "gemini": gemini, "codex": codex}
+        for tool, texts in odd.FILES.items():
+            file = adapters[tool].hooks_file(self.home, {})._replace(able=lambda: None)
+            os.makedirs(os.path.dirname(file.path), exist_ok=True)
+            for name, data in texts.items():
+                with self.subTest(name, tool=tool):
+                    self.put(file.path, data)
+                    settings.put([file])
+                    os.unlink(file._record())
+                    self.assertTrue(settings.take([file]))
+                    left = settings.text_of(file.path)
+                    text = data.decode(settings._encoding(data))
+                    self.assertEqual(comments(left), comments(text))
+                    self.assertEqual(
+                        full(settings.object_of(left)),
+                        full(settings.object_of(text)),
+                    )
+
+    def put(self, path: str, data: bytes) -> None:
+        with open(path, "wb") as stream:
+            stream.write(data)
+
+    def got(self, path: str) -> bytes:
+        with open(path, "rb") as stream:
+            return stream.read()
 
     def test_a_byte_order_mark_and_utf_16_stay(self):
         for text, encoding in product(MARKED, ("utf-8", "utf-16-le")):
@@ -137,34 +180,6 @@ class RoundTrip(Settings):
                     self.assertEqual(
                         json.loads(stream.read().decode(encoding)[1:]), json.loads(text[1:])
                     )
-
-    def test_each_client_gives_back_what_it_can_read(self):
-        table = {gemini: (*ODD, *COMMENTED), codex: ODD}
-        for adapter, texts in table.items():
-            file = adapter.hooks_file(self.home, {})._replace(able=lambda: None)
-            os.makedirs(os.path.dirname(file.path))
-            for text, forgets in product(texts, (False, True)):
-                with self.subTest(text[:60], adapter=adapter.__name__, forgets=forgets):
-                    with open(file.path, "w", encoding="utf-8", newline="") as stream:
-                        stream.write(text)
-                    self.assertTrue(settings.put([file]))
-                    self.assertTrue(file.installed)
-                    self.assertFalse(settings.put([file]))
-                    with open(file.path, encoding="utf-8", newline="") as stream:
-                        inside = stream.read()
-                    rest = iter(inside)
-                    self.assertTrue(all(c in rest for c in text) or not text.strip("{} \n"), inside)
-                    if forgets:
-                        os.unlink(file._record())
-                    self.assertTrue(settings.take([file]))
-                    with open(file.path, encoding="utf-8", newline="") as stream:
-                        left = stream.read()
-                    if not forgets:
-                        self.assertEqual(left, text)
-                    comments = [c for c in jsontext._TOKENS.findall(text) if c[0] == "/"]
-                    found = [c for c in jsontext._TOKENS.findall(left) if c[0] == "/"]
-                    self.assertEqual(found, comments)
-                    jsontext.scan(left) if left.strip() else None
 
     def test_no_file_leaves_no_file(self):
         self.assertTrue(self.add())

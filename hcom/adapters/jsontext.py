@@ -95,8 +95,8 @@ def indent_unit(text: str) -> str:
 
 
 def add(text: str, path: list[str], element, unit: str) -> str:
-    """`element` stands last in the array at `path`, which is made where it is missing; each level
-    is indented by `unit`.
+    """`element` stands last in the array at `path`, which is made where it is missing, or null,
+    which clients read as that; each level is indented by `unit`.
 
     HcomError when something else than an object or array stands on the way.
     """
@@ -105,16 +105,17 @@ def add(text: str, path: list[str], element, unit: str) -> str:
     seen = blank(text)
     chain = _chain(seen, path)
     depth, last = len(chain) - 1, chain[-1]
+    newline = "\r\n" if "\r\n" in text else "\n"
+    outer, inner = newline + unit * depth, newline + unit * (depth + 1)
+    if depth and last.value is None:
+        piece = _printed(_nested(path[depth:], [element]), unit, outer)
+        return text[: last.start] + piece + text[last.end :]
     if not isinstance(last.value, list if depth == len(path) else dict):
         kind = "array" if depth == len(path) else "object"
         raise HcomError(f"{'.'.join(path[:depth]) or 'the document'} is not an {kind}")
     missing = path[depth:]
-    value = [element] if missing else element
-    for key in reversed(missing[1:]):
-        value = {key: value}
-    newline = "\r\n" if "\r\n" in text else "\n"
-    outer, inner = newline + unit * depth, newline + unit * (depth + 1)
-    piece = json.dumps(value, indent=unit, ensure_ascii=False).replace("\n", inner)
+    value = _nested(missing[1:], [element]) if missing else element
+    piece = _printed(value, unit, inner)
     if missing:
         piece = f"{json.dumps(missing[0])}: {piece}"
     parts = _parts(seen, last)
@@ -126,14 +127,24 @@ def add(text: str, path: list[str], element, unit: str) -> str:
     return text[:at] + "," + said + lead + piece + text[at + len(said) :]
 
 
+def _nested(path, value):
+    for key in reversed(path):
+        value = {key: value}
+    return value
+
+
+def _printed(value, unit: str, line: str) -> str:
+    """The value as JSON whose lines begin with `line`."""
+    return json.dumps(value, indent=unit, ensure_ascii=False).replace("\n", line)
+
+
 def replace(text: str, path, index: int, element, unit: str) -> str:
     """`element` stands where the one of that index stood in the array at `path`."""
     seen = blank(text)
     chain = _chain(seen, path)
     part = _parts(seen, chain[-1])[index]
     inner = ("\r\n" if "\r\n" in text else "\n") + unit * len(chain)
-    piece = json.dumps(element, indent=unit, ensure_ascii=False).replace("\n", inner)
-    return text[: part.start] + piece + text[part.end :]
+    return text[: part.start] + _printed(element, unit, inner) + text[part.end :]
 
 
 def drop(text: str, path: list[str | int], ours) -> str:
