@@ -130,6 +130,15 @@ def environment(pid: int) -> dict[str, str]:
     return dict(entry.split("=", 1) for entry in entries if "=" in entry)
 
 
+def outside(sign: str) -> int:
+    """The process that gave its commands, of which this is one, the variable `sign`: the nearest
+    above that has none itself. 0 where nobody tells."""
+    for pid in above(os.getppid()):
+        if sign not in (told_of := environment(pid)):
+            return pid if told_of else 0
+    return 0
+
+
 def _exists(pid: int) -> bool:
     try:
         os.kill(pid, 0)

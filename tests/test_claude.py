@@ -254,6 +254,9 @@ class Talk(unittest.TestCase):
         room.until(lambda: "luna" in room.listed())
         claude.until("done")
         room.until_status("luna", "listening")
+        # That its mail comes by itself is said by the first hook that is heard, not by the command.
+        (asked,) = [r for r in room.world.model.requests() if "Hooks run here" in r.fresh]
+        self.assertIn("or by `hcom listen`", asked.fresh)
         sent = room.send("@luna welcome")
         room.received(room.session("luna"), sent)
         room.until(lambda: room.reported()[0]["unread"] == 0)

@@ -507,6 +507,9 @@ class Vanilla(Live):
         asked = luna.ask("RUN: hcom start\nSAY: all-ok")
         luna.until(DONE)
         room.until_status(asked.session, "listening")
+        requests = room.world.model.requests(session=asked.session)
+        (told,) = [request for request in requests if "Hooks run here" in request.fresh]
+        self.assertIn("or by `hcom listen`", told.fresh)
         luna.text("half a thought")
         luna.until("half a thought")
         sent = room.send("wake up")

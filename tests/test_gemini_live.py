@@ -512,16 +512,40 @@ class Vanilla(Live):
         self.assertNotIn("hcom", seen)
         self.assertEqual(room.hcom("events", "--last", "9"), "")
 
-    def test_it_can_take_part_by_name(self):
-        room = self.room()
+    def joined(self, room):
+        """A client that hcom did not launch, and that has run `hcom start`; its agent's name."""
         pane = room.world.gemini("plain", cwd=room.folder("plain"))
         ask(pane, "RUN: hcom start\nSAY: all-ok")
         see(pane, said("all-ok"))
-        name = re.search(r"--name (\w+) on every", room.requests("plain")[-1].fresh)[1]
+        return pane, re.search(r"You are '(\w+)'", room.requests("plain")[-1].fresh)[1]
+
+    def test_it_takes_part_without_hooks(self):
+        room = self.room()
+        pane, name = self.joined(room)
+        told = room.requests("plain")[-1].fresh
+        self.assertIn("or by `hcom listen`", told)
         sent = room.send("are you there?")
-        ask(pane, f"RUN: hcom send --name {name} -- I am\nSAY: again-ok")
+        ask(pane, "RUN: hcom send -- I am\nSAY: again-ok")
         see(pane, said("again-ok"))
         self.assertIn(f"[hcom message #{sent} from", room.requests("plain")[-1].fresh)
+        self.assertIn(f'"from": "{name}"', room.hcom("events", "--last", "9"))
+
+    def test_its_hooks_bring_the_mail_as_soon_as_it_joins(self):
+        room = self.room()
+        room.hcom("hooks", "add", "gemini")
+        pane, name = self.joined(room)
+        self.assertIn("Hooks run here", room.requests("plain")[-1].fresh)
+        self.assertEqual(room.until_status("plain", "listening")["tool"], "gemini")
+        first = room.send("at the prompt")
+        ask(pane, "RUN: hcom send --from ci -- in the turn\nSAY: again-ok")
+        see(pane, said("again-ok"))
+        self.assertIn("arrive by themselves, in", room.until_shown("plain", first).fresh)
+        self.assertEqual(room.shown("plain"), [first, first + 1])
+        self.assertIn("seen", room.receipt(first + 1))
+        ask(pane, "RUN: hcom start\nRUN: hcom list self base_name\nSAY: still-ok")
+        see(pane, said("still-ok"))
+        self.assertIn(f"Output: {name}\n", room.requests("plain")[-1].fresh)
+        self.assertEqual(room.hcom("list").count("gemini"), 1)
 
     def test_hooks_there_and_back(self):
         room = self.room()

@@ -30,7 +30,7 @@ from hcom.delivery import marks
 from hcom.home import Home as Place
 from hcom.hooks import handle, spool
 from hcom.hub import mail, people
-from hcom.store import agents, events
+from hcom.store import agents, events, kept
 from hcom.store.connect import open_db
 from tests.sealed import ROOT, Home
 
@@ -186,6 +186,16 @@ class Driven(Session):
             text = self.told(name)
             self.assertIn("'luna'", text)
             self.assertIn(has, text)
+
+    def test_the_first_hook_that_is_heard_of_who_joined_by_a_command_says_so(self):
+        for name in ("PostToolUse", "UserPromptSubmit"):
+            self.assertIn("messages arrive by themselves", self.told(name))
+            self.assertEqual(self.told(name), "")
+            kept.drop(self.home, ["s1"])
+        self.assertEqual(self.hook("PostToolUse", agent_id="a1"), {})
+        people.join(self.db, "claude", 1.0, name="kira", session="s3", launch="l3")
+        self.env["HCOM_PROCESS_ID"] = "l3"
+        self.assertEqual(self.told("PostToolUse", session_id="s3"), "")
 
     def test_delivery_on_each_channel_once(self):
         for name in ("UserPromptSubmit", "PostToolUse", "Stop", "PostToolUseFailure"):

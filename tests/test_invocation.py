@@ -7,6 +7,8 @@ import subprocess
 import sys
 import unittest
 
+from hcom import home as homes
+from hcom.store import kept
 from tests.sealed import ROOT
 from tests.test_cli import Commands
 
@@ -39,6 +41,19 @@ class Invocation(Commands):
             env = {**self.home.env, **more}
             said = subprocess.run(["sh", "-c", line], env=env, capture_output=True, text=True)
             self.assertNotIn("write: ", said.stdout)
+
+    def test_mail_is_said_to_come_by_itself_only_where_a_hook_was_heard(self):
+        env = {"CODEX_THREAD_ID": "t1", "CODEX_HOME": f"{self.home.root}/none"}
+        said = self.home.run("start", env=env).stdout
+        (name,) = re.findall(r"You are '(\w+)'", said)
+        self.assertIn("an hcom command, or by `hcom listen`,", said)
+        self.assertNotRegex(said, "by themselves|--name")
+        self.home.said("send", "--from", "ci", f"@{name} hi")
+        self.assertRegex(self.home.run("list", env=env).stdout, "message #2 from ci.*\n.* hi\n")
+        kept.note(homes.Home(self.home.hcom_dir, self.home.root), "t1", tool="codex")
+        said = self.home.run("start", env=env).stdout
+        self.assertIn(f"You are {name!r}", said)
+        self.assertIn("arrive by themselves,", said)
 
 
 class TooOld(Commands):

@@ -10,9 +10,8 @@ import time
 from contextlib import suppress
 from pathlib import Path
 
-from .base import document
-
 from ..errors import HcomError
+from .base import document
 
 ASK_S = 5.0  # how long it may take to answer
 

@@ -50,22 +50,23 @@ def text(
     source: str = "startup",
     forked_from: str = "",
     hooked: bool = True,
+    named: bool = False,
     written: str = "hcom",
 ) -> str:
     """The bootstrap for a session of `agent` that began by `source`: short where the model still
-    has the long one. Without hooks (not `hooked`) it has to name itself and to look for mail.
-    `written` are the words that run hcom in its shell."""
+    has the long one. Without hooks (not `hooked`) it has to look for mail, `named` it has to name
+    itself. `written` are the words that run hcom in its shell."""
     short = source == "resume" and not forked_from and agent.context != "new"
     facts = {**KNOWN, "other": "luna" if agent.name == "nova" else "nova"}
     if written != "hcom":
         facts["written"] = f"; where it says hcom, write: {written}"
-    if agent.parent or not hooked:
-        facts["identity"] = (SUBAGENT if agent.parent else HOOKLESS).format(agent.name)
+    if named or agent.parent:
+        facts["identity"] = (SUBAGENT if agent.parent else NAMED).format(agent.name)
         facts["option"] = f" --name {agent.name}"
     if not hooked:
         option = facts["option"]
         facts["how"] = f"behind the output of an hcom command, or by `hcom listen{option}`"
-        facts["waiting"] = f"To wait for one: hcom listen --name {agent.name}"
+        facts["waiting"] = f"To wait for one: hcom listen{option}"
     name = one_line(agent.display)
     said = (AGAIN if short else TEXT).format(name=name, address=name, **facts)
     return (FORKED if forked_from else "") + said

@@ -110,13 +110,12 @@ def _command(home, argv: list[str]) -> int:
 
 
 def _deliver(call) -> None:
-    """An agent without hooks gets its new messages behind the output of each command, if all of
-    that is read as such; else it is told how many wait."""
-    from ..adapters import ADHOC
+    """An agent without hooks, or of whom none was heard, gets its new messages behind the output of
+    each command, if all of that is read as such; else it is told how many wait."""
     from ..ops import caller, talk
     from ..store.connect import open_db
 
-    if call.agent.tool != ADHOC:
+    if talk.is_heard(call.home, call.agent):
         return
     sys.stdout.flush()
     for_program = any(vars(call.values).get(option) for option in ("json", "sh"))

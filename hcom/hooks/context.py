@@ -25,6 +25,7 @@ class Context:
         self.to: Agent = self.sub or agent
         self.leased = mail.Leased()
         self.idle = False  # whether the agent is, after this hook
+        self.is_first = False  # whether none was heard of its session, which it joined by a command
 
     @property
     def takes(self) -> bool:
@@ -92,11 +93,14 @@ class Context:
 
     def introduction(self) -> str:
         """What an agent is told of hcom, where its tool's prompt hook has to say it and the model
-        has not got it (any more); else ""."""
-        if self.adapter.introduced(self.signal, self.agent):
+        has not got it (any more), or where it has joined before any hook was heard; else ""."""
+        introduced = self.signal.kind != PROMPT or self.adapter.introduced(self.signal, self.agent)
+        if introduced and not (self.is_first and self.takes):
             return ""
         from ..bus import bootstrap  # once in a session
 
+        if introduced:
+            return bootstrap.HEARD
         agents.met(self.db, self.agent.name, "", "", 0, "", {"told": self.signal.session})
         return bootstrap.text(self.agent) + "\n\n"
 
@@ -117,6 +121,8 @@ def recognise(home, db, adapter, tool: str, env, signal: Signal) -> Context | No
     if agent.pid not in (0, signal.pid) and not caller.pid_start and not alive(signal.pid, ""):
         signal = signal._replace(pid=0)  # late, from the spool: the session lives elsewhere by now
     new = signal.kind != END and "session" in before.binds
+    joined = not (signal.launch or signal.subagent)
+    is_first = joined and kept.of(home, signal.session) == kept.NOTHING
     if signal.kind != END:
         _keep(home, tool, caller, signal)
     if signal.kind != END and _is_news(agent, caller, signal):
@@ -125,7 +131,9 @@ def recognise(home, db, adapter, tool: str, env, signal: Signal) -> Context | No
         agent = agents.find(db, agent.name) or agent
     if new or signal.kind == START:
         marks.mark(home, [signal.session, signal.launch, f"pid-{signal.pid}"], agent.name)
-    return Context(home, db, adapter, env, agent, signal)
+    context = Context(home, db, adapter, env, agent, signal)
+    context.is_first = is_first
+    return context
 
 
 def heard(home, db, adapter, caller: people.Caller, forked_from: str = "") -> people.Whose:

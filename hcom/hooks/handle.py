@@ -139,7 +139,8 @@ def _prompted(context: Context) -> Reply:
 def _used(context: Context) -> Reply:
     used_tool(context)
     kind = context.signal.kind
-    return Reply(kind, context.take(kind) if context.takes else "")
+    text = context.take(kind) if context.takes else ""
+    return Reply(kind, context.introduction() + text)
 
 
 def _ended_turn(context: Context) -> Reply:

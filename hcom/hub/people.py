@@ -104,8 +104,7 @@ def reclaim(db, name: str, caller: Caller, now: float) -> Agent:
         refuse_elsewhere(db, agent, caller)
         launched = caller.launch and agents.bound(db, "launch", caller.launch)
         mine = not launched or _fits(launched, caller)
-        known = caller.session and agents.bound(db, "session", caller.session)
-        _displace(db, [known, mine and launched], agent, now)
+        _displace(db, [whose(db, caller).agent, mine and launched], agent, now)
         back(db, agent)
         elsewhere = not caller.pid or agent.pid != caller.pid
         if caller.session and caller.session != agent.session and elsewhere:
@@ -152,9 +151,9 @@ class Whose(namedtuple("Whose", "known binds instead_of", defaults=((), ""))):
 def whose(db, caller: Caller, forked_from: str = "") -> Whose:
     """The agent whose session runs the caller. Nothing is changed.
 
-    By session id, else by the launch, else (after /clear in a session that hcom did not launch) by
-    the client's process. A client started from inside an agent inherits its launch id: it is told
-    apart by its process and is nobody.
+    By session id, else by the launch, else (after /clear in a session that hcom did not launch, or
+    where commands know no session) by the client's process. A client started from inside an agent
+    inherits its launch id: it is told apart by its process and is nobody.
     """
     known = caller.session and agents.bound(db, "session", caller.session)
     launched = caller.launch and agents.bound(db, "launch", caller.launch)
@@ -169,14 +168,14 @@ def whose(db, caller: Caller, forked_from: str = "") -> Whose:
     if launched and launched.stopped_at is None:
         new = caller.session and forked_from != caller.session
         return Whose(launched, ("session",) if new else ())
-    same = (
-        caller.pid
-        and caller.session
-        and not caller.shared
-        and not forked_from
-        and agents.by_process(db, caller.pid, caller.pid_start)
-    )
-    return Whose(same, ("session",)) if same else Whose(None)
+    same = not forked_from and _in_process(db, caller)
+    return Whose(same, ("session",) if caller.session else ()) if same else Whose(None)
+
+
+def _in_process(db, caller: Caller) -> Agent | None:
+    """The agent whose client is the caller's process, where that is its alone."""
+    alone = caller.pid and not caller.shared
+    return agents.by_process(db, caller.pid, caller.pid_start) if alone else None
 
 
 def own(db, caller: Caller, forked_from: str = "") -> Agent | None:
@@ -236,15 +235,16 @@ def refuse_elsewhere(db, agent: Agent, caller: Caller) -> None:
 
 def proven(db, caller: Caller) -> Caller:
     """The caller without what it claims to be of a session that lives elsewhere; and with the
-    session of its launch, which not every client tells its commands."""
+    session of its launch or process, which not every client tells its commands."""
     known = caller.session and agents.bound(db, "session", caller.session)
     if known and is_elsewhere(db, known, caller._replace(session="")):  # it is one of its own
         return Caller()
     launched = caller.launch and agents.bound(db, "launch", caller.launch)
     if launched and is_elsewhere(db, launched, caller):
         return caller._replace(launch="")
-    if launched and not caller.session and _fits(launched, caller):
-        facts = {key: getattr(launched, key) for key in ("session", "pid", "pid_start", "tool")}
+    me = launched if launched and _fits(launched, caller) else _in_process(db, caller)
+    if me and not caller.session:
+        facts = {key: getattr(me, key) for key in ("session", "pid", "pid_start", "tool")}
         return caller._replace(**facts)
     return caller
 
@@ -256,7 +256,7 @@ def speaker(db, caller: Caller, claimed: str) -> Agent | None:
     No one speaks for another: inside a client's session, --name may only name the agent that the
     session is, its subagents, or an agent that no session has.
     """
-    me = own(db, caller) if caller.session or caller.launch else None
+    me = own(db, caller)
     if not claimed:
         return me
     agent = known(db, claimed)

@@ -15,7 +15,7 @@ from ..hub import people
 from ..process import environment, itself
 from ..store import agents, events
 from ..store.connect import transaction
-from . import evidence
+from . import evidence, talk
 from .after import Done, after
 
 
@@ -41,16 +41,20 @@ def start(db, env, caller, own: "Agent | None", wanted: "str | None", now: float
     marks.mark(home, people.keys(db, agent), agent.name)
     rung = [bell.of_launch(caller.launch)]  # its client may have been another agent's
     after(home, Done(rung=rung, watched=events.is_watched(db)))
-    return Joined(agent, _told(home, env, agent, (caller.tool or ADHOC) != ADHOC))
+    return Joined(agent, _told(home, env, agent, caller.tool in ("", ADHOC)))
 
 
-def _told(home, env, agent: Agent, hooked: bool = True) -> str:
-    """What an agent that takes part by a command is told of hcom; it works in the shell that this
-    command ran in, and in the next."""
+def _told(home, env, agent: Agent, named: bool = True) -> str:
+    """What an agent that takes part by a command, and has to be `named` in the next, is told of
+    hcom; it works in the shell that this command ran in, and in the next. Only once a hook of its
+    was heard it is told that messages come by themselves; that hook comes at once, if any does."""
     written = "hcom" if shutil.which("hcom", path=env.get("PATH", "")) else shlex.join(itself())
     if env.get("HCOM_DIR") and environment(os.getppid()).get("HCOM_DIR") != env["HCOM_DIR"]:
         written = f"HCOM_DIR={shlex.quote(home.root)} {written}"
-    return bootstrap.text(agent, hooked=hooked, written=written)
+    hooked = talk.is_heard(home, agent)
+    if not hooked:
+        marks.raise_flag(home, [agent.name])
+    return bootstrap.text(agent, hooked=hooked, named=named, written=written)
 
 
 def _again(db, name: str, caller, now: float) -> Agent:

@@ -58,12 +58,17 @@ def send(db, sender: Sender, text: str, addressed: str, envelope: message.Envelo
     return Sent(sent.id, shown, ended, [a.display for a in found if _is_deaf(db.home, a)])
 
 
+def is_heard(home, agent) -> bool:
+    """Whether hooks are known to bring the agent its mail: its session's, or those of its parent's,
+    without which it would not be."""
+    return agent.tool != ADHOC and (bool(agent.parent) or kept.heard(home, agent))
+
+
 def _is_deaf(home, agent) -> bool:
     """Whether hooks are to bring the agent its mail, and none of its session was ever heard, nor
     can be by waking it."""
-    if agent.tool not in adapters.TOOLS or agent.parent or agent.ended_at is not None:
-        return False
-    if not (agent.session or agent.launch) or kept.heard(home, agent):
+    hooked = agent.tool in adapters.TOOLS and (agent.session or agent.launch or agent.pid)
+    if not hooked or is_heard(home, agent) or agent.ended_at is not None:
         return False
     waits = adapters.load(agent.tool, "screen").answers(kept.proven(home, agent))
     return not waits or agent.wake_failure == Why.DEAF.value

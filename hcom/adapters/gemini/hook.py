@@ -11,6 +11,7 @@ import re
 
 from ... import home as homes
 from ...bus.render import MARK, one_line
+from ...process import outside
 from .. import ADHOC, base
 from ..base import (
     BLOCKED,
@@ -84,14 +85,14 @@ def config_dir(env) -> str:
 
 
 def surroundings(env) -> Around | None:
-    """What a command run by Gemini CLI knows of its session: nothing. None when not run by it.
-
-    Only a launch tells whose it is; without one, no hook could be matched with what it joins as.
+    """What a command run by Gemini CLI knows of its session: nothing but its launch, else the
+    client's process, which is that of its hooks. None when not run by it.
     """
     if env.get("GEMINI_CLI") != "1":
         return None
     launch = env.get("HCOM_PROCESS_ID", "")
-    return Around("gemini" if launch else ADHOC, launch=launch)
+    pid = 0 if launch else outside("GEMINI_CLI")
+    return Around("gemini" if launch or pid else ADHOC, launch=launch, pid=pid)
 
 
 def reaches(signal: Signal, agent) -> bool:

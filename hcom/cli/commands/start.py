@@ -17,7 +17,7 @@ def run(call) -> int:
     with open_db(call.home) as db:
         joined = joining.start_subagent(db, call.env, call.caller, name, call.now) if name else None
         if joined is None:
-            known = name or call.caller.session or call.caller.launch
+            known = name or call.caller.session or call.caller.launch or call.caller.pid
             own = call.identify(db) if known else None
             joined = call.vouched(
                 lambda: joining.start(db, call.env, call.caller, own, wanted, call.now)
