@@ -14,7 +14,7 @@ from hcom.bus.agent import RETIRE_S
 from hcom.bus.message import EXTERNAL, INSTANCE, Envelope, Sender
 from hcom.errors import HcomError, UnknownAgent
 from hcom.home import Home
-from hcom.hub import mail, people, retirement
+from hcom.hub import launches, mail, people, retirement
 from hcom.hub.people import Caller
 from hcom.ops import evidence, look
 from hcom.ops.agents import again
@@ -138,6 +138,18 @@ class Identity(Hub):
         self.assertEqual(self.whose(self.caller("s1", "l2")), "luna")
         self.assertIsNone(agents.find(self.db, "nova"))
         self.assertEqual(self.whose(self.caller("", "l2")), "luna")
+
+    def test_launched_for_a_session_whose_agent_has_left(self):
+        self.join("luna", "s1")
+        agents.leave(self.db, "luna", 1.0)
+        self.join("nova", launch="l2")
+        self.assertEqual(self.whose(self.caller("s1", "l2")), "luna")
+        self.assertIsNone(agents.find(self.db, "luna").stopped_at)
+        agents.leave(self.db, "luna", 2.0)  # by a word of the person's, while it runs
+        self.assertEqual(self.whose(self.caller("s1", "l2")), "")
+        self.join("kira", "s3")
+        agents.leave(self.db, "kira", 2.0)
+        self.assertEqual(self.whose(self.caller("s3", "l2")), "")
 
     def test_who_has_left_is_nobody_until_it_is_back(self):
         luna = self.join("luna", "s1")
@@ -467,6 +479,8 @@ class Retirement(Hub):
         def by_resume():
             kept.note(self.db.home, "s-new", tool="codex", directory="/work")
             self.assertEqual(again(self.db, "luna", False).directory, "/work")
+            luna = agents.find(self.db, "luna")
+            launches.again(self.db, luna, "launch-1", "/work", self.LATER)
 
         for back in (by_name, by_resume):
             with self.subTest(back.__name__):

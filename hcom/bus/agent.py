@@ -4,6 +4,7 @@ from collections import namedtuple
 
 ADHOC = "adhoc"  # the tool of an agent in any other: it runs hcom commands and has no hooks
 BIGBOSS = "bigboss"  # the person at the dashboard; an address, never an agent
+PROGRAM = "a program"  # what people read of who asked for something, and is neither
 
 ACTIVE = "active"
 LISTENING = "listening"
@@ -11,6 +12,7 @@ BLOCKED = "blocked"
 INACTIVE = "inactive"
 LAUNCHING = "launching"  # the context of who is INACTIVE, and has not ended: its client starts
 LISTEN = "listen"  # the context of who waits in `hcom listen`, and is heard there by its doorbell
+STOPPED = "stopped"  # the context of who has left, while a client that hcom launched runs on
 STATUSES = (ACTIVE, LISTENING, BLOCKED, INACTIVE)
 
 # How long an agent whose session ended stays listed and is part of a broadcast: long enough to

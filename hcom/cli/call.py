@@ -8,7 +8,7 @@ import stat
 import sys
 import time
 
-from ..bus.agent import BIGBOSS, Agent
+from ..bus.agent import BIGBOSS, PROGRAM, Agent
 from ..bus.message import EXTERNAL, Sender
 from ..bus.render import clean
 from ..errors import HcomError
@@ -78,7 +78,7 @@ class Call:
         try:
             return self.sender(db).name
         except HcomError:
-            return "a program"
+            return PROGRAM
 
     def say(self, text: str = "") -> None:
         """A line of results."""

@@ -4,6 +4,7 @@ from ..bus.agent import INACTIVE, LISTENING, Agent
 from ..process import start_of
 from ..store import agents, events, kept, launches
 from ..store.connect import transaction
+from . import people
 
 
 def begun(db, agent: Agent, launch: str, batch: str, log: str, now: float) -> None:
@@ -11,6 +12,16 @@ def begun(db, agent: Agent, launch: str, batch: str, log: str, now: float) -> No
     with transaction(db):
         agents.bind(db, "launch", launch, agent.name)
         launches.begin(db, launch, batch, agent.name, agent.tool, log, now)
+
+
+def again(db, agent: Agent, launch: str, directory: str, now: float) -> Agent:
+    """`agent`, also one that has left, takes part and is about to be started anew as `launch`."""
+    with transaction(db):
+        people.back(db, agent)
+        agents.end_session(db, agent.name, "resume", now)  # whose end nobody may have seen
+        agents.bind(db, "launch", launch, agent.name)
+        agents.met(db, agent.name, directory, "", 0, "", {})
+        return agents.find(db, agent.name) or agent
 
 
 def started(db, launch: str, wrapper: int, pid: int) -> None:

@@ -144,8 +144,9 @@ class Whose(namedtuple("Whose", "known binds instead_of", defaults=((), ""))):
 
     @property
     def agent(self) -> Agent | None:
-        """The agent, where it takes part."""
-        return self.known if self.known and self.known.stopped_at is None else None
+        """The agent, where it takes part, or does again: a launch of ours goes on with it."""
+        left = self.known and self.known.stopped_at is not None and "launch" not in self.binds
+        return None if left else self.known
 
 
 def whose(db, caller: Caller, forked_from: str = "") -> Whose:
@@ -160,10 +161,13 @@ def whose(db, caller: Caller, forked_from: str = "") -> Whose:
     if launched and not _fits(launched, caller):
         launched = None
     if known:
-        if launched and launched.name != known.name and not (launched.session and caller.shared):
+        other = launched if launched and launched.name != known.name else None
+        if other and other.session and caller.shared:
+            other = None
+        if other and None in (known.stopped_at, other.stopped_at):
             # Launched for a session that turned out to be known, or gone on with it: it keeps its
             # name.
-            return Whose(known, ("launch",), "" if launched.session else launched.name)
+            return Whose(known, ("launch",), "" if other.session else other.name)
         return Whose(known)
     if launched and launched.stopped_at is None:
         new = caller.session and forked_from != caller.session
@@ -186,6 +190,8 @@ def own(db, caller: Caller, forked_from: str = "") -> Agent | None:
     with transaction(db):
         found = whose(db, caller, forked_from)  # again, now that nobody else can write
         _bind(db, found, caller)
+        if found.agent and found.agent.stopped_at is not None:
+            back(db, found.agent)
     return found.agent and agents.find(db, found.agent.name)
 
 
@@ -207,6 +213,17 @@ def _fits(agent: Agent, caller: Caller) -> bool:
         return True
     # What was launched may only start the client.
     return not agent.session and is_above(agent.pid, caller.pid)
+
+
+def launch_of(db, caller: Caller) -> str:
+    """The launch that runs the caller, where it is nobody's (any more); "" for none."""
+    launched = caller.launch and agents.bound(db, "launch", caller.launch)
+    if launched:
+        mine = launched.stopped_at is not None and _fits(launched, caller)
+    else:  # a reset has been
+        known = kept.of(db.home, caller.launch)
+        mine = known.tool == caller.tool and caller.pid in (0, known.pid)
+    return caller.launch if mine else ""
 
 
 def is_elsewhere(db, agent: Agent, caller: Caller) -> bool:

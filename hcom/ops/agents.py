@@ -11,14 +11,14 @@ from ..bus.agent import (
     LAUNCHING,
     LISTEN,
     LISTENING,
+    STOPPED,
     Agent,
 )
 from ..delivery.bell import heard
 from ..errors import HcomError
 from ..hub import people
 from ..process import alive
-from ..store import deliveries, events, kept
-from ..store.connect import transaction
+from ..store import agents, deliveries, events, kept
 from .after import Done, after
 
 # -- who is here --
@@ -47,10 +47,22 @@ def current(home, agent: Agent) -> Agent:
 
 
 def here(db, now: float) -> list[Seen]:
-    """Those that take part now, oldest first; who died without a word is recorded as ended."""
+    """Those that take part now, oldest first; who died without a word is recorded as ended. Behind
+    them those that do not, but run."""
     bury(db, now)
     unread = deliveries.unread(db)
-    return [Seen(current(db.home, a), unread.get(a.name, 0)) for a in people.listed(db, now)]
+    there = [current(db.home, a) for a in people.listed(db, now)]
+    return [Seen(a, unread.get(a.name, 0)) for a in [*there, *loose(db, now)]]
+
+
+def loose(db, now: float) -> list[Agent]:
+    """What hcom launched and still runs, but is no agent that takes part: each as who it was."""
+    found = []
+    for key, known in kept.running(db.home).items():
+        agent = agents.bound(db, "launch", key) or agents.blank(known.name, known.tool, now)
+        if agent.stopped_at is not None or agent.launch != key:
+            found.append(agent._replace(launch=key, status=INACTIVE, context=STOPPED, detail=""))
+    return found
 
 
 def one(db, name: str, now: float) -> Seen:
@@ -103,9 +115,10 @@ def receipts(db, sender: str) -> tuple[int, dict[str, str]]:
     return last, deliveries.receipts(db, last) if last else {}
 
 
-def chosen(db, words, now: float) -> list[Agent]:
-    """The agents that `words` name: names, tag:NAME, all. UnknownAgent when one means nobody."""
-    everyone = people.listed(db, now)
+def chosen(db, words, now: float, also=()) -> list[Agent]:
+    """The agents that `words` name, among those that take part and `also` these: names, tag:NAME,
+    all. UnknownAgent when one means nobody."""
+    everyone = [*people.listed(db, now), *also]
     found = []
     for word in words:
         if word == "all":
@@ -116,8 +129,10 @@ def chosen(db, words, now: float) -> list[Agent]:
                 raise HcomError(f"no agent has the tag {word[4:]!r}", "hcom list")
             found += tagged
         else:
-            found.append(people.known(db, word))
-    return list({a.name: a for a in found}.values())
+            wanted = word.lstrip("@").lower()
+            called = [a for a in everyone if wanted in (a.name.lower(), a.display.lower())]
+            found.append(called[0] if called else people.known(db, word))
+    return list({(a.name, a.launch): a for a in found}.values())
 
 
 # -- leaving, and being started again --
@@ -136,6 +151,13 @@ class Again(namedtuple("Again", "tool args directory")):
     __slots__ = ()
 
 
+def runs(home, agent: Agent) -> bool:
+    """Whether the agent's session surely goes on in its client, also where it has left."""
+    if agent.ended_at is not None or not alive(agent.pid, agent.pid_start):
+        return False
+    return not current(home, agent).context.startswith("exit:")
+
+
 def again(db, word: str, fork: bool) -> Again:
     """The agent called `word`, also by its session and when it has left, can be started again; or
     a copy of it. HcomError when it cannot."""
@@ -148,10 +170,5 @@ def again(db, word: str, fork: bool) -> Again:
             f"{agent.display} has no session to go on with that a hook told of",
             "resume it with the client itself" if agent.session else "hcom list -v",
         )
-    if not fork and agent.ended_at is None and alive(agent.pid, agent.pid_start):
-        raise HcomError(f"{agent.display} still runs", f"hcom fork {agent.name} for a copy")
-    if not fork and (agent.stopped_at, agent.retired_at) != (None, None):
-        with transaction(db):
-            people.back(db, agent)
     args = adapters.load(known.tool, "launch").resuming(agent.session, fork)
     return Again(known.tool, args, known.directory)

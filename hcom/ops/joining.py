@@ -73,6 +73,7 @@ def _joined(db, env, caller, directory: str, now: float) -> Agent:
         caller.tool or ADHOC,
         now,
         session=caller.session,
+        launch=people.launch_of(db, caller),
         pid=caller.pid,
         pid_start=caller.pid_start,
         status=ACTIVE,

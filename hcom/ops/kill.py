@@ -7,6 +7,7 @@ import signal
 import time
 from collections import namedtuple
 
+from ..bus.agent import STOPPED
 from ..errors import HcomError
 from ..process import alive, proven
 from ..store import kept, launches
@@ -27,9 +28,10 @@ def kill(db, words, by: str, env, now: float) -> Killed:
     """The clients of those that `words` name (see agents.chosen) have ended, and who had one has
     left at the wish of `by`; of "all" those that hcom launched. HcomError where it is not sure
     whose a process is: nobody's is ended."""
-    named = agents.chosen(db, words, now)
+    loose = agents.loose(db, now)
     targets = [
-        (kept.proven(db.home, a), kept.of(db.home, launches.of_agent(db, a.name))) for a in named
+        (kept.proven(db.home, a), kept.of(db.home, _launch(db, a, loose)))
+        for a in agents.chosen(db, words, now, loose)
     ]
     if words == ["all"]:
         targets = [(a, found) for a, found in targets if found.wrapped]
@@ -44,10 +46,14 @@ def kill(db, words, by: str, env, now: float) -> Killed:
     end = time.monotonic() + PATIENCE_S
     for agent, found in targets:
         _gone(agent, found, end)
-        if agent in ended:
+        if agent in ended and agent.context != STOPPED:
             agents.stop(db, [agent], by, "killed", now)
         launch.close(found, env)
     return Killed(ended, left)
+
+
+def _launch(db, agent, loose) -> str:
+    return agent.launch if agent in loose else launches.of_agent(db, agent.name)
 
 
 def _processes(agent, found) -> list[tuple[int, str]]:

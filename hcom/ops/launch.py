@@ -14,7 +14,7 @@ from collections import namedtuple
 
 from .. import adapters, config, terminal
 from ..adapters import flags, launcher, program
-from ..bus.agent import BIGBOSS, INACTIVE
+from ..bus.agent import BIGBOSS, INACTIVE, PROGRAM
 from ..delivery import marks
 from ..errors import HcomError
 from ..home import private_file, private_folder, write_private
@@ -25,6 +25,7 @@ from ..store import agents, events, kept, launches
 from ..store.connect import open_db, transaction
 from . import handover, look
 from .after import Done, after
+from .agents import runs
 
 MOST = 50  # to be asked for at once; more windows than anybody has screens for
 TAKEN_S = 20.0  # how long an opened terminal has to start its script
@@ -61,12 +62,12 @@ class Batch(namedtuple("Batch", "id agents errors logs")):
 
 
 def asker(home, caller) -> str:
-    """The agent that asks for a launch; the person when it is none."""
-    if not (caller.session or caller.launch):
+    """The agent that asks for a launch, else the person, who runs no client around it."""
+    if not (caller.tool or caller.session or caller.launch):
         return BIGBOSS
     with open_db(home) as db:
         agent = people.speaker(db, people.proven(db, caller), "")
-    return agent.name if agent else BIGBOSS
+    return agent.name if agent else PROGRAM
 
 
 def program_of(tool: str, env) -> str:
@@ -83,13 +84,14 @@ def prepare(home, spec: LaunchSpec, settings, batch: str) -> Ready:
     client, launch = program_of(spec.tool, spec.env), adapters.load(spec.tool, "launch")
     if not os.path.isdir(spec.cwd):
         raise HcomError(f"no directory {spec.cwd!r}", "cd to one that exists")
-    key = uuid.uuid4().hex
+    key = kept.LAUNCH + uuid.uuid4().hex
     with open_db(home) as db:
         plan = launch.plan(_arguments(spec, launch, settings), home, spec.env, spec.cwd)
         agent = _agent(db, spec, plan, settings, key, batch)
-        log = home.path("logs", f"{agent.name}-{key[:8]}.log") if spec.headless else ""
+        log = home.path("logs", f"{agent.name}-{key[-8:]}.log") if spec.headless else ""
         launching.begun(db, agent, key, batch, log, time.time())
-        kept.note(home, key, tool=spec.tool, directory=spec.cwd, client=plan.client)
+        facts = {"name": agent.name, "tool": spec.tool, "directory": spec.cwd}
+        kept.note(home, key, client=plan.client, **facts)
         marks.mark(home, [key], agent.name)
     argv, lines = plan.args, None
     if spec.headless:
@@ -115,10 +117,9 @@ def _agent(db, spec: LaunchSpec, plan, settings, key: str, batch: str):
     """The agent that the new client is: the one whose session it resumes, else a new one."""
     known = plan.resumes and agents.bound(db, "session", plan.resumes)
     if known and known.tool == spec.tool and not plan.forks:
-        with transaction(db):
-            agents.bind(db, "launch", key, known.name)
-            agents.met(db, known.name, spec.cwd, "", 0, "", {})
-        return agents.find(db, known.name)
+        if runs(db.home, known):
+            raise HcomError(f"{known.display} still runs", f"hcom fork {known.name} for a copy")
+        return launching.again(db, known, key, spec.cwd, time.time())
     return people.join(
         db,
         spec.tool,

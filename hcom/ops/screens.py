@@ -49,7 +49,7 @@ def look(home, terminal: Terminal) -> Screen:
             if time.monotonic() > end:
                 import glob  # no wrapper asks
 
-                printed = glob.glob(home.path("logs", f"*-{terminal.launch[:8]}.log"))
+                printed = glob.glob(home.path("logs", f"*-{terminal.launch[-8:]}.log"))
                 hint = f"what it printed: {printed[0]}" if printed else "hcom list"
                 raise HcomError(f"the terminal of {terminal.agent} does not answer", hint)
             rings.wait(0.2)

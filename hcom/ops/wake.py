@@ -160,6 +160,7 @@ class Wake:
             return
         if agent and agent.name != self.name:
             self.known = Known(agent)
+            kept.note(self.home, self.launch, name=agent.name)
             self.give_up()
             self.rings.hear(agent.name, *self.rings.names[1:])
         before = self.known

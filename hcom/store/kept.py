@@ -15,20 +15,21 @@ from ..home import Lock, dropped, is_id, listed, private_folder, write_private
 from ..process import alive
 
 FOLDER = "known"
+LAUNCH = "launch-"  # with this begin the ids of launches
 TRANSCRIPTS = 64  # of one session: a client may begin another each time it is resumed
 
 
 class Kept(
     namedtuple(
         "Kept",
-        "tool directory transcripts pid pid_start client wrapper wrapper_start window former",
-        defaults=("", "", (), 0, "", None, 0, "", None, 0),
+        "tool directory transcripts pid pid_start client wrapper wrapper_start window former name",
+        defaults=("", "", (), 0, "", None, 0, "", None, 0, ""),
     )
 ):
     """A session or launch: its tool, where it works, its transcripts (the newest first), its
     client's process and what the adapter noted (a dict of texts); the process of its wrapper, and
     the window that was opened for it, as terminal.Opened in a list; and the process `former` that
-    it lived in before. What is empty is not known."""
+    it lived in before; of a launch the `name` of its agent. What is empty is not known."""
 
     __slots__ = ()
 
@@ -59,6 +60,13 @@ def of(home, key: str) -> Kept:
         return Kept(**{field: said[field] for field in Kept._fields if field in said})
     except (OSError, ValueError, TypeError):
         return NOTHING
+
+
+def running(home) -> "dict[str, Kept]":
+    """The launches whose wrapper is alive, by their ids."""
+    ids = (entry.removesuffix(".json") for entry in sorted(listed(home.kept(FOLDER))))
+    found = {key: of(home, key) for key in ids if key.startswith(LAUNCH)}
+    return {key: known for key, known in found.items() if known.wrapped}
 
 
 def heard(home, agent: Agent) -> bool:
@@ -98,11 +106,11 @@ def drop(home, keys) -> None:
 
 
 def prune(home, keys, archive: str) -> None:
-    """Nothing is kept but of these; what is of others is in the folder of the archive that they
-    are in, "" for none: who reads their transcripts asks `of` there."""
+    """Nothing is kept but of these and of launches that run; what is of others is in the folder of
+    the archive that they are in, "" for none: who reads their transcripts asks `of` there."""
     known = {entry.removesuffix(".json") for entry in listed(home.kept(FOLDER))}
     old = home._replace(root=archive)
-    for key in known.difference(keys):
+    for key in known.difference(keys, running(home)):
         if archive:
             with suppress(OSError):
                 private_folder(old.kept(FOLDER))

@@ -4,7 +4,7 @@ import os
 import shlex
 import time
 
-from ...bus.agent import ACTIVE, BLOCKED, INACTIVE, LAUNCHING, LISTENING, Agent
+from ...bus.agent import ACTIVE, BLOCKED, INACTIVE, LAUNCHING, LISTENING, STOPPED, Agent
 from ...bus.render import one_line
 from ...errors import HcomError, UsageError
 from ...ops import agents
@@ -19,6 +19,8 @@ EXPORTS = {
     "HCOM_DIRECTORY": "directory",
 }
 VERBOSE = ("directory", "session_id", "transcript_path", "parent_name", "pid")
+# What is shown as the status of who is inactive for this reason, and what of it.
+WORDS = {LAUNCHING: "", STOPPED: "still runs: hcom kill {}"}
 MARKS = {ACTIVE: "▶", LISTENING: "◉", BLOCKED: "■", INACTIVE: "○"}
 
 
@@ -31,9 +33,9 @@ def age(seconds: float) -> str:
 
 
 def _row(agent: Agent, unread: int, now: float, me: str) -> str:
-    is_launching = agent.context == LAUNCHING
-    status = LAUNCHING if is_launching else agent.status
-    what = "" if is_launching else one_line(f"{agent.context} {agent.detail}".strip())
+    status = agent.context if agent.context in WORDS else agent.status
+    what = WORDS[status].format(agent.name) if status in WORDS else agent.context
+    what = one_line(f"{what} {agent.detail}".strip())
     line = (
         f"{MARKS[agent.status]} {one_line(agent.display):<14} {agent.tool:<7} {status:<9} "
         f"{age(now - agent.status_at):>4}  {what[:44]}"
@@ -127,6 +129,7 @@ COMMAND = Command(
     """
 ▶ active: in a turn   ◉ listening: idle, can be woken   ■ blocked: a dialog waits for the person
 ○ inactive: its session ended; it gets its mail when it is resumed   ○ launching: its client starts
+○ stopped: it takes part no more, but what hcom launched runs on
 --sh exports """
     + ", ".join(EXPORTS)
     + "\n",

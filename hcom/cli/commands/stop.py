@@ -13,7 +13,11 @@ def run(call) -> int:
             raise HcomError("stop whom? This session is no agent of hcom", "hcom stop NAME")
         targets = agents.chosen(db, call.words, call.now) if call.words else [own]
         agents.stop(db, targets, call.asker(db), "stopped", call.now)
+        gone = {a.name for a in targets if a.headless and call.words}
+        running = [a.name for a in agents.loose(db, call.now) if a.name in gone]
     call.agent = None
+    if running:
+        call.tell(f"hcom: without a window, and still runs: hcom kill {' '.join(running)}")
     call.say("stopped " + ", ".join(a.display for a in targets) if targets else "no agents")
     return 0
 
