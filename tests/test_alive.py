@@ -10,15 +10,7 @@ from hcom import home as homes
 from tests.standin.stage import Staged
 
 
-class States(Staged):
-    def words(self, name: str) -> tuple[str, str]:
-        """The status of the agent, and why."""
-        said = self.stage.facts(name)
-        return said.get("status", ""), said.get("status_context", "")
-
-    def until(self, name: str, *words: str) -> None:
-        self.stage.until(lambda: self.words(name) == words, f"{name} is {words}")
-
+class Slow(Staged):
     def slow(self) -> None:
         """The client begins once the gate `go` is let."""
         path = os.path.join(self.stage.root, "bin", "standin")
@@ -26,6 +18,16 @@ class States(Staged):
             begin = stream.read().partition("\n")[2]
         self.stage.gates("go")
         self.stage.program("standin", f'cat "{self.stage.work}/go"\n{begin}')
+
+
+class States(Slow):
+    def words(self, name: str) -> tuple[str, str]:
+        """The status of the agent, and why."""
+        said = self.stage.facts(name)
+        return said.get("status", ""), said.get("status_context", "")
+
+    def until(self, name: str, *words: str) -> None:
+        self.stage.until(lambda: self.words(name) == words, f"{name} is {words}")
 
     def test_from_its_launch_to_its_end_and_again(self):
         stage = self.stage
@@ -185,6 +187,52 @@ class Loose(Staged):
             "events", "--sql", f"instance = '{other}' AND life_action = 'created'"
         ).splitlines()
         self.assertEqual(json.loads(said)["data"]["by"], "a program")
+
+
+class Told(Slow):
+    """Who launches others, and they."""
+
+    def test_the_launcher_hears_once_what_became_of_them(self):
+        stage = self.stage
+        name, terminal = stage.launched()
+        for model, line in (
+            ("good", r"ready: \w+, \w+"),
+            ("nonesuch", r"ready: none(\n\w+ failed: exit 3: .*nonesuch.*){2}"),
+        ):
+            with self.subTest(model):
+                before = stage.notices(name)
+                how = f"--headless --model {model}"
+                terminal.prompt(f"RUN: HCOM_GO=1 hcom 2 standin {how}\nSAY: so")
+                stage.until(lambda: len(stage.notices(name)) > len(before), "it is told")
+                [said] = stage.notices(name)[len(before) :]
+                self.assertRegex(said, f"^your launch [0-9a-f]{{8}}, {line}$")
+                head = said.partition("\n")[0]
+                stage.until(lambda: head in json.dumps(stage.requests()), "it has read that")
+        self.assertEqual(len(stage.notices(name)), 2)
+
+    def test_they_know_who_launched_them(self):
+        stage = self.stage
+        name, terminal = stage.launched()
+        terminal.prompt("RUN: HCOM_GO=1 hcom standin --headless 'SAY: hi'\nSAY: so")
+        stage.until(
+            lambda: f"You were launched by @{name}." in json.dumps(stage.requests()), "it knows"
+        )
+        told = [json.dumps(r) for r in stage.requests() if "You were launched" in json.dumps(r)]
+        self.assertNotIn(stage.column(name, "session"), told[0])
+
+    def test_who_has_left_is_not_told(self):
+        stage = self.stage
+        name, terminal = stage.launched()
+        self.slow()
+        terminal.prompt("RUN: HCOM_GO=1 hcom standin --headless\nSAY: so")
+        stage.held("go")
+        stage.until(lambda: stage.sql("SELECT 1 FROM launches WHERE by <> ''"), "it has launched")
+        stage.said("stop", name)
+        stage.let("go")
+        stage.until(
+            lambda: not stage.sql("SELECT 1 FROM launches WHERE by <> ''"), "they are ready"
+        )
+        self.assertEqual(stage.notices(name), [])
 
 
 if __name__ == "__main__":

@@ -52,10 +52,12 @@ def text(
     hooked: bool = True,
     named: bool = False,
     written: str = "hcom",
+    by: str = "",
 ) -> str:
     """The bootstrap for a session of `agent` that began by `source`: short where the model still
     has the long one. Without hooks (not `hooked`) it has to look for mail, `named` it has to name
-    itself. `written` are the words that run hcom in its shell."""
+    itself. `written` are the words that run hcom in its shell; `by` is the agent that launched
+    it."""
     short = source == "resume" and not forked_from and agent.context != "new"
     facts = {**KNOWN, "other": "luna" if agent.name == "nova" else "nova"}
     if written != "hcom":
@@ -67,6 +69,8 @@ def text(
         option = facts["option"]
         facts["how"] = f"behind the output of an hcom command, or by `hcom listen{option}`"
         facts["waiting"] = f"To wait for one: hcom listen{option}"
+    if by:
+        facts["identity"] += f" You were launched by @{one_line(by)}."
     name = one_line(agent.display)
     said = (AGAIN if short else TEXT).format(name=name, address=name, **facts)
     return (FORKED if forked_from else "") + said

@@ -110,6 +110,17 @@ def silence_line(silence: Silence) -> str:
     )
 
 
+def launch_lines(batch: str, launched) -> list[str]:
+    """The lines that tell who launched it what became of a batch (of store.launches.Launch)."""
+    failed = [one for one in launched if one.state == "failed"]
+    ready = ", ".join(one.agent for one in launched if one not in failed) or "none"
+    lines = [f"your launch {batch}, ready: {ready}"]
+    for one in failed:
+        last = one.screen.strip().rpartition("\n")[2]
+        lines.append(f"{one.agent} failed: {one.why}" + (f": {quoted(last, 200)}" if last else ""))
+    return lines
+
+
 def off_line(label: str, subscription: str, why: str) -> str:
     """The line that tells an owner that the subscription is switched off."""
     return f"{subscription} ({quoted(label, 60)}) is switched off: {why}"

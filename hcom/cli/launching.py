@@ -6,6 +6,7 @@ import sys
 
 from .. import adapters
 from ..adapters import flags
+from ..bus.agent import BIGBOSS, PROGRAM
 from ..bus.render import clean, harmless
 from ..errors import UsageError
 from ..ops import launch, setup
@@ -76,6 +77,8 @@ def start(
             for name in batch.agents:
                 print(f"screen: hcom term {name}")
         print(f"to wait until they are ready: hcom events launch {batch.id}")
+        if spec.by not in (BIGBOSS, PROGRAM):
+            print("(you are sent a message when each of them is ready or has failed)")
     for why in batch.errors:
         sys.stderr.write("hcom: not launched: " + harmless(why).replace("\n", "\n    ") + "\n")
     return 1 if batch.errors else 0

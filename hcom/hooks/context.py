@@ -102,7 +102,12 @@ class Context:
         if introduced:
             return bootstrap.HEARD
         agents.met(self.db, self.agent.name, "", "", 0, "", {"told": self.signal.session})
-        return bootstrap.text(self.agent) + "\n\n"
+        return bootstrap.text(self.agent, by=self.launcher()) + "\n\n"
+
+    def launcher(self) -> str:
+        """The agent that launched this one; "" where none did."""
+        by = events.launcher(self.db, self.agent.name) if self.agent.launch else ""
+        return by if by != self.agent.name and agents.find(self.db, by) else ""
 
 
 def recognise(home, db, adapter, tool: str, env, signal: Signal) -> Context | None:

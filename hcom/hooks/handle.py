@@ -122,7 +122,8 @@ def _started(context: Context) -> Reply:
 
     started(context)
     signal = context.signal
-    return Reply(START, bootstrap.text(context.agent, signal.source, signal.forked_from))
+    said = bootstrap.text(context.agent, signal.source, signal.forked_from, by=context.launcher())
+    return Reply(START, said)
 
 
 def _prompted(context: Context) -> Reply:

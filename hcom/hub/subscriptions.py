@@ -14,7 +14,7 @@ from ..bus import notice
 from ..bus.agent import BIGBOSS, past
 from ..bus.notice import COLLISIONS
 from ..errors import HcomError, StoreError
-from ..store import events, filters, requests, subscriptions
+from ..store import agents, events, filters, launches, requests, subscriptions
 from ..store.connect import open_sandboxed, transaction
 from ..store.filters import Where, is_ours
 from ..store.sieve import Sieve
@@ -131,6 +131,11 @@ def settle(home, db, now: float) -> list[str]:
         for silence in silences:
             requests.close(db, silence.request, silence.target)
             lines.setdefault(silence.requester, []).append(notice.silence_line(silence))
+        for batch, by in launches.untold(db):
+            launches.tell(db, batch, "")
+            if (owner := agents.find(db, by)) and owner.stopped_at is None:
+                told = notice.launch_lines(batch, launches.of_batch(db, batch))
+                lines.setdefault(by, []).extend(told)
         _tell(db, found, broken, lines, now)
         subscriptions.set_matched(db, last, last if len(ours) == len(subs) else 0)
     return list(lines)

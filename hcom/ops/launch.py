@@ -183,6 +183,7 @@ def elsewhere(home, spec: LaunchSpec) -> Batch:
         what = f"{len(alive)} {spec.tool}: " + ", ".join(alive)
         with transaction(db):
             events.append_life(db, spec.by, "batch_launched", spec.by, what, batch, time.time())
+            launches.tell(db, batch, spec.by if agents.find(db, spec.by) else "")
     after(home, Done())
     errors = [
         f"{names[x.id]}: {x.why}\n{x.screen}".strip() for x in rows if x.state == launches.FAILED

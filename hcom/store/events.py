@@ -113,12 +113,13 @@ def message(event: Event) -> Message:
 
 
 def is_watched(db) -> bool:
-    """Whether anybody waits to hear of an event that is no tool's: by a subscription, or for the
-    answer to a request."""
+    """Whether anybody waits to hear of an event that is no tool's: by a subscription, for the
+    answer to a request, or for what became of a launch."""
     return (
         db.execute(
             "SELECT EXISTS (SELECT 1 FROM subscriptions WHERE off = '' AND "
-            "looks_at = 'all') OR EXISTS (SELECT 1 FROM requests)"
+            "looks_at = 'all') OR EXISTS (SELECT 1 FROM requests) "
+            "OR EXISTS (SELECT 1 FROM launches WHERE by <> '')"
         ).fetchone()[0]
         == 1
     )
@@ -129,6 +130,16 @@ def are_tools_watched(db) -> bool:
     return (
         db.execute("SELECT EXISTS (SELECT 1 FROM subscriptions WHERE off = '')").fetchone()[0] == 1
     )
+
+
+def launcher(db, name: str) -> str:
+    """Who made the agent, by the first that the log says of it; "" where that is gone."""
+    row = db.execute(
+        "SELECT json_extract(data, '$.by') FROM events WHERE instance = ? AND type = 'life' "
+        "ORDER BY id LIMIT 1",
+        (name,),
+    ).fetchone()
+    return (row and row[0]) or ""
 
 
 def has_instance(db, name: str) -> bool:

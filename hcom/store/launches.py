@@ -48,6 +48,21 @@ def end(db, launch: str) -> None:
     db.execute("UPDATE launches SET state = ? WHERE id = ? AND state = ?", (ENDED, launch, READY))
 
 
+def tell(db, batch: str, by: str) -> None:
+    """`by` is to be told once all of the batch is settled; "" for nobody (any more)."""
+    db.execute("UPDATE launches SET by = ? WHERE batch = ?", (by, batch))
+
+
+def untold(db) -> list[tuple[str, str]]:
+    """The batches that are settled, and who is to be told."""
+    rows = db.execute(
+        "SELECT DISTINCT batch, by FROM launches l WHERE by <> '' AND NOT EXISTS "
+        "(SELECT 1 FROM launches o WHERE o.batch = l.batch AND o.state = ?)",
+        (WAITING,),
+    )
+    return [tuple(row) for row in rows]
+
+
 def of_agent(db, agent: str) -> str:
     """The id of the newest launch that is the agent's now; "" for none."""
     row = db.execute(

@@ -225,8 +225,14 @@ ALTER TABLE agents ADD COLUMN hints_by TEXT NOT NULL DEFAULT '';
 PRAGMA application_id = 0x68636f6d;
 """
 
+# by: the agent that is to be told once all of its batch is ready or has failed; "" for nobody.
+_V7 = """
+ALTER TABLE launches ADD COLUMN by TEXT NOT NULL DEFAULT '';
+CREATE INDEX launches_untold ON launches (batch) WHERE by <> '';
+"""
+
 # Entry i leads from version i to i + 1; a landed entry is never edited.
-MIGRATIONS = (_V1 + VIEW + ";", _V2, _V3, _V4, _V5, _V6)
+MIGRATIONS = (_V1 + VIEW + ";", _V2, _V3, _V4, _V5, _V6, _V7)
 VERSION = len(MIGRATIONS)
 # By which a database is known as ours, since the version that sets it.
 MARK, MARKED = 0x68636F6D, 6
