@@ -1,5 +1,7 @@
 """Claude Code's transcript: what the model saw, and the conversation in it."""
 
+import re
+
 from ..base import (
     ASKED,
     CALLED,
@@ -124,6 +126,7 @@ CLIENTS_OWN = (
     "[SYSTEM NOTIFICATION",
     "Stop hook feedback:",
 )
+COMMAND = ("name", "args")  # of a command of the user's, which the client marks so
 # How a turn was broken off.
 BROKEN_OFF = "[Request interrupted"
 
@@ -152,12 +155,20 @@ def _prompt(item: dict) -> Part:
         said = "\n".join(texts(queued.get("prompt")))
     elif item.get("type") == "user" and not _results(item):
         content = _message(item).get("content")
-        said = "\n".join(texts(content)) or ("[image]" if content else "")
+        said = _typed("\n".join(texts(content))) or ("[image]" if content else "")
     else:
         return Part(ASKED)
     if WAKE_SIGN in said and (said.startswith((WAKE_SIGN, *CLIENTS_OWN)) or _is_put_in(item)):
         return Part(WOKEN, said)
     return Part(ASKED, "" if said.startswith(CLIENTS_OWN) or _is_put_in(item) else said)
+
+
+def _typed(said: str) -> str:
+    """A prompt without what the client puts around a paste and around a command of the user's."""
+    if said.startswith("<command-message>"):
+        name, args = (re.search(f"<command-{x}>(.*?)</command-{x}>", said, re.S) for x in COMMAND)
+        return f"{name[1] if name else ''} {args[1] if args else ''}".strip() or said
+    return re.sub('\n?</?pasted_content id="[^"]*">\n?', "", said)
 
 
 def _is_put_in(item: dict) -> bool:
@@ -171,10 +182,13 @@ def parts(line: bytes, _facts: dict) -> list[Part]:
     if item.get("type") == "assistant":
         return _answered(item)
     asked = _prompt(item)
-    said = "\n".join(texts(_message(item).get("content")))
-    off = [Part(FAILED, said)] if said.startswith(BROKEN_OFF) else []
-    hooks = [Part(TOLD, text) for text in _told(item)]
-    return [*([asked] if asked.value else off), *_results(item), *hooks]
+    found = [asked] if asked.value else []
+    found += [Part(TOLD, text) for text in _told(item)]
+    if item.get("type") == "user":
+        said = [text for text in texts(_message(item).get("content")) if not asked.value]
+        found += [Part(FAILED, text) for text in said if text.startswith(BROKEN_OFF)]
+        found += _results(item)
+    return found
 
 
 def _answered(item: dict) -> list[Part]:
