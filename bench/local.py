@@ -1,14 +1,20 @@
 """What one hook and one command cost, beside the bare interpreter; and with a long log."""
 
+import json
+import os
 import time
 from collections.abc import Callable
 from functools import partial
+from pathlib import Path
 
-from bench.bus import HCOM, Bus
+from bench.bus import HCOM, SESSION, Bus
 from bench.measure import BARE, Row, at_most, medians, timed
+from hcom.adapters import history
+from hcom.store import kept
 
 REPEATS = 40
 STARTS = 12  # each waits for the recorder before to end, some 2 s
+TRANSCRIPT_BYTES = 200_000_000
 MILLION = 1_000_000
 ENDED, UNREAD = 4_000, 200_000
 PASS = [*BARE, "pass"]
@@ -103,6 +109,72 @@ def command(name: str) -> list[Row]:
             2,
         )
     ]
+
+
+def transcript() -> list[Row]:
+    """The newest exchanges of a long transcript: of one that has grown since it was looked at, and
+    of one that nobody has looked at yet."""
+    with Bus() as bus:
+        path = bus.root / "transcript.jsonl"
+        write_transcript(path, TRANSCRIPT_BYTES)
+        kept.note(bus.home, SESSION, tool="claude", transcript=str(path))
+        shown = partial(timed, [*HCOM, "transcript", "@luna"], bus.env)
+
+        def first() -> float:
+            history.forget(bus.home)
+            return shown()
+
+        base = partial(timed, COMMAND, bus.env)
+        found = medians({"it": shown, "base": base}, REPEATS)
+        cold = medians({"it": first, "base": base}, STARTS)
+        megabytes = peak([*HCOM, "transcript", "@luna"], bus.env) / 1024
+    name = "python sqlite3, json, argparse"
+    return [
+        at_most("hcom transcript, 200 MB", found["it"], name, found["base"], 3),
+        Row("hcom transcript, 200 MB, the first time", cold["it"], name, cold["base"]),
+        Row("its memory", f"{megabytes:.0f} MB", target="<= 40 MB", ok=megabytes <= 40),
+    ]
+
+
+def peak(argv: list[str], env: dict[str, str]) -> int:
+    """How many kB a program had in memory at most."""
+    quiet = [(os.POSIX_SPAWN_OPEN, 1, os.devnull, os.O_WRONLY, 0)]
+    return os.wait4(os.posix_spawnp(argv[0], argv, env, file_actions=quiet), 0)[2].ru_maxrss
+
+
+def write_transcript(path: Path, size: int) -> None:
+    """A Claude Code session of that size: a prompt, six tools with 6 kB of result, an answer."""
+    result = ("the quick brown fox jumps over the lazy dog\n" * 140)[:6000]
+    number = 0
+
+    def line(**facts) -> str:
+        nonlocal number
+        number += 1
+        at = time.strftime("%Y-%m-%dT%H:%M:%S.000Z", time.gmtime(1_795_000_000 + number))
+        known = {"parentUuid": f"{number - 1:08x}-b", "isSidechain": False, **facts}
+        known |= {"uuid": f"{number:08x}-b", "timestamp": at}
+        return json.dumps(known, separators=(",", ":")) + "\n"
+
+    def user(content) -> str:
+        return line(type="user", message={"role": "user", "content": content})
+
+    def model(content) -> str:
+        return line(type="assistant", message={"role": "assistant", "content": [content]})
+
+    with path.open("w") as stream:
+        while stream.tell() < size:
+            stream.write(user(f"prompt at {number}"))
+            for tool in range(6):
+                key = f"toolu_{number}_{tool}"
+                given = {
+                    "type": "tool_use",
+                    "id": key,
+                    "name": "Bash",
+                    "input": {"command": "make"},
+                }
+                got = {"tool_use_id": key, "type": "tool_result", "content": result}
+                stream.write(model(given) + user([got]))
+            stream.write(model({"type": "text", "text": result[:800]}))
 
 
 def growth() -> list[Row]:

@@ -23,6 +23,7 @@ ROWS = {
     "send": partial(local.command, "send"),
     "list": partial(local.command, "list"),
     "events": partial(local.command, "events"),
+    "transcript": local.transcript,
     "listen": messages.listen,
     "growth": local.growth,
     "ended": local.ended,

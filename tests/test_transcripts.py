@@ -319,6 +319,22 @@ class Conversations(Read):
         )
         self.assertEqual(set(exchange.as_dict(one, True)) - set(told), {"tools", "edits", "errors"})
 
+    def test_what_is_typed_is_shown_as_typed(self):
+        """As 2.1.332 marks a paste and a command of the user's;."""
+        talk = self.talk()
+        talk.user('<pasted_content id="9adb">\nfix\nthis\n</pasted_content id="9adb">')
+        talk.user(
+            "<command-message>foo</command-message>\n<command-name>/foo</command-name>\n"
+            "<command-args>bar</command-args>",
+            origin={"kind": "human"},
+        )
+        talk.line(type="api-request-blob",
+                  message={"role": "user", "content": "[Request interrupted by user]"})  # fmt: skip
+        talk.user([{"type": "text", "text": "[Request interrupted by user]"}])
+        found = self.exchanges(talk.path)
+        self.assertEqual([one.user for one in found], ["fix\nthis", "/foo bar"])
+        self.assertEqual(found[1].errors, ["[Request interrupted by user]"])
+
     def test_a_rewind_keeps_all_numbers(self):
         talk = self.talk()
         talk.asked(1)

@@ -9,9 +9,9 @@ import json
 import os
 import re
 from bisect import bisect_right
+from collections import namedtuple
 from collections.abc import Iterator
 from datetime import datetime, timezone
-from typing import Any, BinaryIO, NamedTuple
 
 from ..bus.exchange import MESSAGE, PERSON, Edit, Exchange, Tool, cut, diff, messages
 from ..home import Home, dropped, listed, opened, private_folder, read, write_private
@@ -32,11 +32,11 @@ class Index:
     a place in these. Those in `gone` were taken back: they keep their numbers, and are not shown.
     `facts` is JSON that only the adapter reads. What is behind `upto` has not been looked at."""
 
-    def __init__(self, **known: Any) -> None:
+    def __init__(self, **known) -> None:
         self.places: list[int] = known.get("places", [])
         self.times: list[float] = known.get("times", [])
         self.gone: set[int] = set(known.get("gone", ()))
-        self.facts: dict[str, Any] = known.get("facts", {})
+        self.facts: dict = known.get("facts", {})
         self.upto: int = known.get("upto", 0)
 
     def begin(self, place: int, at: float) -> None:
@@ -49,12 +49,10 @@ class Index:
         self.gone.update(range(first, len(self.places) if upto is None else upto))
 
 
-class History(NamedTuple):
-    """A transcript: its file, open, and what is known of it; `reader` is the adapter's part."""
+class History(namedtuple("History", "stream reader known")):
+    """A transcript: its file, open, the adapter's part that reads it, and the Index of it."""
 
-    stream: BinaryIO
-    reader: Any  # interface.Transcript
-    known: Index
+    __slots__ = ()
 
     def lines(self, number: int) -> Iterator[bytes]:
         """The lines of an exchange, from 0, that are whole now."""
@@ -63,14 +61,14 @@ class History(NamedTuple):
 
     def parts(self, number: int) -> Iterator[Part]:
         """What an exchange's lines say. Only its first asks: what does so again is a copy."""
-        facts: dict[str, Any] = {}
+        facts: dict = {}
         for nth, line in enumerate(self.lines(number)):
             for part in self.reader.parts(line, facts):
                 if not nth or part.kind not in (ASKED, WOKEN):
                     yield part
 
 
-def lines(stream: BinaryIO, place: int, end: int, signs=()) -> Iterator[tuple[int, bytes]]:
+def lines(stream, place: int, end: int, signs=()) -> Iterator[tuple[int, bytes]]:
     """Each whole line between there, with the place where it begins, in which one of the `signs`
     stands (none: each). The last is (where what is not whole begins, b"")."""
     stream.seek(place)
@@ -104,7 +102,7 @@ def _found(block: bytes, at: int, first: int, last: int, signs) -> Iterator[tupl
             start += len(line) + 1
 
 
-def history(home: Home, path: str, reader: Any) -> History:
+def history(home: Home, path: str, reader) -> History:
     """The transcript at `path`, as it is now. OSError when it cannot be read."""
     stream = os.fdopen(opened(path), "rb")
     found = os.fstat(stream.fileno())
@@ -119,12 +117,12 @@ def history(home: Home, path: str, reader: Any) -> History:
     return History(stream, reader, index)
 
 
-def _check(stream: BinaryIO, upto: int) -> str:
+def _check(stream, upto: int) -> str:
     stream.seek(max(0, upto - CHECK_BYTES))
     return stream.read(min(upto, CHECK_BYTES)).hex()
 
 
-def _known(kept: str, stream: BinaryIO, size: int) -> Index:
+def _known(kept: str, stream, size: int) -> Index:
     """What was kept of the file, where it is of this one; else nothing is known of it."""
     try:
         said = fields(json.loads(read(kept)))
@@ -180,10 +178,45 @@ VALUE_CHARS = 20_000  # of what a tool was given and gave back: with thousands o
 
 def exchange(found: History, number: int, position: int, name: str) -> Exchange:
     """The exchange that the file has as `number`, from 0, of the agent whom people call `name`."""
-    said = _Said(name)
-    for part in found.parts(number):
-        said.take(part)
-    return said.exchange(position, timestamp(found.known.times[number]))
+    said: dict[str, list] = {kind: [] for kind in (ASKED, WOKEN, SAID, FAILED, TOLD, EDITED)}
+    brought: list[str] = []  # messages, with the wake that opened it
+    tools: dict[str, Tool] = {}
+    spent: dict[str, tuple[int, int]] = {}
+    for kind, value, what, key in found.parts(number):
+        if kind == SPENT:
+            spent[key] = value
+        elif kind == CALLED:
+            tools[key or str(len(tools))] = Tool(what, cut(_text(value), VALUE_CHARS))
+        elif kind == EDITED:
+            said[EDITED].append(
+                (key, Edit(what, value if isinstance(value, str) else diff(*value)))
+            )
+        elif kind == TOLD:
+            opens = said[WOKEN] and not (said[SAID] or tools)
+            (brought if opens else said[TOLD]).extend(messages(value, name))
+        elif kind in (RETURNED, FAILED):
+            said[FAILED] += [cut(value, VALUE_CHARS)] if kind == FAILED else []
+            if tool := tools.get(key):
+                result = cut(value, VALUE_CHARS)
+                tools[key] = tool._replace(result=result, failed=kind == FAILED)
+                # else it is somebody's quote
+                said[TOLD] += messages(value, name) if "hcom" in tool.input else []
+        else:
+            said[kind].append(value)
+    edits = [edit for key, edit in said[EDITED] if not (key in tools and tools[key].failed)]
+    return Exchange(
+        position,
+        MESSAGE if said[WOKEN] else PERSON,
+        "\n\n".join(said[ASKED] or brought),
+        said[SAID],
+        list(tools.values()),
+        edits,
+        said[FAILED],
+        list(dict.fromkeys(edit.file for edit in edits)),
+        said[TOLD],
+        timestamp(found.known.times[number]),
+        tuple(sum(counts) for counts in zip(*spent.values())) or None,
+    )
 
 
 def prompt(found: History, number: int) -> tuple[str, str]:
@@ -201,77 +234,7 @@ def timestamp(at: float) -> str:
     return when.replace("+00:00", "Z")
 
 
-class _Said:
-    """What the parts of an exchange come to."""
-
-    def __init__(self, name: str) -> None:
-        self.name, self.woken, self.begun = name, False, False
-        self.asked: list[str] = []
-        self.brought: list[str] = []  # messages, with the wake that opened it
-        self.messages: list[str] = []
-        self.answers: list[str] = []
-        self.errors: list[str] = []
-        self.tools: dict[str, Tool] = {}
-        self.edits: list[tuple[str, Edit]] = []
-        self.spent: dict[str, tuple[int, int]] = {}
-
-    def take(self, part: Part) -> None:
-        """The next part is in it."""
-        key, value = part.key or str(len(self.tools)), part.value
-        if part.kind == ASKED:
-            self.asked.append(value)
-        elif part.kind == WOKEN:
-            self.woken = True
-        elif part.kind == TOLD:
-            self._brought(value)
-        elif part.kind == SAID:
-            self.answers.append(value)
-        elif part.kind == CALLED:
-            self.tools[key] = Tool(part.name, cut(_text(value), VALUE_CHARS))
-        elif part.kind in (RETURNED, FAILED):
-            self._returned(part)
-        elif part.kind == EDITED:
-            self.edits.append(
-                (key, Edit(part.name, value if isinstance(value, str) else diff(*value)))
-            )
-        elif part.kind == SPENT:
-            self.spent[key] = value
-        self.begun = self.begun or part.kind in (SAID, CALLED)
-
-    def _brought(self, text: str) -> None:
-        """Messages that a hook told: they opened the exchange, or came while it went on."""
-        opens = self.woken and not self.begun
-        (self.brought if opens else self.messages).extend(messages(text, self.name))
-
-    def _returned(self, part: Part) -> None:
-        failed, tool = part.kind == FAILED, self.tools.get(part.key)
-        if failed:
-            self.errors.append(cut(part.value, VALUE_CHARS))
-        if tool:
-            self.tools[part.key] = tool._replace(result=cut(part.value, VALUE_CHARS), failed=failed)
-            if "hcom" in tool.input:  # else somebody's quote
-                self.messages.extend(messages(part.value, self.name))
-
-    def exchange(self, position: int, timestamp: str) -> Exchange:
-        """It, as a value."""
-        edits = [e for key, e in self.edits if not self.tools.get(key, Tool("", "")).failed]
-        spent = [sum(counts) for counts in zip(*self.spent.values())]
-        return Exchange(
-            position,
-            MESSAGE if self.woken else PERSON,
-            "\n\n".join(self.asked or self.brought),
-            self.answers,
-            list(self.tools.values()),
-            edits,
-            self.errors,
-            list(dict.fromkeys(edit.file for edit in edits)),
-            self.messages,
-            timestamp,
-            tuple(spent) or None,
-        )
-
-
-def _text(given: Any) -> str:
+def _text(given) -> str:
     """The input of a tool: a command alone, where there is one."""
     command = fields(given).get("command", given)
     return command if isinstance(command, str) else json.dumps(given, ensure_ascii=False)

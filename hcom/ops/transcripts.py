@@ -5,19 +5,19 @@ exchanges are those of all its sessions by time, so a number stays what it is: f
 """
 
 import os
+from collections import namedtuple
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
-from typing import Any, NamedTuple
+from itertools import chain
 
 from .. import adapters
 from ..adapters import history
-from ..adapters.history import History
 from ..bus.agent import Agent
 from ..bus.exchange import PERSON, Exchange, Prompt, Span, searched, span
 from ..bus.render import one_line
 from ..errors import HcomError, UnknownAgent, UsageError
 from ..home import is_id
-from ..hub import archive, people
+from ..hub import people
 from ..store import agents, kept
 from ..store import archive as stored
 from ..store.connect import SQL_S, TROUBLE
@@ -28,78 +28,61 @@ class NoTranscript(HcomError):
     """The agent has none that can be read."""
 
 
-class Place(NamedTuple):
-    """Where an exchange is: when it began, in which of the histories, as which number there."""
+class Conversation(namedtuple("Conversation", "agent histories places")):
+    """An agent's exchanges, oldest first, each read when it is asked for: of position n (time,
+    history, number in it) is `places[n - 1]`."""
 
-    at: float
-    history: int
-    number: int
-
-
-class Conversation(NamedTuple):
-    """An agent's exchanges, oldest first: `places[position - 1]`. What is in it is read when it is
-    asked for."""
-
-    agent: Agent
-    histories: list[History]
-    places: list[Place]
+    __slots__ = ()
 
     def is_gone(self, position: int) -> bool:
         """Whether the exchange was taken back."""
-        place = self.places[position - 1]
-        return place.number in self.histories[place.history].known.gone
+        _, found, number = self.places[position - 1]
+        return number in found.known.gone
 
     def last(self, count: int) -> list[int]:
         """The newest positions that stand."""
         standing = (n for n in range(len(self.places), 0, -1) if not self.is_gone(n))
         return [n for n, _ in zip(standing, range(count))][::-1]
 
-    def within(self, span: Span) -> list[int]:
-        """The positions in `span` that stand. HcomError where there are none."""
+    def within(self, wanted: Span) -> list[int]:
+        """The positions there that stand. HcomError where there are none."""
         there, name = len(self.places), self.agent.display
-        if span.first > there:
-            raise HcomError(f"{name} has {there} exchanges", f"hcom transcript @{name}")
-        found = range(span.first, min(span.last or there, there) + 1)
-        if standing := [n for n in found if not self.is_gone(n)]:
-            return standing
-        raise HcomError(f"#{span.first} was taken back by who asked it", f"hcom transcript @{name}")
+        found = range(wanted.first, min(wanted.last or there, there) + 1)
+        standing = [n for n in found if not self.is_gone(n)]
+        if not standing:
+            why = f"exchange {wanted} was taken back" if found else f"{name} has {there} exchanges"
+            raise HcomError(why, f"hcom transcript @{name}")
+        return standing
 
     def exchange(self, position: int) -> Exchange:
         """One of them, whole."""
-        place = self.places[position - 1]
-        found = self.histories[place.history]
-        return history.exchange(found, place.number, position, self.agent.display)
+        _, found, number = self.places[position - 1]
+        return history.exchange(found, number, position, self.agent.display)
 
-    def prompts(self, count: int) -> Iterator[Prompt]:
-        """The newest `count` that a person typed, newest first."""
+    def prompts(self) -> Iterator[Prompt]:
+        """Those that a person typed, newest first."""
         for position in reversed(self.last(len(self.places))):
-            place = self.places[position - 1]
-            found = self.histories[place.history]
-            kind, text = history.prompt(found, place.number)
-            if kind == PERSON and count > 0:
-                at = history.timestamp(place.at)
-                yield Prompt(self.agent.display, position, text, at)
-                count -= 1
-            if not count:
-                return
+            at, found, number = self.places[position - 1]
+            kind, text = history.prompt(found, number)
+            if kind == PERSON:
+                yield Prompt(self.agent.display, position, text, history.timestamp(at))
 
 
 @contextmanager
 def conversation(db, agent: Agent) -> Iterator[Conversation]:
-    """The agent's, as it is now. HcomError where there is none."""
-    reader = adapters.load(agent.tool, "transcript")
+    """The agent's, as it is now. NoTranscript."""
+    reader, found = adapters.load(agent.tool, "transcript"), []
     if not reader.SIGNS:
-        raise NoTranscript(f"{agent.display} has no transcript: its client is none that hcom reads")
-    found: list[History] = []
+        raise NoTranscript(f"{agent.display} has no transcript that hcom can read", "hcom list -v")
+    paths = _files(db, agent, reader)
     try:
-        known = _files(db, agent, reader)
-        for path in known:
+        for path in paths:
             try:
                 found.append(history.history(db.home, path, reader))
             except OSError:
                 continue  # the client clears away what is old
         if not found:
-            why = f"is gone: {known[-1]}" if known else "is not known: no hook has told of it"
+            why = f"is gone: {paths[-1]}" if paths else "is not known: no hook has told of it"
             raise NoTranscript(f"the transcript of {agent.display} {why}", "hcom list -v")
         yield Conversation(agent, found, _ordered(found))
     finally:
@@ -108,59 +91,60 @@ def conversation(db, agent: Agent) -> Iterator[Conversation]:
 
 
 def _files(db, agent: Agent, reader) -> list[str]:
-    """The transcripts of the agent's sessions, oldest first, as far as they are proven: a hook of a
-    session of its tool told of them. A subagent's is beside one of its parent's."""
-    owner = agent.parent or agent.name
-    paths: dict[str, None] = {}
-    for session in sorted({*agents.bindings(db, owner)}):
-        said = kept.of(db.home, session)
-        if said.tool == agent.tool:
-            paths.update(dict.fromkeys(reversed(said.transcripts)))
+    """The transcripts of the agent's sessions, as far as they are proven: a hook of a session of
+    its tool told of them. A subagent's is beside one of its parent's."""
+    known = [kept.of(db.home, key) for key in agents.bindings(db, agent.parent or agent.name)]
+    told = [said.transcripts for said in known if said.tool == agent.tool]
+    paths = list(dict.fromkeys(path for some in told for path in reversed(some)))
     if not agent.parent:
-        return list(paths)
+        return paths
     beside = [reader.within(path, agent.session) for path in paths if is_id(agent.session)]
     return [path for path in beside if path and os.path.exists(path)]
 
 
-def _ordered(found: list[History]) -> list[Place]:
+def _ordered(found: list) -> list[tuple]:
     """All exchanges by time. What a client copied into another file is there once."""
-    places = [
-        Place(at, which, number)
-        for which, one in enumerate(found)
-        for number, at in enumerate(one.known.times)
-    ]
-    places.sort(key=lambda place: place.at)
+    places = [(at, one, number) for one in found for number, at in enumerate(one.known.times)]
+    places.sort(key=lambda place: place[0])
     return [
         place
-        for before, place in zip([None, *places], places)
-        if before is None or not place.at or before.at != place.at or before[1] == place.history
+        for before, place in zip([(0.0, None, 0), *places], places)
+        if not place[0] or before[0] != place[0] or before[1] is place[1]
     ]
 
 
 @contextmanager
 def of(db, name: str) -> Iterator[Conversation]:
     """The conversation of who is called `name`, here or else in the newest archive that knows it.
-    UnknownAgent, HcomError."""
+    UnknownAgent, NoTranscript."""
     try:
         agent = people.named(db, name)
     except UnknownAgent:
-        for _, old, agent in archived(db.home):
-            if name.strip().lstrip("@").lower() in (agent.name.lower(), agent.display.lower()):
-                with conversation(old, agent) as found:
-                    yield found
-                return
-        raise
+        old = archived(db.home, name)  # whose database is open as long as this is there
+        _, db, agent = next(old, ("", db, None))
+        if agent is None:
+            raise
     with conversation(db, agent) as found:
         yield found
 
 
-def archived(home) -> Iterator[tuple[str, Any, Agent]]:
-    """Each agent in an archive, the newest first: the archive's name, its database, the agent."""
+def everyone(db) -> list[Agent]:
+    """All agents of the database, also those that have left."""
+    return [agent for name in agents.names(db) if (agent := agents.find(db, name))]
+
+
+def archived(home, name: str) -> Iterator[tuple]:
+    """Each agent in an archive that is called `name` ("": any), the newest first: the archive's
+    name, its database, the agent."""
+    from ..hub import archive  # seldom, and it takes long to load
+
+    wanted = name.strip().lstrip("@").lower()
     for one in archive.every(home):
         try:
             with stored.open_archive(home, one.db, SQL_S) as db:
                 for agent in everyone(db):
-                    yield one.name, db, agent
+                    if wanted in ("", agent.name.lower(), agent.display.lower()):
+                        yield one.name, db, agent
         except TROUBLE:
             continue  # of a version that had other columns, or damaged
 
@@ -171,7 +155,7 @@ def timeline(db, count: int) -> list[Prompt]:
     for agent in everyone(db):
         try:
             with conversation(db, agent) as one:
-                found += one.prompts(count)
+                found += (prompt for prompt, _ in zip(one.prompts(), range(count)))
         except NoTranscript:
             continue
     return sorted(found, key=lambda prompt: prompt.timestamp)[-count:]
@@ -186,103 +170,67 @@ def pointer(db, own: str, asked: str) -> str:
     wanted = span(text)
     with of(db, name or own) as found:
         found.within(wanted)
-        here, upto = found.agent.display, min(wanted.last or len(found.places), len(found.places))
-    which = Span(wanted.first, upto)
+        here, there = found.agent.display, len(found.places)
+    which = Span(wanted.first, min(wanted.last or there, there))
     return f"transcript of {here}, {which}: hcom transcript @{here} {which}"
 
 
 # -- search --
-
-
-class Pattern(NamedTuple):
-    """What is searched for: `text` in any case, or as a regular expression."""
-
-    text: str
-    regular: bool
-
-    @classmethod
-    def of(cls, given: str) -> "Pattern":
-        """TEXT or /regex/ as one."""
-        regular = len(given) > 2 and given[0] == given[-1] == "/"
-        return cls(given[1:-1] if regular else given, regular)
-
-
-class Hit(NamedTuple):
-    """An exchange that has it: whose, which, and the words around it. `archive` is "" for now."""
-
-    name: str
-    position: int
-    timestamp: str
-    excerpt: str
-    archive: str
-
 
 AROUND_CHARS = 60
 PATTERN_S = 1.0  # on the text of one exchange
 TEXT_CHARS = 4_000_000  # of one exchange: sqlite's values there have 16 MiB
 
 
-def search(db, wanted: Pattern, name: str, everywhere: bool) -> Iterator[Hit]:
-    """The exchanges that have what is `wanted`: of the agent `name`, else of all that are here, and
-    of those in archives where it is to be `everywhere`. HcomError when the pattern cannot be used.
-    """
-    with Sieve(db.home, PATTERN_S) if wanted.regular else nullcontext() as sieve:
-        look = _pattern(sieve, wanted.text) if sieve else _plain(wanted.text)
-        look("")  # a wrong one is told at once
-        for agent in [people.named(db, name)] if name else everyone(db):
-            yield from _hits(db, agent, wanted, look, "")
-        for where, old, agent in archived(db.home) if everywhere else ():
-            if not name or name.lstrip("@").lower() in (agent.name.lower(), agent.display.lower()):
-                yield from _hits(old, agent, wanted, look, where)
+class Hit(namedtuple("Hit", "name position timestamp excerpt archive")):
+    """An exchange that has it: whose, which, and the words around it. `archive` is "" for now."""
+
+    __slots__ = ()
 
 
-def everyone(db) -> list[Agent]:
-    """All agents of the database, also those that have left."""
-    return [agent for name in agents.names(db) if (agent := agents.find(db, name))]
+def search(db, text: str, name: str, everywhere: bool) -> Iterator[Hit]:
+    """The exchanges that have `text` in any case, or as a pattern where it is a /pattern/: of the
+    agent `name`, else of all that are here, and of those in archives where it is to be
+    `everywhere`. HcomError when the pattern cannot be used."""
+    pattern = text[1:-1] if len(text) > 2 and text[0] == text[-1] == "/" else ""
+    here = [people.named(db, name)] if name else everyone(db)
+    old = archived(db.home, name) if everywhere else ()
+    with Sieve(db.home, PATTERN_S) if pattern else nullcontext() as sieve:
+        _place(sieve, pattern, "")  # a wrong one is told at once
+        for where, its, agent in chain((("", db, agent) for agent in here), old):
+            try:
+                with conversation(its, agent) as found:
+                    for position in _candidates(found, "" if pattern else text):
+                        one = found.exchange(position)
+                        within = searched(one)[:TEXT_CHARS]
+                        at = _place(sieve, pattern or text, within)
+                        if at >= 0:
+                            words = within[max(0, at - AROUND_CHARS) : at + 2 * AROUND_CHARS]
+                            yield Hit(
+                                agent.display, position, one.timestamp, one_line(words), where
+                            )
+            except NoTranscript:
+                continue
 
 
-def _hits(db, agent: Agent, wanted: Pattern, look, where: str) -> Iterator[Hit]:
-    try:
-        with conversation(db, agent) as found:
-            for position in _candidates(found, wanted):
-                text = searched(one := found.exchange(position))[:TEXT_CHARS]
-                at = look(text)
-                if at >= 0:
-                    excerpt = text[max(0, at - AROUND_CHARS) : at + 2 * AROUND_CHARS]
-                    yield Hit(agent.display, position, one.timestamp, one_line(excerpt), where)
-    except NoTranscript:
-        return
-
-
-def _candidates(found: Conversation, wanted: Pattern) -> Iterator[int]:
+def _candidates(found: Conversation, text: str) -> list[int]:
     """The positions that stand and where it may be."""
-    numbers = [
-        range(len(one.known.places)) if wanted.regular else set(history.holding(one, wanted.text))
-        for one in found.histories
+    there = {id(one): history.holding(one, text) for one in found.histories}
+    places = enumerate(found.places, 1)
+    return [
+        n for n, (_, one, number) in places if number in there[id(one)] and not found.is_gone(n)
     ]
-    return (
-        position
-        for position, place in enumerate(found.places, 1)
-        if place.number in numbers[place.history] and not found.is_gone(position)
-    )
 
 
-def _plain(text: str):
-    wanted = text.lower()
-    return lambda within: within.lower().find(wanted)
-
-
-def _pattern(sieve: Sieve, text: str):
-    """Where a pattern of the user's is found, in a process that is ended in time."""
-
-    def look(within: str) -> int:
-        try:
-            return sieve.find(text, within)
-        except TROUBLE as error:
-            if TOO_LONG in str(error):
-                why = f"the pattern takes longer than {PATTERN_S:.0f} s on one exchange"
-                raise HcomError(why, "hcom transcript search TEXT") from None
-            why = f"not a regular expression: /{text}/"
-            raise UsageError(why, "hcom transcript search TEXT") from None
-
-    return look
+def _place(sieve, wanted: str, within: str) -> int:
+    """Where it is found; -1 for nowhere. A user's pattern in a process that is ended in time."""
+    if sieve is None:
+        return within.lower().find(wanted.lower())
+    try:
+        return sieve.find(wanted, within)
+    except TROUBLE as error:
+        if TOO_LONG in str(error):
+            why = f"the pattern takes longer than {PATTERN_S:.0f} s on one exchange"
+            raise HcomError(why, "hcom transcript search TEXT") from None
+        why = f"not a regular expression: /{wanted}/"
+        raise UsageError(why, "hcom transcript search TEXT") from None

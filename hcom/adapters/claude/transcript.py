@@ -113,8 +113,11 @@ def _printed(item: dict) -> str:
 
 # A prompt, in the order in which all versions write it (2.1.197 to 2.1.332); and one that was typed
 # while the model worked.
-SIGNS = (b'"role":"user","content":', b'"type":"queued_command"')
-RESULT = b'"role":"user","content":[{"tool_use_id"'
+SIGNS = (
+    b'"role":"user","content":"',
+    b'"role":"user","content":[{"type":"',  # not the result of a tool, which says its id first
+    b'"type":"queued_command"',
+)
 # What the client puts in as a user's words: notices, commands of its own and what they print.
 CLIENTS_OWN = (
     "<task-notification>",
@@ -134,7 +137,7 @@ BROKEN_OFF = "[Request interrupted"
 def note(line: bytes, place: int, index) -> None:
     """What the line says of exchanges, see interface.Transcript. A prompt that hangs on what an
     earlier one hangs on takes its place: that one and all behind it are taken back."""
-    item = {} if RESULT in line else parse(line)
+    item = parse(line)
     if not _prompt(item).value:
         return
     hangs_on = str(item.get("parentUuid") or item.get("logicalParentUuid"))[:8]

@@ -70,8 +70,7 @@ def _search(call, text: str) -> int:
         raise UsageError("what is to be found?", "hcom transcript search TEXT")
     most, more = call.values.last or FOUND_COUNT, 0
     with open_db(call.home) as db:
-        wanted = transcripts.Pattern.of(text)
-        hits = transcripts.search(db, wanted, call.values.agent or "", call.values.all)
+        hits = transcripts.search(db, text, call.values.agent or "", call.values.all)
         for number, hit in enumerate(hits):
             if number >= most:
                 more += 1
