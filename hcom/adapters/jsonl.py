@@ -76,5 +76,5 @@ def parse(line: bytes) -> dict:
     """One line; {} when it is not an object."""
     try:
         return fields(json.loads(line))
-    except ValueError:
+    except (ValueError, RecursionError):
         return {}

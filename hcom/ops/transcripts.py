@@ -227,7 +227,7 @@ def _place(sieve, wanted: str, within: str) -> int:
     if sieve is None:
         return within.lower().find(wanted.lower())
     try:
-        return sieve.find(wanted, within)
+        return sieve.find(wanted, within.encode(errors="replace").decode())
     except TROUBLE as error:
         if TOO_LONG in str(error):
             why = f"the pattern takes longer than {PATTERN_S:.0f} s on one exchange"
