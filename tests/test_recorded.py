@@ -92,3 +92,20 @@ class Recorded(Read):
                         self.assertIn(known[number], ("", prompt))
                         known[number] = prompt
         self.assertEqual(self.listed(path, tool), exchanges)
+
+    def test_a_rewind_of_codex_takes_back_what_another_file_has(self):
+        files = [path for _, path, _ in recorded("codex") if path.parent.name == "codex-0.171.0"]
+        found = {str(path): self.history(path, "codex") for path in files}
+        history.rewind(found)
+        self.assertEqual([found[str(path)].known.gone for path in files], [{12}, *[set()] * 5])
+        # once more, to before all that
+        again = Path(self.root, "again.jsonl")
+        head, rest = files[1].read_bytes().split(b"\n", 1)
+        meta = json.loads(head)
+        known = found[str(files[0])].known
+        meta["payload"]["history_base"]["end_byte_offset"] = known.places[2]
+        again.write_bytes(json.dumps(meta, separators=(",", ":")).encode() + b"\n" + rest)
+        found = {str(path): self.history(path, "codex") for path in [*files[:2], again]}
+        history.rewind(found)
+        gone = [found[path].known.gone for path in found]
+        self.assertEqual(gone, [set(range(2, 13)), {0, 1}, set()])

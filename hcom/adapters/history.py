@@ -8,7 +8,7 @@ known of a file is kept, and the next pass begins where that ends.
 import json
 import os
 import re
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections import namedtuple
 from collections.abc import Iterator
 from datetime import datetime, timezone
@@ -30,7 +30,9 @@ FORMAT = 1  # of what is kept
 class Index:
     """Where the exchanges of a file begin (`places`), and when (`times`, in seconds): a number is
     a place in these. Those in `gone` were taken back: they keep their numbers, and are not shown.
-    `facts` is JSON that only the adapter reads. What is behind `upto` has not been looked at."""
+    `facts` is JSON that only the adapter reads. What is behind `upto` has not been looked at. Where
+    the file goes on from another of its session, `before` is the end of that one's name and the
+    place up to which it counts."""
 
     def __init__(self, **known) -> None:
         self.places: list[int] = known.get("places", [])
@@ -38,6 +40,7 @@ class Index:
         self.gone: set[int] = set(known.get("gone", ()))
         self.facts: dict = known.get("facts", {})
         self.upto: int = known.get("upto", 0)
+        self.before: tuple[str, int] = tuple(known.get("before", ("", 0)))
 
     def begin(self, place: int, at: float) -> None:
         """An exchange begins there; times never go back."""
@@ -115,6 +118,20 @@ def history(home: Home, path: str, reader) -> History:
     if index.upto - before > WORTH_BYTES:
         _keep(kept, index, _check(stream, index.upto))
     return History(stream, reader, index)
+
+
+def rewind(found: dict[str, History]) -> None:
+    """Of the transcripts, by their paths, the oldest first: what one took back of others, by going
+    on from before it, is gone there."""
+    paths = list(found)
+    for nth, path in enumerate(paths):
+        ends, place = found[path].known.before
+        for base in range(nth if ends else 0):
+            if paths[base].endswith(ends):
+                known = found[paths[base]].known
+                known.take_back(bisect_left(known.places, place))
+                for between in paths[base + 1 : nth]:
+                    found[between].known.take_back(0)
 
 
 def _check(stream, upto: int) -> str:

@@ -71,22 +71,24 @@ class Conversation(namedtuple("Conversation", "agent histories places")):
 @contextmanager
 def conversation(db, agent: Agent) -> Iterator[Conversation]:
     """The agent's, as it is now. NoTranscript."""
-    reader, found = adapters.load(agent.tool, "transcript"), []
+    reader = adapters.load(agent.tool, "transcript")
     if not reader.SIGNS:
         raise NoTranscript(f"{agent.display} has no transcript that hcom can read", "hcom list -v")
-    paths = _files(db, agent, reader)
+    paths, opened = _files(db, agent, reader), {}
     try:
         for path in paths:
             try:
-                found.append(history.history(db.home, path, reader))
+                opened[path] = history.history(db.home, path, reader)
             except OSError:
                 continue  # the client clears away what is old
-        if not found:
+        if not opened:
             why = f"is gone: {paths[-1]}" if paths else "is not known: no hook has told of it"
             raise NoTranscript(f"the transcript of {agent.display} {why}", "hcom list -v")
+        history.rewind(opened)
+        found = list(opened.values())
         yield Conversation(agent, found, _ordered(found))
     finally:
-        for one in found:
+        for one in opened.values():
             one.stream.close()
 
 

@@ -83,14 +83,21 @@ OUTPUTS = ("function_call_output", "custom_tool_call_output")
 
 # -- the conversation --
 
-SIGNS = (b'"item":{"type":"UserMessage"',)
+SIGNS = (b'"item":{"type":"UserMessage"', b'"history_base":{')
 within = nothing  # its subagents have no identity
 
 
 def note(line: bytes, place: int, index) -> None:
-    """A prompt begins an exchange, see interface.Transcript."""
+    """What the line says of exchanges, see interface.Transcript. A rewind goes on in a new file; a
+    fork does, too, but that is nobody's taking back."""
     entry = parse(line)
-    if _item(entry).get("type") == "UserMessage":
+    head = fields(entry.get("payload"))
+    base = fields(head.get("history_base"))
+    if entry.get("type") == "session_meta" and "forked_from_id" not in head:
+        counts = base.get("end_byte_offset")
+        upto = counts if isinstance(counts, int) else 0
+        index.before = f"{base.get('thread_id')}.jsonl", upto
+    elif _item(entry).get("type") == "UserMessage":
         index.begin(place, moment(entry))
 
 
