@@ -148,7 +148,7 @@ def note(line: bytes, place: int, index) -> None:
     """What the line says of exchanges, see interface.Transcript."""
     from binascii import crc32  # no hook needs it
 
-    item, facts = parse(line), index.facts
+    item, facts = _item(line), index.facts
     before, prompts = facts.setdefault("before", {}), facts.setdefault("prompts", [])
     asked, key = _asked(item), str(item.get("id"))[:8]
     words = crc32(asked.encode("utf-8", "replace"))
@@ -168,11 +168,16 @@ def note(line: bytes, place: int, index) -> None:
             index.begin(place, moment(item))
 
 
+def _item(line: bytes) -> dict:
+    """The line; RESET for one that has the whole conversation, which may be of megabytes."""
+    return {"type": RESET} if line.startswith(RESET) else parse(line)
+
+
 def _is_copy(item: dict, facts: dict) -> bool:
     """Whether the line is of those in which the client writes its conversation once more, as after
     a refusal, each with a new id: they end with all of it in one line."""
     content, kind = item.get("content"), item.get("type")
-    if isinstance(fields(item.get("$set")).get("messages"), list):
+    if kind == RESET:
         facts["copying"] = False
         return True
     if not facts.get("copying") and isinstance(content, list):
@@ -205,7 +210,7 @@ def _asked(item: dict) -> str:
 def parts(line: bytes, facts: dict) -> list[Part]:
     """What the line says, see interface.Transcript. A message may be written again, with more in
     it: only that is said then."""
-    item = parse(line)
+    item = _item(line)
     read = READ.get(str(item.get("type")))
     if (facts and _is_copy(item, facts)) or not read:
         return []
