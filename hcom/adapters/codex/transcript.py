@@ -83,7 +83,11 @@ OUTPUTS = ("function_call_output", "custom_tool_call_output")
 
 # -- the conversation --
 
-SIGNS = (b'"item":{"type":"UserMessage"', b'"history_base":{')
+SIGNS = (
+    b'"item":{"type":"UserMessage"',
+    b'"payload":{"type":"user_message"',  # of 0.98, which a resumed session may begin with
+    b'"history_base":{',
+)
 within = nothing  # its subagents have no identity
 
 
@@ -97,7 +101,7 @@ def note(line: bytes, place: int, index) -> None:
         counts = base.get("end_byte_offset")
         upto = counts if isinstance(counts, int) else 0
         index.before = f"{base.get('thread_id')}.jsonl", upto
-    elif _item(entry).get("type") == "UserMessage":
+    elif "UserMessage" in (_item(entry).get("type"), OLD.get(str(head.get("type")))):
         index.begin(place, moment(entry))
 
 
@@ -118,6 +122,12 @@ def _completed(part: dict) -> list[Part]:
     item = _item({"payload": part})
     read = ITEMS.get(str(item.get("type")))
     return read(item) if read else []
+
+
+def _of_old(part: dict) -> list[Part]:
+    """What is an item by now was an event of its own, with one text."""
+    text = part.get("message") or "[image]"
+    return ITEMS[OLD[part["type"]]]({"content": text})
 
 
 def _asked(item: dict) -> list[Part]:
@@ -207,9 +217,11 @@ ITEMS = {
     "FileChange": _changed,
     "HookPrompt": lambda item: [Part(TOLD, text) for text in texts(item.get("fragments"))],
 }
+OLD = {"user_message": "UserMessage", "agent_message": "AgentMessage"}
 # What reads a line, by its type and that of its payload.
 READ: dict = {
     ("event_msg", "item_completed"): _completed,
+    **{("event_msg", kind): _of_old for kind in OLD},
     ("event_msg", "task_complete"): _error,
     ("event_msg", "turn_aborted"): _error,
     ("response_item", "message"): lambda part: [
