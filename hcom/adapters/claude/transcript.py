@@ -171,7 +171,7 @@ def _typed(said: str) -> str:
     if said.startswith("<command-message>"):
         name, args = (re.search(f"<command-{x}>(.*?)</command-{x}>", said, re.S) for x in COMMAND)
         return f"{name[1] if name else ''} {args[1] if args else ''}".strip() or said
-    return re.sub('\n?</?pasted_content id="[^"]*">\n?', "", said)
+    return re.sub('\n?</?pasted_content id="[^"]*">\n?', "", said).strip("\n")
 
 
 def _is_put_in(item: dict) -> bool:
