@@ -3,6 +3,7 @@
 tests/data/transcripts/README.md says how each was made and what the clients write when.
 """
 
+import io
 import json
 import os
 import random
@@ -38,6 +39,16 @@ def summed_up(one: Exchange, is_gone: bool) -> dict:
     }
     known = {"number": one.position, "by": one.kind, "prompt": one.user}
     return {**known, **{key: value for key, value in told.items() if value}}
+
+
+def replaced(value, odd: list, dice: random.Random):
+    """The value with one of those within it, or itself, replaced by one of the odd ones."""
+    inner = value if isinstance(value, list) else list(value) if isinstance(value, dict) else []
+    if not inner or not dice.randrange(6):
+        return dice.choice(odd)
+    key = dice.randrange(len(value)) if isinstance(value, list) else dice.choice(inner)
+    value[key] = replaced(value[key], odd, dice)
+    return value
 
 
 class Recorded(Read):
@@ -92,6 +103,25 @@ class Recorded(Read):
                         self.assertIn(known[number], ("", prompt))
                         known[number] = prompt
         self.assertEqual(self.listed(path, tool), exchanges)
+
+    def test_no_line_is_too_odd(self):
+        """Of each kind of line, with one value replaced by another."""
+        dice = random.Random(5)
+        odd: list = [None, 0, 1.5, True, "", "x", "\ud800", [], {}, [None], [{}], {"a": 1}]
+        for tool, path, _ in recorded():
+            reader = adapters.load(tool, "transcript")
+            for line in path.read_bytes().splitlines():
+                for _ in range(5):
+                    strange = replaced(json.loads(line), odd, dice)
+                    data = json.dumps(strange, separators=(",", ":")).encode()
+                    with self.subTest(file=str(path), line=data):
+                        index = history.Index()
+                        index.begin(0, 0.0)
+                        reader.note(data, 1, index)
+                        index.places, index.upto = [0, 2 * len(data) + 2], 2 * len(data) + 2
+                        twice = io.BytesIO(2 * (data + b"\n"))
+                        found = history.History(twice, reader, index)
+                        history.exchange(found, 0, 1, "luna")
 
     def test_a_rewind_of_codex_takes_back_what_another_file_has(self):
         files = [path for _, path, _ in recorded("codex") if path.parent.name == "codex-0.171.0"]

@@ -64,6 +64,11 @@ def texts(content) -> list[str]:
     return [text for text in found if isinstance(text, str)]
 
 
+def count(value) -> int:
+    """A number that a client counted; 0 where it is none."""
+    return value if isinstance(value, int) else 0
+
+
 def moment(item: dict) -> float:
     """When a line was recorded; 0.0 where it does not say so."""
     try:

@@ -20,7 +20,7 @@ from ..base import (
     fields,
     mark_answered,
 )
-from ..jsonl import moment, parse, placed, shown, texts
+from ..jsonl import count, moment, parse, placed, shown, texts
 
 
 def fates(path: str, given: dict[int, Given]) -> dict[int, str]:
@@ -206,7 +206,7 @@ def _answered(item: dict) -> list[Part]:
             name, key, given = str(part.get("name")), str(part.get("id")), fields(part.get("input"))
             found += [Part(CALLED, given, name, key), *_edits(given, key)]
     spent = fields(message.get("usage"))
-    taken = [spent.get(name) or 0 for name in ("input_tokens", *CACHED, "output_tokens")]
+    taken = [count(spent.get(name)) for name in ("input_tokens", *CACHED, "output_tokens")]
     if any(taken):
         found.append(Part(SPENT, (sum(taken[:-1]), taken[-1]), key=_response(item)))
     return found

@@ -25,7 +25,7 @@ from ..base import (
     mark_answered,
     nothing,
 )
-from ..jsonl import moment, parse, placed, shown, texts
+from ..jsonl import count, moment, parse, placed, shown, texts
 
 
 def fates(path: str, given: dict[int, Given]) -> dict[int, str]:
@@ -67,7 +67,11 @@ def _told(part: dict) -> list[str]:
 def _printed(part: dict) -> str:
     """What a tool returned to the model; some tools wrap it in an object of their own."""
     said = "\n".join(texts(part.get("output"))) if part.get("type") in OUTPUTS else ""
-    return str(parse(said.encode()).get("output", said)) if said.startswith("{") else said
+    return (
+        str(parse(said.encode("utf-8", "replace")).get("output", said))
+        if said.startswith("{")
+        else said
+    )
 
 
 # What the model writes when it is no message.
@@ -98,9 +102,7 @@ def note(line: bytes, place: int, index) -> None:
     head = fields(entry.get("payload"))
     base = fields(head.get("history_base"))
     if entry.get("type") == "session_meta" and "forked_from_id" not in head:
-        counts = base.get("end_byte_offset")
-        upto = counts if isinstance(counts, int) else 0
-        index.before = f"{base.get('thread_id')}.jsonl", upto
+        index.before = f"{base.get('thread_id')}.jsonl", count(base.get("end_byte_offset"))
     elif "UserMessage" in (_item(entry).get("type"), OLD.get(str(head.get("type")))):
         index.begin(place, moment(entry))
 
@@ -109,7 +111,7 @@ def parts(line: bytes, _facts: dict) -> list[Part]:
     """What the line says, see interface.Transcript."""
     entry = parse(line)
     part = fields(entry.get("payload"))
-    read = READ.get((entry.get("type"), part.get("type")))
+    read = READ.get((str(entry.get("type")), str(part.get("type", ""))))
     return read(part) if read else []
 
 
@@ -176,7 +178,7 @@ def _called(part: dict) -> list[Part]:
     if name == "exec":
         return []
     if isinstance(given, str):
-        said = parse(given.encode())
+        said = parse(given.encode("utf-8", "replace"))
         given = said.get("cmd") or said.get("command") or said
     given = given or part.get("input") or part.get("action") or ""
     line = given[-1] if isinstance(given, list) and given else given
@@ -201,7 +203,7 @@ def _error(part: dict) -> list[Part]:
 
 def _spent(part: dict) -> list[Part]:
     used = fields(part.get("usage"))
-    counts = used.get("input_tokens") or 0, used.get("output_tokens") or 0
+    counts = count(used.get("input_tokens")), count(used.get("output_tokens"))
     return [Part(SPENT, counts, key=str(part.get("response_id")))]
 
 
@@ -229,5 +231,5 @@ READ: dict = {
     ],
     **{("response_item", kind): _called for kind in MODEL_ITEMS if kind != "reasoning"},
     **{("response_item", kind): _output for kind in OUTPUTS},
-    ("token_usage_record", None): _spent,
+    ("token_usage_record", ""): _spent,
 }

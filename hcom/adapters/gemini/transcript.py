@@ -28,7 +28,7 @@ from ..base import (
     mark_answered,
     nothing,
 )
-from ..jsonl import moment, parse, placed, shown, tail, texts
+from ..jsonl import count, moment, parse, placed, shown, tail, texts
 
 RESET = b'{"$set":{"messages":['
 CONTEXT, CONTEXT_ENDS = "<hook_context>", "</hook_context>"
@@ -235,8 +235,8 @@ def _model(item: dict) -> list[Part]:
     for call in map(fields, called if isinstance(called, list) else ()):
         found += _call(call)
     if spent:
-        output = (spent.get("output") or 0) + (spent.get("thoughts") or 0)
-        found.append(Part(SPENT, (spent.get("input") or 0, output), key=key))
+        output = count(spent.get("output")) + count(spent.get("thoughts"))
+        found.append(Part(SPENT, (count(spent.get("input")), output), key=key))
     return found
 
 
