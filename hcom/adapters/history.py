@@ -18,8 +18,8 @@ from ..home import Home, dropped, listed, opened, private_folder, read, write_pr
 from .base import ASKED, CALLED, EDITED, FAILED, RETURNED, SAID, SPENT, TOLD, WOKEN, Part, fields
 
 BLOCK_BYTES = 1024 * 1024
-# A longer line loses its long strings (images, mostly); one that stays so long is none of ours. The
-# largest request that models take has 32 MB.
+# A line that fills a block loses its long strings there (images, mostly); what is behind so many
+# bytes of the rest is left out, and then it is no JSON. Models take requests of at most 32 MB.
 LINE_BYTES = 4 * 1024 * 1024
 LONG = re.compile(rb'[^"\\\n]{4096,}')
 CHECK_BYTES = 256  # of what was read last: they are still there, then so is what was before
@@ -78,10 +78,10 @@ def lines(stream, place: int, end: int, signs=()) -> Iterator[tuple[int, bytes]]
     rest, at = b"", place  # a line that is not whole yet, and where the next block begins
     while block := stream.read(min(BLOCK_BYTES, end - at)):
         first, last = block.find(b"\n") + 1, block.rfind(b"\n") + 1
-        rest += block[: first or len(block)]
-        if len(rest) > LINE_BYTES:
-            rest = LONG.sub(b"", rest)[:LINE_BYTES]
+        if not first and len(rest) < LINE_BYTES:
+            rest += LONG.sub(b"", block)
         if first:
+            rest += block[:first]
             if not signs or any(sign in rest for sign in signs):
                 yield place, rest[:-1]
             yield from _found(block, at, first, last, signs)
