@@ -13,6 +13,7 @@ from pathlib import Path
 from hcom import adapters
 from hcom.adapters import history
 from hcom.bus.exchange import Exchange
+from tests.sealed import Sealed
 from tests.test_transcripts import Read
 
 DATA = Path(__file__).parent / "data" / "transcripts"
@@ -139,3 +140,22 @@ class Recorded(Read):
         history.rewind(found)
         gone = [found[path].known.gone for path in found]
         self.assertEqual(gone, [set(range(2, 13)), {0, 1}, set()])
+
+
+class Asked(Sealed):
+    """`hcom transcript` of an agent with more than one file."""
+
+    def test_numbers_go_through_a_rewind_of_codex(self):
+        files = sorted((DATA / "codex-0.171.0").glob("rollout-*"))[:2]
+        thread = files[0].stem[-36:]
+        client = self.home.client()
+        self.addCleanup(lambda: (client.kill(), client.communicate()))
+        env = {"CODEX_THREAD_ID": thread}
+        luna = self.home.new(lambda: self.home.within(client, "hcom", "start", env=env))
+        for path in files:
+            told = {"session_id": thread, "cwd": self.home.work, "transcript_path": str(path)}
+            self.home.hook("codex", "Stop", {**told, "hook_event_name": "Stop"}, pid=client.pid)
+        said = self.home.said("transcript", f"@{luna}", "--json", "--last", "20")
+        told = [(one["position"], one["user"]) for one in map(json.loads, said.splitlines())]
+        self.assertEqual([number for number, _ in told], [*range(1, 13), 14, 15])
+        self.assertEqual(told[-2:], [(14, "SAY: instead"), (15, "SAY: resumed")])
