@@ -47,7 +47,7 @@ class Installed(unittest.TestCase):
 
     @staticmethod
     def install(home, **env) -> None:
-        home.program("claude", "")
+        home.program("claude", "echo 2.1.332")
         home.said("hooks", "add", "claude", env=env)
 
     def setUp(self):

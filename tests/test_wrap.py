@@ -147,12 +147,12 @@ class Typed(unittest.TestCase):
 
     def test_nothing_is_typed_where_no_hook_can_bring_the_mail(self):
         """Each wake would be a turn that is paid for, without content."""
-        kept.note(self.home, "launch", client={"hooks": "off"})
+        kept.note(self.home, "launch", client={"hooks": "off", "lacks": "it is old"})
         self.now += 60
         self.assert_it_rests()
-        self.assertIn("not woken: no hooks heard yet", self.sealed.said("list"))
+        self.assertIn("not woken: no hooks heard yet: it is old", self.sealed.said("list"))
         sent = self.sealed.run("send", "--from", "ci", "@luna more")
-        self.assertIn("no hooks heard yet, so only hcom listen brings it: luna", sent.stderr)
+        self.assertIn("only hcom listen brings it: luna, for it is old", sent.stderr)
         kept.note(self.home, "session", tool="codex")  # as the first hook does
         self.wrap.on_ready(self.wake.rings.fd)
         self.assertEqual(self.until_typed(), PASTE)

@@ -1,5 +1,6 @@
 """An installed program, a client or a shell: where it is, and what it says when it is asked."""
 
+import json
 import os
 import re
 import select
@@ -11,7 +12,8 @@ from contextlib import suppress
 from pathlib import Path
 
 from ..errors import HcomError
-from .base import document
+from ..home import keep
+from .base import document, fields
 
 ASK_S = 5.0  # how long it may take to answer
 
@@ -78,25 +80,51 @@ def conversed(argv, env, given: str, is_over, cwd: str | None = None) -> str:
 
 
 def packaged(env, name: str, package: str) -> tuple[int, ...] | None:
-    """The version of the program on the PATH by where it is: in the npm `package`, or in a file or
-    folder called by it, as installers do that keep several; None where that tells nothing."""
+    """The version of the program on the PATH as its place tells; None where that tells nothing."""
     path = found(env, name)
-    if not path:
-        return None
+    return _placed(path, package) if path else None
+
+
+def version(env, name: str, package: str, patience_s: float = ASK_S) -> tuple[int, ...] | None:
+    """The version of the program on the PATH; None when there is none or it does not tell."""
+    path = found(env, name)
+    return _version(path, env, package, patience_s) if path else None
+
+
+def every(home, env, name: str, package: str, also=()) -> dict[str, tuple[int, ...] | None]:
+    """The versions, by path, of all programs of that name: on the PATH, where else they may be
+    (`also`), and of those that were found before and still are there."""
+    record = home.kept(f"{name}.json")
+    before = document(record)
+    folders = env.get("PATH", os.defpath).split(os.pathsep)
+    paths = [*filter(None, (found({"PATH": folder}, name) for folder in folders)), *also, *before]
+    now = {}
+    for path in dict.fromkeys(paths):
+        with suppress(OSError):  # it is gone
+            mark = [os.path.realpath(path), os.stat(path).st_ctime_ns]  # npm sets no other time
+            known = fields(before.get(path))
+            if known.get("mark") != mark or not known.get("version"):
+                known = {"mark": mark, "version": _version(path, env, package, ASK_S)}
+            now[path] = json.loads(json.dumps(known))
+    if now != before:
+        with suppress(OSError):  # in a sandbox nothing can be kept
+            keep(record, json.dumps(now))
+    return {path: tuple(said["version"] or ()) or None for path, said in now.items()}
+
+
+def _version(path: str, env, package: str, patience_s: float) -> tuple[int, ...] | None:
+    """What a program says only where its place does not: a client takes half a second to start."""
+    return _placed(path, package) or numbers(output([path, "--version"], env, patience_s))
+
+
+def _placed(path: str, package: str) -> tuple[int, ...] | None:
+    """The version of a program in the npm `package`, or in a file or folder that is called by it,
+    as by installers that keep several; None where its place tells nothing."""
     real = Path(os.path.realpath(path))
     said = [document(str(folder / "package.json")) for folder in real.parents[:3]]
     known = [str(s.get("version")) for s in said if s.get("name") == package]
     known += [part for part in (real.name, real.parent.name) if re.fullmatch(r"\d+(\.\d+)+", part)]
     return next(filter(None, map(numbers, known)), None)
-
-
-def version(env, name: str, package: str, patience_s: float = ASK_S) -> tuple[int, ...] | None:
-    """The version of the program on the PATH, which is asked only where nothing else tells; None
-    when there is none or it does not say."""
-    path = found(env, name)
-    if not path:
-        return None
-    return packaged(env, name, package) or numbers(output([path, "--version"], env, patience_s))
 
 
 def numbers(text: str) -> tuple[int, ...] | None:

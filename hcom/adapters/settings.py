@@ -99,9 +99,9 @@ class Owned(
     namedtuple("Owned", "home path entries earlier able skipped", defaults=((), lambda: None, ()))
 ):
     """Our entries in a client's JSON file: `entries` are what belongs there, `earlier` what else
-    than hooks may have been put there before, each as (place, element). `able` raises HcomError
-    where the client could not use them; `skipped` is what the client reads over in it, of BOM and
-    COMMENTS (jsontext)."""
+    may have been put there before, of hooks the places, each as (place, element). `able` raises
+    HcomError where the client could not use them; `skipped` is what the client reads over in it, of
+    BOM and COMMENTS (jsontext)."""
 
     __slots__ = ()
 
@@ -201,7 +201,8 @@ class Owned(
         record of that nor a hook of ours is left, all of it did.
         """
         known = self._remembered()
-        places = [p for p in dict.fromkeys(p for p, _ in self.entries) if _is_hook(p)]
+        ever = dict.fromkeys(p for p, _ in (*self.entries, *self.earlier))
+        places = list(filter(_is_hook, ever))
         hooks, every = [(p, self._is_own) for p in places], [(p, _is_group) for p in places]
         others = [(p, lambda g: _is_group(g) and not self._is_own(g)) for p in places]
         if _has_hooks(object_of(text), others):
@@ -210,7 +211,8 @@ class Owned(
         had = {} if _has_hooks(object_of(before), every) else object_of(before)
         return hooks + [
             (p, lambda e, p=p: (p, e) in self.earlier and e not in at(had, p))
-            for p in dict.fromkeys(p for p, _ in self.earlier)
+            for p in ever
+            if not _is_hook(p)
         ]
 
     def _is_own(self, group) -> bool:

@@ -22,9 +22,10 @@ LOOK = "look"  # the context of who listens where no doorbell can be had
 BEHIND_CHARS = 6_000  # clients cut the middle out of a command's output, Codex from 10 kB on
 
 
-class Sent(namedtuple("Sent", "id to ended deaf")):
+class Sent(namedtuple("Sent", "id to ended deaf unwoken")):
     """A message that is stored: its id, the names people see of those it went to, who of them
-    has ended and reads it when it is resumed, and whom no hook brings it."""
+    has ended and reads it when it is resumed, whom no hook brings it, and who cannot be woken, the
+    last two with the reason."""
 
     __slots__ = ()
 
@@ -55,7 +56,18 @@ def send(db, sender: Sender, text: str, addressed: str, envelope: message.Envelo
     watched = events.is_watched(db)
     after(db.home, Done(sent.to, sent.wakes, sent.parents, watched=watched))
     ended = [agent.name for agent in found if agent.ended_at is not None]
-    return Sent(sent.id, shown, ended, [a.display for a in found if _is_deaf(db.home, a)])
+    deaf = [_named(a, kept.proven(db.home, a).client) for a in found if _is_deaf(db.home, a)]
+    unwoken = [
+        f"{agent.display}: {agent.wake_failure}"
+        for agent in (agents.find(db, a.name) for a in found)  # as it is after the wake
+        if agent and agent.wake_failure.startswith(Why.REFUSED.value)
+    ]
+    return Sent(sent.id, shown, ended, deaf, unwoken)
+
+
+def _named(agent, client) -> str:
+    """The agent, with what its client's version lacks where the launch knew that."""
+    return f"{agent.display}, for {client['lacks']}" if client.get("lacks") else agent.display
 
 
 def is_heard(home, agent) -> bool:
@@ -71,7 +83,7 @@ def _is_deaf(home, agent) -> bool:
     if not hooked or is_heard(home, agent) or agent.ended_at is not None:
         return False
     waits = adapters.load(agent.tool, "screen").answers(kept.proven(home, agent))
-    return not waits or agent.wake_failure == Why.DEAF.value
+    return not waits or agent.wake_failure.startswith(Why.DEAF.value)
 
 
 def handed_over(db, own: str, transcript: str, file: str, event: int) -> list[str]:

@@ -16,7 +16,7 @@ from .. import adapters, log
 from ..bus.agent import ACTIVE, BLOCKED, LISTENING
 from ..bus.client import BUSY, GONE, IDLE, UNKNOWN
 from ..delivery import bell, owner, wake
-from ..delivery.gate import APART, DEAF, HEARD, NEVER, Seen
+from ..delivery.gate import APART, DEAF, HEARD, NEVER, Seen, Why
 from ..errors import StoreError
 from ..home import locate
 from ..process import FIRST_KEPT, ended, is_told_of, itself, leave_behind
@@ -186,7 +186,9 @@ class Wake:
             except OSError as error:
                 self.state, more = wake.refused(self.seen), f": {error.strerror or error}"
         if isinstance(self.state, wake.Failed) and not isinstance(before, wake.Failed):
-            self.fail(self.state.why.value + more)
+            deaf = self.state.why is Why.DEAF and self.known.agent
+            lacks = deaf and deaf.client.get("lacks")  # what its version has not, by the launch
+            self.fail(self.state.why.value + (f": {lacks}" if lacks else more))
         return typed
 
     def due(self) -> "float | None":

@@ -6,6 +6,7 @@ import os
 import sys
 from itertools import product
 
+from ... import home as homes
 from ...errors import HcomError
 from ...home import keep
 from .. import program, settings
@@ -13,10 +14,12 @@ from ..base import WAKE_HINT, WAKE_SIGN, fields, none
 from ..flags import Table, groups, values
 from ..jsontext import BOM
 from ..launcher import handler
+from ..version import lacking
+from . import versions
 from .hook import config_dir
 
 SESSION_VARIABLE = "CLAUDE_CODE_SESSION_ID"
-PROGRAM = "claude"
+PROGRAM, PACKAGE = "claude", "@anthropic-ai/claude-code"
 BRINGS = True
 
 # Event, mode of the launcher. As few as the job needs: any hook costs this client 11 ms.
@@ -48,20 +51,23 @@ HOOK_S = 10  # a hook of ours that takes longer is broken; SessionEnd gets as lo
 def hooks_file(home, env) -> settings.Owned:
     """The settings file that our hooks belong in."""
     folder = settings.folder(home, config_dir(env), ".claude")
-    return settings.Owned(
-        home,
-        os.path.join(folder, "settings.json"),
-        _hooks(home),
-        able=lambda: program.refuse_missing(env, PROGRAM, config_dir(env)),
-        skipped=(BOM,),
-    )
+    path = os.path.join(folder, "settings.json")
+    borne, ever = _hooks(home, shared(home, env)), _hooks(home, None)
+    return settings.Owned(home, path, borne, ever, lambda: _refuse_old(home, env), (BOM,))
+
+
+def _refuse_old(home, env) -> None:
+    """HcomError where there is no client, or one that could do nothing with our hooks."""
+    program.refuse_missing(env, PROGRAM, config_dir(env))
+    if said := lacks(home, env):
+        raise HcomError(f"{said}, and nothing was changed", "claude update")
 
 
 def files(home, env, allowed, every) -> list[settings.File]:
     """The settings file with our hooks and permission rules."""
     hooks = hooks_file(home, env)
     entries = [*hooks.entries, *_rules(allowed)]
-    return [hooks._replace(entries=entries, earlier=_rules(every))]
+    return [hooks._replace(entries=entries, earlier=[*hooks.earlier, *_rules(every)])]
 
 
 def launch_files(home, env, allowed, every) -> list[settings.File]:
@@ -116,6 +122,35 @@ def with_ours(home, cwd: str, args, table: Table) -> list[str]:
 trusts = none
 
 
+# -- what the client is --
+
+
+def shared(home, env) -> tuple[int, ...]:
+    """The oldest version that may read the person's settings, for only what it bears can stand
+    there; where one does not tell, or none was found, the oldest of all."""
+    return min(
+        (version or versions.OLDEST for version in _every(home, env).values()),
+        default=versions.OLDEST,
+    )
+
+
+def own(home, env) -> tuple[int, ...] | None:
+    """The version that a launch starts; None where there is none or it does not tell."""
+    return _every(home, env).get(program.found(env, PROGRAM))
+
+
+def lacks(home, env) -> str:
+    """That the version that a launch starts cannot take part, and which can; "" where it can."""
+    return lacking(PROGRAM, own(home, env), "runs no hooks that bring messages", versions.OLDEST)
+
+
+def _every(home, env) -> dict:
+    # Its installers put it also where it need not be on the PATH.
+    places = ((".claude", "local"), (".local", "bin"))
+    apart = [os.path.join(homes.user(env), *place, PROGRAM) for place in places]
+    return program.every(home, env, PROGRAM, PACKAGE, apart)
+
+
 # -- what keeps installed hooks from running --
 
 MANAGED = {"darwin": "/Library/Application Support/ClaudeCode"}.get(
@@ -130,14 +165,14 @@ FLAGS = Table(
 )
 
 
-def advice(_home, env, cwd: str) -> str:
+def advice(home, env, cwd: str) -> str:
     """What the person has yet to do so that installed hooks run in `cwd`; "" for nothing."""
-    return off(env, cwd)
+    return lacks(home, env) or off(env, cwd)
 
 
-def warnings(_home, env, cwd: str, args) -> str:
+def warnings(home, env, cwd: str, args) -> str:
     """What keeps the hooks of a client with `args` in `cwd` from running; "" for nothing."""
-    return off(env, cwd, args)
+    return lacks(home, env) or off(env, cwd, args)
 
 
 def off(env, cwd: str, args=(), managed: str = MANAGED) -> str:
@@ -173,12 +208,15 @@ def _told(cwd: str, place: str) -> dict:
     return settings.told(os.path.join(cwd, place)) if place else {}
 
 
-def _hooks(home) -> list:
+def _hooks(home, version) -> list:
+    """Our entries that a client of that version bears; None for all."""
     found = []
     for event, mode in EVENTS:
+        if not versions.knows(version, event):
+            continue
         timeout = LAST_S if event == "SubagentStop" else HOOK_S
         hooks = [handler(home, "claude", event, mode, timeout)]
-        if event in WAITS:
+        if event in WAITS and versions.knows(version, "asyncRewake"):
             waiter = handler(
                 home,
                 "claude",

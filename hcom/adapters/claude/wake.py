@@ -13,6 +13,7 @@ from ...bus import client
 from ...bus.agent import ACTIVE, BLOCKED, INACTIVE, LISTENING, Agent
 from ..base import WAKE_HINT, document
 from .hook import session_file, wake_prompt
+from .versions import SINCE
 
 MORE = f". {WAKE_HINT} Answer with the hcom command, never with SendMessage."
 STATES = {"idle": client.IDLE, "shell": client.IDLE, "busy": client.BUSY, "waiting": client.BLOCKED}
@@ -60,7 +61,9 @@ def ring(agent: Agent, tries: int, rung_at: float) -> None:
     facts = _facts(agent)
     path = facts.get("messagingSocketPath")
     if not path:
-        raise OSError("the client has no messaging socket")
+        # Such a session is woken by its waiter, or by the wrapper that types; this one has none.
+        since = ".".join(map(str, SINCE["socket"]))
+        raise OSError(f"the client has no messaging socket: {since} or later has")
     # A session with permissions bypassed holds back what does not say it comes from such a one, and
     # the other way round. The mode is what a hook saw last: where nothing stirred, try the other.
     bypass = agent.client.get("mode") == "bypassPermissions"

@@ -55,8 +55,10 @@ def run(call) -> int:
         who = ", ".join(sent.ended)
         call.tell(f"hcom: ended, read on return: {who} (hcom resume {sent.ended[0]})")
     if sent.deaf:
-        who = ", ".join(sent.deaf)
+        who = "; ".join(sent.deaf)
         call.tell(f"hcom: no hooks heard yet, so only hcom listen brings it: {who} (hcom status)")
+    for line in sent.unwoken:
+        call.tell(f"hcom: not woken: {line}")
     return 0
 
 

@@ -1,0 +1,140 @@
+"""What is installed for each version of Claude Code, and what is said of those that are too old."""
+
+import json
+import os
+import tempfile
+import unittest
+from pathlib import Path
+
+from hcom import home as homes
+from hcom.adapters import settings
+from hcom.adapters.claude import launch, setup
+from hcom.errors import HcomError
+
+ALWAYS = {"SessionStart", "UserPromptSubmit", "PostToolUse", "Stop", "SubagentStop", "PreToolUse"}
+# Our events that came later, the oldest first.
+LATER = ("SessionEnd", "SubagentStart", "PermissionRequest", "PostToolUseFailure", "StopFailure")
+
+
+class Installed(unittest.TestCase):
+    def setUp(self):
+        place = tempfile.TemporaryDirectory(dir=os.environ.get("HCOM_TEST_PLACE"))
+        self.addCleanup(place.cleanup)
+        self.root = Path(place.name)
+        self.bins = [self.root / "bin", self.root / "other"]
+        self.env = {"HOME": str(self.root), "PATH": os.pathsep.join(map(str, self.bins))}
+        self.home = homes.locate(self.env)
+        self.settings = self.root / ".claude" / "settings.json"
+
+    def claude(self, version: str, where: int = 0) -> Path:
+        """npm's package of that version is in a folder of the PATH; what it starts would fail."""
+        package = self.root / f"lib-{version}" / "claude-code"
+        package.mkdir(parents=True, exist_ok=True)
+        said = {"name": setup.PACKAGE, "version": version}
+        (package / "package.json").write_text(json.dumps(said))
+        return self.program(package / "cli.js", "exit 9", where)
+
+    def program(self, file: Path, code: str, where: int = 0) -> Path:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.unlink(missing_ok=True)
+        file.write_text(f"#!/bin/sh\n{code}\n")
+        file.chmod(0o755)
+        link = self.bins[where] / "claude"
+        link.parent.mkdir(exist_ok=True)
+        link.unlink(missing_ok=True)
+        link.symlink_to(file)
+        return link
+
+    def add(self) -> bool:
+        return settings.put(setup.files(self.home, self.env, (), ()))
+
+    def said(self) -> dict:
+        return json.loads(self.settings.read_text())["hooks"]
+
+    def waits(self) -> bool:
+        return "asyncRewake" in self.settings.read_text()
+
+    def test_what_each_version_is_given(self):
+        for version, later, waits in (
+            ("1.0.65", 0, False),
+            ("1.0.84", 0, False),
+            ("1.0.85", 1, False),
+            ("2.0.0", 1, False),
+            ("2.0.44", 2, False),
+            ("2.0.45", 3, False),
+            ("2.0.56", 4, False),
+            ("2.1.77", 4, False),
+            ("2.1.78", 5, False),
+            ("2.1.119", 5, False),
+            ("2.1.120", 5, True),
+            ("2.1.332", 5, True),
+            ("3.0.0", 5, True),
+        ):
+            with self.subTest(version):
+                self.claude(version)
+                self.add()
+                self.assertEqual(set(self.said()), ALWAYS | set(LATER[:later]))
+                self.assertEqual(self.waits(), waits)
+
+    def test_a_downgrade_takes_out_what_the_older_does_not_bear(self):
+        self.settings.parent.mkdir()
+        self.settings.write_text('{"model": "opus", "hooks": {}}\n')
+        self.claude("2.1.332")
+        self.add()
+        self.claude("2.1.77")
+        self.assertTrue(self.add())
+        self.assertNotIn("StopFailure", self.said())
+        self.assertEqual(json.loads(self.settings.read_text())["model"], "opus")
+
+    def test_versions_that_share_the_file(self):
+        self.claude("2.1.332")
+        other = self.claude("2.1.77", 1)
+        self.add()
+        self.assertNotIn("StopFailure", self.said())
+        self.env["PATH"] = str(self.bins[0])  # as of another node: the other one is still there
+        self.assertFalse(self.add())
+        self.assertNotIn("StopFailure", self.said())
+        other.unlink()
+        self.assertTrue(self.add())
+        self.assertIn("StopFailure", self.said())
+
+    def test_one_that_its_own_installer_put_beside_the_path(self):
+        self.claude("2.1.332")
+        native = self.root / ".local" / "share" / "claude" / "versions" / "2.1.77"
+        link = self.program(native, "exit 9", 1)
+        (self.root / ".local" / "bin").mkdir()
+        link.rename(self.root / ".local" / "bin" / "claude")
+        self.add()
+        self.assertNotIn("StopFailure", self.said())
+
+    def test_one_that_does_not_tell_its_version(self):
+        for code, later in (("echo '2.1.330 (Claude Code)'", 5), ("echo hello", 0), ("exit 1", 0)):
+            with self.subTest(code):
+                self.program(self.root / f"script-{later}", code)
+                self.add()
+                self.assertEqual(set(self.said()), ALWAYS | set(LATER[:later]))
+                self.assertEqual(setup.lacks(self.home, self.env), "")
+
+    def test_it_is_asked_once(self):
+        asked = self.root / "asked"
+        self.program(self.root / "script", f"echo >>{asked}; echo 2.1.332")
+        for _ in range(3):
+            self.add()
+            self.assertEqual(setup.own(self.home, self.env), (2, 1, 332))
+        self.assertEqual(asked.read_text(), "\n")
+        self.program(self.root / "another", "echo 2.1.77")
+        self.assertEqual(setup.own(self.home, self.env), (2, 1, 77))
+
+    def test_one_that_cannot_take_part(self):
+        self.claude("1.0.64")
+        with self.assertRaises(HcomError) as caught:
+            self.add()
+        for said in (
+            caught.exception.message,
+            setup.advice(self.home, self.env, "/"),
+            setup.warnings(self.home, self.env, "/", []),
+            launch.plan([], self.home, self.env, "/").client["lacks"],
+        ):
+            self.assertIn("claude 1.0.64", said)
+            self.assertIn("1.0.65 or later", said)
+        self.assertFalse(self.settings.exists())
