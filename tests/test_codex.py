@@ -2,6 +2,7 @@
 
 import contextlib
 import fcntl
+import functools
 import gzip
 import json
 import os
@@ -183,6 +184,19 @@ class Surroundings(unittest.TestCase):
                 rollout.write_text(head.replace(" ", "")[:-3])
                 self.assertEqual(host.is_shared(0, str(rollout)), shared)
 
+    def test_a_session_without_a_queue_says_so_and_what_has_one(self):
+        with tempfile.TemporaryDirectory() as folder:
+            rollout = Path(folder) / "rollout.jsonl"
+            told = agents.blank("luna", "codex", 0.0, session="s", transcript=str(rollout))
+            for version, why in (
+                ("0.148.0", "0.148.0 .* 0.149 or later does"),
+                ("0.149.0", "not known"),
+                ("0.0.0-dev", "0.149 or later"),
+            ):
+                rollout.write_text(f'{{"payload":{{"cli_version":"{version}"}}}}\n')
+                with self.subTest(version), self.assertRaisesRegex(OSError, why):
+                    wake.ring(told, 0, 0.0)
+
     def test_a_subagent_is_not_its_parent(self):
         env = {"CODEX_THREAD_ID": "child", "CODEX_SESSION_ID": "root", "HCOM_PROCESS_ID": "p"}
         self.assertEqual(hook.surroundings(env), base.Around(adapters.ADHOC, "child"))
@@ -288,6 +302,10 @@ class Place(unittest.TestCase):
         patched = mock.patch.dict(os.environ, self.env)
         patched.start()
         self.addCleanup(patched.stop)
+        # A test changes files between two launches that in life are two processes.
+        always = mock.patch.object(asked, "_told", asked._told.__wrapped__)
+        always.start()
+        self.addCleanup(always.stop)
         self.home = Home(str(self.root / ".hcom"), str(self.root))
         (self.root / ".codex").mkdir()
         (self.root / ".hcom/run").mkdir(parents=True)
@@ -444,7 +462,7 @@ def verdicts(rules: str, commands) -> dict[str, str]:
     """What the real `codex execpolicy check` decides on each command: "" for no rule."""
     import shlex
 
-    program = str(clients.available("codex"))
+    codex = str(clients.available("codex"))
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "hcom.rules"
         path.write_text(rules)
@@ -452,7 +470,7 @@ def verdicts(rules: str, commands) -> dict[str, str]:
         found = {}
         for command in commands:
             done = subprocess.run(
-                [program, "execpolicy", "check", "--rules", str(path), "--", *shlex.split(command)],
+                [codex, "execpolicy", "check", "--rules", str(path), "--", *shlex.split(command)],
                 env=env,
                 capture_output=True,
                 text=True,
@@ -882,16 +900,76 @@ class Launch(Place):
     def test_one_too_old_for_hooks_is_told_to_listen(self):
         bin_ = self.root / "bin"
         bin_.mkdir()
-        (bin_ / "codex").write_text("#!/bin/sh\necho old\n")
+        (bin_ / "codex").write_text("#!/bin/sh\necho codex-cli 0.98.0\n")
         (bin_ / "codex").chmod(0o755)
         self.env["PATH"] = f"{bin_}:/usr/bin:/bin"
-        with self.assertRaisesRegex(HcomError, "too old"):
+        with self.assertRaisesRegex(HcomError, "0.98.0 runs no hooks: 0.124 or later"):
             self.add()
         self.assertFalse(self.hooks.exists())
         args = self.plan("x").args
         self.assertNotIn("--no-daemon", args)
         self.assertFalse(any(a.startswith("hooks.") for a in args))
         self.assertTrue(any("hcom listen" in a for a in args))
+
+    def test_each_version_gets_what_it_knows(self):
+        # Borders found by driving the real ones, see docs/versions.md.
+        table = {
+            "0.98.0": set(),
+            "0.123.0": set(),
+            "0.124.0": {"hooks"},
+            "0.144.6": {"hooks"},
+            "0.145.0": {"hooks", "limit"},
+            "0.156.1": {"hooks", "limit"},
+            "0.157.1": {"hooks", "limit", "--no-daemon"},
+            "0.171.0": {"hooks", "limit", "--no-daemon"},
+        }
+        handlers = dict(setup.handlers(self.home))
+        for version, gets in table.items():
+            calls = self.client(version)
+            with self.subTest(version):
+                said = setup.warnings(self.home, self.env, os.getcwd(), [])
+                plan = self.plan("x")
+                words = " ".join(plan.args)
+                self.assertEqual("hooks.Stop=" in words, "hooks" in gets)
+                self.assertEqual("0.124 or later" in said, "hooks" not in gets)
+                self.assertEqual("hcom listen 1" in plan.client["wake"], "hooks" not in gets)
+                self.assertEqual(self.plan("exec", "x").client["wake"], "")
+                self.assertEqual("--no-daemon" in words, "--no-daemon" in gets)
+                whole = setup.digest("Stop", {**handlers["PostToolUse"]}, (99,))
+                bare = setup.digest(
+                    "Stop", {k: v for k, v in handlers["PostToolUse"].items() if k != setup.LIMIT}
+                )
+                self.assertEqual(
+                    setup.digest("Stop", handlers["PostToolUse"], setup.installed(self.env)),
+                    whole if "limit" in gets else bare,
+                )
+                self.assertNotIn("--version", calls.read_text())
+
+    def test_a_launch_asks_once(self):
+        told = functools.cache(asked._told)
+        calls = self.client("0.171.0")
+        with mock.patch.object(asked, "_told", told):
+            setup.warnings(self.home, self.env, os.getcwd(), ["x"])
+            for _ in range(3):
+                self.plan("x")
+        self.assertEqual(calls.read_text().count("\n"), 1)
+
+    def client(self, version: str) -> Path:
+        """npm's package of Codex is on the PATH; the file that gets what it is asked."""
+        package = self.root / version / "node_modules/@openai/codex"
+        calls, program_ = self.root / version / "calls", package / "bin/codex.js"
+        program_.parent.mkdir(parents=True)
+        calls.touch()
+        (package / "package.json").write_text(
+            json.dumps({"name": "@openai/codex", "version": version})
+        )
+        program_.write_text(f'#!/bin/sh\necho "$*" >>{calls}\n')
+        program_.chmod(0o755)
+        bin_ = self.root / version / "bin"
+        bin_.mkdir()
+        (bin_ / "codex").symlink_to(program_)
+        self.env["PATH"] = f"{bin_}:/usr/bin:/bin"
+        return calls
 
     def test_the_environment_of_another_session_is_gone(self):
         env = {
@@ -966,7 +1044,7 @@ class Screens(unittest.TestCase):
             ("done", drawn(*empty, state="done"), Look("idle", "empty")),
             ("working", drawn(*empty, state="working"), Look("busy", "empty")),
             ("blocked", drawn(*empty, state="blocked:kind=x"), Look("blocked", "unknown")),
-            ("no word", drawn(*empty, state=""), Look("unknown", "empty")),
+            ("no word", drawn(*empty, state=""), Look("idle", "empty")),
             (
                 "busy line",
                 drawn("• Working (3s • esc to interrupt)", *empty[1:]),

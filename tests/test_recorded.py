@@ -156,6 +156,6 @@ class Asked(Sealed):
             told = {"session_id": thread, "cwd": self.home.work, "transcript_path": str(path)}
             self.home.hook("codex", "Stop", {**told, "hook_event_name": "Stop"}, pid=client.pid)
         said = self.home.said("transcript", f"@{luna}", "--json", "--last", "20")
-        told = [(one["position"], one["user"]) for one in map(json.loads, said.splitlines())]
-        self.assertEqual([number for number, _ in told], [*range(1, 13), 14, 15])
-        self.assertEqual(told[-2:], [(14, "SAY: instead"), (15, "SAY: resumed")])
+        asked = [(one["position"], one["user"]) for one in map(json.loads, said.splitlines())]
+        self.assertEqual([number for number, _ in asked], [*range(1, 13), 14, 15])
+        self.assertEqual(asked[-2:], [(14, "SAY: instead"), (15, "SAY: resumed")])

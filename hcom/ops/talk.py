@@ -82,7 +82,8 @@ def _is_deaf(home, agent) -> bool:
     hooked = agent.tool in adapters.TOOLS and (agent.session or agent.launch or agent.pid)
     if not hooked or is_heard(home, agent) or agent.ended_at is not None:
         return False
-    waits = adapters.load(agent.tool, "screen").answers(kept.proven(home, agent))
+    known = kept.proven(home, agent)
+    waits = known.client.get("wake") or adapters.load(agent.tool, "screen").answers(known)
     return not waits or agent.wake_failure.startswith(Why.DEAF.value)
 
 

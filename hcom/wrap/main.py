@@ -97,7 +97,7 @@ def run(home, agent, launch: str, told: handover.Handover) -> None:
     """The client of `agent` that the hand-over `told` is of runs in front of this terminal, or with
     none; this process ends as it does."""
     mirror, keys = Mirror(80, 24), Keys()
-    with Wake(home, agent, _way(told.tool, mirror, keys), launch) as wake:
+    with Wake(home, agent, _way(home, launch, told.tool, mirror, keys), launch) as wake:
         try:
             how = proxy.run(
                 told.argv,
@@ -124,12 +124,13 @@ def broken(wake: Wake, error: Exception) -> None:
     wake.fail(f"its wrapper failed: {error!r}"[:200])
 
 
-def _way(tool: str, mirror: Mirror, keys: Keys):
+def _way(home, launch: str, tool: str, mirror: Mirror, keys: Keys):
     """How the tool's client is woken: by its own channel, else by typing."""
     screen, hook = adapters.load(tool, "screen"), adapters.load(tool, "hook")
     if not adapters.has(tool, "screen"):
         return channel(tool)
-    return Typing(screen, hook.WAKE_SIGN, mirror, keys)
+    by_hand = (kept.of(home, launch).client or {}).get("wake", "")
+    return Typing(screen, by_hand or hook.WAKE_SIGN, mirror, keys, bool(by_hand))
 
 
 def _said(how) -> str:

@@ -27,12 +27,13 @@ STILL_S = 2.5
 
 
 class Typing:
-    """The way to wake a client that has nothing but its terminal: `sign` is typed into it."""
+    """The way to wake a client that has nothing but its terminal: `sign` is typed into it. Its hook
+    brings the mail then, or `by_hand` a command of hcom that the sign tells of."""
 
     sees_esc = True
 
-    def __init__(self, screen, sign: str, mirror: Mirror, keys: Keys):
-        self.look, self.answers = screen.look, screen.answers
+    def __init__(self, screen, sign: str, mirror: Mirror, keys: Keys, by_hand: bool = False):
+        self.look, self.answers, self.by_hand = screen.look, screen.answers, by_hand
         self.sign, self.enter_after_s = sign, screen.ENTER_AFTER_S
         self.mirror, self.keys = mirror, keys
         self.typed = {
@@ -56,7 +57,7 @@ class Typing:
                 box = OURS
         seen = Seen(now, known.mail, client, box, enter_after_s=self.enter_after_s)
         answers = known.agent is not None and self.answers(known.agent)
-        hooks = HEARD if known.heard else UNTRIED if answers else DEAF
+        hooks = HEARD if known.heard or self.by_hand else UNTRIED if answers else DEAF
         return self.newer(seen._replace(confirmed_at=known.confirmed_at, hooks=hooks))
 
     def newer(self, seen: Seen) -> Seen:

@@ -25,13 +25,13 @@ FLAGS = Table(
     value=names(
         "--advisor --agent --agent-color --agent-id --agent-name --agent-type --agents "
         "--append-system-prompt --append-system-prompt-file --autocompact --debug-file --effort "
-        "--environment --fallback-model --input-format --json-schema --managed-settings --max- "
-        "budget-usd --max-thinking-tokens --max-turns --model --name --output-format --parent- "
-        "session-id --permission-mode --permission-prompt-tool --permission-prompts --plugin- "
-        "dir --plugin-url --prefill --remote-control-session-name-prefix --resume-session-at "
-        "--rewind-files --sdk-url --session-id --setting-sources --settings --system-prompt "
-        "--system-prompt-file --system-prompt-snapshot --task-budget --team-name --teammate- "
-        "mode --thinking --workload"
+        "--environment --fallback-model --input-format --json-schema --managed-settings "
+        "--max-budget-usd --max-thinking-tokens --max-turns --model --name --output-format "
+        "--parent-session-id --permission-mode --permission-prompt-tool --permission-prompts "
+        "--plugin-dir --plugin-url --prefill --remote-control-session-name-prefix "
+        "--resume-session-at --rewind-files --sdk-url --session-id --setting-sources --settings "
+        "--system-prompt --system-prompt-file --system-prompt-snapshot --task-budget "
+        "--team-name --teammate-mode --thinking --workload"
     ),
     optional=names(
         "--cloud --debug --from-pr --prompt-suggestions --remote-control --resume --teleport "

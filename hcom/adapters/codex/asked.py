@@ -5,6 +5,7 @@ is in 0.114 and later, hooks/list in 0.130 and later): its files, their order an
 trusts only it knows. What it does not tell is said to be unknown, never guessed.
 """
 
+import functools
 import json
 import os
 import sys
@@ -13,6 +14,7 @@ from collections import namedtuple
 from .. import program, settings
 from ..base import fields
 from ..flags import Table, groups, values
+from . import versions
 from .hook import config_dir
 
 if sys.version_info >= (3, 11):
@@ -48,8 +50,10 @@ class Told(namedtuple("Told", "config origins hooks problems", defaults=({}, {},
     @property
     def runs(self) -> bool:
         """Whether a launch's own hooks can run."""
-        unknown = self.config is None or self.hooks is None
-        return unknown or any(key.startswith(PER_LAUNCH) for key in self.hooks)
+        if self.config is None or self.hooks is None:
+            features = fields(fields(self.config).get("features"))
+            return not any(features.get(name) is False for name in versions.FEATURES)
+        return any(key.startswith(PER_LAUNCH) for key in self.hooks)
 
 
 def given(args) -> list[str]:
@@ -63,15 +67,21 @@ def folder(cwd: str, args) -> str:
 
 
 def told(env, cwd: str, args=()) -> Told:
-    """What Codex says of one that is started with `args` in `cwd`."""
+    """What Codex says of one that is started with `args` in `cwd`. A launch goes by it in several
+    places, and asks once."""
     path, place = program.found(env, PROGRAM), folder(cwd, args)
+    return _told(path, place, cwd, tuple(given(args)), frozenset(env.items())) if path else Told()
+
+
+@functools.cache
+def _told(path: str, place: str, cwd: str, flags: tuple, env: frozenset) -> Told:
     asks = (
         (0, "initialize", {"clientInfo": {"name": "hcom", "version": "1"}}),
         (CONFIG, "config/read", {"cwd": place}),
         (HOOKS, "hooks/list", {"cwds": [place]}),
     )
     text = "".join(json.dumps({"id": n, "method": m, "params": p}) + "\n" for n, m, p in asks)
-    argv = [path, *PROBE, *QUIET, *given(args), "app-server"]
+    argv = [path, *PROBE, *QUIET, *flags, "app-server"]
     answers: dict[int, dict] = {}
 
     def is_over(printed: str) -> bool:
@@ -81,9 +91,7 @@ def told(env, cwd: str, args=()) -> Told:
                 answers[said["id"]] = said
         return len(answers) == 2
 
-    if not path:
-        return Told()
-    program.conversed(argv, env, text, is_over, cwd)
+    program.conversed(argv, dict(env), text, is_over, cwd)
     config = fields(answers.get(CONFIG, {}).get("result"))
     (listed,) = settings.at(answers.get(HOOKS), ("result", "data")) or [{}]
     hooks = [h.get("key", "") for h in settings.at(listed, ("hooks",))] if listed else None

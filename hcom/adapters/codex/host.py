@@ -82,5 +82,10 @@ def begun(rollout: str, name: str) -> str:
             head = stream.read(8192)
     except OSError:
         return ""
-    found = re.search(rf'"{name}":\s*"([\w-]+)"', head.decode("utf-8", "replace"))
+    found = re.search(rf'"{name}":\s*"([\w.-]+)"', head.decode("utf-8", "replace"))
     return found[1] if found else ""
+
+
+def version(rollout: str) -> tuple[int, ...] | None:
+    """The version in which a session began, by its rollout file; None where it does not tell."""
+    return tuple(map(int, re.findall(r"\d+", begun(rollout, "cli_version"))[:3])) or None

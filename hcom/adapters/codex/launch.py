@@ -11,9 +11,11 @@ import shutil
 
 from ...errors import HcomError
 from .. import launcher, program
+from ..base import WAKE_SIGN
 from ..flags import Table, aside, groups, names, value, values
 from ..front import Plan
-from . import asked, setup, toml
+from ..version import has
+from . import asked, setup, toml, versions
 from .environment import scrubbed
 from .hook import config_dir
 
@@ -89,10 +91,9 @@ def plan(args, home, env, cwd: str) -> Plan:
     if aside(args, FLAGS) or not {"--help", "--remote"}.isdisjoint(flags):
         return Plan(list(args))
     place, told = asked.folder(cwd, args), asked.told(env, cwd, args)
-    able = setup.abilities(env, place, args)
+    runs, alone = not setup.silent(env, told), has(setup.installed(env), versions.NO_DAEMON)
     # Codex refuses a flag that is given twice.
-    ours = ["--no-daemon"] if "--no-daemon" in able and "--no-daemon" not in flags else []
-    runs = setup.RUNS in able and told.runs
+    ours = ["--no-daemon"] if alone and "--no-daemon" not in flags else []
     settings = {**_settings(home, env, runs, told), **_sandbox(args, home, env, place, told)}
     for key, setting in settings.items():
         ours += ["-c", f"{key}={toml.written(setting)}"]
@@ -100,7 +101,11 @@ def plan(args, home, env, cwd: str) -> Plan:
         [*ours, *args],
         session,
         verb == "fork",
-        {"home": config_dir(env), "hooks": "on" if runs else "off"},  # as screen.answers
+        {
+            "home": config_dir(env),
+            "hooks": "on" if runs else "off",  # as screen.answers
+            "wake": WAKE_BY_HAND if setup.lacks(env) and word not in EXEC else "",
+        },
     )
 
 
@@ -114,6 +119,8 @@ def _settings(home, env, hooks: bool, told: asked.Told) -> dict[str, object]:
     return found
 
 
+# What is typed to a Codex that has no hooks; where there are some that are off, nothing is.
+WAKE_BY_HAND = f"{WAKE_SIGN}. Run `hcom listen 1` to read it."
 WITHOUT_HOOKS = """\
 You can talk to other AI agents on this machine by the shell command `hcom`. Run `hcom start` \
 first and do as it says. No hooks bring you messages in this program: run `hcom listen 1` \

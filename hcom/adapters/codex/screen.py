@@ -8,10 +8,12 @@ import re
 from ...bus.client import BLOCKED, BUSY, EMPTY, IDLE, TEXT, UNKNOWN
 from ..front import Look
 
-# Codex tells its terminal its state by OSC 7501: `state=idle:app=codex`.
+# Codex tells its terminal its state by OSC 7501: `state=idle:app=codex`. Up to 0.162 it does not:
+# it is idle then where its composer is there and neither its title nor a line says that it works.
 STATE = re.compile(r"(?:^|:)state=(\w+)")
 SAYS_IDLE = ("idle", "done")
 WORKS = re.compile(r"\S .*\besc to interrupt\)")
+SPINS = re.compile("[\u2800-\u28ff]")  # the title's first sign while it works
 COMPOSER = "›"
 # It takes Enter right behind a bracketed paste (0.169.0); this long for what it draws meanwhile.
 ENTER_AFTER_S = 0.1
@@ -40,9 +42,11 @@ def look(screen) -> Look:
     # A dialog takes the composer's place; the same words above a composer are somebody's talk.
     if state == "blocked" or DIALOG.search("\n".join(lines[end:])):
         return Look(BLOCKED, UNKNOWN)
-    if state == "working" or any(WORKS.match(line) for line in lines):
+    works = SPINS.match(screen.title) or any(WORKS.match(line) for line in lines)
+    if state == "working" or works:
         return Look(BUSY, box, typed)
-    return Look(IDLE if state in SAYS_IDLE else UNKNOWN, box, typed)
+    idle = state in SAYS_IDLE if state else box != UNKNOWN
+    return Look(IDLE if idle else UNKNOWN, box, typed)
 
 
 def _composer(screen, lines: list[str]) -> tuple[str, str, int]:

@@ -3,6 +3,7 @@
 Codex runs no hook whose hash it was not told to trust, by its config.toml or on its command line.
 """
 
+import functools
 import hashlib
 import json
 import os
@@ -12,7 +13,8 @@ from ...errors import HcomError
 from .. import program, settings
 from ..base import fields
 from ..launcher import handler, is_ours
-from . import asked, toml
+from ..version import has, lacking
+from . import asked, toml, versions
 from .asked import PER_LAUNCH, PROGRAM
 from .hook import config_dir
 
@@ -35,6 +37,7 @@ EVENTS = (
     ("SubagentStop", "now", SUB_S),
     ("SessionEnd", "now", LAST_S),
 )
+LIMIT = "additionalContextLimit"  # an older one passes over it
 WITH_CONTEXT = ("SessionStart", "UserPromptSubmit", "PostToolUse", "SubagentStart")
 
 
@@ -64,30 +67,36 @@ def launch_files(home, env, allowed, every) -> list[settings.File]:
     return files(home, env, allowed, every)[0 if hooks.stale else 1 :] if there else []
 
 
-NO_DAEMON, HOOKS, RUNS = "--no-daemon", "hooks", "runs"
+PACKAGE = "@openai/codex"
+OFF = "codex runs no hooks: its settings, or those of this machine, turn them off"
 
 
-def abilities(env, cwd: str, args=()) -> frozenset[str]:
-    """Which of --no-daemon and hooks the installed Codex has, and whether these run in `cwd` with
-    `args`; all when there is none to ask. It is asked itself: of all its settings only it knows.
-    """
-    path = program.found(env, PROGRAM)
-    if not path:
-        return frozenset((NO_DAEMON, HOOKS, RUNS))
-    able = {NO_DAEMON} if NO_DAEMON in program.output([path, "--help"], env) else set()
-    listed = program.output([path, *asked.given(args), "features", "list"], env, cwd=cwd)
-    said = re.search(r"^hooks\s.*\b(true|false)\b", listed, re.M)
-    if said or able:
-        able |= {HOOKS} if said and said[1] == "false" else {HOOKS, RUNS}
-    return frozenset(able)
+def installed(env) -> tuple[int, ...] | None:
+    """The version of the Codex on the PATH; None when there is none or it does not tell."""
+    return _version(frozenset(env.items()))
+
+
+@functools.cache  # one that npm did not bring is asked, and a launch goes by it in several places
+def _version(env: frozenset) -> tuple[int, ...] | None:
+    return program.version(dict(env), PROGRAM, PACKAGE)
+
+
+def lacks(env) -> str:
+    """That the installed version has no hooks, and which has; "" where it has."""
+    return lacking(PROGRAM, installed(env), "runs no hooks", versions.HOOKS)
+
+
+def silent(env, told: asked.Told) -> str:
+    """Why no hooks run in a Codex that has `told` this of its settings; "" where they do."""
+    return lacks(env) or ("" if told.runs else OFF)
 
 
 def _refuse_old(env) -> None:
     """HcomError when there is no client, or one that has no hooks."""
     program.refuse_missing(env, PROGRAM, config_dir(env))
-    if HOOKS not in abilities(env, os.getcwd()):
+    if lacks(env):
         raise HcomError(
-            "this codex is too old for hooks: nothing was changed",
+            f"{lacks(env)}, and nothing was changed",
             "update it, or use hcom start and hcom listen in it",
         )
 
@@ -97,7 +106,7 @@ def _refuse_old(env) -> None:
 
 def handlers(home) -> list[tuple[str, dict]]:
     """Our handlers: (event, handler)."""
-    whole = {"additionalContextLimit": 0}  # else context is cut at 2,500 tokens
+    whole = {LIMIT: 0}  # else context is cut at 2,500 tokens
     return [
         (event, handler(home, "codex", event, mode, timeout, **whole))
         if event in WITH_CONTEXT
@@ -111,9 +120,13 @@ def snake(event: str) -> str:
     return re.sub(r"(?<!^)(?=[A-Z])", "_", event).lower()
 
 
-def digest(event: str, said: dict) -> str:
-    """What Codex trusts a handler without a matcher by (found by experiment, 0.169.0)."""
-    normal = {"event_name": snake(event), "hooks": [{"async": False, **said}]}
+def digest(event: str, said: dict, version=None) -> str:
+    """What a Codex of `version` trusts a handler without a matcher by (found by experiment): by
+    what it knows of it."""
+    known = {"async": False, **said}
+    if not has(version, versions.CONTEXT_LIMIT):
+        known.pop(LIMIT, None)
+    normal = {"event_name": snake(event), "hooks": [known]}
     text = json.dumps(normal, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
     return "sha256:" + hashlib.sha256(text.encode()).hexdigest()
 
@@ -135,10 +148,10 @@ def placed(home, env) -> list[tuple[str, str, dict, dict]]:
 
 def states(home, env) -> dict[str, str]:
     """For our installed handlers, the keys by which Codex trusts them, each with its hash."""
-    hooks = hooks_file(home, env)
+    hooks, version = hooks_file(home, env), installed(env)
     wanted = hooks.wanted(settings.told(hooks.path))
     return {
-        key: digest(event, handler)
+        key: digest(event, handler, version)
         for key, event, group, handler in placed(home, env)
         if is_ours(handler) and (("hooks", event), settings.ours(group)) in wanted
     }
@@ -161,7 +174,10 @@ def launch_hooks(home, env, told: asked.Told) -> dict[str, object]:
     there = states(home, env) if hooks_file(home, env).installed else {}
     given = [] if there and _found(told, there) else handlers(home)
     found: dict[str, object] = {f"hooks.{event}": [{"hooks": [said]}] for event, said in given}
-    trust = {f"{PER_LAUNCH}:{snake(event)}:0:0": digest(event, said) for event, said in given}
+    version = installed(env)
+    trust = {
+        f"{PER_LAUNCH}:{snake(event)}:0:0": digest(event, said, version) for event, said in given
+    }
     trust = {**there, **trust}
     found["hooks.state"] = {key: {"trusted_hash": value} for key, value in trust.items()}
     return found
@@ -178,14 +194,11 @@ def trusted(home, env) -> bool:
     return hooks_file(home, env).installed and states(home, env).items() <= known.items()
 
 
-OFF = "codex runs no hooks: its settings, or those of this machine, turn them off"
-
-
 def warnings(_home, env, cwd: str, args) -> str:
     """What keeps the hooks of a launch from running; "" for nothing."""
     told = asked.told(env, cwd, args)
-    if RUNS not in abilities(env, cwd, args) or not told.runs:
-        return OFF
+    if silent(env, told):
+        return silent(env, told)
     try:
         asked.writable_roots(told, env, args)
     except (ValueError, HcomError) as error:
@@ -198,8 +211,8 @@ def advice(home, env, cwd: str) -> str:
     """What the person has yet to do so that installed hooks run in `cwd`; "" for nothing."""
     hooks, there = hooks_file(home, env), os.path.isdir(config_dir(env))
     told = asked.told(env, cwd) if there else asked.Told()  # it would make that folder
-    if RUNS not in abilities(env, cwd) or not told.runs:
-        return OFF
+    if silent(env, told):
+        return silent(env, told)
     if hooks.installed and home.is_default and not _found(told, states(home, env)):
         return f"codex takes no hooks from {hooks.path}: {'; '.join(told.problems)}"
     if not hooks.installed or trusted(home, env):

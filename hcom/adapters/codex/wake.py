@@ -9,7 +9,8 @@ import os
 from ...bus import client
 from ...bus.agent import BLOCKED, INACTIVE, LISTENING, Agent
 from ...process import leave_behind, program, proven
-from . import host
+from ..version import lacking
+from . import host, versions
 from .environment import scrubbed
 from .hook import WAKE_SIGN
 
@@ -41,6 +42,10 @@ def ring(agent: Agent, tries: int, _rung_at: float) -> None:
         return  # the first may lie there unread for 10 s yet, and twice would be two turns
     # The session's own, and not the PATH's: an agent may have put another there.
     codex = program(agent.pid) if proven(agent.pid, agent.pid_start) else ""
+    version = host.version(agent.transcript)
+    lacks = lacking("codex", version, "takes no wake outside hcom", versions.QUEUE)
+    if lacks:
+        raise OSError(lacks)
     if not codex:
         raise FileNotFoundError(2, "the program of the session is not known")
     words = [codex, "queue", "--thread", agent.session, "--message", WAKE_SIGN]
