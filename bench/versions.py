@@ -45,6 +45,7 @@ class Tried(NamedTuple):
     # What a request has that this way of waking made; where none is found it was typed.
     ways: dict[str, str] = {}
     args: tuple[str, ...] = ()
+    rules: dict[str, str] = {}  # what the model does where it reads the pattern
 
 
 CLIENTS = {
@@ -65,6 +66,40 @@ CLIENTS = {
         dialogs={r"Settings Error[^^]*❯ 1\. Exit": "Down Enter"},
         harm="Settings Error",
         ways={"Another Claude session": "socket", "<task-notification>": "rewake"},
+    ),
+    "codex": Tried(
+        "codex",
+        (
+            "0.60.1",
+            "0.98.0",
+            "0.123.0",
+            "0.124.0",
+            "0.130.0",
+            "0.144.6",
+            "0.145.0",
+            "0.149.1",
+            "0.156.1",
+            "0.157.1",
+            "0.162.1",
+            "0.163.0",
+            "0.171.0",
+        ),
+        # a rule answers the same words once
+        rules={rf"Run `(hcom listen 1)`(?:){{{n}}}": r"RUN: \1" for n in range(9)},
+    ),
+    "gemini": Tried(
+        "gemini",
+        (
+            "0.22.4",
+            "0.24.0",
+            "0.25.0",
+            "0.26.0",
+            "0.27.4",
+            "0.30.1",
+            "0.31.0",
+            "0.40.1",
+            "0.61.0",
+        ),
     ),
 }
 
@@ -99,6 +134,8 @@ class Trial:
         """A cell for each column."""
         kind = type("TrialRoom", (Room,), {"tool": self.tried.tool})
         with kind(client=self.name) as self.room:
+            for pattern, deed in self.tried.rules.items():
+                self.room.world.model.rule(pattern, deed)
             self.pane = self.begun()
             self.found["start"] = self.start()
             self.found["settings"] = self.settings()

@@ -7,6 +7,7 @@ import gzip
 import json
 import os
 import re
+import shutil
 import stat
 import subprocess
 import sys
@@ -186,16 +187,33 @@ class Surroundings(unittest.TestCase):
 
     def test_a_session_without_a_queue_says_so_and_what_has_one(self):
         with tempfile.TemporaryDirectory() as folder:
+            package = Path(os.path.realpath(folder)) / "codex-linux-x64"
+            codex = package / "vendor/x86_64-unknown-linux-musl/codex/codex"
+            codex.parent.mkdir(parents=True)
+            shutil.copy("/bin/sleep", codex)
+            running = subprocess.Popen([codex, "600"])
+            self.addCleanup(running.wait)
+            self.addCleanup(running.kill)
+            told = agents.blank(
+                "luna", "codex", 0.0, session="s", pid=running.pid, pid_start=start_of(running.pid)
+            )
+            for version, lacks in (("0.148.0-linux-x64", True), ("0.149.1", False)):
+                said = {"name": "@openai/codex", "version": version}
+                (package / "package.json").write_text(json.dumps(said))
+                with self.subTest(version), self.assertRaises((OSError, KeyError)) as caught:
+                    wake.ring(told, 0, 0.0)  # of the second nobody said which home is its own
+                self.assertEqual("0.149 or later does" in str(caught.exception), lacks)
+
+    def test_older_versions_get_what_they_do_not_cut(self):
+        with tempfile.TemporaryDirectory() as folder:
             rollout = Path(folder) / "rollout.jsonl"
-            told = agents.blank("luna", "codex", 0.0, session="s", transcript=str(rollout))
-            for version, why in (
-                ("0.148.0", "0.148.0 .* 0.149 or later does"),
-                ("0.149.0", "not known"),
-                ("0.0.0-dev", "0.149 or later"),
-            ):
+            for version, most in (("0.144.6", 9_500), ("0.145.0", 300_000), ("", 300_000)):
                 rollout.write_text(f'{{"payload":{{"cli_version":"{version}"}}}}\n')
-                with self.subTest(version), self.assertRaisesRegex(OSError, why):
-                    wake.ring(told, 0, 0.0)
+                said = {**payload("UserPromptSubmit"), "transcript_path": str(rollout)}
+                signal = hook.read("UserPromptSubmit", said, ENV, 1, 0.0)
+                told = agents.blank("luna", "codex", 0.0, client=signal.client)
+                with self.subTest(version):
+                    self.assertEqual(hook.most(told), most)
 
     def test_a_subagent_is_not_its_parent(self):
         env = {"CODEX_THREAD_ID": "child", "CODEX_SESSION_ID": "root", "HCOM_PROCESS_ID": "p"}

@@ -22,6 +22,7 @@ from hcom.adapters.base import (
     Around,
     Given,
     Reply,
+    size,
 )
 from hcom.adapters.gemini import hook, launch, policy, setup, transcript
 from hcom.adapters.gemini.screen import look
@@ -268,6 +269,26 @@ class Transcript(unittest.TestCase):
                         self.assertEqual(fate, "answered" if answered else "standing")
                     else:
                         self.assertIn(fate, ("", "gone"))
+
+    def test_one_document(self):
+        # As 0.31 writes it: a tool's result stands with its call.
+        called = {"id": "2", "type": "gemini", "content": "", "toolCalls": [{"result": [RESULT]}]}
+        with tempfile.TemporaryDirectory() as folder:
+            path = os.path.join(folder, "session.json")
+            for messages, fate, cancelled in (
+                ([user("1", CONTEXT)], "standing", False),
+                ([user("1", CONTEXT), answer("2")], "answered", False),
+                ([user("1", {"text": "x"}), called], "standing", False),
+                ([user("1", {"text": "x"}), called, answer("3")], "answered", False),
+                ([user("1", {"text": FRAME}), answer("2")], None, False),
+                ([user("1", {"text": "x"}), CANCELLED], None, True),
+                (["", {"toolCalls": {}}, {"toolCalls": [7]}], None, False),
+            ):
+                Path(path).write_text(json.dumps({**HEAD, "messages": messages}, indent=2))
+                given = {7: Given("", size(path) + 1)}  # it was longer once, by more of a text
+                with self.subTest(messages):
+                    self.assertEqual(transcript.fates(path, given).get(7), fate)
+                    self.assertEqual(transcript.cancelled(path), cancelled)
 
     def test_where_there_is_none(self):
         self.assertFalse(transcript.cancelled("/nowhere"))
@@ -732,7 +753,7 @@ class Setup(unittest.TestCase):
         with self.assertRaises(HcomError) as caught:
             self.add()
         self.assertIn("0.23.4", caught.exception.message)
-        self.assertIn("0.24", caught.exception.hint)
+        self.assertIn("0.24 or later", caught.exception.message)
         self.assertFalse(self.settings.exists())
         self.client("0.24.0")
         self.assertTrue(self.add())

@@ -31,6 +31,9 @@ WAKE_SIGN = "hcom: new mail"
 WAKE_HINT = "The messages are in the hook context of this prompt."
 WAKE_TEXT = f"{WAKE_SIGN}. {WAKE_HINT}"  # a wake that is typed or queued is this and nothing else
 
+# What is typed to a client whose version has no hooks; to one whose hooks are off, nothing is.
+WAKE_BY_HAND = f"{WAKE_SIGN}. Run `hcom listen 1` to read it."
+
 # Which later hooks of the same turn say that the model was asked with what a hook gave it: only
 # such a request can have caused them. The hook of a tool that ran beside another says nothing.
 PROVEN_BY = {
@@ -259,6 +262,6 @@ def nothing(*_facts: object) -> str:
     return ""
 
 
-def no_cap(_env) -> int:
-    """Turn ends may be continued as often as one likes."""
+def no_cap(_of) -> int:
+    """There is none: turn ends may be continued, and channels filled, as one likes."""
     return NO_CAP

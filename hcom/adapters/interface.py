@@ -38,6 +38,9 @@ class Hook(Protocol):
     def surroundings(self, env: Env, /) -> Around | None:
         """What a command run by this client knows of its session; None when not run by it."""
 
+    def most(self, agent: Agent, /) -> int:
+        """How many of these units any channel of this session brings. Default: any number."""
+
     def stop_cap(self, env: Env, /) -> int:
         """How many turn ends in a row may be continued. Default: any number."""
 

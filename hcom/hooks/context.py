@@ -72,7 +72,7 @@ class Context:
         # Leased as of now, not of when the hook began: a hook that ran beside this one must not
         # count as proof that the client took what this one prints.
         may = self._may if kind in self.adapter.UNSURE else None
-        budget = self.adapter.BUDGET[kind]
+        budget = min(self.adapter.BUDGET[kind], self.adapter.most(agent))
         self.leased = mail.lease(self.db, agent, into, budget, time.time(), may)
         return self.leased.text
 

@@ -29,7 +29,7 @@ SEAL = ["unshare", "--net"]
 SEAL_AS_USER = ["unshare", "--user", "--map-current-user", "--keep-caps", "--net"]
 READY = {
     "claude": r"\? for shortcuts|shift\+tab to cycle",
-    "gemini": r"^ [>*]\s+Type your message",
+    "gemini": r"^(?:│ | )[>*]\s+Type your message",  # with a frame up to 0.27
     "codex": r"^› ",
 }
 START_S = 40  # Gemini needs 3 s on an idle machine; two others may be starting beside it

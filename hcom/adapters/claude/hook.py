@@ -30,6 +30,7 @@ from ..base import (
 UNSURE, PROVEN_BY = base.UNSURE, base.PROVEN_BY
 carries = reaches = introduced = base.yes
 holds = base.no
+most = base.no_cap
 
 KINDS = {
     "SessionStart": START,

@@ -22,7 +22,9 @@ from ..base import (
     Signal,
     text,
 )
+from ..version import has
 from . import host
+from .versions import CONTEXT_LIMIT
 
 WAKE_SIGN, PROVEN_BY, stop_cap = base.WAKE_TEXT, base.PROVEN_BY, base.no_cap
 reaches = introduced = base.yes
@@ -49,6 +51,7 @@ PATCHED = re.compile(r"^\*\*\* (?:(?:Add|Update|Delete) File|Move to): (.+?)\s*$
 # Context is not cut, since our handlers say additionalContextLimit 0; but a model's window holds
 # some 250,000 tokens, and the mail may take a third of it.
 CONTEXT_CHARS = 300_000
+CUT_CHARS = 9_500  # of context, in versions that know no additionalContextLimit
 # The reason of a turn end is cut in the middle beyond 2,500 tokens of 4 bytes each.
 REASON_BYTES = 9_800
 BUDGET = {
@@ -67,6 +70,11 @@ UNSURE = frozenset((TURN_END,))
 def carries(kind: str, said: str) -> bool:
     """Whether the channel of `kind` brings the whole of `said` to the model as it is."""
     return kind != TURN_END or (len(said.encode()) <= REASON_BYTES and not ESCAPED.search(said))
+
+
+def most(agent) -> int:
+    """The most that context brings to this session."""
+    return CUT_CHARS if agent.client.get("cuts") else CONTEXT_CHARS
 
 
 def config_dir(env) -> str:
@@ -102,11 +110,19 @@ def read(event: str, payload, env, pid: int, at: float) -> Signal:
         detail=detail,
         forked_from=forked or "",
         woken=text(payload, "prompt").strip() == WAKE_SIGN,
-        client={"home": directory},
+        client=_facts(said, directory),
         edited=files if event == "PostToolUse" else (),
         command=detail if said.tool in SHELLS else "",
         shared=shared,
     )
+
+
+def _facts(said: Signal, directory: str) -> dict:
+    """What is noted of the client. The version is that in which the session began: one that is
+    resumed by a newer one gets less at once than it could, and nothing is lost."""
+    if said.kind not in (START, PROMPT) or has(host.version(said.transcript), CONTEXT_LIMIT):
+        return {"home": directory}
+    return {"home": directory, "cuts": "yes"}
 
 
 def _patched(payload: dict) -> tuple[str, ...]:

@@ -11,7 +11,7 @@ import shutil
 
 from ...errors import HcomError
 from .. import launcher, program
-from ..base import WAKE_SIGN
+from ..base import WAKE_BY_HAND
 from ..flags import Table, aside, groups, names, value, values
 from ..front import Plan
 from ..version import has
@@ -86,7 +86,7 @@ def _said(args) -> tuple[str, str, str]:
 
 def plan(args, home, env, cwd: str) -> Plan:
     """What starting with `args` in `cwd` means."""
-    (_, verb, session), flags = _said(args), values(args, FLAGS)
+    (word, verb, session), flags = _said(args), values(args, FLAGS)
     # The first only print or are no session; a server elsewhere runs hooks and shells of its own.
     if aside(args, FLAGS) or not {"--help", "--remote"}.isdisjoint(flags):
         return Plan(list(args))
@@ -119,8 +119,6 @@ def _settings(home, env, hooks: bool, told: asked.Told) -> dict[str, object]:
     return found
 
 
-# What is typed to a Codex that has no hooks; where there are some that are off, nothing is.
-WAKE_BY_HAND = f"{WAKE_SIGN}. Run `hcom listen 1` to read it."
 WITHOUT_HOOKS = """\
 You can talk to other AI agents on this machine by the shell command `hcom`. Run `hcom start` \
 first and do as it says. No hooks bring you messages in this program: run `hcom listen 1` \

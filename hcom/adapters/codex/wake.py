@@ -42,12 +42,11 @@ def ring(agent: Agent, tries: int, _rung_at: float) -> None:
         return  # the first may lie there unread for 10 s yet, and twice would be two turns
     # The session's own, and not the PATH's: an agent may have put another there.
     codex = program(agent.pid) if proven(agent.pid, agent.pid_start) else ""
-    version = host.version(agent.transcript)
-    lacks = lacking("codex", version, "takes no wake outside hcom", versions.QUEUE)
-    if lacks:
-        raise OSError(lacks)
     if not codex:
         raise FileNotFoundError(2, "the program of the session is not known")
+    lacks = lacking("codex", host.of_program(codex), "takes no wake outside hcom", versions.QUEUE)
+    if lacks:
+        raise OSError(lacks)
     words = [codex, "queue", "--thread", agent.session, "--message", WAKE_SIGN]
     # Not waited for: it takes 0.2 to 0.5 s, and whoever sends is not to feel that. Nor a child:
     # Codex ends all that a command of its agent leaves behind in the command's own session.

@@ -29,7 +29,7 @@ from ..base import (
 )
 from . import transcript
 
-WAKE_SIGN, carries = base.WAKE_TEXT, base.yes
+WAKE_SIGN, carries, most = base.WAKE_TEXT, base.yes, base.no_cap
 needs_waiter = holds = base.no  # a running hook would hold the turn up
 
 KINDS = {

@@ -10,8 +10,10 @@ import re
 
 from ...home import keep
 from .. import settings
+from ..base import WAKE_BY_HAND
 from ..flags import Table, names, values
 from ..front import Plan
+from . import setup
 
 # What one Gemini CLI tells its hooks and its shell. Not the person's settings: GEMINI_CLI_HOME,
 # GEMINI_CLI_TRUST_WORKSPACE, GEMINI_API_KEY and their like.
@@ -98,8 +100,14 @@ def plan(args, home, env, cwd: str) -> Plan:
     return Plan(
         list(args),
         session if SESSION.match(session) else "",
+        client={"wake": WAKE_BY_HAND} if _by_hand(args, env) else None,
         env={"GEMINI_SYSTEM_MD": _prompt_file(home, prompt)} if prompt.strip() else None,
     )
+
+
+def _by_hand(args, env) -> bool:
+    """Whether this is a version without hooks, in a terminal."""
+    return bool(setup.lacks(setup.packaged(env))) and not is_printing(args)
 
 
 def _prompt_file(home, text: str) -> str:

@@ -11,14 +11,17 @@ from ...bus.client import BLOCKED, BUSY, EMPTY, IDLE, TEXT, UNKNOWN
 from ..base import no
 from ..front import Look
 
-TITLES = {"◇  Ready (": IDLE, "✦  ": BUSY, "⏲  ": BUSY}
+# The last is of versions up to 0.27, whose title tells no state: a line above their box does.
+TITLES = {"◇  Ready (": IDLE, "✦  ": BUSY, "⏲  ": BUSY, "Gemini - ": IDLE}
 ASKS = "✋  "  # also for a shell command that printed something and is silent
 # What an empty box shows, without its blanks; the second with general.vimMode, ready for text.
 PLACEHOLDERS = ("Typeyourmessageor@path/to/file", "Press'Esc'forNORMALmode.")
 # Enter within 30 ms of what it last read is a newline (0.61.0); its screen shows what it has read.
 ENTER_AFTER_S = 0.15
 answers = no  # its first hook comes before its first prompt
-TOP, BOTTOM, RULE = "▄", "▀", "─"
+# What a box ends with, and what it then begins with: with a background, as it is drawn since 0.31
+# and before; with a frame (up to 0.27).
+TOPS, RULE = {"▀": "▄", "▄": "▀", "╰": "╭"}, "─"
 PROMPTS = (" > ", " * ")  # the latter with --yolo; ` ! ` runs what is typed in a shell
 # What only a dialog or a panel shows, each in place of the box.
 DIALOG = re.compile(r"│\s*●\s+\d+\. |Esc to close\)|^ Navigate: ↑/↓", re.MULTILINE)
@@ -68,23 +71,31 @@ def _box(screen, lines: list[str]) -> Box | None:
 
     It is the last one on the screen, a rule stands a line or two above it, and the cursor is in it,
     or below it while the terminal has no focus. Prompts that were sent look like it but for that.
+    A frame has no rule above it, and prompts that were sent have none.
     """
-    edges = [y for y, line in enumerate(lines) if _is_edge(line, BOTTOM, screen.cols)]
+    edges = [y for y, line in enumerate(lines) if _edge(line, screen.cols) in TOPS]
     end = edges[-1] if edges else 0
-    top = end - 1
-    while top >= 0 and not _is_edge(lines[top], TOP, screen.cols):
+    begins, top = TOPS.get(_edge(lines[end], screen.cols)), end - 1
+    while top >= 0 and _edge(lines[top], screen.cols) != begins:
         top -= 1
-    rules = [y for y in range(max(0, top - 3), top) if _is_edge(lines[y], RULE, screen.cols)]
-    if not rules:
+    rules = [y for y in range(max(0, top - 3), top) if _edge(lines[y], screen.cols) == RULE]
+    inner = lines[top + 1 : end]
+    if begins == "╭":  # dialogs have one, too
+        inner = [line.strip("│") for line in inner]
+        rules = [top] if inner and inner[0].startswith(PROMPTS) else []
+    if not rules or top < 0:
         return None
     column, row = screen.cursor
     if not top < row < end and not (row > end and column == 0):
         return None
-    inner = [line.ljust(3) for line in lines[top + 1 : end]]
+    inner = [line.ljust(3) for line in inner]
     status = lines[max(0, rules[0] - STATUS_LINES) : rules[0]]
     text = "\n".join(line[3:] for line in inner)
     return Box(inner[0][:3], text, "\n".join(status), "\n".join(lines[end + 1 :]))
 
 
-def _is_edge(line: str, of: str, cols: int) -> bool:
-    return len(line) >= cols - 1 and not line.strip(of)
+def _edge(line: str, cols: int) -> str:
+    """What a line that is nothing but an edge is drawn with; "" for any other."""
+    drawn = set(line.rstrip("╯╮"))
+    framed = line[:1] in "╭╰" and drawn == {line[:1], RULE}
+    return line[:1] if len(line) >= cols - 1 and (framed or len(drawn) == 1) else ""

@@ -10,6 +10,7 @@ from .. import program, settings
 from ..base import document, fields, none
 from ..jsontext import COMMENTS
 from ..launcher import handler
+from ..version import has, lacking
 from . import policy
 from .hook import SUBAGENTS, config_dir
 
@@ -73,15 +74,25 @@ def version(env) -> tuple[int, ...] | None:
         return program.version({**env, "GEMINI_CLI_HOME": place}, PROGRAM, PACKAGE, ASK_S)
 
 
+def packaged(env) -> tuple[int, ...] | None:
+    """The same where nobody may be asked, for that takes seconds: as npm's package says."""
+    return program.packaged(env, PROGRAM, PACKAGE)
+
+
 def _refuse_old(env) -> None:
     """HcomError when there is no client, or one that has no hooks."""
     program.refuse_missing(env, PROGRAM, config_dir(env))
-    found = version(env)
-    if found and found < SINCE:
+    said = lacks(version(env))
+    if said:
         raise HcomError(
-            f"gemini {'.'.join(map(str, found))} has no hooks: nothing was changed",
-            f"npm install -g {PACKAGE}, {'.'.join(map(str, SINCE))} or later",
+            f"{said}, and nothing was changed",
+            f"npm install -g {PACKAGE}, or use hcom start and hcom listen in it",
         )
+
+
+def lacks(found) -> str:
+    """That a client of the version `found` has no hooks, and which has; "" where it has."""
+    return lacking(PROGRAM, found, "runs no hooks", SINCE)
 
 
 # -- what keeps installed hooks from running --
@@ -89,17 +100,19 @@ def _refuse_old(env) -> None:
 
 def advice(home, env, cwd: str) -> str:
     """What the person has yet to do so that installed hooks run in `cwd`; "" for nothing."""
-    hooks = hooks_file(home, env)
-    if not hooks.installed:
+    found = packaged(env)
+    if lacks(found) or not hooks_file(home, env).installed:
+        return lacks(found)
+    return switched(home, env, found) or off(env, cwd)
+
+
+def switched(home, env, found) -> str:
+    """What a version that runs hooks only when told to needs; "" where it has it."""
+    path = hooks_file(home, env).path
+    if has(found, BY_DEFAULT) or fields(settings.told(path).get("hooks")).get("enabled") is True:
         return ""
-    there = settings.told(hooks.path)
-    found = program.packaged(env, PROGRAM, PACKAGE)
-    if found and found < BY_DEFAULT and there["hooks"].get("enabled") is not True:
-        return (
-            f'gemini {".".join(map(str, found))} runs no hooks: put "enabled": true under '
-            f'"hooks" in {hooks.path}, or update it'
-        )
-    return off(env, cwd)
+    said = lacking(PROGRAM, found, "runs hooks only when told to", BY_DEFAULT)
+    return f'{said} by itself; put "enabled": true under "hooks" in {path}'
 
 
 SYSTEM = {"darwin": "/Library/Application Support/GeminiCli"}.get(sys.platform, "/etc/gemini-cli")
@@ -123,8 +136,12 @@ def off(env, cwd: str) -> str:
     return "" if enabled else f"gemini runs no hooks: see hooksConfig in {where}"
 
 
-def warnings(_home, env, cwd: str, _args) -> str:
+def warnings(home, env, cwd: str, _args) -> str:
     """What a person should know before the client is run in `cwd`; "" for nothing."""
+    found = packaged(env)
+    said = lacks(found) or switched(home, env, found)
+    if said:
+        return said
     if trusted(env, cwd):
         return off(env, cwd)
     return (

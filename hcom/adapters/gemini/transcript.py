@@ -2,10 +2,12 @@
 
 JSON lines, appended before the next hook runs. A message may be written again with the same id,
 then the last counts; {"$set": {"messages": [...]}} replaces all, as after Esc, an error or
-/compress: what is not in it any more, the model does not get again.
+/compress: what is not in it any more, the model does not get again. Older versions (0.31 for one)
+write one document anew, whose messages are the same but for results, which stand with their calls.
 """
 
 import re
+import sys
 
 from ..base import (
     ANSWERED,
@@ -24,6 +26,7 @@ from ..base import (
     WOKEN,
     Given,
     Part,
+    document,
     fields,
     mark_answered,
     nothing,
@@ -42,7 +45,7 @@ def fates(path: str, given: dict[int, Given]) -> dict[int, str]:
     Hook context is recorded as it is handed over, as <hook_context> in a prompt or a tool's result;
     the text of a turn end is a prompt.
     """
-    lines = [(place, parse(line)) for place, line in placed(path)]
+    lines = _document(path) or [(place, parse(line)) for place, line in placed(path)]
     found = dict.fromkeys(set().union(*(_shown(*one, given) for one in lines)), GONE)
     for place, line in _conversation(lines):
         if line.get("type") == "gemini":
@@ -75,8 +78,8 @@ def _shown(place: int, line: dict, given: dict[int, Given]) -> set[int]:
 
 def cancelled(path: str) -> bool:
     """Whether the last turn was interrupted by Esc: what a turn end says then is lost."""
-    for raw in reversed(tail(path)):
-        line = parse(raw)
+    newest = [line for _, line in reversed(_document(path))]
+    for line in newest or map(parse, reversed(tail(path))):
         kind = line.get("type")
         if kind in ("user", "gemini"):
             return False
@@ -93,6 +96,20 @@ def forgot(path: str) -> bool:
         if line.startswith(RESET):
             return True
     return False
+
+
+def _document(path: str) -> list[tuple[int, dict]]:
+    """The messages of a transcript that is one document, as lines; [] of any other. Its records
+    have no place in a file that is written anew: each is behind all that was known before."""
+    said = document(path).get("messages") if tail(path)[:1] == [b"{"] else None
+    lines: list[dict] = []
+    for message in said if isinstance(said, list) else []:
+        calls = fields(message).get("toolCalls")
+        lines.append(fields(message))
+        for n, call in enumerate(map(fields, calls) if isinstance(calls, list) else ()):
+            told = {"type": "user", "id": f"{message.get('id')}/{n}", "content": call.get("result")}
+            lines.append({**told, "timestamp": call.get("timestamp")})
+    return [(sys.maxsize, line) for line in lines]
 
 
 def _conversation(lines: list[tuple[int, dict]]) -> list[tuple[int, dict]]:

@@ -42,6 +42,9 @@ BUDGET = dict.fromkeys((PROMPT, TOOL, TURN_END, SUB_TOOL, SUB_END), 3_000)
 STOP_CAP = 3  # the client ends a turn that was continued so often without a tool call between
 
 
+most = base.no_cap
+
+
 def stop_cap(_env) -> int:
     """How many turn ends in a row may be continued."""
     return STOP_CAP
