@@ -320,6 +320,8 @@ class Screens(unittest.TestCase):
         "blocked unknown": "approval trust",
     }
 
+    OLDER = ("0.30.1",)  # whose boxes look otherwise
+
     def screen(self, path: Path) -> Screen:
         screen = Screen(100, 30)
         screen.feed(gzip.decompress(path.read_bytes()))
@@ -335,6 +337,11 @@ class Screens(unittest.TestCase):
             (DATA / "pty" / f"gemini-0.61.0.{name}.gz", says)
             for says, names in self.BESIDE.items()
             for name in names.split()
+        ]
+        places += [
+            (DATA / "gemini/screens" / f"{version}-{names.split()[0]}.gz", says)
+            for version in self.OLDER
+            for says, names in self.BESIDE.items()
         ]
         for path, says in places:
             with self.subTest(path.stem):
@@ -755,8 +762,16 @@ class Setup(unittest.TestCase):
         self.assertIn("0.23.4", caught.exception.message)
         self.assertIn("0.24 or later", caught.exception.message)
         self.assertFalse(self.settings.exists())
+        said = setup.warnings(self.home, self.env, self.root, [])
+        self.assertIn("0.24 or later", said)
+        self.assertEqual(setup.advice(self.home, self.env, self.root), said)
+        for args, by_hand in (([], True), (["-p", "hi"], False)):
+            plan = launch.plan(args, self.home, self.env, self.root)
+            self.assertEqual("hcom listen 1" in ((plan.client or {}).get("wake", "")), by_hand)
         self.client("0.24.0")
         self.assertTrue(self.add())
+        self.assertIsNone(launch.plan([], self.home, self.env, self.root).client)
+        self.assertIn("0.26 or later", setup.warnings(self.home, self.env, self.root, []))
 
     def test_a_client_behind_a_script_is_asked(self):
         (self.bin / "gemini").unlink()

@@ -6,6 +6,7 @@ import time
 import unittest
 
 from hcom import home as homes
+from hcom.adapters.base import WAKE_BY_HAND
 from hcom.adapters.codex import screen
 from hcom.adapters.codex.hook import WAKE_SIGN
 from hcom.adapters.codex.screen import ENTER_AFTER_S
@@ -131,6 +132,25 @@ class Typed(unittest.TestCase):
                 self.draw("Would you like to run it?", "blocked")
                 self.status(hooks)
                 self.assert_it_rests()
+
+    def test_a_client_without_hooks_is_told_to_listen_and_its_screen_tells_what_it_does(self):
+        mirror = self.wake.way.mirror
+        self.wake.way = Typing(screen, WAKE_BY_HAND, mirror, self.keys, True)
+        self.wrap = Wrap(self.wake, mirror)
+        self.wrap.ready = True
+        for state, status in (("working", "active"), ("idle", "listening")):
+            with self.subTest(state):
+                self.draw(EMPTY, state)
+                while self.status_now() != status:
+                    self.until_due()
+                self.until_due()
+        self.now += 60
+        self.send()
+        self.assertEqual(self.until_typed(), b"\x1b[200~" + WAKE_BY_HAND.encode() + b"\x1b[201~")
+
+    def status_now(self) -> str:
+        with open_db(self.home) as db:
+            return agents.find(db, "luna").status
 
     def test_a_turn_that_ends_without_a_hook_is_seen_on_the_still_screen(self):
         self.now += 60

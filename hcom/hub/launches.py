@@ -1,6 +1,6 @@
 """The life of a launch: begun, started, ready or failed, over."""
 
-from ..bus.agent import INACTIVE, LISTENING, Agent
+from ..bus.agent import ACTIVE, INACTIVE, LISTENING, Agent
 from ..process import start_of
 from ..store import agents, events, kept, launches
 from ..store.connect import transaction
@@ -50,6 +50,13 @@ def ready(db, launch: str, now: float) -> bool:
         agents.set_status(db, agent.name, LISTENING, "start", "", now)
         events.append_life(db, agent.name, "ready", agent.name, "", agent.batch, now)
         return True
+
+
+def working(db, name: str, now: float) -> None:
+    """The agent is in a turn, though no hook said so."""
+    with transaction(db):
+        agents.set_status(db, name, ACTIVE, "screen", "", now)
+        events.append_status(db, name, ACTIVE, "screen", "", now)
 
 
 def interrupted(db, name: str, now: float) -> None:

@@ -161,7 +161,7 @@ def report(home, env) -> dict:
     todos += [
         f"{tool} has no hooks: hcom hooks add {tool}"
         for tool, said in tools.items()
-        if said["program"] and not said["hooks"]
+        if said["program"] and not said["hooks"] and not said["advice"]
     ]
     todos += [
         f"{tool} has hooks and is not on your PATH: install it, or hcom hooks remove {tool}"

@@ -77,7 +77,8 @@ class Wrap:
         # What passes needs nothing but to be drawn.
         self.on_output, self.on_resize = mirror.feed, mirror.resize
         self.ready = False  # whether the client has been seen to take prompts
-        self.looked_at = self.refreshed_at = NEVER
+        self.by_hand = isinstance(wake.way, Typing) and wake.way.by_hand
+        self.looked_at = self.noticed_at = self.refreshed_at = NEVER
 
     # -- what the pty tells --
 
@@ -109,6 +110,9 @@ class Wrap:
             self.wake.own()
             agent = self.wake.known.agent
             self.ready = self.ready or bool(agent and agent.session)
+        if self.by_hand and self.noticed_at < self.mirror.changed_at:
+            self.noticed_at = self.mirror.changed_at
+            self.notice()
         if self.looked_at < self.mirror.changed_at <= now - self.still_s():
             self.looked_at = now
             self.correct()
@@ -143,6 +147,21 @@ class Wrap:
             log.log("wrap.uncorrected", error=error.message)  # at the next still screen, then
             return
         self.ready = True
+        after(self.home, Done(rung=[known.agent.name]))
+
+    def notice(self) -> None:
+        """Where a client without hooks begins to work, it is known."""
+        known = self.wake.known
+        if known.agent is None or not self.ready or known.in_turn:
+            return
+        if self.wake.way.state(known.agent) != BUSY:
+            return
+        try:
+            with open_db(self.home) as db:
+                launching.working(db, known.agent.name, time.time())
+        except StoreError as error:
+            log.log("wrap.unnoticed", error=error.message)
+            return
         after(self.home, Done(rung=[known.agent.name]))
 
     def show(self) -> None:
