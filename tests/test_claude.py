@@ -353,21 +353,24 @@ class Subagents(unittest.TestCase):
         luna.submit(
             "AGENT: WHEN run: hcom start --name (\\w+) RUN: hcom start --name \\1\n"
             "  RUN: hcom send @nova -- as the parent\n"
-            "  RUN: hcom send @nova --name luna_1 --intent request -- as the child\n"
+            "  RUN: hcom send @nova --name luna_general_purpose_1 --intent request "
+            "-- as the child\n"
             "  RUN: sleep 6\n  SAY: child-over\nSAY: parent-over"
         )
-        refused = room.world.model.until("put --name luna_1 behind")
+        refused = room.world.model.until("put --name luna_general_purpose_1 behind")
         self.assertTrue(refused.agent)
-        asked = room.world.model.until("from luna_1 · request", session=room.session("nova"))
+        asked = room.world.model.until(
+            "from luna_general_purpose_1 · request", session=room.session("nova")
+        )
         self.assertNotIn("as the parent", asked.text)
-        sent = room.send("@luna_1 for the child")
+        sent = room.send("@luna_general_purpose_1 for the child")
         mine = room.send("@luna for the parent")
         got = room.world.model.until(f"[hcom message #{sent} ")
         self.assertEqual(got.agent, refused.agent)
         self.assertNotIn(f"[hcom message #{mine} ", got.text)
         got = room.world.model.until(f"[hcom message #{mine} ")
         self.assertEqual(got.agent, "")
-        room.until(lambda: "luna_1" not in room.listed(), 60)
+        room.until(lambda: "luna_general_purpose_1" not in room.listed(), 60)
         self.assertEqual(room.session("luna"), refused.session)
         del nova
 

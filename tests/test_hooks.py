@@ -55,7 +55,8 @@ class Payloads(unittest.TestCase):
         ("PostToolUseFailure", TOOL, None, "Bash", None),
         ("PermissionRequest", BLOCKED, "", "Bash", None), ("Stop", TURN_END, "", "", ""),
         ("StopFailure", TURN_FAILED, "unknown", "", ""), ("SessionEnd", END, "other", "", ""),
-        ("SubagentStart", SUB_START, "", "", ""), ("SubagentStop", SUB_END, "", "", ""),
+        ("SubagentStart", SUB_START, "general-purpose", "", ""),
+        ("SubagentStop", SUB_END, "", "", ""),
         ("PreToolUse.subagent", SUB_ASKS, "", "Bash", None),
     )  # fmt: skip
 
@@ -102,6 +103,16 @@ class Payloads(unittest.TestCase):
         payload = sample("UserPromptSubmit", prompt=line)
         self.assertTrue(hook.read("UserPromptSubmit", payload, {}, 7, 5.0).woken)
         self.assertNotIn("#", line)  # as if it were a message's
+
+    def test_the_clients_own_notices_are_nobodys_words(self):
+        for prompt, said in (
+            ("<task-notification> <task-id>a1</task-id>", ""),
+            ("[SYSTEM NOTIFICATION - x] <task-notification>", ""),
+            ('Background agent "an errand" was stopped by the user.', ""),
+            ("see <task-notification>", "see <task-notification>"),
+        ):
+            payload = sample("UserPromptSubmit", prompt=prompt)
+            self.assertEqual(hook.read("UserPromptSubmit", payload, {}, 7, 5.0).prompt, said)
 
     def test_what_is_no_payload(self):
         for value in ([], "x", 3, None, {}, {"session_id": 3}, {"session_id": None}):

@@ -200,6 +200,31 @@ class Identity(Hub):
         people.leave(self.db, agents.find(self.db, "luna"), "ci", "stopped", 4.0)
         self.assertIsNotNone(agents.find(self.db, sub.name).stopped_at)
 
+    def test_subagents_are_called_by_their_kind(self):
+        long = self.join("l" * 31, "s2")
+        luna, called = self.join("luna", "s1"), []
+        for number, kind in enumerate(
+            ("reviewer", "reviewer", "General-Purpose", "", "é!", "x" * 40)
+        ):
+            kept.note(self.home, f"a{number}", tool="claude", client={"kind": kind})
+            called.append(people.join_subagent(self.db, luna, f"a{number}", 1.0).name)
+        self.assertEqual(
+            called[:3], ["luna_reviewer_1", "luna_reviewer_2", "luna_general_purpose_1"]
+        )
+        self.assertEqual(called[3:5], ["luna_1", "luna_2"])
+        self.assertEqual(called[5], "luna_" + "x" * 22 + "_1")
+        kept.note(self.home, "b1", tool="claude", client={"kind": "reviewer"})
+        named = people.join_subagent(self.db, long, "b1", 1.0).name
+        self.assertRegex(named, r"l{20}_review_1\Z")
+
+    def test_a_subagent_with_more_to_do_is_the_same_again(self):
+        luna = self.join("luna", "s1")
+        sub = people.join_subagent(self.db, luna, "a1", 1.0)
+        people.leave(self.db, sub, "luna_1", "finished", 2.0)
+        again = people.join_subagent(self.db, luna, "a1", 3.0)
+        self.assertEqual((again.name, agents.find(self.db, sub.name).stopped_at), (sub.name, None))
+        self.assertEqual(agents.find(self.db, sub.name).status, "active")
+
     def test_speaking(self):
         self.join("luna", "s1")
         self.join("nova", "s2")

@@ -93,11 +93,12 @@ class Signal(
     )
 ):
     """One hook event. `source` is why a session began or ended; `tool` and `detail` what was used
-    on what; `subagent` the tool's id of a subagent; `forked_from` the parent's session id;
-    `woken` whether the prompt is our own wake; `at` when the hook began; `client` facts for the
-    adapter alone. Of a tool that did its work: `edited` are the files it changed, as the payload
-    names them, and `command` the shell command it ran. `shared`: process `pid` runs the sessions
-    of other people's work too, and tells nothing of whose this one is."""
+    on what; `subagent` the tool's id of a subagent, whose own the `transcript` is then;
+    `forked_from` the parent's session id; `woken` whether the prompt is our own wake; `at` when the
+    hook began; `client` facts for the adapter alone. Of a tool that did its work: `edited` are the
+    files it changed, as the payload names them, and `command` the shell command it ran. `shared`:
+    process `pid` runs the sessions of other people's work too, and tells nothing of whose this one
+    is."""
 
     __slots__ = ()
 

@@ -173,6 +173,9 @@ class Transcript(Protocol):
     def within(self, path: str, subagent: str, /) -> str:
         """The transcript of a subagent of the session that has the one at `path`. Default: none."""
 
+    def is_broken_off(self, path: str, /) -> bool:
+        """Whether the conversation ends with a person's interruption. Default: no."""
+
 
 PARTS = {
     "hook": Hook,

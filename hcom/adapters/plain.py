@@ -10,6 +10,7 @@ SEES_ESC = False
 SIGNS: tuple[bytes, ...] = ()
 answers = no
 within = nothing
+is_broken_off = no
 
 
 def look(_screen) -> Look:

@@ -93,6 +93,13 @@ def check_external(name: str) -> str:
     return _unreserved(name, "name")
 
 
+def stem(parent: str, kind: str) -> str:
+    """What the names of the subagents of that kind begin with; a number follows."""
+    start = parent[:20] + "_"
+    word = re.sub(r"[^a-z0-9]+", "_", kind.lower()).strip("_")
+    return start + (word[: 27 - len(start)].rstrip("_") + "_" if word else "")
+
+
 def near(name: str, known) -> list[str]:
     """The names in `known` that `name` may have been meant for, at most three."""
     import difflib  # only on the way to an error message

@@ -34,13 +34,14 @@ class Context:
         return joined and self.signal.kind in self.adapter.BUDGET
 
     def report(self, status: str, context: str, detail: str = "") -> None:
-        """The agent's status is this, and the log says so; within the caller's transaction."""
-        agents.set_status(self.db, self.agent.name, status, context, detail, self.signal.at)
+        """The status of whom the hook is about is this, and the log says so; within the caller's
+        transaction."""
+        agents.set_status(self.db, self.to.name, status, context, detail, self.signal.at)
         self.note(status, context, detail)
 
     def note(self, status: str, context: str, detail: str = "") -> None:
-        """The log says that the agent's status is this."""
-        events.append_status(self.db, self.agent.name, status, context, detail, self.signal.at)
+        """The log says that the status of whom the hook is about is this."""
+        events.append_status(self.db, self.to.name, status, context, detail, self.signal.at)
 
     def judged(self) -> tuple[list[int], list[deliveries.Held]]:
         """What this hook, and the client's transcript, prove of what was delivered before: the ids
@@ -54,10 +55,8 @@ class Context:
         goes_on = signal.kind == START and signal.source == "compact"
         other = signal.kind == END and signal.session != self.agent.session
         kind = "" if goes_on or other else signal.kind
-        proven_by = self.adapter.PROVEN_BY
-        return evidence.judge(
-            self.db, held, self.to, kind, signal.at, signal.main_transcript, proven_by
-        )
+        path, proven_by = signal.transcript, self.adapter.PROVEN_BY
+        return evidence.judge(self.db, held, self.to, kind, signal.at, path, proven_by)
 
     def take(self, kind: str) -> str:
         """The text of what waits for who is handed mail, as much as the channel of `kind` carries;
@@ -66,8 +65,7 @@ class Context:
         # The text of a prompt that comes while a turn goes on waits for its end, or is taken back:
         # no later hook says that the model has got it.
         beside = kind == PROMPT and agent.status in (ACTIVE, BLOCKED)
-        path = signal.transcript or kept.of(self.home, signal.session).transcript
-        path = "" if signal.subagent else path
+        path = signal.transcript or kept.of(self.home, signal.subagent or signal.session).transcript
         into = Into("" if beside else kind, path, size(path))
         # Leased as of now, not of when the hook began: a hook that ran beside this one must not
         # count as proof that the client took what this one prints.

@@ -21,7 +21,7 @@ from ..bus.agent import ACTIVE, INACTIVE, LISTENING
 from ..bus.agent import BLOCKED as WAITING
 from ..delivery import marks
 from ..hub import mail, people
-from ..store import agents, events
+from ..store import agents, events, kept
 from ..store.connect import transaction
 from .context import Context, process_marks
 
@@ -62,9 +62,9 @@ def prompted(context: Context) -> None:
 
 def used_tool(context: Context) -> None:
     """The use of a tool is in the log, and shows as what the agent does now."""
-    signal, name = context.signal, context.agent.name
-    # A subagent works on behind the turn's end, whose hook may be the older one.
-    if not signal.subagent:
+    signal, name = context.signal, context.to.name
+    # A subagent that is nobody works on behind the turn's end, whose hook may be the older one.
+    if context.sub or not signal.subagent:
         agents.used_tool(context.db, name, f"tool:{signal.tool}", signal.detail, signal.at)
     events.append_tool(
         context.db,
@@ -117,13 +117,18 @@ def ended(context: Context) -> None:
 
 def began_subagent(context: Context) -> None:
     """The subagent may take part: its launcher and its commands are known by its key."""
-    marks.mark(context.home, [f"sub-{context.signal.subagent}"], context.agent.name)
+    home, signal, agent = context.home, context.signal, context.agent
+    marks.mark(home, [f"sub-{signal.subagent}"], agent.name)
+    facts = {"transcript": signal.transcript, "client": {"kind": signal.source}}
+    kept.note(home, signal.subagent, tool=agent.tool, **facts)
 
 
 def ended_subagent(context: Context) -> None:
     """The subagent is over, and has left if it took part."""
     marks.unmark(context.home, [f"sub-{context.signal.subagent}"])
-    if context.sub is not None:
+    if context.sub is None:
+        kept.drop(context.home, [context.signal.subagent])
+    else:
         people.depart(context.db, context.sub, context.sub.name, "finished", context.signal.at)
 
 

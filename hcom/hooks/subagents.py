@@ -7,7 +7,8 @@ sees to it that it speaks under its own name.
 import time
 
 from ..adapters.base import SUB_ASKS, SUB_END, SUB_START, Reply
-from ..delivery import bell, marks
+from ..bus.agent import ACTIVE, LISTENING
+from ..delivery import bell
 from ..hub import mail
 from ..process import alive
 from ..store import agents
@@ -49,11 +50,11 @@ def permitted(context: Context) -> Reply:
 
 def finished(context: Context) -> Reply:
     """It stays for mail, subagent_timeout seconds, before it is really over."""
-    marks.unmark(context.home, [f"sub-{context.signal.subagent}"])
     sub, db = context.sub, context.db
     if sub is None:
+        ended_subagent(context)
         return Reply()
-    end = time.monotonic() + sub.subagent_timeout
+    end, waits = time.monotonic() + sub.subagent_timeout, False
     cap = context.adapter.stop_cap(context.env)
     with bell.Bell(context.home, sub.name) as rings:
         while sub.stop_streak < cap - 1:
@@ -63,6 +64,9 @@ def finished(context: Context) -> Reply:
                 text = context.take(SUB_END)
                 if text:
                     agents.count_stop(db, sub.name)
+                if bool(text) == waits:
+                    waits = not text
+                    context.report(*((LISTENING, "stop") if waits else (ACTIVE, "deliver")))
                 context.flag()
             if text:
                 return Reply(SUB_END, text)

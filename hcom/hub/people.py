@@ -65,18 +65,26 @@ def join(
 
 
 def join_subagent(db, parent: Agent, key: str, now: float) -> Agent:
-    """The subagent that its tool calls `key` takes part, under its parent's name and a number."""
+    """The subagent that its tool calls `key` takes part, under its parent's name, its kind and a
+    number."""
+    from ..bus import names  # most hooks never make an agent
+
     known = agents.bound(db, "session", key)
-    if known and known.stopped_at is None:
+    if known and known.parent == parent.name:
+        if known.stopped_at is not None:  # its parent has given it more to do
+            with transaction(db):
+                back(db, known)
+                agents.set_status(db, known.name, ACTIVE, "start", "", now)
         return known
-    taken = set(agents.names(db))
-    number = next(n for n in range(1, len(taken) + 2) if f"{parent.name}_{n}" not in taken)
+    said, taken = kept.of(db.home, key), set(agents.names(db))
+    stem = names.stem(parent.name, (said.client or {}).get("kind", ""))
+    name = next(stem + str(n) for n in range(1, len(taken) + 2) if stem + str(n) not in taken)
     return join(
         db,
         parent.tool,
         now,
         parent.name,
-        f"{parent.name}_{number}",
+        name,
         parent=parent.name,
         session=key,
         tag=parent.tag,
@@ -85,6 +93,7 @@ def join_subagent(db, parent: Agent, key: str, now: float) -> Agent:
         status="active",
         subagent_timeout=parent.subagent_timeout,
         directory=parent.directory,
+        transcript=said.transcript,
     )
 
 

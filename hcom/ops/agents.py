@@ -78,9 +78,18 @@ def unread_by_person(db) -> int:
 
 
 def bury(db, now: float) -> None:
-    """Agents whose client died without a word are recorded as ended, and that is told."""
-    if people.gone(db, now):
+    """Agents whose client died without a word are recorded as ended, subagents that were broken off
+    as gone, and that is told."""
+    over = [a for a in people.listed(db, now) if a.parent and _is_broken_off(db.home, a)]
+    for agent in over:
+        people.leave(db, agent, agent.parent, "interrupted", now)
+    if people.gone(db, now) or over:
         after(db.home, Done(watched=events.is_watched(db)))
+
+
+def _is_broken_off(home, agent: Agent) -> bool:
+    reader = adapters.load(agent.tool, "transcript")
+    return reader.is_broken_off(kept.of(home, agent.session).transcript)
 
 
 def facts(seen: Seen, now: float) -> dict:

@@ -84,6 +84,11 @@ WAKE = (
     + WAKE_SIGN
 )
 
+# What a prompt begins with that is the client's own notice of its background work.
+NOTICE = (
+    r"(\[SYSTEM NOTIFICATION[^\]]*\]\s*)?<task-notification>|Background agent .* was stopped by"
+)
+
 
 def wake_prompt(source: str, more: str = "", mode: str = "") -> str:
     """The prompt of a wake that says to be `source`'s: WAKE knows it. It names its moment, for the
@@ -157,12 +162,20 @@ def read(event: str, payload, env, pid: int, at: float) -> Signal:
         # With --fork-session this one payload has the parent's id; the session file is right.
         named = text(session_file(client["config"], pid), "sessionId")
         session = named if homes.is_id(named) else session
+    if said.subagent:
+        from .transcript import within  # most sessions have none
+
+        own = within(said.transcript, said.subagent)
+        kind = base.word(payload, "agent_type") if said.kind == SUB_START else ""
+        said = said._replace(transcript=own, source=kind)
+    woken = said.kind == PROMPT and bool(re.match(WAKE, text(payload, "prompt")))
     changed = said.tool in EDITS and detail and event == "PostToolUse"
     return said._replace(
         session=session,
         forked_from=said.session if session != said.session else "",
         source=said.source or base.word(payload, "error"),
-        woken=said.kind == PROMPT and bool(re.match(WAKE, text(payload, "prompt"))),
+        woken=woken,
+        prompt="" if re.match(NOTICE, said.prompt) else said.prompt,
         client=client,
         edited=(detail,) if changed else (),
         command=detail if said.tool in SHELLS else "",
@@ -172,7 +185,7 @@ def read(event: str, payload, env, pid: int, at: float) -> Signal:
 def write(event: str, reply: Reply) -> str:
     """What the hook prints so that the model gets `reply`; "" for nothing to say."""
     if reply.kind != SUB_ASKS:
-        return base.answer(event, reply, (SUB_END,))
+        return base.answer(event, reply)
     if not reply.drop:
         return ""
     refused = {"permissionDecision": "deny", "permissionDecisionReason": reply.text}

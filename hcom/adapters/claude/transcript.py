@@ -20,7 +20,7 @@ from ..base import (
     fields,
     mark_answered,
 )
-from ..jsonl import count, moment, parse, placed, shown, texts
+from ..jsonl import count, moment, parse, placed, shown, tail, texts
 
 
 def fates(path: str, given: dict[int, Given]) -> dict[int, str]:
@@ -34,13 +34,14 @@ def fates(path: str, given: dict[int, Given]) -> dict[int, str]:
     """
     found: dict[int, str] = {}
     turns: list[tuple[set, set]] = [(set(), set())]  # the lines of each turn, what was shown in it
+    inside = SUBAGENTS in path  # all lines of its file are a subagent's
     since, lines = min((one.since for one in given.values()), default=0), placed(path)
     before = (line for place, line in reversed(lines) if place <= since and ANSWER in line)
     response = _response(parse(next(before, b"")))
     for place, line in lines:
         item = parse(line) if place > since else {}
         kind = item.get("type")
-        if not item or item.get("isSidechain"):  # of a subagent
+        if not item or bool(item.get("isSidechain")) != inside:
             continue
         if kind == "assistant":
             begun = _response(item)
@@ -132,6 +133,7 @@ CLIENTS_OWN = (
 COMMAND = ("name", "args")  # of a command of the user's, which the client marks so
 # How a turn was broken off.
 BROKEN_OFF = "[Request interrupted"
+SUBAGENTS = "/subagents/"  # in the path of a subagent's transcript
 
 
 def note(line: bytes, place: int, index) -> None:
@@ -231,4 +233,11 @@ def _edits(given: dict, key: str) -> list[Part]:
 
 def within(path: str, subagent: str) -> str:
     """The transcript of a subagent, which has a file of its own."""
-    return f"{path.removesuffix('.jsonl')}/subagents/agent-{subagent}.jsonl"
+    return f"{path.removesuffix('.jsonl')}{SUBAGENTS}agent-{subagent}.jsonl"
+
+
+def is_broken_off(path: str) -> bool:
+    """Whether the conversation ends with an interruption, of which no hook tells."""
+    lines = [line for line in tail(path) if line]
+    said = "\n".join(texts(_message(parse(lines[-1])).get("content"))) if lines else ""
+    return said.startswith(BROKEN_OFF)

@@ -106,6 +106,7 @@ def read(event: str, payload, env, pid: int, at: float) -> Signal:
     files = _patched(payload) if said.tool in EDITS else ()
     detail = _shown(files) if said.tool in EDITS else said.detail
     return said._replace(
+        transcript="" if said.subagent else said.transcript,
         source="interrupt" if event == "Interrupt" else said.source,
         detail=detail,
         forked_from=forked or "",

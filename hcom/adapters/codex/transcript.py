@@ -23,6 +23,7 @@ from ..base import (
     Part,
     fields,
     mark_answered,
+    no,
     nothing,
 )
 from ..jsonl import count, moment, parse, placed, shown, texts
@@ -93,6 +94,7 @@ SIGNS = (
     b'"history_base":{',
 )
 within = nothing  # its subagents have no identity
+is_broken_off = no
 
 
 def note(line: bytes, place: int, index) -> None:

@@ -29,6 +29,7 @@ from ..base import (
     document,
     fields,
     mark_answered,
+    no,
     nothing,
 )
 from ..jsonl import count, moment, parse, placed, shown, tail, texts
@@ -146,6 +147,7 @@ SIGNS = (
     b'{"$rewindTo":',
 )
 within = nothing  # its subagents have no identity
+is_broken_off = no
 # What the client begins a conversation with: one that it holds, or the summary of one.
 BEGINNINGS = ("<session_context>", "<state_snapshot>")
 # What the client puts in as a user's words: what a person ran by hand, and its own.

@@ -9,6 +9,7 @@ from tests.rig.api import Asked, Event, chunks
 from tests.rig.script import By, Call, Piece, Step
 
 CWD = re.compile(r"(?:Primary working|Working) directory: (.+)")
+OF_KIND = re.compile(r"(?:\[([\w-]+)\] )?(.*)", re.DOTALL)  # what kind of subagent an AGENT is
 PASTED = re.compile(r'</?pasted_content id="\w+">')  # 2.1.330 wraps a paste of many lines in it
 # what the client itself puts in the user's mouth, none of it typed by a person
 NOT_TYPED = re.compile(
@@ -85,6 +86,7 @@ def tool_use(call: Call, asked: Asked) -> dict:
     path = os.path.join(asked.cwd, path)
     old, _, new = rest.partition("=>")
     agent = "Agent" if "Agent" in offered else "Task"
+    kind, errand = OF_KIND.fullmatch(call.arg).groups()
     calls: dict[str, tuple[str, dict]] = {
         "RUN": ("Bash", {"command": call.arg, "description": "a scripted command"}),
         "WRITE": ("Write", {"file_path": path, "content": rest + "\n"}),
@@ -94,8 +96,8 @@ def tool_use(call: Call, asked: Asked) -> dict:
             agent,
             {
                 "description": "a scripted errand",
-                "prompt": call.arg,
-                "subagent_type": "general-purpose",
+                "prompt": errand,
+                "subagent_type": kind or "general-purpose",
             },
         ),
     }

@@ -13,6 +13,7 @@ from ..base import (
     Given,
     Part,
     mark_answered,
+    no,
 )
 from ..jsonl import parse, placed, shown
 
@@ -51,6 +52,9 @@ def parts(line: bytes, _facts: dict) -> list[Part]:
     kinds = {"user": WOKEN if text == WAKE_TEXT else ASKED, "assistant": SAID, TOOL: RETURNED}
     kind = TOLD if kind in HOOKS else kinds.get(kind)
     return [Part(kind, text)] if kind else []
+
+
+is_broken_off = no
 
 
 def within(path: str, subagent: str) -> str:
