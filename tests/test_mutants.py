@@ -13,6 +13,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
+from hcom.adapters.claude import screen as claude
 from hcom.adapters.codex import screen as codex
 from hcom.adapters.front import Look
 from hcom.adapters.gemini import screen as gemini
@@ -22,7 +23,7 @@ from hcom.pty.screen import Screen
 DATA = Path(__file__).parent / "data"
 COUNT = int(os.environ.get("HCOM_TEST_MUTANTS", "400"))  # of each client
 # What of a dialog takes keys, or says which: one such line at least is in a piece.
-TELLING = re.compile(r"[●›]\s+\d+\. |Press Esc to close|Press enter to|esc back")
+TELLING = re.compile(r"[●›❯]\s+\d+\. |Press Esc to close|Press enter to|esc back")
 
 
 class Client(NamedTuple):
@@ -35,6 +36,12 @@ class Client(NamedTuple):
 
 
 CLIENTS = {
+    "claude": Client(
+        claude.look,
+        ("claude/screens/*.gz",),
+        ("✢ Inferring… (esc to interrupt)", "· Determining… (esc to interrupt · 3s)"),
+        ("\x1b]0;✳ Claude Code\x07",),
+    ),
     "gemini": Client(
         gemini.look,
         ("gemini/screens/*.gz", "pty/gemini-*.gz"),

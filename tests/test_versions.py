@@ -8,7 +8,7 @@ from pathlib import Path
 
 from hcom import home as homes
 from hcom.adapters import settings
-from hcom.adapters.claude import launch, setup
+from hcom.adapters.claude import launch, screen, setup
 from hcom.errors import HcomError
 
 ALWAYS = {"SessionStart", "UserPromptSubmit", "PostToolUse", "Stop", "SubagentStop", "PreToolUse"}
@@ -114,6 +114,7 @@ class Installed(unittest.TestCase):
                 self.add()
                 self.assertEqual(set(self.said()), ALWAYS | set(LATER[:later]))
                 self.assertEqual(setup.lacks(self.home, self.env), "")
+                self.assertFalse(setup.typed(self.home, self.env))
 
     def test_it_is_asked_once(self):
         asked = self.root / "asked"
@@ -138,3 +139,10 @@ class Installed(unittest.TestCase):
             self.assertIn("claude 1.0.64", said)
             self.assertIn("1.0.65 or later", said)
         self.assertFalse(self.settings.exists())
+
+    def test_who_is_woken_by_typing(self):
+        for version, typed in (("1.0.65", True), ("2.1.119", True), ("2.1.120", False)):
+            self.claude(version)
+            with self.subTest(version):
+                client = launch.plan([], self.home, self.env, "/").client
+                self.assertEqual(screen.types(client), typed)

@@ -117,6 +117,9 @@ class Screen(Protocol):
     def look(self, screen: Any, /) -> Look:
         """The client's state and its input box, as a person would see them; unknown means no."""
 
+    def types(self, client: dict[str, str], /) -> bool:
+        """Whether a client of which this was noted is woken by typing. Default: yes."""
+
     def answers(self, agent: Agent, /) -> bool:
         """Whether a client whose hooks run is silent up to its first prompt, which may be a wake.
         Default: no, where none was heard none runs."""

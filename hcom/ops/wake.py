@@ -260,8 +260,8 @@ def _unowned(home, db, name: str) -> "Wake | None":
     if not evidence.recover(db, agent, time.time()) and not deliveries.wants_wake(db, name):
         return None
     # The wrapper that types was rung: no other program need be started.
-    launch = launches.of_agent(db, name) if adapters.has(agent.tool, "screen") else ""
-    if kept.of(home, launch).wrapped:
+    launch = kept.of(home, launches.of_agent(db, name))
+    if launch.wrapped and adapters.load(agent.tool, "screen").types(launch.client or {}):
         return None
     one = Wake(home, agent, channel(agent.tool))
     one.own()

@@ -6,6 +6,7 @@ import time
 
 from .. import adapters, log
 from .. import home as homes
+from ..adapters.base import WAKE_TEXT
 from ..errors import HcomError
 from ..hub import launches as launching
 from ..ops import handover, screens
@@ -97,7 +98,8 @@ def run(home, agent, launch: str, told: handover.Handover) -> None:
     """The client of `agent` that the hand-over `told` is of runs in front of this terminal, or with
     none; this process ends as it does."""
     mirror, keys = Mirror(80, 24), Keys()
-    with Wake(home, agent, _way(home, launch, told.tool, mirror, keys), launch) as wake:
+    way = _way(told.tool, kept.of(home, launch).client or {}, mirror, keys)
+    with Wake(home, agent, way, launch) as wake:
         try:
             how = proxy.run(
                 told.argv,
@@ -124,13 +126,12 @@ def broken(wake: Wake, error: Exception) -> None:
     wake.fail(f"its wrapper failed: {error!r}"[:200])
 
 
-def _way(home, launch: str, tool: str, mirror: Mirror, keys: Keys):
-    """How the tool's client is woken: by its own channel, else by typing."""
-    screen, hook = adapters.load(tool, "screen"), adapters.load(tool, "hook")
-    if not adapters.has(tool, "screen"):
+def _way(tool: str, client: dict, mirror: Mirror, keys: Keys):
+    """How a client of the tool is woken, of which this was noted: by its own channel, or typing."""
+    screen, by_hand = adapters.load(tool, "screen"), client.get("wake", "")
+    if not screen.types(client):
         return channel(tool)
-    by_hand = (kept.of(home, launch).client or {}).get("wake", "")
-    return Typing(screen, by_hand or hook.WAKE_SIGN, mirror, keys, bool(by_hand))
+    return Typing(screen, by_hand or WAKE_TEXT, mirror, keys, bool(by_hand))
 
 
 def _said(how) -> str:

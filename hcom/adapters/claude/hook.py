@@ -76,12 +76,13 @@ BUDGET = {
 # overrides the next one and its text is lost (CLAUDE_CODE_STOP_HOOK_BLOCK_CAP; 0: no cap).
 STOP_CAP = 8
 
-# What a prompt that is our wake begins with: sent to the session's socket, or by asyncRewake.
+# What a prompt that is our wake begins with: sent to the session's socket, by asyncRewake, typed.
 WAKE = (
     r'<cross-session-message from="uds:[^"\n]*" from-name="hcom"[^>\n]*>\n'
     + WAKE_SIGN
     + r"|(\[SYSTEM NOTIFICATION[^\n]*\n*)?<task-notification>\n<summary>"
     + WAKE_SIGN
+    + rf"|{re.escape(base.WAKE_TEXT)}\s*\Z"
 )
 
 # What a prompt begins with that is the client's own notice of its background work.

@@ -94,6 +94,7 @@ def plan(args, home, env, cwd: str) -> Plan:
     client = {
         "mode": mode or "",
         "lacks": setup.lacks(home, env),
+        "typed": "yes" if setup.typed(home, env) else "",  # as screen.types
     }
     client = {key: told for key, told in client.items() if told}
     return Plan(given, said.get("--resume", ""), "--fork-session" in said, client)

@@ -144,6 +144,11 @@ def lacks(home, env) -> str:
     return lacking(PROGRAM, own(home, env), "runs no hooks that bring messages", versions.OLDEST)
 
 
+def typed(home, env) -> bool:
+    """Whether a launched client is woken by typing, for it has no way of its own."""
+    return not versions.knows(own(home, env), "asyncRewake")
+
+
 def _every(home, env) -> dict:
     # Its installers put it also where it need not be on the PATH.
     places = ((".claude", "local"), (".local", "bin"))

@@ -6,6 +6,7 @@ Pure; for the wrapper, which types only where this says idle and empty. Unknown 
 import re
 
 from ...bus.client import BLOCKED, BUSY, EMPTY, IDLE, TEXT, UNKNOWN
+from ..base import yes
 from ..front import Look
 
 # Codex tells its terminal its state by OSC 7501: `state=idle:app=codex`. Up to 0.162 it does not:
@@ -17,6 +18,7 @@ SPINS = re.compile("[\u2800-\u28ff]")  # the title's first sign while it works
 COMPOSER = "›"
 # It takes Enter right behind a bracketed paste (0.169.0); this long for what it draws meanwhile.
 ENTER_AFTER_S = 0.1
+types = yes
 # Words of every dialog that takes keys, each of them a screen's own (0.169.0).
 DIALOG = re.compile(
     r"Press enter to (?:confirm|continue)|Would you like to (?:run|make|grant)|Trust this folder\?"

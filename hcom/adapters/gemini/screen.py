@@ -8,7 +8,7 @@ import re
 from collections import namedtuple
 
 from ...bus.client import BLOCKED, BUSY, EMPTY, IDLE, TEXT, UNKNOWN
-from ..base import no
+from ..base import no, yes
 from ..front import Look
 
 # The last is of versions up to 0.27, whose title tells no state: a line above their box does.
@@ -18,6 +18,7 @@ ASKS = "✋  "  # also for a shell command that printed something and is silent
 PLACEHOLDERS = ("Typeyourmessageor@path/to/file", "Press'Esc'forNORMALmode.")
 # Enter within 30 ms of what it last read is a newline (0.61.0); its screen shows what it has read.
 ENTER_AFTER_S = 0.15
+types = yes
 answers = no  # its first hook comes before its first prompt
 # What a box ends with, and what it then begins with: with a background, as it is drawn since 0.31
 # and before; with a frame (up to 0.27).

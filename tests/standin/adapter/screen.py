@@ -1,10 +1,11 @@
 """What the stand-in's screen says: its title tells its state, its box is below a rule."""
 
 from ...bus.client import BLOCKED, BUSY, EMPTY, IDLE, TEXT, UNKNOWN
-from ..base import no
+from ..base import no, yes
 from ..front import Look
 
 ENTER_AFTER_S = 0.05  # it takes what it reads in the order in which it comes
+types = yes
 answers = no
 STATES = {"standin: idle": IDLE, "standin: busy": BUSY, "standin: asking": BLOCKED}
 
