@@ -88,6 +88,7 @@ class Home:
             "TZ": "UTC",
             "PWD": self.work,
             "TMPDIR": self.root,
+            "AI_AGENT": "claude-code_2-1-332_harness",  # Claude Code tells its hooks
         }
 
     def program(self, name: str, code: str) -> None:

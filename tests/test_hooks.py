@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 import unittest
+import unittest.mock
 
 from hcom.adapters.base import (
     BLOCKED,
@@ -134,6 +135,9 @@ class Session(unittest.TestCase):
         self.addCleanup(self.world.remove)
         self.home = Place(self.world.hcom_dir, self.world.root)
         self.env = {"HOME": self.world.root, "HCOM_DIR": self.world.hcom_dir}
+        told = unittest.mock.patch.dict(os.environ, AI_AGENT=self.world.env["AI_AGENT"])
+        told.start()  # what the hook process itself is told of its client
+        self.addCleanup(told.stop)
         self.db = open_db(self.home)
         self.addCleanup(self.db.connection.close)
         people.join(self.db, "claude", 1.0, name="luna", session="s1")
@@ -217,6 +221,20 @@ class Driven(Session):
                 self.assertNotIn("[hcom message", self.told("PostToolUse"))
                 self.assertEqual(self.hook("Stop"), {})
                 self.assertEqual(self.state(number), "seen")
+
+    def test_the_end_of_a_turn_of_a_version_that_takes_no_context_there(self):
+        for version, channel in (
+            ("2-1-163", "hookSpecificOutput"),
+            ("2-1-162", "reason"),
+            ("", ""),
+        ):
+            os.environ["AI_AGENT"] = version and f"claude-code_{version}_harness"
+            with self.subTest(version):
+                number = self.send(version)
+                said = self.hook("Stop")
+                self.assertIn(f"#{number} from ci", str(said[channel or "reason"]))
+                self.assertEqual(said.get("decision"), None if "hook" in channel else "block")
+                self.hook("Stop")
 
     def test_a_client_that_is_gone_gets_it_later(self):
         number = self.send()

@@ -114,13 +114,17 @@ def needs_waiter(env) -> bool:
     """Whether this session can only be woken by a waiter: no messaging socket, a person in front of
     it (in -p the waiter would block the turn), a version that knows asyncRewake. A wrapper that
     owns the wake steps back for it."""
-    version = re.match(r"claude-code_(\d+)-(\d+)-", env.get("AI_AGENT", ""))
     return (
         not env.get("CLAUDE_CODE_MESSAGING_SOCKET")
         and env.get("CLAUDE_CODE_ENTRYPOINT") == "cli"
-        and version is not None
-        and (int(version.group(1)), int(version.group(2))) >= (2, 1)
+        and (_version(env) or (0,)) >= (2, 1)
     )
+
+
+def _version(env) -> tuple[int, ...] | None:
+    """The client's version as it tells its hooks, since 2.1.120."""
+    said = re.match(r"claude-code_(\d+)-(\d+)-(\d+)", env.get("AI_AGENT", ""))
+    return tuple(map(int, said.groups())) if said else None
 
 
 def config_dir(env) -> str:
@@ -185,6 +189,12 @@ def read(event: str, payload, env, pid: int, at: float) -> Signal:
 
 def write(event: str, reply: Reply) -> str:
     """What the hook prints so that the model gets `reply`; "" for nothing to say."""
+    if reply.kind == TURN_END and reply.text:
+        from .versions import knows  # few hooks end a turn with mail
+
+        # Where the version does not tell, it is before any that takes context here.
+        takes = knows(_version(os.environ) or (0,), "Stop context")
+        return base.answer(event, reply, () if takes else (TURN_END,))
     if reply.kind != SUB_ASKS:
         return base.answer(event, reply)
     if not reply.drop:

@@ -20,6 +20,9 @@ SINCE = {
     "PermissionRequest": (2, 0, 45),
     "PostToolUseFailure": (2, 0, 56),
     "StopFailure": (2, 1, 78),
+    # What the hook of a turn's end says is context, and not an error that the person sees; before,
+    # such context comes to nothing.
+    "Stop context": (2, 1, 163),
     # Ways to be woken. asyncRewake is older (2.1.64), but before this version no hook is told the
     # client's, and what does not know it would run the waiter as a hook that blocks.
     "asyncRewake": (2, 1, 120),
