@@ -807,6 +807,11 @@ class Setup(unittest.TestCase):
                 trusted.write_text(json.dumps(rules))
                 said = setup.warnings(self.home, {**self.env, **env}, str(work), [])
                 self.assertEqual(not said, expected)
+        for version, trusts in (("0.27.4", True), ("0.28.2", False)):
+            self.client(version)
+            self.write('{"hooks": {"enabled": true}}')
+            said = setup.warnings(self.home, self.env, "/elsewhere", [])
+            self.assertEqual(not said, trusts, version)
         self.write('{"security": {"folderTrust": {"enabled": false}}}')
         self.assertEqual(setup.warnings(self.home, self.env, str(work), []), "")
 

@@ -20,8 +20,8 @@ PLACEHOLDERS = ("Typeyourmessageor@path/to/file", "Press'Esc'forNORMALmode.")
 ENTER_AFTER_S = 0.15
 types = yes
 answers = no  # its first hook comes before its first prompt
-# What a box ends with, and what it then begins with: with a background, as it is drawn since 0.31
-# and before; with a frame (up to 0.27).
+# What a box ends with, and what it then begins with: as 0.61 draws it, as 0.30 and 0.31 do, and as
+# 0.24 does, with a frame.
 TOPS, RULE = {"▀": "▄", "▄": "▀", "╰": "╭"}, "─"
 PROMPTS = (" > ", " * ")  # the latter with --yolo; ` ! ` runs what is typed in a shell
 # What only a dialog or a panel shows, each in place of the box.

@@ -18,8 +18,11 @@ SESSION_VARIABLE = "GEMINI_SESSION_ID"  # in hooks alone, not in the shell tool
 PROGRAM = "gemini"
 BRINGS = False
 PACKAGE = "@google/gemini-cli"
-SINCE = (0, 24)  # the first with hooks
-BY_DEFAULT = (0, 26)  # the first that runs them without being told to (both by their source)
+# What came with which version, found by driving those on npm (docs/versions.md), and with hooks
+# that log in `gemini -p`, with each setting that may turn them on.
+SINCE = (0, 24)  # the first with hooks as ours are; 0.22 has some behind tools.enableHooks
+BY_DEFAULT = (0, 26)  # the first that runs them without being told to
+TRUST_BY_DEFAULT = (0, 28)  # the first that does not trust a folder unless told to
 NOTICED_S = 0.0  # a running session never sees a change of its hooks; waiting would not help
 
 _ALL: dict[str, str] = {}
@@ -155,7 +158,8 @@ def trusted(env, cwd: str) -> bool:
     if env.get("GEMINI_CLI_TRUST_WORKSPACE") == "true":
         return True
     security = settings.told(os.path.join(config_dir(env), "settings.json")).get("security")
-    if fields(fields(security).get("folderTrust")).get("enabled") is False:
+    asks = fields(fields(security).get("folderTrust")).get("enabled")
+    if asks is False or asks is None and not has(packaged(env), TRUST_BY_DEFAULT):
         return True
     known = document(
         env.get("GEMINI_CLI_TRUSTED_FOLDERS_PATH")

@@ -2,8 +2,8 @@
 
 JSON lines, appended before the next hook runs. A message may be written again with the same id,
 then the last counts; {"$set": {"messages": [...]}} replaces all, as after Esc, an error or
-/compress: what is not in it any more, the model does not get again. Older versions (0.31 for one)
-write one document anew, whose messages are the same but for results, which stand with their calls.
+/compress: what is not in it any more, the model does not get again. Up to 0.38 it is one document,
+written anew, whose messages are the same but for results, which stand with their calls.
 """
 
 import re
