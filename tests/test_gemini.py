@@ -767,11 +767,14 @@ class Setup(unittest.TestCase):
         self.assertEqual(setup.advice(self.home, self.env, self.root), said)
         for args, by_hand in (([], True), (["-p", "hi"], False)):
             plan = launch.plan(args, self.home, self.env, self.root)
-            self.assertEqual("hcom listen 1" in ((plan.client or {}).get("wake", "")), by_hand)
+            self.assertEqual("hcom listen 1" in plan.client["wake"], by_hand)
+            self.assertEqual(plan.client["lacks"], said)
         self.client("0.24.0")
         self.assertTrue(self.add())
-        self.assertIsNone(launch.plan([], self.home, self.env, self.root).client)
-        self.assertIn("0.26 or later", setup.warnings(self.home, self.env, self.root, []))
+        plan = launch.plan([], self.home, self.env, self.root)
+        self.assertEqual(plan.client["wake"], "")
+        self.assertIn("0.26 or later", plan.client["lacks"])
+        self.assertEqual(setup.warnings(self.home, self.env, self.root, []), plan.client["lacks"])
 
     def test_a_client_behind_a_script_is_asked(self):
         (self.bin / "gemini").unlink()

@@ -91,10 +91,10 @@ def plan(args, home, env, cwd: str) -> Plan:
     if aside(args, FLAGS) or not {"--help", "--remote"}.isdisjoint(flags):
         return Plan(list(args))
     place, told = asked.folder(cwd, args), asked.told(env, cwd, args)
-    runs, alone = not setup.silent(env, told), has(setup.installed(env), versions.NO_DAEMON)
+    silent, alone = setup.silent(env, told), has(setup.installed(env), versions.NO_DAEMON)
     # Codex refuses a flag that is given twice.
     ours = ["--no-daemon"] if alone and "--no-daemon" not in flags else []
-    settings = {**_settings(home, env, runs, told), **_sandbox(args, home, env, place, told)}
+    settings = {**_settings(home, env, not silent, told), **_sandbox(args, home, env, place, told)}
     for key, setting in settings.items():
         ours += ["-c", f"{key}={toml.written(setting)}"]
     return Plan(
@@ -103,7 +103,8 @@ def plan(args, home, env, cwd: str) -> Plan:
         verb == "fork",
         {
             "home": config_dir(env),
-            "hooks": "on" if runs else "off",  # as screen.answers
+            "hooks": "off" if silent else "on",  # as screen.answers
+            "lacks": silent,
             "wake": WAKE_BY_HAND if setup.lacks(env) and word not in EXEC else "",
         },
     )

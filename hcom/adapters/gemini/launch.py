@@ -100,14 +100,17 @@ def plan(args, home, env, cwd: str) -> Plan:
     return Plan(
         list(args),
         session if SESSION.match(session) else "",
-        client={"wake": WAKE_BY_HAND} if _by_hand(args, env) else None,
+        client=_facts(args, home, env),
         env={"GEMINI_SYSTEM_MD": _prompt_file(home, prompt)} if prompt.strip() else None,
     )
 
 
-def _by_hand(args, env) -> bool:
-    """Whether this is a version without hooks, in a terminal."""
-    return bool(setup.lacks(setup.packaged(env))) and not is_printing(args)
+def _facts(args, home, env) -> dict[str, str]:
+    """What this version lacks, and how one without hooks is woken in a terminal."""
+    found = setup.packaged(env)
+    lacks = setup.lacks(found)
+    by_hand = WAKE_BY_HAND if lacks and not is_printing(args) else ""
+    return {"wake": by_hand, "lacks": lacks or setup.switched(home, env, found)}
 
 
 def _prompt_file(home, text: str) -> str:
