@@ -935,11 +935,11 @@ class Launch(Place):
             "0.98.0": set(),
             "0.123.0": set(),
             "0.124.0": {"hooks"},
-            "0.144.6": {"hooks"},
-            "0.145.0": {"hooks", "limit"},
-            "0.156.1": {"hooks", "limit"},
-            "0.157.1": {"hooks", "limit", "--no-daemon"},
-            "0.171.0": {"hooks", "limit", "--no-daemon"},
+            "0.144.6": {"hooks", "SubagentStop"},
+            "0.145.0": {"hooks", "limit", "SubagentStop", "SessionEnd"},
+            "0.156.1": {"hooks", "limit", "SubagentStop", "SessionEnd", "Interrupt"},
+            "0.157.1": {"hooks", "limit", "--no-daemon", "SubagentStop", "SessionEnd", "Interrupt"},
+            "0.171.0": {"hooks", "limit", "--no-daemon", "SubagentStop", "SessionEnd", "Interrupt"},
         }
         handlers = dict(setup.handlers(self.home))
         for version, gets in table.items():
@@ -953,6 +953,8 @@ class Launch(Place):
                 self.assertEqual("hcom listen 1" in plan.client["wake"], "hooks" not in gets)
                 self.assertEqual(self.plan("exec", "x").client["wake"], "")
                 self.assertEqual("--no-daemon" in words, "--no-daemon" in gets)
+                for event in ("SubagentStop", "SessionEnd", "Interrupt"):
+                    self.assertEqual(f"hooks.{event}=" in words, event in gets)
                 whole = setup.digest("Stop", {**handlers["PostToolUse"]}, (99,))
                 bare = setup.digest(
                     "Stop", {k: v for k, v in handlers["PostToolUse"].items() if k != setup.LIMIT}
@@ -962,6 +964,14 @@ class Launch(Place):
                     whole if "limit" in gets else bare,
                 )
                 self.assertNotIn("--version", calls.read_text())
+
+    def test_installed_hooks_of_which_a_version_knows_some_are_found_in_their_file(self):
+        self.client("0.140.0")
+        self.add()
+        known = setup.states(self.home, self.env)
+        self.assertEqual({key.split(":")[1] for key in known} & {"stop", "interrupt"}, {"stop"})
+        told = asked.Told(config={}, hooks=list(known))
+        self.assertEqual(list(setup.launch_hooks(self.home, self.env, told)), ["hooks.state"])
 
     def test_a_launch_asks_once(self):
         told = functools.cache(asked._told)

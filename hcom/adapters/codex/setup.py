@@ -153,7 +153,9 @@ def states(home, env) -> dict[str, str]:
     return {
         key: digest(event, handler, version)
         for key, event, group, handler in placed(home, env)
-        if is_ours(handler) and (("hooks", event), settings.ours(group)) in wanted
+        if is_ours(handler)
+        and (("hooks", event), settings.ours(group)) in wanted
+        and versions.knows(version, event)
     }
 
 
@@ -172,9 +174,10 @@ def launch_hooks(home, env, told: asked.Told) -> dict[str, object]:
     """The settings with which a launch has our hooks and trusts them: the installed ones where it
     finds them, by what it has `told`, else its own."""
     there = states(home, env) if hooks_file(home, env).installed else {}
-    given = [] if there and _found(told, there) else handlers(home)
-    found: dict[str, object] = {f"hooks.{event}": [{"hooks": [said]}] for event, said in given}
     version = installed(env)
+    given = [] if there and _found(told, there) else handlers(home)
+    given = [(event, said) for event, said in given if versions.knows(version, event)]
+    found: dict[str, object] = {f"hooks.{event}": [{"hooks": [said]}] for event, said in given}
     trust = {
         f"{PER_LAUNCH}:{snake(event)}:0:0": digest(event, said, version) for event, said in given
     }
