@@ -5,6 +5,7 @@ import sys
 from collections import namedtuple
 
 PROC = "/proc"
+FIRST = "4026531836"  # the namespace that all others are in, where all is seen (proc_ns.h)
 FIRST_KEPT = 100  # what is kept open for a process left behind has numbers from here
 
 
@@ -84,6 +85,8 @@ def start_of(pid: int) -> str:
 def alive(pid: int, start: str) -> bool:
     """Whether process `pid` that began at `start` still runs; where either start is not known, the
     number alone decides."""
+    if not is_told_of(start):
+        return _is_below(pid, start.partition("@")[0])
     if pid <= 0 or not _exists(pid):
         return False
     now = told(pid)
@@ -92,14 +95,33 @@ def alive(pid: int, start: str) -> bool:
 
 
 def is_told_of(start: str) -> bool:
-    """Whether a process that began at `start` would be seen from here, if it lived."""
+    """Whether a process that began at `start` has its number here."""
     return start.partition("@")[2] in ("", pid_space())
+
+
+def sees(start: str) -> bool:
+    """Whether a process that began at `start` would be found from here (`alive`), if it lived."""
+    return is_told_of(start) or pid_space() == FIRST
 
 
 def ended(pid: int, start: str) -> bool:
     """Whether process `pid` that began at `start` has surely ended: only who would see it alive can
     tell."""
-    return is_told_of(start) and not alive(pid, start)
+    return sees(start) and not alive(pid, start)
+
+
+def _is_below(pid: int, start: str) -> bool:
+    """Whether a process that began then has the number `pid` in a namespace below this one."""
+    for entry in filter(str.isdigit, os.listdir(PROC) if start else ()):
+        try:
+            if start_of(int(entry)).partition("@")[0] == start:
+                with open(f"{PROC}/{entry}/status", encoding="utf-8", errors="replace") as stream:
+                    numbers = next(line for line in stream if line.startswith("NSpid:")).split()
+                if numbers[2:] and numbers[-1] == str(pid):
+                    return True
+        except (OSError, StopIteration):
+            continue  # ended by now, or of a system that does not tell
+    return False
 
 
 def proven(pid: int, start: str) -> bool:

@@ -8,6 +8,7 @@ import tempfile
 import time
 import unittest
 
+from hcom import process
 from hcom.adapters.base import PROVEN_BY, TURN_END
 from hcom.bus import bootstrap
 from hcom.bus.agent import RETIRE_S
@@ -23,6 +24,7 @@ from hcom.store import agents, deliveries, events, kept
 from hcom.store.connect import open_db, transaction
 from hcom.store.deliveries import Into
 from tests.sealed import ROOT
+from tests.test_launcher import counting
 
 CI = Sender("ci", EXTERNAL)
 
@@ -321,7 +323,7 @@ class Mail(Hub):
         verdict = evidence.judge(self.db, held, self.agent(), TURN_END, 10.1, "", PROVEN_BY)
         self.assertEqual(verdict, ([one], []))
 
-    def dropped(self) -> int:
+    def dropped(self, *within: str) -> int:
         """A message that a process leased, and died with."""
         one = self.send()
         code = (
@@ -332,9 +334,18 @@ class Mail(Hub):
             "with open_db(Home(sys.argv[2], '')) as db, transaction(db):\n"
             "    mail.lease(db, agents.find(db, 'luna'), Into('tool'), 0, 10.0)"
         )
-        subprocess.run([sys.executable, "-c", code, ROOT, self.home.root], check=True)
+        argv = [*within, sys.executable, "-c", code, ROOT, self.home.root]
+        subprocess.run(argv, check=True)
         self.assertEqual(self.states()[one], "leased")
         return one
+
+    @unittest.skipUnless(
+        counting() and process.pid_space() == process.FIRST, "not all is seen here"
+    )
+    def test_so_is_what_one_had_that_died_in_a_namespace_below(self):
+        one = self.dropped(*counting(), "--mount-proc")
+        self.settle("", 10.1)
+        self.assertEqual(self.claim(10.2), [one])
 
     def test_what_a_dead_process_had_is_looked_up_at_once(self):
         one = self.dropped()
@@ -352,6 +363,8 @@ class Mail(Hub):
     def test_what_nobody_can_judge_is_given_a_time(self):
         now = time.time()
         for start in ("", "123@other", "@" + pid_space()):
+            if start and process.sees(start) and start[0] != "@":
+                continue  # judged at once
             with self.subTest(start):
                 held = deliveries.Held(1, "leased", now - 1, None, os.getpid(), start, *Into())
                 self.assertFalse(mail.is_dropped(held, now))

@@ -14,6 +14,7 @@ from unittest import mock
 
 from hcom import process
 from tests.sealed import ROOT, Sealed
+from tests.test_launcher import counting
 
 PATIENCE_S = 10.0
 NO_PROC = mock.patch.object(process, "PROC", "/nonexistent")
@@ -54,6 +55,30 @@ class Told(unittest.TestCase):
         for where in ("/proc", "/nonexistent"):
             with self.subTest(where, reaped=True), mock.patch.object(process, "PROC", where):
                 self.assertEqual(process.told(child.pid), process.Process())
+
+    @unittest.skipUnless(
+        counting() and process.pid_space() == process.FIRST, "not all is seen here"
+    )
+    def test_one_in_a_namespace_below_is_seen_from_above_and_not_the_other_way(self):
+        code = (
+            f"import os, sys; sys.path.insert(0, {ROOT!r}); from hcom import process\n"
+            "me = os.getpid(); print(me, process.start_of(me), process.sees(sys.argv[1]),"
+            " process.alive(int(sys.argv[2]), sys.argv[1]), flush=True); sys.stdin.read()"
+        )
+        mine = process.start_of(os.getpid())
+        below = subprocess.Popen(
+            [*counting(), "--mount-proc", sys.executable, "-c", code, mine, str(os.getpid())],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        number, start, *seen = below.stdout.readline().split()
+        self.assertEqual((number, seen), ("1", ["False", "False"]))
+        self.assertTrue(process.alive(1, start) and not process.ended(1, start))
+        self.assertFalse(process.alive(2, start))
+        self.assertFalse(process.alive(1, "1" + start))
+        below.communicate()
+        self.assertTrue(process.ended(1, start))
 
     def test_the_same_moment_reads_the_same_in_any_language(self):
         with NO_PROC, mock.patch.dict(os.environ, {"LC_ALL": "C.UTF-8", "LANG": "de_DE.UTF-8"}):

@@ -7,7 +7,7 @@ from ..bus import render
 from ..bus.agent import ACTIVE, BIGBOSS, Agent, is_listed
 from ..bus.message import ACK, INFORM, INSTANCE, REQUEST, SYSTEM, Envelope, Message, Sender
 from ..errors import HcomError, UnknownAgent
-from ..process import alive, pid_space, start_of
+from ..process import alive, sees, start_of
 from ..store import agents, deliveries, events
 from ..store.connect import transaction
 from ..store.deliveries import Into
@@ -176,8 +176,8 @@ def is_dropped(held: deliveries.Held, now: float) -> bool:
     it."""
     if held.state != deliveries.LEASED:
         return False
-    start, _, space = held.holder_start.partition("@")
-    if not start or space != pid_space():  # nobody can tell from here
+    start = held.holder_start
+    if not start.partition("@")[0] or not sees(start):  # nobody can tell from here
         # A clock that was set back must not keep it for as long.
         return held.leased_at is None or abs(now - held.leased_at) > HAND_S
     return not alive(held.holder, start)
