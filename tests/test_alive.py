@@ -11,13 +11,14 @@ from tests.standin.stage import Staged
 
 
 class Slow(Staged):
-    def slow(self) -> None:
-        """The client begins once the gate `go` is let."""
+    def slow(self, shown: str = "") -> None:
+        """The client begins once the gate `go` is let; until then it shows that."""
         path = os.path.join(self.stage.root, "bin", "standin")
         with open(path, encoding="utf-8") as stream:
             begin = stream.read().partition("\n")[2]
         self.stage.gates("go")
-        self.stage.program("standin", f'cat "{self.stage.work}/go"\n{begin}')
+        line = f'printf "{shown}"; cat "{self.stage.work}/go"\n{begin}'
+        self.stage.program("standin", line)
 
 
 class States(Slow):
@@ -62,6 +63,19 @@ class States(Slow):
         self.assertEqual(self.words(name), ("inactive", "launching"))
         stage.let("go")
         self.until(name, "listening", "start")
+
+    def test_a_dialog_before_it_takes_prompts(self):
+        stage = self.stage
+        self.slow(r"\033]2;standin: asking\007Do you trust this folder?")
+        stage.terminal("hcom", "standin")
+        stage.held("go")
+        [name] = stage.agents()
+        self.until(name, "blocked", "dialog")
+        self.assertIn(f"hcom term {name}", stage.said("list"))
+        stage.let("go")
+        self.until(name, "listening", "start")
+        stage.send(name)
+        self.once()
 
     def test_one_whose_end_nobody_has_seen_is_launching_when_it_is_resumed(self):
         stage = self.stage

@@ -1,6 +1,6 @@
 """The life of a launch: begun, started, ready or failed, over."""
 
-from ..bus.agent import ACTIVE, INACTIVE, LISTENING, Agent
+from ..bus.agent import ACTIVE, BLOCKED, INACTIVE, LISTENING, Agent
 from ..process import start_of
 from ..store import agents, events, kept, launches
 from ..store.connect import transaction
@@ -57,6 +57,15 @@ def working(db, name: str, now: float) -> None:
     with transaction(db):
         agents.set_status(db, name, ACTIVE, "screen", "", now)
         events.append_status(db, name, ACTIVE, "screen", "", now)
+
+
+def asks(db, name: str, now: float) -> None:
+    """The agent's client, which starts, shows a dialog before it takes a prompt."""
+    with transaction(db):
+        agent = agents.find(db, name)
+        if agent and agent.status == INACTIVE:  # no hook has told more of it since
+            agents.set_status(db, name, BLOCKED, "dialog", f"at its start: hcom term {name}", now)
+            events.append_status(db, name, BLOCKED, "dialog", "", now)
 
 
 def interrupted(db, name: str, now: float) -> None:

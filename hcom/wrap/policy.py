@@ -8,7 +8,7 @@ import os
 import time
 
 from .. import log
-from ..bus.client import BUSY, IDLE, TEXT, UNKNOWN
+from ..bus.client import BLOCKED, BUSY, IDLE, TEXT, UNKNOWN
 from ..delivery import bell
 from ..delivery.gate import DEAF, HEARD, NEVER, OURS, SETTLED_S, UNTRIED, Seen
 from ..delivery.wake import Action
@@ -131,22 +131,25 @@ class Wrap:
 
     def correct(self) -> None:
         """Where the client waits for a prompt and no hook has said so, it is known: at its start,
-        and where a turn ended with Esc or a refused tool."""
+        and where a turn ended with Esc or a refused tool. So is a dialog that comes before that."""
         known = self.wake.known
         if known.agent is None or (self.ready and not known.in_turn):
             return
-        if self.wake.way.state(known.agent) != IDLE:
+        state = self.wake.way.state(known.agent)
+        if state != IDLE and (state != BLOCKED or self.ready):
             return
         try:
             with open_db(self.home) as db:
-                if not self.ready:
+                if state == BLOCKED:
+                    launching.asks(db, known.agent.name, time.time())
+                elif not self.ready:
                     launching.ready(db, self.wake.launch, time.time())
-                if known.in_turn:
+                else:
                     launching.interrupted(db, known.agent.name, time.time())
         except StoreError as error:
             log.log("wrap.uncorrected", error=error.message)  # at the next still screen, then
             return
-        self.ready = True
+        self.ready = state == IDLE
         after(self.home, Done(rung=[known.agent.name]))
 
     def notice(self) -> None:
