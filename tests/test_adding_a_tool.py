@@ -377,14 +377,17 @@ class Launches(Staged):
         stage.program("window", WINDOW)
         table = (
             ("--headless", "no model nonesuch"),
-            ("-p", ""),  # which has no screen, but a log
+            ("-p", "no model nonesuch"),
             ("1", "no model nonesuch"),
         )
         for how, shown in table:
             with self.subTest(how):
                 words = ["1", "standin"] if how == "1" else ["standin", how]
                 window = {"HCOM_TERMINAL": "window {script}"}
-                stage.said(*words, "--model", "nonesuch", env=window)
+                done = stage.run(*words, "--model", "nonesuch", env=window)
+                self.assertEqual(done.returncode, 1)
+                self.assertIn("not launched: ", done.stderr)
+                self.assertRegex(done.stderr, f"exit 3\n *{shown}")
                 done = stage.run("events", "launch")
                 self.assertEqual(done.returncode, 1)
                 self.assertRegex(done.stdout, f"failed: exit 3\n *{shown}")

@@ -195,7 +195,8 @@ class Dying(unittest.TestCase):
     def test_it_is_not_said_to_be_launched(self):
         home = Home()
         self.addCleanup(home.remove)
-        table = [("claude", "--headless"), ("claude", "-p --new a x"), ("gemini", "-p x"),
+        table = [("claude", "--headless"), ("claude", "-p x"),
+                 ("claude", "-p --new a x"), ("gemini", "-p x"),
                  ("codex", "exec x"), ("codex", "--headless")]  # fmt: skip
         for tool, words in table:
             with self.subTest(tool, words=words):

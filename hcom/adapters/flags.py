@@ -15,7 +15,8 @@ class Table(
     """Which flags take one value, may take one, take several, take none, by their long forms;
     `alias` leads to those from the short ones; `repeated` are those that add up. With one of
     `asides` as its first word, or as a flag, the client is no session; `sessions` are the other
-    words that may stand first. A flag that is in no set may take a value."""
+    words that may stand first. A flag that is in no set takes none, but may take one where `none`
+    names those that do not."""
 
     __slots__ = ()
 
@@ -50,7 +51,9 @@ def groups(args, table: Table) -> list[tuple[str, list[str]]]:
             found += [(table.alias[short], []) for short in letters if short in table.alias]
         elif flag in table.value and not whole:
             end += 1
-        elif not whole and (flag in table.optional or verbs.isdisjoint(args[end : end + 1])):
+        elif not whole and (
+            flag in table.optional or table.none and verbs.isdisjoint(args[end : end + 1])
+        ):
             end = min(end + 1, next_flag)
         found.append((flag, list(args[i:end])))
         i = end

@@ -149,6 +149,9 @@ class Stream(Protocol):
     def wake(self) -> str:
         """The line that makes the prompt hook hand over what waits."""
 
+    def words(self, line: str, /) -> str:
+        """What a line of the client's output says to a person; "" for nothing."""
+
 
 class Transcript(Protocol):
     """What the client recorded: the evidence that its model was asked with a message, and the

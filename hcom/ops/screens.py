@@ -6,6 +6,7 @@ import time
 from collections import namedtuple
 from contextlib import suppress
 
+from ..bus.render import clean
 from ..delivery import bell
 from ..errors import HcomError
 from ..home import dropped, private_folder, read, write_private
@@ -40,18 +41,21 @@ def of(db, name: str) -> Terminal:
 
 
 def look(home, terminal: Terminal) -> Screen:
-    """What the terminal shows now. HcomError when its wrapper does not answer."""
+    """What the terminal shows now, or what a client that prints has printed. HcomError when its
+    wrapper does not answer."""
+    import glob  # no wrapper asks
+
+    for printed in glob.glob(home.path("logs", f"*-{terminal.launch[-8:]}.log")):
+        text = read(printed).decode("utf-8", "replace").replace("\r\n", "\n")
+        if lines := clean(text).splitlines():
+            return Screen(lines, (0, len(lines)), "", True)
     path = _path(home, terminal.launch)
     before, end = _written(path), time.monotonic() + ANSWER_S
     with bell.Bell(home, VIEWERS) as rings:
         bell.ring(home, [bell.of_launch(terminal.launch)], SHOW)
         while _written(path) == before:
             if time.monotonic() > end:
-                import glob  # no wrapper asks
-
-                printed = glob.glob(home.path("logs", f"*-{terminal.launch[-8:]}.log"))
-                hint = f"what it printed: {printed[0]}" if printed else "hcom list"
-                raise HcomError(f"the terminal of {terminal.agent} does not answer", hint)
+                raise HcomError(f"the terminal of {terminal.agent} does not answer", "hcom list")
             rings.wait(0.2)
     return Screen(**json.loads(read(path)))
 

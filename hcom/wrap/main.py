@@ -98,6 +98,10 @@ def run(home, agent, launch: str, told: handover.Handover) -> None:
     """The client of `agent` that the hand-over `told` is of runs in front of this terminal, or with
     none; this process ends as it does."""
     mirror, keys = Mirror(80, 24), Keys()
+    ends = proxy.Ends()
+    if told.headless:  # what is printed goes to its log, and of a screen nothing
+        printing = adapters.load(told.tool, "launch").is_printing(told.argv[1:])
+        ends = proxy.Ends(None, 1 if printing else None)
     way = _way(told.tool, kept.of(home, launch).client or {}, mirror, keys)
     with Wake(home, agent, way, launch) as wake:
         try:
@@ -107,7 +111,7 @@ def run(home, agent, launch: str, told: handover.Handover) -> None:
                 policy=Wrap(wake, mirror),
                 keys=keys,
                 on_fault=lambda error: broken(wake, error),
-                ends=proxy.Ends(None, None) if told.headless else proxy.Ends(),
+                ends=ends,
                 cwd=told.cwd,
                 doorbells=[wake.rings.fd] if wake.rings.fd >= 0 else [],
             )

@@ -21,6 +21,26 @@ def wake() -> str:
     return line(wake_prompt("uds:hcom"))
 
 
+def words(line: str) -> str:
+    """What a line of output says to a person, "" for nothing: the model's text, and the tools that
+    it uses. What is no such line is said as it is."""
+    try:
+        said = json.loads(line)
+        kind, message = said["type"], said.get("message")
+    except (ValueError, TypeError, KeyError):
+        return line
+    if kind == "result" and said.get("is_error"):
+        return f"error: {said.get('result') or said.get('subtype')}"
+    if kind != "assistant" or not isinstance(message, dict):
+        return ""
+    blocks = [block for block in message.get("content") or () if isinstance(block, dict)]
+    return "\n".join(
+        block.get("text") or f"[{block['name']}]"
+        for block in blocks
+        if "text" in block or "name" in block
+    )
+
+
 def fed(args) -> tuple[list[str], list[str] | None]:
     """`claude -p ... PROMPT` as (arguments of a client that reads lines, its first lines); None for
     the lines where the arguments say another format, are not of -p, or say a flag that is not

@@ -4,7 +4,10 @@ import json
 
 from ..base import WAKE_TEXT
 from ..flags import groups
+from ..plain import words
 from .launch import FLAGS, is_printing
+
+__all__ = ["fed", "line", "wake", "words"]
 
 
 def line(prompt: str) -> str:
