@@ -131,7 +131,10 @@ class Arguments(unittest.TestCase):
         for args, wanted in table.items():
             with self.subTest(args=args):
                 plan = launch.plan(args, home, {}, "/")
-                self.assertEqual(plan, Plan(["--settings", setup.brought(home), *args], *wanted))
+                resumes, forks, mode = wanted
+                client = {"config": hook.config_dir({}), **mode}
+                given = ["--settings", setup.brought(home), *args]
+                self.assertEqual(plan, Plan(given, resumes, forks, client))
 
     def test_a_session_is_resumed_and_copied(self):
         said = {

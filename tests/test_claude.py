@@ -261,6 +261,13 @@ class Talk(unittest.TestCase):
         room.received(room.session("luna"), sent)
         room.until(lambda: room.reported()[0]["unread"] == 0)
 
+    def test_where_hooks_are_turned_off_no_turn_is_paid_for(self):
+        room = self.room()
+        path = room.world.home / ".claude/settings.json"
+        path.write_text(json.dumps({**json.loads(path.read_text()), "disableAllHooks": True}))
+        room.agent("luna")
+        room.pays_nothing_for(self, "luna")
+
     def test_the_hooks_of_another_home_go_with_a_launch_into_a_worktree(self):
         room = self.room()
         project = room.folder("luna")

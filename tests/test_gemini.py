@@ -804,12 +804,14 @@ class Setup(unittest.TestCase):
             ({str(work): "TRUST_PARENT"}, {}, True),
             ({str(work / "below"): "TRUST_FOLDER"}, {}, False),
             ({}, {"GEMINI_CLI_TRUST_WORKSPACE": "true"}, True),
+            ({str(work): "TRUST_FOLDER"}, {"GEMINI_CLI_TRUST_WORKSPACE": "false"}, False),
         ]
         for rules, env, expected in table:
             with self.subTest(rules=rules, env=env):
                 trusted.write_text(json.dumps(rules))
                 said = setup.warnings(self.home, {**self.env, **env}, str(work), [])
                 self.assertEqual(not said, expected)
+        self.assertEqual(setup.warnings(self.home, self.env, str(work), ["--skip-trust"]), "")
         for version, trusts in (("0.27.4", True), ("0.28.2", False)):
             self.client(version)
             self.write('{"hooks": {"enabled": true}}')
@@ -834,9 +836,22 @@ class Setup(unittest.TestCase):
         self.add()
         self.assertEqual(setup.advice(self.home, self.env, self.root), "")
         said = json.loads(self.settings.read_text())
-        for config in ({"enabled": False}, {"disabled": ["hcom"]}):
-            self.write(json.dumps({**said, "hooksConfig": config}))
-            self.assertIn("hooksConfig", setup.advice(self.home, self.env, self.root))
+        self.env["NO"] = "false"
+        for config, off in (
+            ({"enabled": False}, True),
+            ({"disabled": ["hcom"]}, True),
+            ({"enabled": "False"}, True),
+            ({"enabled": "$NO"}, True),
+            ({"enabled": "${NO}"}, True),
+            ({"enabled": "$UNSET"}, False),
+            ({"enabled": "true"}, False),
+            ({"enabled": None}, False),
+            ({"disabled": ["other"]}, False),
+        ):
+            with self.subTest(config):
+                self.write(json.dumps({**said, "hooksConfig": config}))
+                told = setup.advice(self.home, self.env, self.root)
+                self.assertEqual("hooksConfig" in told, off)
 
     def test_of_several_settings_the_last_says_whether_hooks_run(self):
         work = Path(self.root, "work")

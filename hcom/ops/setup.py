@@ -61,7 +61,8 @@ def add_for_launch(home, env, tool: str, cwd: str, args) -> list[str]:
             try:
                 settings.put([file])
             except HcomError as error:
-                said.append(f"no hooks: {error.message}" + (error.hint and f" ({error.hint})"))
+                deaf = "" if setup.BRINGS else "no hooks: "
+                said.append(f"{deaf}{error.message}" + (error.hint and f" ({error.hint})"))
     return [*said, *lost, *filter(None, [setup.warnings(home, env, cwd, args)])]
 
 

@@ -124,8 +124,8 @@ class Wrap:
         """How long the screen has to be still before the client is asked what it does, where no
         hook may tell."""
         known = self.wake.known
-        if not self.ready and isinstance(self.wake.way, Typing):
-            return SETTLED_S
+        if not self.ready:
+            return SETTLED_S if isinstance(self.wake.way, Typing) else STILL_S
         waits = known.mail and self.wake.seen.client != IDLE
         return STILL_S if known.in_turn or waits else float("inf")
 

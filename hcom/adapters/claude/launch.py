@@ -5,6 +5,7 @@ import re
 from ..flags import Table, names, values
 from ..front import Plan
 from . import setup
+from .hook import config_dir
 
 # What one Claude Code tells its children; another would take itself for a part of the first, and
 # keep neither session file nor transcript.
@@ -92,6 +93,7 @@ def plan(args, home, env, cwd: str) -> Plan:
     if "--dangerously-skip-permissions" in said:
         mode = "bypassPermissions"
     client = {
+        "config": config_dir(env),
         "mode": mode or "",
         "lacks": setup.lacks(home, env),
         "typed": "yes" if setup.typed(home, env) else "",  # as screen.types

@@ -1,6 +1,7 @@
 """Our hooks in Gemini CLI's settings.json and our policy file: put in, taken out, looked at."""
 
 import os
+import re
 import sys
 import tempfile
 from pathlib import Path
@@ -121,42 +122,57 @@ def switched(home, env, found) -> str:
 SYSTEM = {"darwin": "/Library/Application Support/GeminiCli"}.get(sys.platform, "/etc/gemini-cli")
 
 
-def off(env, cwd: str) -> str:
+WORDS = {"true": True, "false": False}
+VARIABLE = re.compile(r"\$(?:(\w+)|{(\w+)})")
+
+
+def expanded(text: str, env) -> str:
+    """A text of its settings with the variables in it."""
+    return VARIABLE.sub(lambda m: env.get(m[1] or m[2], m[0]), text)
+
+
+def off(env, cwd: str, args=()) -> str:
     """What turns our hooks off in `cwd`; "" for nothing. Of its settings the last counts: the
     system's defaults, the person's, the folder's, the system's (0.61.0)."""
     system = env.get("GEMINI_CLI_SYSTEM_SETTINGS_PATH") or os.path.join(SYSTEM, "settings.json")
     beside = os.path.join(os.path.dirname(system), "system-defaults.json")
     places = [env.get("GEMINI_CLI_SYSTEM_DEFAULTS_PATH") or beside, config_dir(env)]
-    places += [os.path.join(cwd, ".gemini")] if trusted(env, cwd) else []
+    places += [os.path.join(cwd, ".gemini")] if trusted(env, cwd, args) else []
     enabled, where = True, ""
     for place in [*places, system]:
         path = place if place.endswith(".json") else os.path.join(place, "settings.json")
         said = fields(settings.told(path).get("hooksConfig"))
-        if isinstance(said.get("enabled"), bool):
-            enabled, where = said["enabled"], path
+        value = said.get("enabled")
+        if isinstance(value, str):  # it puts variables in, and reads the words
+            value = WORDS.get(expanded(value, env).lower())
+        if isinstance(value, bool):
+            enabled, where = value, path
         if isinstance(said.get("disabled"), list) and "hcom" in said["disabled"]:
             return f"gemini runs no hooks of hcom: see hooksConfig in {path}"
     return "" if enabled else f"gemini runs no hooks: see hooksConfig in {where}"
 
 
-def warnings(home, env, cwd: str, _args) -> str:
+def warnings(home, env, cwd: str, args) -> str:
     """What a person should know before the client is run in `cwd`; "" for nothing."""
     found = packaged(env)
     said = lacks(found) or switched(home, env, found)
     if said:
         return said
-    if trusted(env, cwd):
-        return off(env, cwd)
+    if trusted(env, cwd, args):
+        return off(env, cwd, args)
     return (
         f"gemini does not trust {cwd}: it runs no hooks there, so no message reaches its "
         "agent; choose 'Trust folder' when it asks, or /permissions trust"
     )
 
 
-def trusted(env, cwd: str) -> bool:
+def trusted(env, cwd: str, args=()) -> bool:
     """Whether the client trusts the folder `cwd`; it runs the user's hooks nowhere else."""
-    if env.get("GEMINI_CLI_TRUST_WORKSPACE") == "true":
+    if "--skip-trust" in args:
         return True
+    said = WORDS.get(env.get("GEMINI_CLI_TRUST_WORKSPACE", ""))
+    if said is not None:
+        return said
     security = settings.told(os.path.join(config_dir(env), "settings.json")).get("security")
     asks = fields(fields(security).get("folderTrust")).get("enabled")
     if asks is False or asks is None and not has(packaged(env), TRUST_BY_DEFAULT):
