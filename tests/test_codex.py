@@ -685,7 +685,12 @@ class Dropped(Place):
         (project / ".codex").mkdir(parents=True)
         home = Home(str(project / ".hcom"), str(project))
         self.add(home=home)
-        table = ((project, [], True), (self.root, [], True), (self.root, ["-C", "project"], False))
+        table = (
+            (project, [], True),
+            (self.root, [], True),
+            (self.root, ["-C", "project"], False),
+            (self.root, ["-C", "project", "--worktree"], True),
+        )
         for cwd, args, own in table:
             with self.subTest(cwd=cwd, args=args):
                 if own is False or cwd == self.root:
@@ -864,6 +869,9 @@ class Launch(Place):
             with self.subTest(cwd=cwd):
                 listed = next(a for a in self.plan("-C", str(cwd)).args if "writable_roots" in a)
                 self.assertEqual(json.loads(listed.partition("=")[2]), roots)
+                args = self.plan("--worktree", "-C", str(cwd)).args
+                listed = next(a for a in args if "writable_roots" in a)
+                self.assertEqual(json.loads(listed.partition("=")[2]), self.home.shared)
 
     def test_no_program_in_front_of_ours_is_the_agents_to_write(self):
         ours, work = self.root / "ours", self.root / "wo=rk"

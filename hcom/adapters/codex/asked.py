@@ -48,6 +48,12 @@ class Told(namedtuple("Told", "config origins hooks problems", defaults=({}, {},
     __slots__ = ()
 
     @property
+    def elsewhere(self) -> "Told":
+        """What is known of a folder that is made with the launch: only its own hooks are there."""
+        own = [key for key in self.hooks or () if key.startswith(PER_LAUNCH)]
+        return self._replace(hooks=own) if own else self
+
+    @property
     def runs(self) -> bool:
         """Whether a launch's own hooks can run."""
         if self.config is None or self.hooks is None:

@@ -94,6 +94,8 @@ def plan(args, home, env, cwd: str) -> Plan:
     silent, alone = setup.silent(env, told), has(setup.installed(env), versions.NO_DAEMON)
     # Codex refuses a flag that is given twice.
     ours = ["--no-daemon"] if alone and "--no-daemon" not in flags else []
+    if "--worktree" in flags and not home.is_default:
+        told = told.elsewhere
     settings = {**_settings(home, env, not silent, told), **_sandbox(args, home, env, place, told)}
     for key, setting in settings.items():
         ours += ["-c", f"{key}={toml.written(setting)}"]
@@ -134,9 +136,12 @@ def _sandbox(args, home, env, cwd: str, told: asked.Told) -> dict[str, object]:
     outside the sandbox. Where it is writable already, as its own root at least KEPT in it is not.
     Not by --add-dir: with a read-only sandbox, however that came about, Codex would not start.
     """
-    added = [value(words) for flag, words in groups(args, FLAGS) if flag == "--add-dir"]
+    said = groups(args, FLAGS)
+    added = [value(words) for flag, words in said if flag == "--add-dir"]
+    # A worktree is made with the launch, elsewhere.
+    own = [] if any(flag == "--worktree" for flag, _ in said) else [cwd]
     open_to_all = [
-        os.path.join(cwd, folder) for folder in (cwd, "/tmp", env.get("TMPDIR") or "/tmp", *added)
+        os.path.join(cwd, folder) for folder in (*own, "/tmp", env.get("TMPDIR") or "/tmp", *added)
     ]
     found: dict[str, object] = {}
     try:
