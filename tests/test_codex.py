@@ -21,7 +21,7 @@ from hcom import adapters
 from hcom import home as homes
 from hcom.adapters import base, flags, program, settings
 from hcom.adapters.base import Given, Reply
-from hcom.adapters.codex import asked, hook, host, launch, screen, setup, transcript, wake
+from hcom.adapters.codex import asked, hook, host, launch, screen, setup, toml, transcript, wake
 from hcom.adapters.front import Look
 from hcom.errors import HcomError
 from hcom.home import Home
@@ -615,6 +615,50 @@ class Trusted(Place):
         hooks = [h for h in self.listed() if h["trustStatus"] != "trusted"]
         return {"ours" if "hcom_dir" in h["command"] else h["command"] for h in hooks}
 
+    def test_of_toml_of_every_kind_no_more_is_read_than_codex_reads(self):
+        """As Codex writes it is known to be trusted; of other forms it may be called untrusted."""
+        self.add()
+        one = "x = 1 # \u00e9\n"
+        states = setup.states(self.home, self.env)
+        key, value = next(iter(states.items()))
+        table = (
+            (f'[hooks.state."{key}"]\ntrusted_hash = "{value}"\n', True),
+            (f'{one}[hooks.state."{key}"] # x\ntrusted_hash="{value}" # y\n[z]\na = 1\n', True),
+            (f"[ hooks . state . '{key}' ]\n  trusted_hash = '{value}'\n", True),
+            (f'[hooks.state."{key}"]\r\ntrusted_hash = "{value}"\r\n', None),
+            (f'\ufeff[hooks.state."{key}"]\ntrusted_hash = "{value}"\n', None),
+            (f'[hooks.state."{key}"]\nenabled = true\n\ntrusted_hash = "{value}"\n', True),
+            (f'[hooks.state."{key}"]\ntrusted_hash = "{value}"\nenabled = false\n', False),
+            (f'[hooks.state."{key}"]\ntrusted_hash = "{value[:-1]}"\n', False),
+            (f'[hooks.state."{key}x"]\ntrusted_hash = "{value}"\n', False),
+            (f'[hooks.state]\n"{key}" = {{trusted_hash = "{value}"}}\n', None),
+            (f'[hooks]\nstate."{key}".trusted_hash = "{value}"\n', None),
+            (f'hooks.state = {{"{key}" = {{trusted_hash = "{value}"}}}}\n', None),
+            (f'hooks = {{state = {{"{key}" = {{trusted_hash = "{value}"}}}}}}\n', None),
+            (f'hooks.state."{key}".trusted_hash = "{value}"\n', None),
+            (f'["hooks"."state"."{key}"]\ntrusted_hash = "{value}"\n', None),
+            (f'[hooks.state."{key}"]\n"trusted_hash" = "{value}"\n', None),
+            (f'[hooks.state."{key}"]\ntrusted_hash = """{value}"""\n', None),
+            (f'x = """\n[hooks.state."{key}"]\ntrusted_hash = "{value}"\n"""\n', False),
+            (f"x = '''\n[hooks.state.\"{key}\"]\ntrusted_hash = \"{value}\"\n'''\n", False),
+            (f'# [hooks.state."{key}"]\n# trusted_hash = "{value}"\n', False),
+            (f'[[a]]\n[hooks.state."{key}"]\ntrusted_hash = "{value}"\n[[a]]\n', True),
+            ("", False),
+        )
+        for text, wanted in table:
+            with self.subTest(text=text):
+                self.config.write_text(text, newline="")
+                hooks = self.listed()
+                real = {h["key"] for h in hooks if h["enabled"] and h["trustStatus"] == "trusted"}
+                for reader in dict.fromkeys((toml.tomllib, None)):
+                    with mock.patch.object(toml, "tomllib", reader):
+                        said = toml.trusted(str(self.config)).get(key) == value
+                    if reader or wanted is not None:
+                        self.assertEqual((said, key in real), (key in real, bool(key in real)))
+                    self.assertFalse(said and key not in real, "trusted by us alone")
+                if wanted is not None:
+                    self.assertEqual(key in real, wanted)
+
     def write(self, event: str, *groups: list[str]) -> None:
         """In front of others in their groups, and alone, ours in an older form."""
         self.hooks.unlink(missing_ok=True)
@@ -785,10 +829,11 @@ class Doors(Place):
         for text, args, roots in table:
             with self.subTest(text=text, args=args):
                 self.config.write_text(text)
-                self.assertEqual(self.opened(*args), roots)
+                unread = not toml.tomllib and any(a in ("-p", "--profile=p") for a in args)
+                self.assertEqual(self.opened(*args), None if unread else roots)
 
     def test_what_python_cannot_read_is_said(self):
-        with mock.patch.object(asked, "tomllib", None):
+        with mock.patch.object(toml, "tomllib", None):
             self.assertEqual(self.opened(), [])
             self.assertIsNone(self.opened("-p", "p"))
 
@@ -909,19 +954,19 @@ class Launch(Place):
     def test_the_system_prompt_is_toml(self):
         self.env["HCOM_CODEX_SYSTEM_PROMPT"] = 'say "hi"\n\\ \x7f 🎉'
         said = next(a for a in self.plan().args if a.startswith("developer_instructions="))
-        if asked.tomllib:
+        if toml.tomllib:
             self.assertEqual(
-                asked.tomllib.loads(said)["developer_instructions"],
+                toml.tomllib.loads(said)["developer_instructions"],
                 self.env["HCOM_CODEX_SYSTEM_PROMPT"],
             )
 
     def test_every_setting_is_toml(self):
-        if not asked.tomllib:
+        if not toml.tomllib:
             self.skipTest("no reader for TOML in this Python")
         args = self.plan().args
         for flag, said in zip(args, args[1:]):
             if flag == "-c":
-                asked.tomllib.loads(said)
+                toml.tomllib.loads(said)
 
     def test_one_too_old_for_hooks_is_told_to_listen(self):
         bin_ = self.root / "bin"

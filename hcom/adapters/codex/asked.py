@@ -8,19 +8,13 @@ trusts only it knows. What it does not tell is said to be unknown, never guessed
 import functools
 import json
 import os
-import sys
 from collections import namedtuple
 
 from .. import program, settings
 from ..base import fields
 from ..flags import Table, groups, values
-from . import versions
+from . import toml, versions
 from .hook import config_dir
-
-if sys.version_info >= (3, 11):
-    import tomllib
-else:
-    tomllib = None  # Python 3.10 has no reader of TOML
 
 PROGRAM = "codex"
 # The flags that settings come from. The app-server takes no profile.
@@ -132,11 +126,11 @@ def _profile(told: Told, env, name: str) -> dict:
     """What a profile says in place of the person's config.toml, of ROOTS, PROFILE and MODE."""
     if not name:
         return {}
-    if tomllib is None:
+    if toml.tomllib is None:
         raise ValueError("a profile is not understood by Python 3.10")
     home = config_dir(env)
     text = settings.text_of(os.path.join(home, f"{name}.config.toml"))
-    said = tomllib.loads(text.removeprefix("\ufeff"))
+    said = toml.tomllib.loads(text.removeprefix("\ufeff"))
     roots = fields(said.get(TABLE)).get(ROOTS)
     found = {PROFILE: said.get(PROFILE), MODE: said.get(MODE)}
     if isinstance(roots, list):  # a relative one counts from where the file is (measured)
