@@ -21,6 +21,7 @@ from hcom.home import Home, create
 from hcom.ops import setup as ops
 from hcom.ops.setup import SAFE
 from tests import odd
+from tests.sealed import Sealed
 
 FOREIGN = {"hooks": [{"type": "command", "command": "echo hcom_dir hcom hook; hcom list"}]}
 ODD = (
@@ -538,6 +539,58 @@ class TurnedOff(Settings):
                 env = {"HOME": self.place, name: value}
                 self.assertEqual(name in setup.advice(self.home, env, self.place), off)
                 self.assertEqual(claude.scrubbed(env), env)
+
+
+class Said(Sealed):
+    """Each way to turn a client's hooks off is said at a launch and in `status`."""
+
+    def setUp(self):
+        super().setUp()
+        self.home.program("claude", "[ $1 = --version ] && exec echo 2.1.332; exec sleep 60")
+        self.home.program("gemini", "[ $1 = --version ] && exec echo 0.61.0; exec sleep 60")
+        self.addCleanup(self.home.run, "kill", "all")
+
+    def write(self, path: str, text: str) -> str:
+        path = os.path.join(self.home.root, path)
+        os.makedirs(os.path.dirname(path), exist_ok=True)
+        with open(path, "w", encoding="utf-8") as stream:
+            stream.write(text)
+        return path
+
+    def test_by_files(self):
+        off, gemini_off = '{"disableAllHooks": true}', '{"hooksConfig": {"enabled": false}}'
+        self.write(".gemini/trustedFolders.json", json.dumps({self.home.work: "TRUST_FOLDER"}))
+        table = (
+            ("claude", ".claude/settings.json", off),
+            ("claude", "work/.claude/settings.json", off),
+            ("claude", "work/.claude/settings.local.json", off),
+            ("gemini", ".gemini/settings.json", gemini_off),
+            ("gemini", ".gemini/settings.json", '{"hooksConfig": {"disabled": ["hcom"]}}'),
+            ("gemini", "work/.gemini/settings.json", gemini_off),
+            ("gemini", ".gemini/trustedFolders.json", "{}"),
+        )
+        for tool, name, text in table:
+            with self.subTest(name, text=text):
+                path = self.write(name, text)
+                said = "trust" if name.endswith("Folders.json") else path
+                done = self.home.run(tool, "--headless")
+                self.assertEqual(done.returncode, 0, done.stderr)
+                self.assertRegex(done.stderr, f"hcom: {tool} [^\n]*{re.escape(said)}")
+                if said == path:
+                    self.assertRegex(self.home.said("status"), f"to do +{tool}: .*{path}")
+                os.unlink(path)
+
+    def test_by_words(self):
+        for words, env, said in (
+            (["--bare"], {}, "--bare"),
+            (["--safe-mode"], {}, "--safe-mode"),
+            (["--settings", '{"disableAllHooks": true}'], {}, "disableAllHooks"),
+            ([], {"CLAUDE_CODE_SIMPLE": "1"}, "CLAUDE_CODE_SIMPLE"),
+        ):
+            with self.subTest(words, env=env):
+                done = self.home.run("claude", "--headless", *words, env=env)
+                self.assertRegex(done.stderr, f"hcom: claude runs no hooks[^\n]*{said}")
+        self.assertNotIn("runs no hooks", self.home.run("claude", "--headless").stderr)
 
 
 class Brought(Settings):
