@@ -1,6 +1,7 @@
 """No one speaks for another: who a command speaks for is proven by the processes around it, not by
 what its environment or its options say."""
 
+import json
 import os
 import pty
 import re
@@ -270,6 +271,56 @@ class Claude(Commands):
         self.refused("start", "--as", names[1], env=one, said="still runs")
         self.home.said("start", env=one)
         self.assertEqual(self.home.said("list", "self", "base_name", env=one), f"{names[0]}\n")
+
+
+@unittest.skipUnless(os.path.isdir("/proc/self"), "nobody tells which process the client is")
+class ByProcess(Sealed):
+    """A client that hcom did not launch and whose commands know no session: Gemini CLI."""
+
+    def setUp(self):
+        super().setUp()
+        self.one, self.two = self.gemini(), self.gemini()
+        self.name = self.home.new(lambda: self.one("hcom", "start"))
+
+    def gemini(self):
+        client = self.home.client()
+        self.addCleanup(lambda: (client.kill(), client.communicate()))
+
+        def run(*argv: str, given: str = ""):
+            words = [str(client.pid) if word == "PID" else word for word in argv]
+            env = {} if argv[1] == "hook" else {"GEMINI_CLI": "1"}
+            return self.home.within(client, *words, env=env, given=given)
+
+        return run
+
+    def hooked(self, run, session: str) -> str:
+        payload = {"session_id": session, "cwd": "/", "prompt": "hi", "transcript_path": ""}
+        return run("hcom", "hook", "gemini", "BeforeAgent", "PID", given=json.dumps(payload)).stdout
+
+    def test_it_is_one_agent_whatever_is_first(self):
+        shell = ("sh", "-c", "(hcom list self base_name); true")
+        for told in (f"You are {self.name!r}", ""):
+            self.assertIn(f"You are {self.name!r}", self.one("hcom", "start").stdout)
+            self.assertEqual(self.one(*shell).stdout, f"{self.name}\n")
+            self.assertIn(told, self.hooked(self.one, "g1"))
+        self.assertEqual(self.home.sql("SELECT session FROM agents"), [("g1",)])
+        self.assertEqual(self.hooked(self.two, "g2"), "")
+        self.assertIn("no agent", self.two("hcom", "list", "self").stderr)
+        self.assertNotEqual(self.home.new(lambda: self.two("hcom", "start")), self.name)
+
+    def test_nobody_else_is_it(self):
+        env = {"GEMINI_CLI": "1"}
+        self.assertIn("who are you", self.home.run("send", "hi", env=env).stderr)
+        self.assertIn("not yours", self.home.run("listen", "0", "--name", self.name).stderr)
+        self.assertIn("not yours", self.two("hcom", "start", "--as", self.name).stderr)
+
+    def test_a_name_that_it_takes_up_is_its_own_then(self):
+        other = self.home.start()
+        for name in (other, self.name):
+            self.one("hcom", "start", "--as", name)
+            self.assertEqual(self.home.names(), [name])
+            self.assertIn(f"You are {name!r}", self.hooked(self.one, f"g-{name}"))
+            self.home.said("stop", name)
 
 
 if __name__ == "__main__":
