@@ -183,8 +183,8 @@ class Lacking(Commands):
         os.mkdir(self.home.hcom_dir)
         os.chmod(self.home.hcom_dir, 0o777)
         code = (
-            "import os, sys; os.setuid(65534); sys.path.insert(0, sys.argv[1]); "
-            "from hcom import home; home.set_mode(sys.argv[2], 0o700)"
+            "import os, sys; sys.path.insert(0, sys.argv[1]); from hcom import home; "
+            "os.setuid(65534); home.set_mode(sys.argv[2], 0o700)"
         )
         os.chmod(self.home.root, 0o755)
         argv = [sys.executable, "-c", code, ROOT, self.home.hcom_dir]
