@@ -482,6 +482,20 @@ class Asking(Sealed):
         self.home.said("reset")
         self.assertEqual(self.users(self.luna), wanted)
 
+    def test_a_subagent_has_its_own(self):
+        self.talk.asked(1)
+        self.hook("s1", "SubagentStart", agent_id="key1")
+        joined = ("hcom", "start", "--name", "key1")
+        name = self.home.new(lambda: self.home.within(self.clients["s1"], *joined, session="s1"))
+        self.fails(1, name, text="is not known")
+        folder = Path(self.home.root, "s1", "subagents")
+        folder.mkdir(parents=True)
+        talk = Talk(folder / "agent-key1.jsonl")
+        talk.user("its task", isSidechain=True)
+        talk.says("its answer")
+        self.assertEqual(self.users(name), [(1, "its task")])
+        self.assertEqual(self.users(self.luna), [(1, "prompt 1")])
+
     def test_no_row_names_a_file(self):
         """An agent in a sandbox may write the database."""
         secret = Talk(os.path.join(self.home.root, "secret.jsonl"))

@@ -117,7 +117,7 @@ COMMAND = Command(
 An exchange keeps its number: they are counted by time through all sessions of the agent.
   /compact, resume   count on
   /clear             counts on, in another session
-  fork               the new agent has what was copied, under the same numbers
+  fork               the new agent counts from 1, beginning with what its client copied
   Esc, rewind        what was taken back keeps its number and is left out
 Answers are shown by their end; + is a message that came while the agent worked. A wake is shown
 as the message that it brought: nova -> luna #42. Also for agents that have ended or left, and
