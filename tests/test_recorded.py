@@ -12,6 +12,7 @@ from pathlib import Path
 
 from hcom import adapters
 from hcom.adapters import history
+from hcom.bus import exchange
 from hcom.bus.exchange import Exchange
 from tests.sealed import Sealed
 from tests.test_transcripts import Read
@@ -104,6 +105,16 @@ class Recorded(Read):
                         self.assertIn(known[number], ("", prompt))
                         known[number] = prompt
         self.assertEqual(self.listed(path, tool), exchanges)
+
+    def test_without_what_tools_gave_back_all_else_is_there(self):
+        for tool, path, _ in recorded():
+            found = self.history(path, tool)
+            for number in range(len(found.known.places)):
+                whole, brief = (
+                    exchange.as_dict(history.exchange(found, number, 1, "luna", brief), False)
+                    for brief in (False, True)
+                )
+                self.assertEqual(brief, whole, path)
 
     def test_no_line_is_too_odd(self):
         """Of each kind of line, with one value replaced by another."""

@@ -57,15 +57,13 @@ class History(namedtuple("History", "stream reader known")):
 
     __slots__ = ()
 
-    def lines(self, number: int) -> Iterator[bytes]:
-        """The lines of an exchange, from 0, that are whole now."""
-        places = [*self.known.places[number : number + 2], self.known.upto]
-        return (line for _, line in lines(self.stream, places[0], places[1]))
-
-    def parts(self, number: int) -> Iterator[Part]:
-        """What an exchange's lines say. Only its first asks: what does so again is a copy."""
+    def parts(self, number: int, brief: bool) -> Iterator[Part]:
+        """What the lines of an exchange, from 0, say that are whole now; where it is to be `brief`,
+        not what tools gave back. Only its first asks: what does so again is a copy."""
         facts: dict = {}
-        for nth, line in enumerate(self.lines(number)):
+        places = [*self.known.places[number : number + 2], self.known.upto]
+        signs = (*self.reader.SIGNS, *self.reader.BRIEF) if brief and self.reader.BRIEF else ()
+        for nth, (_, line) in enumerate(lines(self.stream, places[0], places[1], signs)):
             for part in self.reader.parts(line, facts):
                 if not nth or part.kind not in (ASKED, WOKEN):
                     yield part
@@ -193,13 +191,14 @@ def holding(found: History, text: str) -> set[int]:
 VALUE_CHARS = 20_000  # of what a tool was given and gave back: with thousands of tools in memory
 
 
-def exchange(found: History, number: int, position: int, name: str) -> Exchange:
-    """The exchange that the file has as `number`, from 0, of the agent whom people call `name`."""
+def exchange(found: History, number: int, position: int, name: str, brief=False) -> Exchange:
+    """The exchange that the file has as `number`, from 0, of the agent whom people call `name`;
+    without what tools gave back where it is to be `brief`."""
     said: dict[str, list] = {kind: [] for kind in (ASKED, WOKEN, SAID, FAILED, TOLD, EDITED)}
     brought: list[str] = []  # messages, with the wake that opened it
     tools: dict[str, Tool] = {}
     spent: dict[str, tuple[int, int]] = {}
-    for kind, value, what, key in found.parts(number):
+    for kind, value, what, key in found.parts(number, brief):
         if kind == SPENT:
             spent[key] = value
         elif kind == CALLED:
@@ -239,7 +238,7 @@ def exchange(found: History, number: int, position: int, name: str) -> Exchange:
 def prompt(found: History, number: int) -> tuple[str, str]:
     """Who asked in the exchange, and what was typed."""
     kinds = {ASKED: PERSON, WOKEN: MESSAGE}
-    for part in found.parts(number):
+    for part in found.parts(number, True):
         if part.kind in kinds:
             return kinds[part.kind], part.value
     return MESSAGE, ""

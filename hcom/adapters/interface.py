@@ -159,6 +159,9 @@ class Transcript(Protocol):
 
     # In each line that `note` has something to say of, one of these stands; in few others.
     SIGNS: tuple[bytes, ...]
+    # One of these, or of SIGNS, stands in each line that says more than what a tool that did its
+    # work gave back, and that brings a message. (): any line may.
+    BRIEF: tuple[bytes, ...]
 
     def fates(self, path: str, given: dict[int, Given], /) -> dict[int, str]:
         """What became of each message (by its id): base.ANSWERED, STANDING or GONE; nothing of one

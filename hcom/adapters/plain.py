@@ -8,6 +8,7 @@ from .front import Look
 ENTER_AFTER_S = 0.0  # nothing is typed where nothing can be read
 SEES_ESC = False
 SIGNS: tuple[bytes, ...] = ()
+BRIEF = SIGNS
 types = answers = no
 within = nothing
 is_broken_off = no

@@ -54,10 +54,10 @@ class Conversation(namedtuple("Conversation", "agent histories places")):
             raise HcomError(why, f"hcom transcript @{name}")
         return standing
 
-    def exchange(self, position: int) -> Exchange:
-        """One of them, whole."""
+    def exchange(self, position: int, brief: bool) -> Exchange:
+        """One of them; without what tools gave back where it is to be `brief`."""
         _, found, number = self.places[position - 1]
-        return history.exchange(found, number, position, self.agent.display)
+        return history.exchange(found, number, position, self.agent.display, brief)
 
     def prompts(self) -> Iterator[Prompt]:
         """Those that a person typed, newest first."""
@@ -203,7 +203,7 @@ def search(db, text: str, name: str, everywhere: bool) -> Iterator[Hit]:
             try:
                 with conversation(its, agent) as found:
                     for position in _candidates(found, "" if pattern else text):
-                        one = found.exchange(position)
+                        one = found.exchange(position, False)
                         within = searched(one)[:TEXT_CHARS]
                         at = _place(sieve, pattern or text, within)
                         if at >= 0:

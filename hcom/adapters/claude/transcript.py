@@ -2,6 +2,7 @@
 
 import re
 
+from ...bus.render import MARK
 from ..base import (
     ASKED,
     CALLED,
@@ -119,6 +120,7 @@ SIGNS = (
     b'"role":"user","content":[{"type":"',  # not the result of a tool, which says its id first
     b'"type":"queued_command"',
 )
+BRIEF = (b'"role":"assistant"', b'"is_error":true', b"[Request interrupted", MARK.encode())
 # What the client puts in as a user's words: notices, commands of its own and what they print.
 CLIENTS_OWN = (
     "<task-notification>",

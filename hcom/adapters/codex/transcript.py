@@ -93,6 +93,7 @@ SIGNS = (
     b'"payload":{"type":"user_message"',  # of 0.98, which a resumed session may begin with
     b'"history_base":{',
 )
+BRIEF = ()
 within = nothing  # its subagents have no identity
 is_broken_off = no
 

@@ -146,6 +146,7 @@ SIGNS = (
     RESET,
     b'{"$rewindTo":',
 )
+BRIEF = ()
 within = nothing  # its subagents have no identity
 is_broken_off = no
 # What the client begins a conversation with: one that it holds, or the summary of one.

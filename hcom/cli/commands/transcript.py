@@ -46,7 +46,7 @@ def _print(call, found, chosen: list[int]) -> None:
         which = f"{chosen[0]}-{chosen[-1]} of {len(found.places)}" if chosen else "none yet"
         call.say(f"{agent.display} ({agent.tool}), exchanges {which}")
     for position in chosen:
-        one = found.exchange(position)
+        one = found.exchange(position, not values.detailed)
         if values.json:
             call.say_json(as_dict(one, values.detailed))
         else:

@@ -34,6 +34,7 @@ def fates(path: str, given: dict[int, Given]) -> dict[int, str]:
     return found
 
 
+BRIEF = ()
 SIGNS = (b'{"type": "user"',)
 
 
