@@ -99,6 +99,18 @@ class KeysTable(unittest.TestCase):
             keys.feed(b"11;more", 80.0)
             self.assertEqual(keys.typed_at, 80.0, key)
 
+    def test_esc(self):
+        table = {b"\x1b": True, b"\x1b[27u": True, b"\x1b[27;1:1u": True}
+        table |= dict.fromkeys((b"x", b"\x1bx", b"\x1b[27;5u", b""), False)
+        for data, esc in table.items():
+            keys = Keys()
+            keys.feed(data, 5.0)
+            self.assertEqual(keys.escaped, esc, data)
+            keys.feed(b"\x1b[O", 60.0)
+            self.assertEqual(keys.escaped, esc, data)
+            keys.feed(b"x", 61.0)
+            self.assertFalse(keys.escaped)
+
     def test_little_is_kept(self):
         for begun in (b"\x1b]52;c;", b"\x1bP1$r", b"\x1b[", b"\x1b_G"):
             keys = Keys()

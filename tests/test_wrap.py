@@ -50,7 +50,7 @@ class Typed(unittest.TestCase):
         self.wake = Wake(self.home, luna, typing, "launch")
         self.wake.__enter__()
         self.addCleanup(self.wake.__exit__)
-        self.wrap = Wrap(self.wake, mirror)
+        self.wrap = Wrap(self.wake, mirror, self.keys)
         self.wrap.on_start(os.getpid(), 80, 10)
         self.draw(EMPTY)
 
@@ -164,6 +164,24 @@ class Typed(unittest.TestCase):
         self.assertAlmostEqual(self.now, ended + STILL_S, 3)
         with open_db(self.home) as db:
             self.assertEqual(agents.find(db, "luna").context, "interrupted")
+
+    def test_esc_is_noticed_as_soon_as_the_screen_stands_still(self):
+        soon = dict.fromkeys((b"\x1b", b"\x1b[27u", b"\x1b\x1b[I"), gate.SETTLED_S)
+        late = dict.fromkeys((b"x", b"\r", b"\x1b[A", b"\x1b[I"), STILL_S)
+        for key, still_s in {**soon, **late}.items():
+            with self.subTest(key):
+                self.now += 60
+                self.status("active")
+                self.draw(EMPTY, "working")
+                self.until_due()
+                self.now += 60
+                self.keys.feed(key, self.now)
+                ended = self.now = self.now + 0.5
+                self.draw(EMPTY)
+                with open_db(self.home) as db:
+                    while agents.find(db, "luna").context != "interrupted":
+                        self.until_due()
+                self.assertAlmostEqual(self.now, ended + still_s, 3)
 
     def test_nothing_is_typed_where_no_hook_can_bring_the_mail(self):
         """Each wake would be a turn that is paid for, without content."""

@@ -29,6 +29,7 @@ _PIECE = re.compile(
     rb"|\x1b[^\x1b]*|[^\x1b]+",
     re.DOTALL,
 )
+_ESC = re.compile(rb"\x1b(?:\[27(?:;1)?(?::\d)?u)?")  # as a byte, and in kitty's protocol
 _SHORT = 2  # ESC, or Alt and a key: more that is not whole comes from no key
 _KEPT = 64  # the start of a report, which may be a clipboard
 
@@ -38,7 +39,7 @@ class Keys:
 
     def __init__(self) -> None:
         self._typed_at = self._seen_at = float("-inf")
-        self._rest = b""
+        self._rest = self._key = b""  # what is not whole; the last that was typed
         self._pasting = False
 
     @property
@@ -46,16 +47,21 @@ class Keys:
         """When a person last typed or pasted; minus infinity for never."""
         return self._seen_at if 0 < len(self._rest) <= _SHORT else self._typed_at
 
+    @property
+    def escaped(self) -> bool:
+        """Whether the key that was typed last is Esc."""
+        return _ESC.fullmatch(self._rest or self._key) is not None
+
     def feed(self, data: bytes, now: float) -> None:
         """`data` came from the person's terminal."""
         if len(self._rest) <= _SHORT and now > self._seen_at + RUSH_S:  # it was a key
-            self._typed_at, self._rest = self.typed_at, b""
+            self._typed_at, self._key, self._rest = self.typed_at, self._rest or self._key, b""
         data, self._rest, self._seen_at = self._rest + data, b"", now
         for found in _PIECE.finditer(data):
             if found.lastgroup == "begun":
                 self._rest = found[0][:_KEPT] + b"\x1b" * (found[0][_KEPT:][-1:] == b"\x1b")
             elif found.lastgroup != "report":
-                self._typed_at = now
+                self._typed_at, self._key = now, found[0][:_KEPT]
             if found.lastgroup == "paste":
                 self._pasting = found["paste"] == b"0"
 

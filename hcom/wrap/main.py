@@ -108,7 +108,7 @@ def run(home, agent, launch: str, told: handover.Handover) -> None:
             how = proxy.run(
                 told.argv,
                 told.env,
-                policy=Wrap(wake, mirror),
+                policy=Wrap(wake, mirror, keys),
                 keys=keys,
                 on_fault=lambda error: broken(wake, error),
                 ends=ends,

@@ -72,8 +72,8 @@ class Typing:
 class Wrap:
     """The policy of one wrapped client (see pty.policy.Policy)."""
 
-    def __init__(self, wake: Wake, mirror: Mirror):
-        self.home, self.wake, self.mirror = wake.home, wake, mirror
+    def __init__(self, wake: Wake, mirror: Mirror, keys: Keys):
+        self.home, self.wake, self.mirror, self.keys = wake.home, wake, mirror, keys
         # What passes needs nothing but to be drawn.
         self.on_output, self.on_resize = mirror.feed, mirror.resize
         self.ready = False  # whether the client has been seen to take prompts
@@ -126,8 +126,11 @@ class Wrap:
         known = self.wake.known
         if not self.ready:
             return SETTLED_S if isinstance(self.wake.way, Typing) else STILL_S
-        waits = known.mail and self.wake.seen.client != IDLE
-        return STILL_S if known.in_turn or waits else float("inf")
+        if not (known.in_turn or (known.mail and self.wake.seen.client != IDLE)):
+            return float("inf")
+        # Esc ends a turn at once where it does; behind any other key the client may not draw yet.
+        esc = self.keys.escaped and self.keys.typed_at > self.looked_at
+        return SETTLED_S if esc else STILL_S
 
     def correct(self) -> None:
         """Where the client waits for a prompt and no hook has said so, it is known: at its start,
