@@ -136,7 +136,7 @@ class Typed(unittest.TestCase):
     def test_a_client_without_hooks_is_told_to_listen_and_its_screen_tells_what_it_does(self):
         mirror = self.wake.way.mirror
         self.wake.way = Typing(screen, WAKE_BY_HAND, mirror, self.keys, True)
-        self.wrap = Wrap(self.wake, mirror)
+        self.wrap = Wrap(self.wake, mirror, self.keys)
         self.wrap.ready = True
         for state, status in (("working", "active"), ("idle", "listening")):
             with self.subTest(state):
