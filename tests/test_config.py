@@ -314,7 +314,7 @@ class Unasked(Sealed):
 
     def test_safe_are_those_commands_that_there_are_in_every_client(self):
         self.home.env["PATH"] += os.pathsep + self.home.work
-        for name in ("gemini", "codex"):  # installed, as far as they are asked
+        for name in ("claude", "gemini", "codex"):  # installed, as far as they are asked
             self.home.program(name, "echo 'hooks stable true'")
         self.home.said("hooks", "add")
         texts = {}

@@ -40,7 +40,15 @@ def foreign(root: str, version: int = 17, mark: int = 0) -> str:
     return path
 
 
-class Theirs(Commands):
+class Installed(Commands):
+    """A home, and Claude Code on the PATH as far as hcom asks it."""
+
+    def setUp(self):
+        super().setUp()
+        self.home.program("claude", "echo '2.1.330 (Claude Code)'")
+
+
+class Theirs(Installed):
     """The other program of this name has its state where ours would be."""
 
     def setUp(self):
@@ -119,7 +127,7 @@ class Theirs(Commands):
         self.refused("list", said="not a database of hcom's")
 
 
-class Lacking(Commands):
+class Lacking(Installed):
     """The home is on a filesystem that lacks what others have."""
 
     def without(self, what: str, *words: str) -> subprocess.CompletedProcess:
@@ -192,7 +200,7 @@ class Lacking(Commands):
         self.assertIn("PermissionError", done.stderr)
 
 
-class Named(Commands):
+class Named(Installed):
     """HOME and HCOM_DIR as they are written."""
 
     def test_a_slash_at_the_end_of_home_changes_nothing(self):
