@@ -817,6 +817,7 @@ class Setup(unittest.TestCase):
             self.write('{"hooks": {"enabled": true}}')
             said = setup.warnings(self.home, self.env, "/elsewhere", [])
             self.assertEqual(not said, trusts, version)
+        self.assertEqual(setup.warnings(self.home, self.env, str(work), ["--skip-trust"]), "")
         self.write('{"security": {"folderTrust": {"enabled": false}}}')
         self.assertEqual(setup.warnings(self.home, self.env, str(work), []), "")
 
