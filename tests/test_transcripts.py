@@ -575,6 +575,7 @@ class Asking(Sealed):
             ("ö",): {(self.luna, 2)},
             ("/prompt [0-9]+/", "--agent", self.luna): {(self.luna, 1)},
             ("/^Prompt/",): set(),
+            ("/^answer 1$/", "--agent", self.luna): {(self.luna, 1)},
             ("nowhere",): set(),
             ("uuid",): set(),
         }

@@ -180,7 +180,7 @@ def pointer(db, own: str, asked: str) -> str:
 # -- search --
 
 AROUND_CHARS = 60
-PATTERN_S = 1.0  # on the text of one exchange
+PATTERN_S = 2.0  # on the text of one exchange
 TEXT_CHARS = 4_000_000  # of one exchange: sqlite's values there have 16 MiB
 
 

@@ -90,7 +90,7 @@ def main(argv: list[str]) -> int:
 
 
 def _found(pattern: str, text: str) -> int:
-    found = re.search(pattern, text)
+    found = re.search(pattern, text, re.MULTILINE)
     return found.start() if found else -1
 
 
