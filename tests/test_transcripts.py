@@ -450,9 +450,9 @@ class Asking(Sealed):
         self.talk.path.write_bytes(os.urandom(300_000))
         self.assertEqual(self.users(self.luna), [])
         self.talk.path.unlink()
-        self.fails(1, self.luna, text="is gone")
+        self.fails(1, self.luna, text="cannot be read")
         os.mkfifo(self.talk.path)
-        self.fails(1, self.luna, text="is gone")
+        self.fails(1, self.luna, text="cannot be read")
 
     def test_who_ended_or_left_or_lies_in_an_archive(self):
         self.talk.asked(1)

@@ -24,7 +24,7 @@ LINE_BYTES = 4 * 1024 * 1024
 LONG = re.compile(rb'[^"\\\n]{4096,}')
 CHECK_BYTES = 256  # of what was read last: they are still there, then so is what was before
 WORTH_BYTES = BLOCK_BYTES  # a shorter pass is not worth keeping
-FORMAT = 1  # of what is kept
+FORMAT = 1  # of what is kept: another, where an adapter finds other exchanges than before
 
 
 class Index:

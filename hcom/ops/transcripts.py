@@ -82,7 +82,9 @@ def conversation(db, agent: Agent) -> Iterator[Conversation]:
             except OSError:
                 continue  # the client clears away what is old
         if not opened:
-            why = f"is gone: {paths[-1]}" if paths else "is not known: no hook has told of it"
+            why = (
+                f"cannot be read: {paths[-1]}" if paths else "is not known yet: no hook told of it"
+            )
             raise NoTranscript(f"the transcript of {agent.display} {why}", "hcom list -v")
         history.rewind(opened)
         found = list(opened.values())
