@@ -82,7 +82,9 @@ class Installed(unittest.TestCase):
         self.claude("2.1.332")
         self.add()
         self.claude("2.1.77")
+        self.assertIn("not those for this claude", setup.advice(self.home, self.env, "/"))
         self.assertTrue(self.add())
+        self.assertEqual(setup.advice(self.home, self.env, "/"), "")
         self.assertNotIn("StopFailure", self.said())
         self.assertEqual(json.loads(self.settings.read_text())["model"], "opus")
 

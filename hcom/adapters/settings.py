@@ -107,9 +107,13 @@ class Owned(
 
     @property
     def installed(self) -> bool:
-        """Whether all our hooks are in the file as this version writes them."""
+        """Whether our hooks are in the file as this version writes them, and no other of ours."""
         said = told(self.path)
-        return all(_has(said, *entry) for entry in self.wanted(said) if _is_hook(entry[0]))
+        wanted = [entry for entry in self.wanted(said) if _is_hook(entry[0])]
+        over = {place for place, _ in self.earlier if _is_hook(place)} - dict(wanted).keys()
+        return all(_has(said, *entry) for entry in wanted) and not _has_hooks(
+            said, [(place, self._is_own) for place in over]
+        )
 
     def wanted(self, said: dict) -> list:
         """The entries that belong in a file that says so: a timeout that a handler of ours has in

@@ -172,7 +172,9 @@ FLAGS = Table(
 
 def advice(home, env, cwd: str) -> str:
     """What the person has yet to do so that installed hooks run in `cwd`; "" for nothing."""
-    return lacks(home, env) or off(env, cwd)
+    hooks = hooks_file(home, env)
+    old = f"the hooks in {hooks.path} are not those for this claude: hcom hooks add"
+    return lacks(home, env) or off(env, cwd) or (old if hooks.stale else "")
 
 
 def warnings(home, env, cwd: str, args) -> str:
