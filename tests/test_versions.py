@@ -10,6 +10,7 @@ from hcom import home as homes
 from hcom.adapters import settings
 from hcom.adapters.claude import launch, screen, setup
 from hcom.errors import HcomError
+from tests.sealed import Sealed
 
 ALWAYS = {"SessionStart", "UserPromptSubmit", "PostToolUse", "Stop", "SubagentStop", "PreToolUse"}
 # Our events that came later, the oldest first.
@@ -148,3 +149,13 @@ class Installed(unittest.TestCase):
             with self.subTest(version):
                 client = launch.plan([], self.home, self.env, "/").client
                 self.assertEqual(screen.types(client), typed)
+
+
+class Unwoken(Sealed):
+    def test_a_session_outside_hcom_that_has_no_way_to_be_woken(self):
+        name = self.claude("s1")
+        self.hook("s1", "Stop")
+        done = self.home.run("send", "--from", "ci", f"@{name} hello")
+        said = "the client has no messaging socket: 2.1.224 or later has"
+        self.assertIn(f"hcom: not woken: {name}: the wake cannot be sent: {said}", done.stderr)
+        self.assertIn(f"not woken: the wake cannot be sent: {said}", self.home.said("list"))
