@@ -299,7 +299,7 @@ class Trial:
         told = self.room.hcom("list", "-v").splitlines()
         self.said += [f"list: {m[0]}" for line in told if (m := re.search(r"not woken.*", line))]
         status = self.room.hcom("status").splitlines()
-        self.said += [f"status: {line}" for line in status if re.search("version|needs", line)]
+        self.said += [f"status: {line}" for line in status if re.search("version|or later", line)]
         known = dict.fromkeys(re.sub(r"\s+", " ", line.replace("|", "/")) for line in self.said)
         return "; ".join(known) or "nothing"
 
