@@ -771,8 +771,16 @@ class Setup(unittest.TestCase):
             self.assertEqual(plan.client["lacks"], said)
         self.client("0.24.0")
         self.assertTrue(self.add())
+        self.env["GEMINI_CLI_TRUST_WORKSPACE"] = "true"
         plan = launch.plan([], self.home, self.env, self.root)
-        self.assertEqual(plan.client["wake"], "")
+        self.assertEqual(plan.client, {"wake": "", "lacks": ""})
+        ours = plan.env["GEMINI_CLI_SYSTEM_DEFAULTS_PATH"]
+        self.assertEqual(json.loads(Path(ours).read_text()), {"hooks": {"enabled": True}})
+        self.assertEqual(setup.warnings(self.home, self.env, self.root, []), "")
+        self.write('{"hooks": {}}')
+        self.env["GEMINI_CLI_SYSTEM_DEFAULTS_PATH"] = str(self.settings)  # of the machine's owner
+        plan = launch.plan([], self.home, self.env, self.root)
+        self.assertFalse(plan.env)
         self.assertIn("0.26 or later", plan.client["lacks"])
         self.assertEqual(setup.warnings(self.home, self.env, self.root, []), plan.client["lacks"])
 

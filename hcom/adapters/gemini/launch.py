@@ -100,17 +100,30 @@ def plan(args, home, env, cwd: str) -> Plan:
     return Plan(
         list(args),
         session if SESSION.match(session) else "",
-        client=_facts(args, home, env),
-        env={"GEMINI_SYSTEM_MD": _prompt_file(home, prompt)} if prompt.strip() else None,
+        client=_facts(args, home, env, cwd),
+        env={
+            **({"GEMINI_SYSTEM_MD": _prompt_file(home, prompt)} if prompt.strip() else {}),
+            **_switched_on(home, env),
+        }
+        or None,
     )
 
 
-def _facts(args, home, env) -> dict[str, str]:
-    """What this version lacks, and how one without hooks is woken in a terminal."""
-    found = setup.packaged(env)
-    lacks = setup.lacks(found)
+def _facts(args, home, env, cwd: str) -> dict[str, str]:
+    """What keeps its hooks from running, and how a version without any is woken in a terminal."""
+    lacks = setup.lacks(setup.packaged(env))
     by_hand = WAKE_BY_HAND if lacks and not is_printing(args) else ""
-    return {"wake": by_hand, "lacks": lacks or setup.switched(home, env, found)}
+    return {"wake": by_hand, "lacks": setup.warnings(home, env, cwd, args)}
+
+
+def _switched_on(home, env) -> dict[str, str]:
+    """Variables that have a version run hooks which does so only when told to, in this launch:
+    where the machine has no defaults, we bring some (0.24.0, 0.25.0)."""
+    if not (setup.switched(home, env, setup.packaged(env)) and setup.ours_to_switch(home, env)):
+        return {}
+    path = setup.own_defaults(home)
+    keep(path, '{"hooks": {"enabled": true}}\n')
+    return {setup.DEFAULTS: path}
 
 
 def _prompt_file(home, text: str) -> str:

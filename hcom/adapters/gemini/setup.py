@@ -131,15 +131,37 @@ def expanded(text: str, env) -> str:
     return VARIABLE.sub(lambda m: env.get(m[1] or m[2], m[0]), text)
 
 
+DEFAULTS = "GEMINI_CLI_SYSTEM_DEFAULTS_PATH"
+
+
+def _system(env) -> str:
+    """The file of this machine's settings, which win."""
+    return env.get("GEMINI_CLI_SYSTEM_SETTINGS_PATH") or os.path.join(SYSTEM, "settings.json")
+
+
+def defaults(env) -> str:
+    """The file of this machine's defaults, which any other setting wins over."""
+    beside = os.path.join(os.path.dirname(_system(env)), "system-defaults.json")
+    return env.get(DEFAULTS) or beside
+
+
+def own_defaults(home) -> str:
+    """The file of defaults that a launch brings where the machine has none."""
+    return home.kept("prompts", "gemini-defaults.json")
+
+
+def ours_to_switch(home, env) -> bool:
+    """Whether this machine has no defaults, so that a launch may bring ours."""
+    return defaults(env) == own_defaults(home) or not os.path.exists(defaults(env))
+
+
 def off(env, cwd: str, args=()) -> str:
     """What turns our hooks off in `cwd`; "" for nothing. Of its settings the last counts: the
     system's defaults, the person's, the folder's, the system's (0.61.0)."""
-    system = env.get("GEMINI_CLI_SYSTEM_SETTINGS_PATH") or os.path.join(SYSTEM, "settings.json")
-    beside = os.path.join(os.path.dirname(system), "system-defaults.json")
-    places = [env.get("GEMINI_CLI_SYSTEM_DEFAULTS_PATH") or beside, config_dir(env)]
+    places = [defaults(env), config_dir(env)]
     places += [os.path.join(cwd, ".gemini")] if trusted(env, cwd, args) else []
     enabled, where = True, ""
-    for place in [*places, system]:
+    for place in [*places, _system(env)]:
         path = place if place.endswith(".json") else os.path.join(place, "settings.json")
         said = fields(settings.told(path).get("hooksConfig"))
         value = said.get("enabled")
@@ -155,7 +177,7 @@ def off(env, cwd: str, args=()) -> str:
 def warnings(home, env, cwd: str, args) -> str:
     """What a person should know before the client is run in `cwd`; "" for nothing."""
     found = packaged(env)
-    said = lacks(found) or switched(home, env, found)
+    said = lacks(found) or ("" if ours_to_switch(home, env) else switched(home, env, found))
     if said:
         return said
     if trusted(env, cwd, args):
