@@ -1,5 +1,6 @@
 """Help and docs come from the declarations; all that public documentation lists is there."""
 
+import json
 import os
 import re
 import subprocess
@@ -137,8 +138,9 @@ class Examples(unittest.TestCase):
                     self.world()
                     if "kira" in example:
                         self.client(name == "term")
+                    given = example.replace("--event 1 ", f"--event {self.event()} ")
                     done = subprocess.run(
-                        ["sh", "-c", example],
+                        ["sh", "-c", given],
                         env=self.home.env,
                         cwd=self.home.work,
                         capture_output=True,
@@ -152,6 +154,10 @@ class Examples(unittest.TestCase):
                     if not (in_vain and done.returncode == 1):
                         self.assertEqual(done.returncode, 0, done.stderr)
                     self.assertNotIn("Traceback", done.stderr)
+
+    def event(self) -> int:
+        """The newest event: the first is in the archive."""
+        return json.loads(self.home.said("events", "--last", "1"))["id"]
 
     def client(self, runs: bool) -> None:
         """kira has a session, and its client runs or has ended."""

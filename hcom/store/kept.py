@@ -8,7 +8,6 @@ a row are only shown and looked up. docs/security.md says of each column what it
 import json
 import os
 from collections import namedtuple
-from contextlib import suppress
 
 from ..bus.agent import Agent
 from ..home import Lock, dropped, is_id, listed, private_folder, write_private
@@ -112,9 +111,11 @@ def prune(home, keys, archive: str) -> None:
     old = home._replace(root=archive)
     for key in known.difference(keys, running(home)):
         if archive:
-            with suppress(OSError):
+            try:
                 private_folder(old.kept(FOLDER))
                 os.rename(_path(home, key), _path(old, key))
+            except OSError:
+                pass  # its files are as good as gone: nothing of that archive can be opened
         dropped(_path(home, key))
 
 

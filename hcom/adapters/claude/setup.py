@@ -125,13 +125,11 @@ trusts = none
 # -- what the client is --
 
 
-def shared(home, env) -> tuple[int, ...]:
+def shared(home, env) -> tuple[int, ...] | None:
     """The oldest version that may read the person's settings, for only what it bears can stand
-    there; where one does not tell, or none was found, the oldest of all."""
-    return min(
-        (version or versions.OLDEST for version in _every(home, env).values()),
-        default=versions.OLDEST,
-    )
+    there; where one does not tell, the oldest of all. None where none was found."""
+    found = _every(home, env).values()
+    return min((version or versions.OLDEST for version in found), default=None)
 
 
 def own(home, env) -> tuple[int, ...] | None:
