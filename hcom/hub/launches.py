@@ -69,10 +69,12 @@ def asks(db, name: str, now: float) -> None:
 
 
 def interrupted(db, name: str, now: float) -> None:
-    """The agent's turn is over, though no hook said so."""
+    """The agent's turn is over, though no hook said so (yet)."""
     with transaction(db):
-        agents.set_status(db, name, LISTENING, "interrupted", "", now)
-        events.append_status(db, name, LISTENING, "interrupted", "", now)
+        agent = agents.find(db, name)
+        if agent and agent.status in (ACTIVE, BLOCKED):
+            agents.set_status(db, name, LISTENING, "interrupted", "", now)
+            events.append_status(db, name, LISTENING, "interrupted", "", now)
 
 
 def over(db, launch: str, why: str, screen: str, now: float) -> list[tuple[str, list[str]]]:

@@ -76,6 +76,7 @@ class Wrap:
         self.home, self.wake, self.mirror, self.keys = wake.home, wake, mirror, keys
         # What passes needs nothing but to be drawn.
         self.on_output, self.on_resize = mirror.feed, mirror.resize
+        self.turned_at = NEVER  # when hooks or commands told of a turn, of which a screen may not
         self.ready = False  # whether the client has been seen to take prompts
         self.by_hand = isinstance(wake.way, Typing) and wake.way.by_hand
         self.looked_at = self.noticed_at = self.refreshed_at = NEVER
@@ -97,26 +98,33 @@ class Wrap:
 
     def deadline(self) -> float:
         times = [self.refreshed_at + self.wake.looks_s()]
-        if self.mirror.changed_at > self.looked_at:
-            times.append(self.mirror.changed_at + self.still_s())
+        if self.moved_at > self.looked_at:
+            times.append(self.moved_at + self.still_s())
         if not self.wake.known.in_turn and (due := self.wake.due()) is not None:
             times.append(due)
         return min(times)
 
     def tick(self, now: float) -> bytes:
         if now >= self.refreshed_at + self.wake.looks_s():
-            self.refreshed_at = now
+            self.refreshed_at, before = now, self.wake.known.in_turn
             self.wake.refresh(now)
+            if self.wake.known.in_turn and not before:
+                self.turned_at = now
             self.wake.own()
             agent = self.wake.known.agent
             self.ready = self.ready or bool(agent and agent.session)
         if self.by_hand and self.noticed_at < self.mirror.changed_at:
             self.noticed_at = self.mirror.changed_at
             self.notice()
-        if self.looked_at < self.mirror.changed_at <= now - self.still_s():
+        if self.looked_at < self.moved_at <= now - self.still_s():
             self.looked_at = now
             self.correct()
         return self.wake.step(now)
+
+    @property
+    def moved_at(self) -> float:
+        """When something was last seen to go on."""
+        return max(self.mirror.changed_at, self.turned_at)
 
     # -- what is done about it --
 
@@ -147,7 +155,7 @@ class Wrap:
                     launching.asks(db, known.agent.name, time.time())
                 elif not self.ready:
                     launching.ready(db, self.wake.launch, time.time())
-                else:
+                if state == IDLE and known.in_turn:
                     launching.interrupted(db, known.agent.name, time.time())
         except StoreError as error:
             log.log("wrap.uncorrected", error=error.message)  # at the next still screen, then
