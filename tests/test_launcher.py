@@ -10,6 +10,7 @@ import sys
 import unittest
 
 from hcom.adapters import launcher
+from hcom.home import locate
 from tests.sealed import ROOT, Home
 from tests.test_hooks import sample
 
@@ -151,6 +152,51 @@ class Unused(Installed):
                 with self.subTest(shell=shell, event=event):
                     self.assertEqual(self.count(shell, event, sample(event)), 0)
                     self.assertEqual(self.hook(shell, event, sample(event)), (0, b"", b""))
+
+
+class ForkedByHand(Installed):
+    """A session of Codex that began as a copy of another, whose agent is known by its session."""
+
+    COMMAND = ("codex", "SessionStart", "find")
+
+    def begun(self, shell: str, session: str, **more: str):
+        """What the first hook of the session says; it knows it by nothing but its payload."""
+        command = launcher.command(locate(self.home.env), *self.COMMAND)
+        payload = {"session_id": session, "cwd": self.home.work, **more}
+        raw = json.dumps(payload, separators=(",", ":")).encode()
+        return self.hook(shell, "", raw, command, CLAUDE_CODE_SESSION_ID="")
+
+    def test_it_is_an_agent_of_its_own_where_the_other_is_one(self):
+        for shell in SHELLS:
+            parent, rollout = (
+                f"p-{os.path.basename(shell)}",
+                os.path.join(self.home.work, "rollout"),
+            )
+            env = {"CODEX_THREAD_ID": parent, "CODEX_HOME": self.home.root}
+            first = self.home.new(lambda: self.home.said("start", env=env))
+            for of in ("s-nobody", parent):
+                with open(rollout, "w", encoding="utf-8") as stream:
+                    stream.write(json.dumps({"payload": {"forked_from_id": of}}) + "\n")
+                told = {"transcript_path": rollout}
+                for source in ("startup", "resume"):
+                    said = self.begun(shell, f"{of}-copy", source=source, **told)
+                    self.assertEqual(said, (0, b"", b""))
+                code, said, errors = self.begun(shell, f"{of}-copy", source="fork", **told)
+                self.assertEqual((code, errors), (0, b""))
+                self.assertEqual(b"This session is a fork" in said, of == parent)
+            [other] = set(self.home.known()) - {first, self.name}
+            self.home.said("stop", first, other)
+
+    def test_no_process_is_started_where_there_is_no_agent(self):
+        folder = os.path.join(self.run_, "marks")
+        os.rename(folder, folder + ".away")
+        self.addCleanup(os.rename, folder + ".away", folder)
+        self.addCleanup(os.rmdir, folder)
+        os.mkdir(folder)
+        command = launcher.command(locate(self.home.env), *self.COMMAND)
+        for shell in SHELLS:
+            told = {"session_id": "s-x", "source": "fork"}
+            self.assertEqual(self.count(shell, "", told, command, CLAUDE_CODE_SESSION_ID=""), 0)
 
 
 class Recording(Installed):

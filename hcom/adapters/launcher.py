@@ -47,6 +47,13 @@ if [ -z "$hcom_agent" ]; then
   hcom_key=${hcom_key%%'"'*}
   case $hcom_key in ''|*[!A-Za-z0-9._-]*) exit 0 ;; esac
   hcom_find "$hcom_key"
+  # Of whom it is a fork, only its transcript tells: of nobody where there are no agents.
+  case $hcom_in in
+    *'"source":"fork"'* | *'"source": "fork"'*)
+      for hcom_mark in "$hcom_dir/run/@MARKS@/"*=*; do
+        if [ -e "$hcom_mark" ]; then hcom_agent=-; fi
+      done ;;
+  esac
   [ -n "$hcom_agent" ] || exit 0
 fi
 export HCOM_DIR="$hcom_dir"
