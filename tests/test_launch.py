@@ -57,11 +57,14 @@ class Launch(unittest.TestCase):
     def test_headless_stays_reachable_until_it_is_killed(self):
         room = self.room()
         shell = self.shell(room)
-        shell.submit("hcom 2 claude --headless; hcom claude -p 'SAY: task-done'")
+        shell.submit("hcom 2 claude --headless; hcom claude -p --autocompact auto 'SAY: task-done'")
         shell.until(r"launched 2 claude.*(.|\n)*launched 1 claude: kira")
         self.assertEqual(room.world.run(["hcom", "events", "launch"], timeout=60).returncode, 0)
         room.world.model.until("task-done")
         room.until_status("kira", "listening")
+        (log,) = (room.world.hcom_dir / "logs").glob("kira-*.log")
+        room.until(lambda: log.read_text() == "task-done\n")
+        self.assertEqual(room.hcom("term", "kira"), "task-done\n")
         for name in ("luna", "nova", "kira"):
             room.until_status(name, "listening")
             sent = room.send(f"@{name} more")
