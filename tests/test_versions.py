@@ -25,6 +25,7 @@ class Installed(unittest.TestCase):
         self.bins = [self.root / "bin", self.root / "other"]
         self.env = {"HOME": str(self.root), "PATH": os.pathsep.join(map(str, self.bins))}
         self.home = homes.locate(self.env)
+        homes.create(self.home)
         self.settings = self.root / ".claude" / "settings.json"
 
     def claude(self, version: str, where: int = 0) -> Path:
@@ -128,6 +129,12 @@ class Installed(unittest.TestCase):
         self.assertEqual(asked.read_text(), "\n")
         self.program(self.root / "another", "echo 2.1.77")
         self.assertEqual(setup.own(self.home, self.env), (2, 1, 77))
+
+    def test_who_only_looks_makes_no_folder(self):
+        self.claude("2.1.332")
+        home = self.home._replace(root=str(self.root / "new" / ".hcom"))
+        self.assertEqual(setup.own(home, self.env), (2, 1, 332))
+        self.assertFalse((self.root / "new").exists())
 
     def test_one_that_cannot_take_part(self):
         self.claude("1.0.64")

@@ -106,7 +106,7 @@ def every(home, env, name: str, package: str, also=()) -> dict[str, tuple[int, .
             if known.get("mark") != mark or not known.get("version"):
                 known = {"mark": mark, "version": _version(path, env, package, ASK_S)}
             now[path] = json.loads(json.dumps(known))
-    if now != before:
+    if now != before and os.path.isdir(home.kept()):  # who only looks makes no folder
         with suppress(OSError):  # in a sandbox nothing can be kept
             keep(record, json.dumps(now))
     return {path: tuple(said["version"] or ()) or None for path, said in now.items()}
