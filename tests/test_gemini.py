@@ -320,7 +320,7 @@ class Screens(unittest.TestCase):
         "blocked unknown": "approval trust",
     }
 
-    OLDER = ("0.30.1",)  # whose boxes look otherwise
+    OLDER = ("0.24.0", "0.30.1")  # whose boxes look otherwise
 
     def screen(self, path: Path) -> Screen:
         screen = Screen(100, 30)

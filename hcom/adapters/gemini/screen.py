@@ -29,8 +29,8 @@ DIALOG = re.compile(r"│\s*●\s+\d+\. |Esc to close\)|^ Navigate: ↑/↓", re
 # Below a box there is only a footer, and nothing has a frame.
 FRAME = re.compile(r"^\s*[│╭╰]", re.MULTILINE)
 # The line above the box's rule while it works, also where the title does not say so.
-WORKS = re.compile(r"^ \S .*\(esc to cancel\b", re.MULTILINE)
-STATUS_LINES = 2
+WORKS = re.compile(r"^ ?\S .*\(esc to cancel\b", re.MULTILINE)
+STATUS_LINES = {"╭": 5}  # of a frame: blank ones and one of files that are read stand between
 
 
 class Box(namedtuple("Box", "prompt text status below")):
@@ -82,7 +82,7 @@ def _box(screen, lines: list[str]) -> Box | None:
     rules = [y for y in range(max(0, top - 3), top) if _edge(lines[y], screen.cols) == RULE]
     inner = lines[top + 1 : end]
     if begins == "╭":  # dialogs have one, too
-        inner = [line.strip("│") for line in inner]
+        inner = [line.strip("│").rstrip() for line in inner]
         rules = [top] if inner and inner[0].startswith(PROMPTS) else []
     if not rules or top < 0:
         return None
@@ -90,7 +90,7 @@ def _box(screen, lines: list[str]) -> Box | None:
     if not top < row < end and not (row > end and column == 0):
         return None
     inner = [line.ljust(3) for line in inner]
-    status = lines[max(0, rules[0] - STATUS_LINES) : rules[0]]
+    status = lines[max(0, rules[0] - STATUS_LINES.get(begins, 2)) : rules[0]]
     text = "\n".join(line[3:] for line in inner)
     return Box(inner[0][:3], text, "\n".join(status), "\n".join(lines[end + 1 :]))
 
