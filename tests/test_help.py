@@ -138,7 +138,9 @@ class Examples(unittest.TestCase):
                     self.world()
                     if "kira" in example:
                         self.client(name == "term")
-                    given = example.replace("--event 1 ", f"--event {self.event()} ")
+                    given = example
+                    if "--event 1 " in example:  # the first is in the archive
+                        given = example.replace("--event 1 ", f"--event {self.event()} ")
                     done = subprocess.run(
                         ["sh", "-c", given],
                         env=self.home.env,
@@ -156,7 +158,7 @@ class Examples(unittest.TestCase):
                     self.assertNotIn("Traceback", done.stderr)
 
     def event(self) -> int:
-        """The newest event: the first is in the archive."""
+        """The newest event."""
         return json.loads(self.home.said("events", "--last", "1"))["id"]
 
     def client(self, runs: bool) -> None:

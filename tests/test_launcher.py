@@ -284,7 +284,7 @@ class Delivering(Installed):
             "/bin/sh", "SubagentStart", sample("SubagentStart", session_id="s1", agent_id=key)
         )
         self.home.said("start", "--name", key)
-        child = f"{self.name}_1"
+        child = f"{self.name}_general_purpose_1"
         for shell in SHELLS:
             with self.subTest(shell):
                 self.home.said("send", "--from", "ci", f"@{child} for {shell}")

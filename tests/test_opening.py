@@ -474,7 +474,7 @@ class Kept(unittest.TestCase):
         project = os.path.join(self.home.root, "new", "project", ".hcom")
         for env in (None, {"HCOM_DIR": project}):
             for tool in ("claude", "gemini"):
-                self.home.program(tool, "echo 0.61.0")
+                self.home.program(tool, "echo 9.9.9")
                 self.home.said("hooks", "add", tool, env=env)
             self.home.said("config", "tag", "dev", env=env)
             self.home.said("start", env=env)
