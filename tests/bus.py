@@ -379,6 +379,7 @@ class Bus:
         if left:
             raise Broken("left", f"{left}")
         listed = [json.loads(x) for x in self.cli("list", "--json").said.splitlines()]
+        listed = [a for a in listed if a["status_context"] != "stopped"]  # who left, and runs on
         if sorted(a["base_name"] for a in listed) != sorted(self.agents):
             raise Broken("agents", f"{listed}, not {sorted(self.agents)}")
         idle = {c.agent for c in self.clients if c.alive and not c.turn}
