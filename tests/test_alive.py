@@ -76,6 +76,12 @@ class States(Slow):
         self.until(name, "listening", "start")
         stage.send(name)
         self.once()
+        stage.said("kill", name)
+        stage.terminal("hcom", "resume", name)
+        stage.held("go")
+        self.until(name, "blocked", "dialog")
+        stage.let("go")
+        self.until(name, "listening", "start")
 
     def test_one_whose_end_nobody_has_seen_is_launching_when_it_is_resumed(self):
         stage = self.stage

@@ -6,6 +6,8 @@ from ..store import agents, events, kept, launches
 from ..store.connect import transaction
 from . import people
 
+DIALOG = "dialog"  # the context of who is blocked before its client has begun
+
 
 def begun(db, agent: Agent, launch: str, batch: str, log: str, now: float) -> None:
     """The agent's client is about to be started as `launch`."""
@@ -64,8 +66,8 @@ def asks(db, name: str, now: float) -> None:
     with transaction(db):
         agent = agents.find(db, name)
         if agent and agent.status == INACTIVE:  # no hook has told more of it since
-            agents.set_status(db, name, BLOCKED, "dialog", f"at its start: hcom term {name}", now)
-            events.append_status(db, name, BLOCKED, "dialog", "", now)
+            agents.set_status(db, name, BLOCKED, DIALOG, f"at its start: hcom term {name}", now)
+            events.append_status(db, name, BLOCKED, DIALOG, "", now)
 
 
 def interrupted(db, name: str, now: float) -> None:

@@ -8,6 +8,7 @@ import os
 import time
 
 from .. import log
+from ..bus.agent import INACTIVE
 from ..bus.client import BLOCKED, BUSY, IDLE, TEXT, UNKNOWN
 from ..delivery import bell
 from ..delivery.gate import DEAF, HEARD, NEVER, OURS, SETTLED_S, UNTRIED, Seen
@@ -69,6 +70,12 @@ class Typing:
         return self.typed[action]
 
 
+def is_begun(agent) -> bool:
+    """Whether hooks have told that the agent's session goes on: it may be one of before."""
+    starts = agent is None or agent.status == INACTIVE or agent.context == launching.DIALOG
+    return not starts and bool(agent.session)
+
+
 class Wrap:
     """The policy of one wrapped client (see pty.policy.Policy)."""
 
@@ -111,8 +118,7 @@ class Wrap:
             if self.wake.known.in_turn and not before:
                 self.turned_at = now
             self.wake.own()
-            agent = self.wake.known.agent
-            self.ready = self.ready or bool(agent and agent.session)
+            self.ready = self.ready or is_begun(self.wake.known.agent)
         if self.by_hand and self.noticed_at < self.mirror.changed_at:
             self.noticed_at = self.mirror.changed_at
             self.notice()
