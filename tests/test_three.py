@@ -1,12 +1,14 @@
 """Claude Code, Gemini CLI and Codex in one room, each under hcom's wrapper."""
 
 import json
+import re
 import unittest
 
 from tests.rig.clients import requires
 from tests.rig.room import Room, entered
 from tests.rig.settings import Permissions
 from tests.rig.world import World
+from tests.test_launcher import counting
 
 TOOLS = ("claude", "gemini", "codex")
 DIALOGS = {
@@ -194,6 +196,61 @@ class OneRoom(unittest.TestCase):
                 self.assertTrue(
                     "y" * 100_000 in request.text or f"hcom events --message {long}" in request.text
                 )
+
+
+@requires(*TOOLS)
+class Elsewhere(unittest.TestCase):
+    """Commands where no process of the clients can be seen: in another process-id namespace, and in
+    Codex's own sandbox."""
+
+    def test_nothing_changes_and_all_mail_arrives(self):
+        if not counting():
+            self.skipTest("no process-id namespace to be had")
+        room = entered(self, Three(Permissions.STOCK))
+        panes = room.all()
+        alone = room.world.claude("a1")
+        alone.ask("RUN: hcom start\nSAY: joined-ok")
+        room.until(lambda: len(room.agents()) == len(TOOLS) + 1)
+        self.idle(room)
+        names = {agent["name"]: agent["tool"] for agent in room.agents()}
+        within = [*counting(), "--mount-proc", "hcom"]
+        listed = room.world.run([*within, "list"]).stdout
+        self.assertEqual(
+            re.findall(r"^(.) \w+ +\w+ +(\w+)", listed, re.M), [("◉", "listening")] * 4
+        )
+        self.assertEqual(room.world.run([*within, "status"]).returncode, 0)
+        for name in names:
+            done = room.world.run([*within, "send", "--from", "ci", f"@{name} from-a-namespace"])
+            self.arrived(room, done.stdout)
+        lines = [
+            f"RUN: echo from-a-sandbox | hcom send @{name} --stdin | cat"
+            for name, tool in names.items()
+            if tool != "codex"
+        ]
+        looks = "RUN: hcom list | cat; hcom status | cat"
+        asked = panes["codex"].ask("\n".join([looks, *lines, "SAY: all-sent"]))
+        panes["codex"].until("^• all-sent$", 60)
+        heard = [r.fresh for r in room.world.model.requests(tool="codex") if r.t > asked.t]
+        [listed] = [said for said in heard if "◉" in said]
+        self.assertNotIn("○", listed)
+        sent = [said for said in heard if "sent #" in said]
+        self.assertEqual(len(sent), len(lines))
+        for said in sent:
+            self.arrived(room, said)
+        self.idle(room)
+
+    def idle(self, room: Three) -> None:
+        """Each is, as it says from outside, has read its mail, and nothing failed."""
+        wanted = ("listening", 0, "")
+        keys = ("status", "unread", "wake_failure")
+        room.until(lambda: {tuple(a[k] for k in keys) for a in room.reported()} == {wanted})
+
+    def arrived(self, room: Three, said: str) -> None:
+        """The message that was sent is with a model, once in its conversation."""
+        mark = f"[hcom message #{re.search(r'sent #([0-9]+)', said)[1]} "
+        room.until(lambda: any(mark in r.text for r in room.world.model.requests()), 40)
+        newest = {r.session: r.text for r in room.world.model.requests()}
+        self.assertEqual(sum(text.count(mark) for text in newest.values()), 1)
 
 
 if __name__ == "__main__":
