@@ -26,6 +26,7 @@ OTHERWISE = {
     "2.1.119.config": Look("unknown", "unknown"),
 }
 EMPTY_BOX = ("─" * 60, '> Try "fix lint errors"', "─" * 60)
+RULE = "─" * 58
 FOOTER = "  ? for shortcuts"
 
 
@@ -63,6 +64,9 @@ class Screens(unittest.TestCase):
             ((*EMPTY_BOX, FOOTER, "Enter to confirm"), "", Look("blocked", "unknown")),
             ((EMPTY_BOX[0], "> one", "  two", EMPTY_BOX[2]), "", Look("idle", "text", "one\ntwo")),
             ((EMPTY_BOX[0], EMPTY_BOX[2], FOOTER), "", Look("unknown", "unknown")),
+            ((f"╭{RULE}╮", f"│ > {' ' * 55}│", f"╰{RULE}╯", FOOTER), "", Look("idle", "empty")),
+            ((f"╭{RULE}╮", f"│ > a{' ' * 54}│", f"╰{RULE}╯"), "", Look("idle", "text", "a")),
+            ((f"╭{RULE}╮", f"│ Bash{' ' * 53}│", f"╰{RULE}╯"), "", Look("unknown", "unknown")),
             (("❯ 1. said", EMPTY_BOX[0], "> ", EMPTY_BOX[2], FOOTER), "", Look("idle", "empty")),
             ((FOOTER,), "", Look("unknown", "unknown")),
             (("❯ 1. Yes",), "", Look("blocked", "unknown")),

@@ -12,9 +12,10 @@ from hcom.adapters.claude import launch, screen, setup
 from hcom.errors import HcomError
 from tests.sealed import Sealed
 
-ALWAYS = {"SessionStart", "UserPromptSubmit", "PostToolUse", "Stop", "SubagentStop", "PreToolUse"}
+ALWAYS = {"SessionStart", "UserPromptSubmit", "PreToolUse", "PostToolUse", "Stop", "SubagentStop"}
+ALWAYS |= {"SessionEnd"}
 # Our events that came later, the oldest first.
-LATER = ("SessionEnd", "SubagentStart", "PermissionRequest", "PostToolUseFailure", "StopFailure")
+LATER = ("SubagentStart", "PermissionRequest", "PostToolUseFailure", "StopFailure")
 
 
 class Installed(unittest.TestCase):
@@ -58,19 +59,17 @@ class Installed(unittest.TestCase):
 
     def test_what_each_version_is_given(self):
         for version, later, waits in (
-            ("1.0.65", 0, False),
-            ("1.0.84", 0, False),
-            ("1.0.85", 1, False),
-            ("2.0.0", 1, False),
-            ("2.0.44", 2, False),
-            ("2.0.45", 3, False),
-            ("2.0.56", 4, False),
-            ("2.1.77", 4, False),
-            ("2.1.78", 5, False),
-            ("2.1.119", 5, False),
-            ("2.1.120", 5, True),
-            ("2.1.332", 5, True),
-            ("3.0.0", 5, True),
+            ("1.0.85", 0, False),
+            ("2.0.0", 0, False),
+            ("2.0.44", 1, False),
+            ("2.0.45", 2, False),
+            ("2.0.56", 3, False),
+            ("2.1.77", 3, False),
+            ("2.1.78", 4, False),
+            ("2.1.119", 4, False),
+            ("2.1.120", 4, True),
+            ("2.1.332", 4, True),
+            ("3.0.0", 4, True),
         ):
             with self.subTest(version):
                 self.claude(version)
@@ -112,7 +111,7 @@ class Installed(unittest.TestCase):
         self.assertNotIn("StopFailure", self.said())
 
     def test_one_that_does_not_tell_its_version(self):
-        for code, later in (("echo '2.1.330 (Claude Code)'", 5), ("echo hello", 0), ("exit 1", 0)):
+        for code, later in (("echo '2.1.330 (Claude Code)'", 4), ("echo hello", 0), ("exit 1", 0)):
             with self.subTest(code):
                 self.program(self.root / f"script-{later}", code)
                 self.add()
@@ -137,7 +136,7 @@ class Installed(unittest.TestCase):
         self.assertFalse((self.root / "new").exists())
 
     def test_one_that_cannot_take_part(self):
-        self.claude("1.0.64")
+        self.claude("1.0.84")
         with self.assertRaises(HcomError) as caught:
             self.add()
         for said in (
@@ -146,12 +145,12 @@ class Installed(unittest.TestCase):
             setup.warnings(self.home, self.env, "/", []),
             launch.plan([], self.home, self.env, "/").client["lacks"],
         ):
-            self.assertIn("claude 1.0.64", said)
-            self.assertIn("1.0.65 or later", said)
+            self.assertIn("claude 1.0.84", said)
+            self.assertIn("1.0.85 or later", said)
         self.assertFalse(self.settings.exists())
 
     def test_who_is_woken_by_typing(self):
-        for version, typed in (("1.0.65", True), ("2.1.119", True), ("2.1.120", False)):
+        for version, typed in (("1.0.85", True), ("2.1.119", True), ("2.1.120", False)):
             self.claude(version)
             with self.subTest(version):
                 client = launch.plan([], self.home, self.env, "/").client

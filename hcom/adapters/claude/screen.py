@@ -14,7 +14,7 @@ from ..front import Look
 # An Enter sooner than 150 ms after a paste is taken for part of it (2.1.197).
 ENTER_AFTER_S = 0.3
 answers = no  # its first hook comes at its start
-RULE = "─"
+RULE = "─╭╮╰╯"  # older have a frame around the box
 PROMPTS = (">", "❯")  # `!` runs what is typed in a shell, `#` keeps it
 PLACEHOLDER = re.compile(r'Try ".*"?')
 # What stands below an empty box, or after a prompt that was sent; with text in it, it may be gone.
@@ -47,10 +47,10 @@ def look(screen) -> Look:
         return Look(UNKNOWN, UNKNOWN)
     lines = screen.lines()
     box = _box(lines, screen.cols)
-    if DIALOG.search("\n".join(lines) if box is None else box.below):
-        return Look(BLOCKED, UNKNOWN)
     if box is None or box.prompt not in PROMPTS:
-        return Look(UNKNOWN, UNKNOWN)
+        return Look(BLOCKED if DIALOG.search("\n".join(lines)) else UNKNOWN, UNKNOWN)
+    if DIALOG.search(box.below):
+        return Look(BLOCKED, UNKNOWN)
     busy = SPINS.match(screen.title) or WORKS.search(box.above) or WORKS.search(box.below)
     text = box.text.replace("\xa0", " ").strip()
     if not text or PLACEHOLDER.fullmatch(text):
@@ -61,12 +61,13 @@ def look(screen) -> Look:
 
 
 def _box(lines: list[str], cols: int) -> Box | None:
-    """The input box, between the last two rules across the screen; None when there is none."""
+    """The input box, between the last two rules across the screen, which may be the top and the
+    bottom of a frame; None when there is none."""
     rules = [y for y, line in enumerate(lines) if len(line) >= cols - 1 and not line.strip(RULE)]
     if len(rules) < 2 or rules[-1] == rules[-2] + 1:
         return None
     top, end = rules[-2:]
-    inner = lines[top + 1 : end]
+    inner = [re.sub(r"^│ (.*)│$", r"\1", line) for line in lines[top + 1 : end]]
     above = [line for line in lines[:top] if line.strip()][-STATUS_LINES:]
     text = "\n".join(line[2:] for line in inner)
     return Box(inner[0][:1], text, "\n".join(above), "\n".join(lines[end + 1 :]))

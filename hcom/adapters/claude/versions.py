@@ -28,9 +28,9 @@ SINCE = {
     "asyncRewake": (2, 1, 120),
     "socket": (2, 1, 224),
 }
-# The first that can take part: a message may come at its start, at a prompt, by a tool, at a
-# turn's end.
-OLDEST = SINCE["PostToolUse"]
+# The first that was seen to take part: of 1.0.65, which knows all but the session's end, no hook
+# is heard.
+OLDEST = SINCE["SessionEnd"]
 
 
 def knows(version, part: str) -> bool:
