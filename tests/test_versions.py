@@ -165,3 +165,11 @@ class Unwoken(Sealed):
         said = "the client has no messaging socket: 2.1.224 or later has"
         self.assertIn(f"hcom: not woken: {name}: the wake cannot be sent: {said}", done.stderr)
         self.assertIn(f"not woken: the wake cannot be sent: {said}", self.home.said("list"))
+
+    def test_one_whose_waiter_is_yet_to_come(self):
+        name = self.claude("s1")
+        waits = {"AI_AGENT": "claude-code_2-1-163_harness", "CLAUDE_CODE_ENTRYPOINT": "cli"}
+        payload = {"session_id": "s1", "cwd": self.home.work, "hook_event_name": "Stop"}
+        self.home.hook("claude", "Stop", payload, pid=self.clients["s1"].pid, env=waits)
+        done = self.home.run("send", "--from", "ci", f"@{name} hello")
+        self.assertEqual(done.stderr, "")

@@ -61,6 +61,7 @@ def send(db, sender: Sender, text: str, addressed: str, envelope: message.Envelo
         f"{agent.display}: {agent.wake_failure}"
         for agent in (agents.find(db, a.name) for a in found)  # as it is after the wake
         if agent and agent.wake_failure.startswith(Why.REFUSED.value)
+        if not kept.proven(db.home, agent).client.get("waits")  # its waiter comes yet
     ]
     return Sent(sent.id, shown, ended, deaf, unwoken)
 

@@ -163,6 +163,8 @@ def read(event: str, payload, env, pid: int, at: float) -> Signal:
     client = {"config": config_dir(env)}
     if mode := base.word(payload, "permission_mode"):
         client["mode"] = mode
+    if needs_waiter(env):
+        client["waits"] = "yes"  # it may be between two waiters, and is woken all the same
     if said.kind == START and said.source == "resume":
         # With --fork-session this one payload has the parent's id; the session file is right.
         named = text(session_file(client["config"], pid), "sessionId")
