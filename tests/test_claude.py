@@ -434,5 +434,43 @@ class TalkWithoutSocket(unittest.TestCase):
         room.until(lambda: not ours(room.world))
 
 
+@requires("claude-older")
+class TalkByTyping(unittest.TestCase):
+    """2.1.77 skips a settings file with what it does not know, and only typing wakes it."""
+
+    client = "claude-older"
+    room = TalkWithoutSocket.room
+    test_a_dialog = Talk.test_a_dialog_is_not_answered_by_mail
+
+    def test_idle_and_at_the_end_of_a_turn(self):
+        room = self.room()
+        luna = room.agent("luna")
+        self.assertNotIn("Settings Error", luna.history())
+        first = room.send("@luna before any prompt")
+        session = room.until(lambda: room.session("luna"))
+        room.received(session, first)
+        room.until_status("luna", "listening")
+        woken = len(room.log("wake.done"))
+        luna.ask("STALL: 5\nSAY: last-words")
+        second = room.send("@luna before you end")
+        request = room.received(session, second)
+        self.assertIn("last-words", request.text.replace("SAY: last-words", ""))
+        room.until_status("luna", "listening")
+        self.assertEqual(len(room.log("wake.done")), woken)
+        self.assertEqual(room.told(session), [first, second])
+
+    def test_a_draft_is_waited_for_and_kept(self):
+        room = self.room()
+        luna = room.agent("luna")
+        luna.text("half a thought")
+        luna.until("❯.half a thought")
+        sent = room.send("@luna are you there")
+        room.considered("luna")
+        self.assertRegex(luna.settle(), "❯.half a thought")
+        self.assertEqual(room.world.model.requests(), [])
+        luna.keys("C-u")
+        room.received(room.session("luna"), sent)
+
+
 if __name__ == "__main__":
     unittest.main()

@@ -28,6 +28,8 @@ CLIENTS = {
     "claude": Client("claude", "@anthropic-ai/claude-code", "2.1.332"),
     "claude-before": Client("claude", "@anthropic-ai/claude-code", "2.1.330"),
     "claude-old": Client("claude", "@anthropic-ai/claude-code", "2.1.197"),  # no messaging socket
+    # skips settings with an event that it does not know, and is woken by typing
+    "claude-older": Client("claude", "@anthropic-ai/claude-code", "2.1.77"),
     "gemini": Client("gemini", "@google/gemini-cli", "0.61.0"),
     "codex": Client("codex", "@openai/codex", "0.171.0"),
     "codex-old": Client("codex", "@openai/codex", "0.169.0"),

@@ -10,6 +10,7 @@ from tests.rig.script import By, Call, Piece, Step
 
 CWD = re.compile(r"(?:Primary working|Working) directory: (.+)")
 OF_KIND = re.compile(r"(?:\[([\w-]+)\] )?(.*)", re.DOTALL)  # what kind of subagent an AGENT is
+SESSION = re.compile(r'session_(?:id": ?")?([0-9a-f-]{36})')
 PASTED = re.compile(r'</?pasted_content id="\w+">')  # 2.1.330 wraps a paste of many lines in it
 # what the client itself puts in the user's mouth, none of it typed by a person
 NOT_TYPED = re.compile(
@@ -33,7 +34,7 @@ def read(path: str, headers, body: dict) -> Asked:
     return Asked(
         "claude",
         kind,
-        headers.get("x-claude-code-session-id", ""),
+        headers.get("x-claude-code-session-id", "") or named(body),
         headers.get("x-claude-code-agent-id", ""),
         found[1].strip() if found else "",
         bool(body.get("stream")),
@@ -41,6 +42,12 @@ def read(path: str, headers, body: dict) -> Asked:
         pieces(body),
         body,
     )
+
+
+def named(body: dict) -> str:
+    """The session as a request itself names it: to 2.1.77 no header does."""
+    found = SESSION.search(str((body.get("metadata") or {}).get("user_id", "")))
+    return found[1] if found else ""
 
 
 def pieces(body: dict) -> list[Piece]:
