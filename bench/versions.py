@@ -52,15 +52,18 @@ CLIENTS = {
     "claude": Tried(
         "claude",
         (
-            "1.0.128",
+            "1.0.84",
+            "1.0.85",
             "2.0.0",
             "2.0.76",
             "2.1.77",
             "2.1.78",
-            "2.1.100",
-            "2.1.101",
+            "2.1.119",
+            "2.1.120",
+            "2.1.163",
             "2.1.197",
-            "2.1.330",
+            "2.1.223",
+            "2.1.224",
             "2.1.332",
         ),
         dialogs={r"Settings Error[^^]*❯ 1\. Exit": "Down Enter"},
@@ -138,11 +141,11 @@ class Trial:
                 self.room.world.model.rule(pattern, deed)
             self.pane = self.begun()
             self.found["start"] = self.start()
-            self.found["settings"] = self.settings()
             if self.at_prompt():
                 for column in ("idle", "again", "midturn", "end"):
                     with self.cell(column):
                         self.found[column] = getattr(self, column)()
+                self.found["settings"] = self.settings()
                 self.found["once"] = self.once()
                 self.found.setdefault("list", "-")
                 self.found["list"] += f", {self.status()}"
@@ -232,8 +235,8 @@ class Trial:
         return self.status()
 
     def settings(self) -> str:
-        """Whether the person's settings were read, as far as the screen tells."""
-        return "no: skipped" if self.harmed else "yes"
+        """Whether the person's settings were read: in them, tools run unasked."""
+        return "no: skipped" if self.harmed or "asks" in self.found.get("midturn", "") else "yes"
 
     def idle(self) -> str:
         """A message to the idle client: what woke it, by the request that carries it."""
