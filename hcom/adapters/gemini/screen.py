@@ -76,7 +76,7 @@ def _box(screen, lines: list[str]) -> Box | None:
     """
     edges = [y for y, line in enumerate(lines) if _edge(line, screen.cols) in TOPS]
     end = edges[-1] if edges else 0
-    begins, top = TOPS.get(_edge(lines[end], screen.cols)), end - 1
+    begins, top = TOPS.get(_edge(lines[end], screen.cols), ""), end - 1
     while top >= 0 and _edge(lines[top], screen.cols) != begins:
         top -= 1
     rules = [y for y in range(max(0, top - 3), top) if _edge(lines[y], screen.cols) == RULE]
