@@ -5,8 +5,8 @@ A fault is put in at a point: the n-th of the calls that reach the outside (POIN
 behind it. There the process is killed, or stops until it is told to go on.
 
 Who runs the acts is a runner: Forks here, or Real (tests/real.py). It is a context manager and has
-`begin`, `left_behind` (what the walk has to run), `settle` (who runs by itself is done), BLOCKED_S
-and SEES_ALL.
+`begin`, `left_behind` (what the walk has to run), `settle` (who runs by itself is done) and
+BLOCKED_S.
 """
 
 import fcntl
@@ -95,7 +95,6 @@ class Forks:
     """Begins acts by forks. What they leave behind is noted, for the walk to run when it will."""
 
     BLOCKED_S = 0.4  # who takes longer beside one that was stopped waits for that
-    SEES_ALL = True  # also hooks of whom no launcher would know
 
     def __init__(self, world):
         self.left = os.path.join(world.root, "left")

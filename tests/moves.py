@@ -226,7 +226,7 @@ class Walk(Bus):
             head = {"payload": {"forked_from_id": client.session}}
             with open(new.path, "w") as stream:
                 stream.write(json.dumps(head) + "\n")
-            if what % 2 or not self.acts.SEES_ALL:
+            if what % 2:
                 self.launch(new)
         session = {"session_id": client.session} if client.tool == "claude" else {}
         said = self.hook(new, "fork", **session)

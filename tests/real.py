@@ -31,7 +31,6 @@ class Real:
     """Begins acts as programs of their own, in a world where the clients' hooks are installed."""
 
     BLOCKED_S = 1.0
-    SEES_ALL = False  # a Codex forked by hand tells a new session, and no environment another
 
     def __init__(self, world):
         self.world, self.hooks = world, {}
