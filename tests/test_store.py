@@ -296,6 +296,20 @@ class Racing(Stored):
         for name, texts in got.items():
             self.assertEqual(sorted(texts), wanted, name)
 
+    def test_subagents_that_begin_at_once_have_names_of_their_own(self):
+        people.join(self.db(), "claude", 1.0, name="luna")
+        code = (
+            "from hcom.hub import people\nfrom hcom.store import agents\n"
+            "with open_db(home, 30.0) as db:\n"
+            "    luna = agents.find(db, 'luna')\n"
+            "    for n in range(8):\n"
+            "        print(people.join_subagent(db, luna, f'k{sys.argv[1]}-{n}', 1.0).name)\n"
+        )
+        said = self.processes(4, code)
+        self.assertEqual([(code, error) for code, _, error in said], [(0, "")] * 4)
+        called = sorted(name for _, out, _ in said for name in out.split())
+        self.assertEqual(called, sorted(f"luna_{n}" for n in range(1, 33)))
+
 
 class Verbs(Stored):
     def test_only_the_moves_of_the_table_are_possible(self):

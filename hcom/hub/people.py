@@ -37,18 +37,23 @@ def join(
     now: float,
     by: str = "",
     name: str = "",
+    stem: str = "",
     batch: str = "",
     subscriptions: str = "",
     **facts,
 ) -> Agent:
-    """A new agent takes part; its value. `name` is drawn when not given; it is told of what
-    `subscriptions` (HCOM_DEFAULT_SUBSCRIPTIONS) lists."""
+    """A new agent takes part; its value. `name` is drawn when not given, or is `stem` and a number;
+    it is told of what `subscriptions` (HCOM_DEFAULT_SUBSCRIPTIONS) lists."""
     import random
+    from itertools import count
 
     from ..bus import names  # hooks and commands of those who are known have no use for it
 
     with transaction(db):
-        chosen = names.check(name) if name else names.fresh(agents.names(db), random.choice)
+        taken = set(agents.names(db))
+        if stem:  # which are taken, two that begin at once would find alike before
+            name = next(stem + str(n) for n in count(1) if stem + str(n) not in taken)
+        chosen = names.check(name) if name else names.fresh(taken, random.choice)
         if agents.find(db, chosen):
             raise HcomError(f"the name {chosen!r} is taken", f"hcom start --as {chosen}")
         agent = agents.blank(chosen, tool, now, batch=batch, **facts)
@@ -76,15 +81,13 @@ def join_subagent(db, parent: Agent, key: str, now: float) -> Agent:
                 back(db, known)
                 agents.set_status(db, known.name, ACTIVE, "start", "", now)
         return known
-    said, taken = kept.of(db.home, key), set(agents.names(db))
-    stem = names.stem(parent.name, (said.client or {}).get("kind", ""))
-    name = next(stem + str(n) for n in range(1, len(taken) + 2) if stem + str(n) not in taken)
+    said = kept.of(db.home, key)
     return join(
         db,
         parent.tool,
         now,
         parent.name,
-        name,
+        stem=names.stem(parent.name, (said.client or {}).get("kind", "")),
         parent=parent.name,
         session=key,
         tag=parent.tag,
