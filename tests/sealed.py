@@ -98,6 +98,10 @@ class Home:
             stream.write(f"#!/bin/sh\n{code}\n")
         os.chmod(path, 0o755)
 
+    def stand_in(self, tool: str, code: str) -> None:
+        """The same in the place of a client, which says its version at once when it is asked."""
+        self.program(tool, f'[ "$1" = --version ] && exec echo 9.9.9\n{code}')
+
     def remove(self) -> None:
         """The directory is gone, and all that would make it anew: who was left behind in it, and
         the log of what ran in this process."""

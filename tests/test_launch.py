@@ -194,7 +194,8 @@ class Launch(unittest.TestCase):
     def test_random_kills_leave_nothing_behind(self):
         """A stand-in for the client, so that a hundred take a minute; the real one above."""
         room = self.room()
-        room.world.shim("claude", "#!/bin/sh\nexec sleep 600\n")
+        told = "[ $1 = --version ] && exec echo 9.9.9"
+        room.world.shim("claude", f"#!/bin/sh\n{told}\nexec sleep 600\n")
         rng = random.Random(7)
         for count in range(100):
             front = room.world.pane(f"k{count}", ["hcom", "claude"]).pid

@@ -59,7 +59,7 @@ class Words(Sealed):
         self.assertEqual(self.home.said("list", luna, "status"), "active\n")
 
     def test_a_client_that_starts(self):
-        self.home.program("claude", "exec sleep 60")
+        self.home.stand_in("claude", "exec sleep 60")
         self.addCleanup(self.home.run, "kill", "all")
         self.home.said("claude", "--headless")
         [said] = map(json.loads, self.home.said("list", "--json").splitlines())
@@ -70,7 +70,7 @@ class Words(Sealed):
         self.assertRegex(self.home.said("list"), r"^○ \w+ +claude +launching +\d+s\n")
 
     def test_one_without_a_terminal_has_printed_into_a_log(self):
-        self.home.program("claude", "echo done; exec sleep 60")
+        self.home.stand_in("claude", "echo done; exec sleep 60")
         self.addCleanup(self.home.run, "kill", "all")
         shown = self.home.said("claude", "-p", "x")
         (log,) = re.findall("^log: (.*)$", shown, re.MULTILINE)

@@ -43,7 +43,7 @@ class Logs(unittest.TestCase):
 
     def log(self, tool: str, code: str, *words: str) -> str:
         """The log that the launch of such a client names."""
-        self.home.program(tool, code)
+        self.home.stand_in(tool, code)
         done = self.home.run(tool, *words)
         self.assertEqual(done.returncode, 0, done.stderr)
         return next(x for x in done.stdout.splitlines() if x.startswith("log: "))[5:]

@@ -113,8 +113,16 @@ def every(home, env, name: str, package: str, also=()) -> dict[str, tuple[int, .
 
 
 def _version(path: str, env, package: str, patience_s: float) -> tuple[int, ...] | None:
-    """What a program says only where its place does not: a client takes half a second to start."""
-    return _placed(path, package) or numbers(output([path, "--version"], env, patience_s))
+    """What a program says only where its place does not: a client takes half a second to start, and
+    a launch asks more than once."""
+    known = (path, os.stat(path).st_ctime_ns)
+    if known not in _told:
+        asked = [path, "--version"]
+        _told[known] = _placed(path, package) or numbers(output(asked, env, patience_s))
+    return _told[known]
+
+
+_told: dict[tuple, "tuple[int, ...] | None"] = {}  # of this process, by path and time
 
 
 def _placed(path: str, package: str) -> tuple[int, ...] | None:
