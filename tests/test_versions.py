@@ -150,7 +150,7 @@ class Installed(unittest.TestCase):
         self.assertFalse(self.settings.exists())
 
     def test_who_is_woken_by_typing(self):
-        for version, typed in (("1.0.85", True), ("2.1.119", True), ("2.1.120", False)):
+        for version, typed in (("1.0.85", True), ("2.1.162", True), ("2.1.163", False)):
             self.claude(version)
             with self.subTest(version):
                 client = launch.plan([], self.home, self.env, "/").client

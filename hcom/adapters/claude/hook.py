@@ -122,7 +122,7 @@ def needs_waiter(env) -> bool:
 
 
 def _version(env) -> tuple[int, ...] | None:
-    """The client's version as it tells its hooks, since 2.1.120."""
+    """The client's version as it tells its hooks; older ones do not."""
     said = re.match(r"claude-code_(\d+)-(\d+)-(\d+)", env.get("AI_AGENT", ""))
     return tuple(map(int, said.groups())) if said else None
 

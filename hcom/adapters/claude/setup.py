@@ -144,7 +144,7 @@ def lacks(home, env) -> str:
 
 def typed(home, env) -> bool:
     """Whether a launched client is woken by typing, for it has no way of its own."""
-    return not versions.knows(own(home, env), "asyncRewake")
+    return not versions.knows(own(home, env), "waiter")
 
 
 def _every(home, env) -> dict:

@@ -23,9 +23,11 @@ SINCE = {
     # What the hook of a turn's end says is context, and not an error that the person sees; before,
     # such context comes to nothing.
     "Stop context": (2, 1, 163),
-    # Ways to be woken. asyncRewake is older (2.1.64), but before this version no hook is told the
-    # client's, and what does not know it would run the waiter as a hook that blocks.
+    # Ways to be woken. asyncRewake is older (2.1.64), but before this version nothing is told the
+    # client's, and what does not know it would run the waiter as a hook that blocks. Driven,
+    # 2.1.120 is not woken by it, 2.1.163 is: between them its wrapper types, until a waiter comes.
     "asyncRewake": (2, 1, 120),
+    "waiter": (2, 1, 163),
     "socket": (2, 1, 224),
 }
 # The first that was seen to take part: of 1.0.65, which knows all but the session's end, no hook
