@@ -64,7 +64,11 @@ class Screens(unittest.TestCase):
             ((*EMPTY_BOX, FOOTER, "Enter to confirm"), "", Look("blocked", "unknown")),
             ((EMPTY_BOX[0], "> one", "  two", EMPTY_BOX[2]), "", Look("idle", "text", "one\ntwo")),
             ((EMPTY_BOX[0], EMPTY_BOX[2], FOOTER), "", Look("unknown", "unknown")),
-            ((f"╭{RULE}╮", f"│ > {' ' * 55}│", f"╰{RULE}╯", FOOTER), "", Look("idle", "empty")),
+            (
+                (f"╭{RULE}╮", f"│\xa0>\xa0{' ' * 55}│", f"╰{RULE}╯", FOOTER),
+                "",
+                Look("idle", "empty"),
+            ),
             ((f"╭{RULE}╮", f"│ > a{' ' * 54}│", f"╰{RULE}╯"), "", Look("idle", "text", "a")),
             ((f"╭{RULE}╮", f"│ Bash{' ' * 53}│", f"╰{RULE}╯"), "", Look("unknown", "unknown")),
             (("❯ 1. said", EMPTY_BOX[0], "> ", EMPTY_BOX[2], FOOTER), "", Look("idle", "empty")),

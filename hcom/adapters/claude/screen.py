@@ -67,7 +67,7 @@ def _box(lines: list[str], cols: int) -> Box | None:
     if len(rules) < 2 or rules[-1] == rules[-2] + 1:
         return None
     top, end = rules[-2:]
-    inner = [re.sub(r"^│ (.*)│$", r"\1", line) for line in lines[top + 1 : end]]
+    inner = [re.sub(r"^│[ \xa0](.*)│$", r"\1", line) for line in lines[top + 1 : end]]
     above = [line for line in lines[:top] if line.strip()][-STATUS_LINES:]
     text = "\n".join(line[2:] for line in inner)
     return Box(inner[0][:1], text, "\n".join(above), "\n".join(lines[end + 1 :]))
