@@ -162,7 +162,7 @@ class Unwoken(Sealed):
         name = self.claude("s1")
         self.hook("s1", "Stop")
         done = self.home.run("send", "--from", "ci", f"@{name} hello")
-        said = "the client has no messaging socket: 2.1.224 or later has"
+        said = "the client has no messaging socket: 2.1.330 or later has"
         self.assertIn(f"hcom: not woken: {name}: the wake cannot be sent: {said}", done.stderr)
         self.assertIn(f"not woken: the wake cannot be sent: {said}", self.home.said("list"))
 

@@ -28,7 +28,7 @@ SINCE = {
     # 2.1.120 is not woken by it, 2.1.163 is: between them its wrapper types, until a waiter comes.
     "asyncRewake": (2, 1, 120),
     "waiter": (2, 1, 163),
-    "socket": (2, 1, 224),
+    "socket": (2, 1, 330),  # its name is in 2.1.224, which, driven, is woken by its waiter
 }
 # The first that was seen to take part: of 1.0.65, which knows all but the session's end, no hook
 # is heard.
