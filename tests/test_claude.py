@@ -439,7 +439,10 @@ class TalkByTyping(unittest.TestCase):
     """2.1.77 skips a settings file with what it does not know, and only typing wakes it."""
 
     client = "claude-older"
-    room = TalkWithoutSocket.room
+
+    def room(self, permissions: Permissions = Permissions.FREE) -> Room:
+        return entered(self, Room(permissions, self.client))
+
     test_a_dialog = Talk.test_a_dialog_is_not_answered_by_mail
 
     def test_idle_and_at_the_end_of_a_turn(self):
