@@ -538,6 +538,20 @@ class Vanilla(Live):
         self.assertFalse((room.world.home / ".codex/rules").exists())
         self.assertEqual(config.read_bytes(), trusted)
 
+    def test_a_fork_by_hand_is_an_agent_of_its_own(self):
+        room = self.room()
+        room.hcom("hooks", "add", "codex")
+        luna = reviewed(room)
+        asked = luna.ask("RUN: hcom start\nSAY: all-ok")
+        luna.until(DONE)
+        name = room.until_status(asked.session, "listening")["name"]
+        copy = room.world.codex("copy", ["codex", "--no-daemon", "fork", asked.session])
+        heard = copy.ask("SAY: copied-ok")
+        self.assertNotEqual(heard.session, asked.session)
+        self.assertIn("This session is a fork", heard.text)
+        self.assertNotEqual(room.until_status(heard.session, "listening")["name"], name)
+        self.assertEqual(room.until_status(asked.session, "listening")["name"], name)
+
     def test_sessions_of_the_shared_server_are_not_mixed_up(self):
         room = self.room()
         room.hcom("hooks", "add", "codex")
