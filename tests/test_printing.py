@@ -71,6 +71,14 @@ class Logs(unittest.TestCase):
                 self.assertEqual(self.home.said("term", self.home.names()[0]), "42\n")
                 self.home.said("kill", "all")
 
+    def test_one_that_has_printed_more_than_is_read_whole(self):
+        path = self.log("gemini", "echo 42; exec sleep 600", "-p", "x")
+        self.until(path, "42\n")
+        with open(path, "a", encoding="utf-8") as log:
+            log.writelines("x" * 99 + "\n" for _ in range(50_000))
+        self.assertEqual(self.home.said("term", self.home.names()[0]).count("x"), 99 * 50_000)
+        self.home.said("kill", "all")
+
     def test_a_client_that_closes_its_output_costs_nothing(self):
         self.log("claude", "echo 42; exec sleep 600 >/dev/null 2>&1", "-p", "x")
         name = self.home.names()[0]

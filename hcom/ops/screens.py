@@ -6,6 +6,7 @@ import time
 from collections import namedtuple
 from contextlib import suppress
 
+from ..adapters.jsonl import tail
 from ..bus.render import clean
 from ..delivery import bell
 from ..errors import HcomError
@@ -45,8 +46,9 @@ def look(home, terminal: Terminal) -> Screen:
     wrapper does not answer."""
     import glob  # no wrapper asks
 
-    for printed in glob.glob(home.path("logs", f"*-{terminal.launch[-8:]}.log")):
-        text = read(printed).decode("utf-8", "replace").replace("\r\n", "\n")
+    logs = home._replace(root=glob.escape(home.root)).path("logs", f"*-{terminal.launch[-8:]}.log")
+    for printed in glob.glob(logs):
+        text = b"\n".join(tail(printed)).decode("utf-8", "replace").replace("\r\n", "\n")
         if lines := clean(text).splitlines():
             return Screen(lines, (0, len(lines)), "", True)
     path = _path(home, terminal.launch)
