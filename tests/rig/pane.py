@@ -18,7 +18,7 @@ from tests.waiting import looks
 LOOK_S = 0.05  # between two looks at a screen that shall not move
 SETTLED_S = 0.25  # two frames of the slowest start-up animation
 # an Enter sooner than this after a paste is taken for part of it (Gemini: 30 ms, Claude: 150 ms)
-PASTE_GUARD_S = 0.25
+PASTE_GUARD_S = 0.5
 INHERIT = None  # an environment value: what tmux gives the pane
 IN_TMUX = {"TMUX": INHERIT, "TMUX_PANE": INHERIT}  # the program shall know that it is in tmux
 
