@@ -348,11 +348,7 @@ def gone(db, now: float) -> list[Agent]:
     lives will have that word."""
     from . import retirement  # no hook looks
 
-    dead = [
-        a
-        for a in agents.every(db)
-        if a.pid and ended(a.pid, a.pid_start) and not kept.of(db.home, a.launch).wrapped
-    ]
+    dead = [a for a in agents.every(db) if a.ended_at is None and _has_died(db.home, a)]
     if not dead and not retirement.is_due(db, now):
         return []
     with transaction(db):
@@ -362,13 +358,23 @@ def gone(db, now: float) -> list[Agent]:
             a
             for a in dead
             if (now_is := agents.find(db, a.name))
-            and now_is.pid == a.pid
+            and (now_is.pid, now_is.launch) == (a.pid, a.launch)
             and now_is.pid_start == a.pid_start
             and now_is.stopped_at is None
         ]
         for agent in dead:
             _end(db, agent.name, "exit:killed", now)
     return dead
+
+
+def _has_died(home, agent: Agent) -> bool:
+    if agent.pid and not ended(agent.pid, agent.pid_start):
+        return False
+    known = kept.of(home, agent.launch)
+    pid, start = agent.pid, agent.pid_start
+    if not pid and agent.status == INACTIVE:  # it died as it was started: its launch knows
+        pid, start = known.pid, known.pid_start
+    return pid > 0 and ended(pid, start) and not known.wrapped
 
 
 def succeed(db, agent: Agent, now: float) -> None:
