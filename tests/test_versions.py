@@ -129,6 +129,18 @@ class Installed(unittest.TestCase):
         self.program(self.root / "another", "echo 2.1.77")
         self.assertEqual(setup.own(self.home, self.env), (2, 1, 77))
 
+    def test_what_is_not_on_the_path_any_more_is_not_run(self):
+        self.claude("2.1.332")
+        asked = self.root / "asked"
+        self.program(self.root / "script", "echo 2.1.77", 1)
+        self.add()
+        self.assertNotIn("StopFailure", self.said())
+        self.env["PATH"] = str(self.bins[0])
+        self.program(self.root / "inmates", f"echo >{asked}; echo 2.1.332", 1)
+        self.add()
+        self.assertFalse(asked.exists())
+        self.assertNotIn("StopFailure", self.said())
+
     def test_who_only_looks_makes_no_folder(self):
         self.claude("2.1.332")
         home = self.home._replace(root=str(self.root / "new" / ".hcom"))

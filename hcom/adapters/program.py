@@ -1,19 +1,19 @@
 """An installed program, a client or a shell: where it is, and what it says when it is asked."""
 
+import functools
 import json
 import os
-import re
 import select
 import shutil
 import signal
 import subprocess
 import time
 from contextlib import suppress
-from pathlib import Path
 
 from ..errors import HcomError
 from ..home import keep
 from .base import document, fields
+from .version import numbers, placed
 
 ASK_S = 5.0  # how long it may take to answer
 
@@ -23,11 +23,13 @@ def found(env, name: str) -> str:
     return shutil.which(name, path=env.get("PATH", os.defpath)) or ""
 
 
-def refuse_missing(env, name: str, folder: str) -> None:
-    """HcomError where a client is neither on the PATH nor has a folder of settings: it comes in
-    other ways, too."""
+def refuse(env, name: str, folder: str, lacks: str, otherwise: str) -> None:
+    """HcomError where a client is neither on the PATH nor has a folder of settings (it comes in
+    other ways, too), or where it `lacks` something: the hint is what to do `otherwise`."""
     if not found(env, name) and not os.path.isdir(folder):
         raise HcomError(f"{name} is not installed: nothing was changed", "it is not on your PATH")
+    if lacks:
+        raise HcomError(f"{lacks}, and nothing was changed", otherwise)
 
 
 def output(argv, env, patience_s: float = ASK_S, cwd: str | None = None) -> str:
@@ -82,7 +84,7 @@ def conversed(argv, env, given: str, is_over, cwd: str | None = None) -> str:
 def packaged(env, name: str, package: str) -> tuple[int, ...] | None:
     """The version of the program on the PATH as its place tells; None where that tells nothing."""
     path = found(env, name)
-    return _placed(path, package) if path else None
+    return placed(path, package) if path else None
 
 
 def version(env, name: str, package: str, patience_s: float = ASK_S) -> tuple[int, ...] | None:
@@ -93,18 +95,22 @@ def version(env, name: str, package: str, patience_s: float = ASK_S) -> tuple[in
 
 def every(home, env, name: str, package: str, also=()) -> dict[str, tuple[int, ...] | None]:
     """The versions, by path, of all programs of that name: on the PATH, where else they may be
-    (`also`), and of those that were found before and still are there."""
+    (`also`), and of those that were found before and still are there. The latter are not run: what
+    lies there by now, an agent may have put there."""
     record = home.kept(f"{name}.json")
     before = document(record)
     folders = env.get("PATH", os.defpath).split(os.pathsep)
-    paths = [*filter(None, (found({"PATH": folder}, name) for folder in folders)), *also, *before]
+    here = [*filter(None, (found({"PATH": folder}, name) for folder in folders)), *also]
     now = {}
-    for path in dict.fromkeys(paths):
+    for path in dict.fromkeys([*here, *before]):
         with suppress(OSError):  # it is gone
             mark = [os.path.realpath(path), os.stat(path).st_ctime_ns]  # npm sets no other time
             known = fields(before.get(path))
             if known.get("mark") != mark or not known.get("version"):
-                known = {"mark": mark, "version": _version(path, env, package, ASK_S)}
+                said = (
+                    _version(path, env, package, ASK_S) if path in here else placed(path, package)
+                )
+                known = {"mark": mark, "version": said}
             now[path] = json.loads(json.dumps(known))
     if now != before and os.path.isdir(home.kept()):  # who only looks makes no folder
         with suppress(OSError):  # in a sandbox nothing can be kept
@@ -113,29 +119,11 @@ def every(home, env, name: str, package: str, also=()) -> dict[str, tuple[int, .
 
 
 def _version(path: str, env, package: str, patience_s: float) -> tuple[int, ...] | None:
-    """What a program says only where its place does not: a client takes half a second to start, and
-    a launch asks more than once."""
-    known = (path, os.stat(path).st_ctime_ns)
-    if known not in _told:
-        asked = [path, "--version"]
-        _told[known] = _placed(path, package) or numbers(output(asked, env, patience_s))
-    return _told[known]
+    """What a program says only where its place does not: a client takes half a second to start."""
+    known = placed(path, package)
+    return known or _told(path, os.stat(path).st_ctime_ns, frozenset(env.items()), patience_s)
 
 
-_told: dict[tuple, "tuple[int, ...] | None"] = {}  # of this process, by path and time
-
-
-def _placed(path: str, package: str) -> tuple[int, ...] | None:
-    """The version of a program in the npm `package`, or in a file or folder that is called by it,
-    as by installers that keep several; None where its place tells nothing."""
-    real = Path(os.path.realpath(path))
-    said = [document(str(folder / "package.json")) for folder in real.parents[:3]]
-    known = [str(s.get("version")) for s in said if s.get("name") == package]
-    known += [part for part in (real.name, real.parent.name) if re.fullmatch(r"\d+(\.\d+)+", part)]
-    return next(filter(None, map(numbers, known)), None)
-
-
-def numbers(text: str) -> tuple[int, ...] | None:
-    """The first version that a text names."""
-    said = re.search(r"(\d+)\.(\d+)\.(\d+)", text)
-    return tuple(map(int, said.groups())) if said else None
+@functools.cache  # a command goes by it in several places
+def _told(path: str, _changed: int, env, patience_s: float) -> tuple[int, ...] | None:
+    return numbers(output([path, "--version"], dict(env), patience_s))

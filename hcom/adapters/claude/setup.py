@@ -53,14 +53,12 @@ def hooks_file(home, env) -> settings.Owned:
     folder = settings.folder(home, config_dir(env), ".claude")
     path = os.path.join(folder, "settings.json")
     borne, ever = _hooks(home, shared(home, env)), _hooks(home, None)
-    return settings.Owned(home, path, borne, ever, lambda: _refuse_old(home, env), (BOM,))
+    return settings.Owned(home, path, borne, ever, lambda: _refuse(home, env), (BOM,))
 
 
-def _refuse_old(home, env) -> None:
+def _refuse(home, env) -> None:
     """HcomError where there is no client, or one that could do nothing with our hooks."""
-    program.refuse_missing(env, PROGRAM, config_dir(env))
-    if said := lacks(home, env):
-        raise HcomError(f"{said}, and nothing was changed", "claude update")
+    program.refuse(env, PROGRAM, config_dir(env), lacks(home, env), "claude update")
 
 
 def files(home, env, allowed, every) -> list[settings.File]:

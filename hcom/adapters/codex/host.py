@@ -9,7 +9,7 @@ import re
 
 from ...home import listed, opened
 from ...process import is_told_of
-from ..base import document
+from ..version import numbers
 
 
 def lock(directory: str, session: str) -> str:
@@ -89,19 +89,4 @@ def begun(rollout: str, name: str) -> str:
 
 def version(rollout: str) -> tuple[int, ...] | None:
     """The version in which a session began, by its rollout file; None where it does not tell."""
-    return _numbers(begun(rollout, "cli_version"))
-
-
-def of_program(path: str) -> tuple[int, ...] | None:
-    """The version of a running Codex by its file, where npm brought it; None where not."""
-    path = os.path.realpath(path)
-    for _ in range(5):  # codex-linux-x64/vendor/x86_64-unknown-linux-musl/codex/codex
-        path = os.path.dirname(path)
-        said = document(os.path.join(path, "package.json"))
-        if said.get("name") == "@openai/codex":
-            return _numbers(str(said.get("version")))
-    return None
-
-
-def _numbers(said: str) -> tuple[int, ...] | None:
-    return tuple(map(int, re.findall(r"\d+", said)[:3])) or None
+    return numbers(begun(rollout, "cli_version"))

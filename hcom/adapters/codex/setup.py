@@ -3,7 +3,6 @@
 Codex runs no hook whose hash it was not told to trust, by its config.toml or on its command line.
 """
 
-import functools
 import hashlib
 import json
 import os
@@ -17,6 +16,7 @@ from ..version import has, lacking
 from . import asked, toml, versions
 from .asked import PER_LAUNCH, PROGRAM
 from .hook import config_dir
+from .versions import PACKAGE
 
 SESSION_VARIABLE = ""  # Codex tells a hook its session in the payload alone
 BRINGS = True
@@ -47,7 +47,7 @@ def hooks_file(home, env) -> settings.Owned:
         home,
         os.path.join(settings.folder(home, config_dir(env), ".codex"), "hooks.json"),
         [(("hooks", event), {"hooks": [said]}) for event, said in handlers(home)],
-        able=lambda: _refuse_old(env),
+        able=lambda: program.refuse(env, PROGRAM, config_dir(env), lacks(env), OTHERWISE),
     )
 
 
@@ -67,18 +67,13 @@ def launch_files(home, env, allowed, every) -> list[settings.File]:
     return files(home, env, allowed, every)[0 if hooks.stale else 1 :] if there else []
 
 
-PACKAGE = "@openai/codex"
+OTHERWISE = "update it, or use hcom start and hcom listen in it"
 OFF = "codex runs no hooks: its settings, or those of this machine, turn them off"
 
 
 def installed(env) -> tuple[int, ...] | None:
     """The version of the Codex on the PATH; None when there is none or it does not tell."""
-    return _version(frozenset(env.items()))
-
-
-@functools.cache  # one that npm did not bring is asked, and a launch goes by it in several places
-def _version(env: frozenset) -> tuple[int, ...] | None:
-    return program.version(dict(env), PROGRAM, PACKAGE)
+    return program.version(env, PROGRAM, PACKAGE)
 
 
 def lacks(env) -> str:
@@ -89,16 +84,6 @@ def lacks(env) -> str:
 def silent(env, told: asked.Told) -> str:
     """Why no hooks run in a Codex that has `told` this of its settings; "" where they do."""
     return lacks(env) or ("" if told.runs else OFF)
-
-
-def _refuse_old(env) -> None:
-    """HcomError when there is no client, or one that has no hooks."""
-    program.refuse_missing(env, PROGRAM, config_dir(env))
-    if lacks(env):
-        raise HcomError(
-            f"{lacks(env)}, and nothing was changed",
-            "update it, or use hcom start and hcom listen in it",
-        )
 
 
 # -- hooks, and what Codex trusts --

@@ -7,6 +7,7 @@ handler for each event for what runs and what has to be trusted.
 
 from ..version import has
 
+PACKAGE = "@openai/codex"
 HOOKS = (0, 124)  # by -c and hooks.json; 0.114 to 0.123 have a draft of them, which reads no -c
 # Events of later versions, by the schemas that each version holds, and by what ran. An unknown one
 # in hooks.json is passed over without a word.

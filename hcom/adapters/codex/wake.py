@@ -9,10 +9,11 @@ import os
 from ...bus import client
 from ...bus.agent import BLOCKED, INACTIVE, LISTENING, Agent
 from ...process import leave_behind, program, proven
-from ..version import lacking
-from . import host, versions
+from ..version import lacking, placed
+from . import host
 from .environment import scrubbed
 from .hook import WAKE_SIGN
+from .versions import PACKAGE, QUEUE
 
 STATES = {LISTENING: client.IDLE, BLOCKED: client.BLOCKED}
 SEES_ESC = False  # but a hook tells of it
@@ -44,7 +45,7 @@ def ring(agent: Agent, tries: int, _rung_at: float) -> None:
     codex = program(agent.pid) if proven(agent.pid, agent.pid_start) else ""
     if not codex:
         raise FileNotFoundError(2, "the program of the session is not known")
-    lacks = lacking("codex", host.of_program(codex), "takes no wake outside hcom", versions.QUEUE)
+    lacks = lacking("codex", placed(codex, PACKAGE), "takes no wake outside hcom", QUEUE)
     if lacks:
         raise OSError(lacks)
     words = [codex, "queue", "--thread", agent.session, "--message", WAKE_SIGN]

@@ -6,7 +6,6 @@ import sys
 import tempfile
 from pathlib import Path
 
-from ...errors import HcomError
 from .. import program, settings
 from ..base import document, fields, none
 from ..jsontext import COMMENTS
@@ -55,7 +54,13 @@ def hooks_file(home, env) -> settings.Owned:
         )
         for event, which, mode in EVENTS
     ]
-    return settings.Owned(home, path, entries, able=lambda: _refuse_old(env), skipped=(COMMENTS,))
+    return settings.Owned(home, path, entries, able=lambda: _refuse(env), skipped=(COMMENTS,))
+
+
+def _refuse(env) -> None:
+    """HcomError when there is no client, or one that has no hooks."""
+    otherwise = f"npm install -g {PACKAGE}, or use hcom start and hcom listen in it"
+    program.refuse(env, PROGRAM, config_dir(env), lacks(version(env)), otherwise)
 
 
 def files(home, env, allowed, _every) -> list[settings.File]:
@@ -81,17 +86,6 @@ def version(env) -> tuple[int, ...] | None:
 def packaged(env) -> tuple[int, ...] | None:
     """The same where nobody may be asked, for that takes seconds: as npm's package says."""
     return program.packaged(env, PROGRAM, PACKAGE)
-
-
-def _refuse_old(env) -> None:
-    """HcomError when there is no client, or one that has no hooks."""
-    program.refuse_missing(env, PROGRAM, config_dir(env))
-    said = lacks(version(env))
-    if said:
-        raise HcomError(
-            f"{said}, and nothing was changed",
-            f"npm install -g {PACKAGE}, or use hcom start and hcom listen in it",
-        )
 
 
 def lacks(found) -> str:
