@@ -70,8 +70,7 @@ def join(
 
 
 def join_subagent(db, parent: Agent, key: str, now: float) -> Agent:
-    """The subagent that its tool calls `key` takes part, under its parent's name, its kind and a
-    number."""
+    """The subagent that its tool calls `key` takes part, its kind and a number in its name."""
     from ..bus import names  # most hooks never make an agent
 
     known = agents.bound(db, "session", key)
@@ -358,8 +357,7 @@ def gone(db, now: float) -> list[Agent]:
             a
             for a in dead
             if (now_is := agents.find(db, a.name))
-            and (now_is.pid, now_is.launch) == (a.pid, a.launch)
-            and now_is.pid_start == a.pid_start
+            and (now_is.launch, now_is.pid, now_is.pid_start) == (a.launch, a.pid, a.pid_start)
             and now_is.stopped_at is None
         ]
         for agent in dead:
