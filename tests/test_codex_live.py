@@ -438,6 +438,8 @@ class Sandboxed(Live):
         for command, said in self.outputs(room, luna, self.COMMANDS).items():
             with self.subTest(command=command):
                 self.assertIn("exited with code 0", said)
+                self.assertEqual("as far as a sandbox lets" in said, command == "hcom status")
+                self.assertNotIn("HCOM_DIR=$PWD", said)
 
     def test_and_in_the_read_only_one(self):
         room = self.room(Permissions.STOCK)

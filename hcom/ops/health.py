@@ -31,11 +31,11 @@ def _directory(home) -> tuple[str, str]:
     if mode & 0o077:
         hint = "where that is refused, others can read what agents say"
         return f"{mode:o}", f"chmod 700 {home.root}; {hint}"
-    return (
-        (f"{mode:o}", "")
-        if os.access(home.root, os.W_OK)
-        else (f"{mode:o}, read-only", "export HCOM_DIR=$PWD/.hcom")
-    )
+    if os.access(home.root, os.W_OK):
+        return f"{mode:o}", ""
+    if all(os.access(folder, os.W_OK) for folder in home.shared):
+        return f"{mode:o}, as far as a sandbox lets write", ""
+    return f"{mode:o}, read-only", "export HCOM_DIR=$PWD/.hcom"
 
 
 def _database(home) -> dict:
