@@ -49,7 +49,9 @@ class Run(unittest.TestCase):
         return process
 
     def bells(self) -> list[str]:
-        return os.listdir(self.home.path("run", "bells"))
+        """The bells that hang: each as its name and its process."""
+        hung = [entry.split(".") for entry in os.listdir(self.home.path("run", "bells"))]
+        return [f"{name}.{pid}" for name, _, pid in hung]
 
 
 class Marks(Run):
@@ -123,6 +125,15 @@ class Bells(Run):
             bell.ring(self.home, ["luna"])
             self.assertEqual(rings.wait(5), b"..")
             self.assertEqual(rings.rung(), b"")
+        self.assertEqual(self.bells(), [])
+
+    def test_two_of_one_name_in_a_process(self):
+        with bell.Bell(self.home, "luna") as first, bell.Bell(self.home, "luna") as second:
+            bell.ring(self.home, ["luna"])
+            self.assertEqual((first.wait(5), second.wait(5)), (b".", b"."))
+            second.__exit__()
+            bell.ring(self.home, ["luna"])
+            self.assertEqual(first.wait(5), b".")
         self.assertEqual(self.bells(), [])
 
     def test_one_bell_for_several_names_that_change(self):

@@ -279,8 +279,8 @@ class Waited(Waking):
 
     def owned(self, name: str, process: subprocess.Popen) -> None:
         """The waiter listens."""
-        path = Path(self.home.hcom_dir, "run/bells", f"{name}.{process.pid}")
-        self.home.until(path.exists, "its bell")
+        bells = Path(self.home.hcom_dir, "run/bells")
+        self.home.until(lambda: [*bells.glob(f"{name}.*.{process.pid}")], "its bell")
 
     def test_it_ends_with_mail_but_not_while_a_turn_brings_it(self):
         name = self.claude("s1")

@@ -78,7 +78,8 @@ class Bell:
         return self.paths[0] if self.paths else ""
 
     def _path(self, name: str) -> str:
-        return os.path.join(self.folder, f"{name}.{os.getpid()}")
+        # A program may wait in several threads. Last is the process: by it what is left is found.
+        return os.path.join(self.folder, f"{name}.{id(self):x}.{os.getpid()}")
 
     def rung(self) -> bytes:
         """What was rung since the last look, without waiting."""
