@@ -203,6 +203,9 @@ class Asking(Sealed):
             with self.subTest(words):
                 found = {(one["name"], one["position"]) for one in self.said("search", *words)}
                 self.assertEqual(found, wanted)
+        self.fails(0, "search", "nowhere", text="hcom: nowhere (--all: agents in archives, too)")
+        done = self.home.run("transcript", "search", "prompt 1", "--last", "1")
+        self.assertEqual(done.stderr, "hcom: 1 more: --last 2\n")
         self.fails(2, "search", "/(/", text="not a regular expression")
         self.talk.user("a" * 60 + "b")
         self.fails(1, "search", "/(a+)+$/", text="takes longer")

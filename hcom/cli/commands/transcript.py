@@ -68,18 +68,19 @@ def _timeline(call) -> int:
 def _search(call, text: str) -> int:
     if not text.strip():
         raise UsageError("what is to be found?", "hcom transcript search TEXT")
-    most, more = call.values.last or FOUND_COUNT, 0
+    most, number = call.values.last or FOUND_COUNT, 0
     with open_db(call.home) as db:
         hits = transcripts.search(db, text, call.values.agent or "", call.values.all)
-        for number, hit in enumerate(hits):
-            if number >= most:
-                more += 1
+        for number, hit in enumerate(hits, 1):
+            if number > most:
                 continue
             of = f" (archive {hit.archive})" if hit.archive else ""
             line = f"{hit.name} #{hit.position}{of}  {hit.timestamp[:10]}  {hit.excerpt}"
             call.show(hit._asdict(), harmless(line))
-    if more:
-        call.tell(f"hcom: {more} more: --last {most + more}")
+    if number > most:
+        call.tell(f"hcom: {number - most} more: --last {number}")
+    elif not number:
+        call.tell("hcom: nowhere" + ("" if call.values.all else " (--all: agents in archives, too)"))
     return 0
 
 
