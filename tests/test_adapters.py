@@ -79,7 +79,7 @@ class Interface(unittest.TestCase):
                 *("look: 1 parameters", "types: 1 parameters", "answers: 1 parameters"),
             ],
         )
-        self.assertEqual(len(unlike(types.SimpleNamespace(), interface.Setup)), 10)
+        self.assertEqual(len(unlike(types.SimpleNamespace(), interface.Setup)), 11)
 
 
 class Recorded(unittest.TestCase):

@@ -301,7 +301,7 @@ class Outputs(unittest.TestCase):
         self.assertTrue(re.search(r"to do +chmod 700 ", self.home.said("status")))
         self.home.program("claude", "echo '9.9.9 (Claude Code)'")
         said = self.home.said("status")
-        self.assertIn("9.9.9 (Claude Code)", said)
+        self.assertIn("claude     9.9.9, /", said)
         self.assertIn("claude has no hooks: hcom hooks add claude", said)
         self.assertNotIn("no client is on your PATH", said)
         self.home.said("hooks", "add", "claude")

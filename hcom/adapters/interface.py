@@ -65,6 +65,7 @@ class Setup(Protocol):
     """Our hooks and rules in the client's settings."""
 
     PROGRAM: str
+    PACKAGE: str  # that npm has it in, and whose version it has
     SESSION_VARIABLE: str  # in which the client tells a hook its session; "" for none
     BRINGS: bool  # whether a launch has hooks of its own where none are installed
     NOTICED_S: float  # until a running session sees its new hooks; 0 where it never does

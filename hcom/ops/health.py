@@ -2,7 +2,6 @@
 
 import os
 import stat
-import subprocess
 import sys
 import time
 from contextlib import suppress
@@ -18,7 +17,7 @@ from ..store.connect import health, open_db
 from . import setup
 
 CHECK_S = 3.0  # a database so large that its check takes longer is not checked whole
-VERSION_S = 10.0  # node clients need one or two to say their version
+VERSION_S = 10.0  # node clients that do not tell it by their place need one or two
 MANY_BELLS = 50  # crashes leave some; so few are nobody's concern
 SPOOLED_S = 60.0  # a recorder takes what is spooled within two seconds
 
@@ -69,42 +68,15 @@ def _database(home) -> dict:
         }
 
 
-def _versions(programs, env) -> dict[str, str]:
-    """What each client says its version is, "" where it says nothing; all are asked at once."""
-    asked = {}
-    for tool, path in programs.items():
-        if path:
-            with suppress(OSError):
-                asked[tool] = subprocess.Popen(
-                    [path, "--version"],
-                    env=dict(env),
-                    stdin=subprocess.DEVNULL,
-                    stdout=subprocess.PIPE,
-                    stderr=subprocess.DEVNULL,
-                    start_new_session=True,
-                )
-    end, found = time.monotonic() + VERSION_S, {}
-    for tool, process in asked.items():
-        try:
-            said, _ = process.communicate(timeout=max(end - time.monotonic(), 0.1))
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.communicate()
-            continue
-        found[tool] = (said.decode("utf-8", "replace").strip().split("\n") or [""])[-1][:60]
-    return found
-
-
 def _tools(home, env) -> dict[str, dict]:
-    programs = {
-        tool: program.found(env, adapters.load(tool, "setup").PROGRAM) for tool in adapters.TOOLS
-    }
-    versions, found = _versions(programs, env), {}
-    for tool, path in programs.items():
-        hooks = setup.hooks(home, env, tool)
+    found = {}
+    for tool in adapters.TOOLS:
+        client, hooks = adapters.load(tool, "setup"), setup.hooks(home, env, tool)
+        path = program.found(env, client.PROGRAM)
+        version = program.version(env, client.PROGRAM, client.PACKAGE, VERSION_S)
         found[tool] = {
             "program": path,
-            "version": versions.get(tool, ""),
+            "version": ".".join(map(str, version or ())),
             "hooks": hooks.installed,
             "state": setup.state(home, env, tool),
             "settings": hooks.path,

@@ -143,7 +143,7 @@ def hand(db, agent, budget: int, write) -> bool:
 def _shown(db, agent, context: str):
     """The agent is seen to listen, and one without hooks to work on behind it. To who has hooks
     that is a tool of its turn."""
-    hooked = agent.tool != ADHOC and kept.heard(db.home, agent)
+    hooked = is_heard(db.home, agent)
 
     def is_now(status: str) -> None:
         say = agents.used_tool if hooked else partial(agents.set_status, status=status)

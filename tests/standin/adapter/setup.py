@@ -6,7 +6,7 @@ from .. import base, settings
 from ..launcher import handler
 from .hook import config_dir
 
-PROGRAM, SESSION_VARIABLE = "standin", "STANDIN_SESSION"
+PROGRAM, PACKAGE, SESSION_VARIABLE = "standin", "", "STANDIN_SESSION"
 BRINGS = False
 NOTICED_S = 0.01  # it reads its settings with every hook
 advice = warnings = base.nothing
