@@ -127,6 +127,12 @@ def roots(text: str) -> set[str]:
     return found
 
 
+def leads_elsewhere(home, text: str) -> bool:
+    """Whether hooks in the text are of another home, which has what they run."""
+    others = (home._replace(root=root) for root in roots(text) - {home.root})
+    return any(os.path.exists(other.kept("hook")) for other in others)
+
+
 def command(home, tool: str, event: str, mode: str = "now") -> str:
     """The hook command of one event. `mode`: now; later, for tool events that may be spooled; sub,
     when it only matters for subagents; find, when the payload (one line) tells the session and

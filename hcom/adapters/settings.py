@@ -222,9 +222,7 @@ class Owned(
     def _is_own(self, group) -> bool:
         """Whether it is a group of ours that leads to this home, or to none any more: several may
         share the file."""
-        roots = launcher.roots(json.dumps(group)) if _is_group(group) else set()
-        used = (self.home._replace(root=root).kept("hook") for root in roots - {self.home.root})
-        return _is_group(group) and not any(map(os.path.exists, used))
+        return _is_group(group) and not launcher.leads_elsewhere(self.home, json.dumps(group))
 
     def _record(self) -> str:
         name = hashlib.sha256(os.path.realpath(self.path).encode()).hexdigest()[:16]

@@ -136,9 +136,7 @@ def remove_own(home, env, tool: str) -> list[str]:
 
 
 def _leads_elsewhere(home, file) -> bool:
-    """Whether hooks in the file are of another home, which has what they run."""
-    roots = launcher.roots(settings.text_of(file.path)) - {home.root}
-    return any(os.path.exists(home._replace(root=root).kept("hook")) for root in roots)
+    return launcher.leads_elsewhere(home, settings.text_of(file.path))
 
 
 def _taken(env, tool: str, places) -> list[str]:

@@ -91,11 +91,9 @@ def silent(env, told: asked.Told) -> str:
 
 def handlers(home) -> list[tuple[str, dict]]:
     """Our handlers: (event, handler)."""
-    whole = {LIMIT: 0}  # else context is cut at 2,500 tokens
+    whole = dict.fromkeys(WITH_CONTEXT, {LIMIT: 0})  # else context is cut at 2,500 tokens
     return [
-        (event, handler(home, "codex", event, mode, timeout, **whole))
-        if event in WITH_CONTEXT
-        else (event, handler(home, "codex", event, mode, timeout))
+        (event, handler(home, "codex", event, mode, timeout, **whole.get(event, {})))
         for event, mode, timeout in EVENTS
     ]
 

@@ -114,17 +114,8 @@ def switched(home, env, found) -> str:
 
 
 SYSTEM = {"darwin": "/Library/Application Support/GeminiCli"}.get(sys.platform, "/etc/gemini-cli")
-
-
 WORDS = {"true": True, "false": False}
 VARIABLE = re.compile(r"\$(?:(\w+)|{(\w+)})")
-
-
-def expanded(text: str, env) -> str:
-    """A text of its settings with the variables in it."""
-    return VARIABLE.sub(lambda m: env.get(m[1] or m[2], m[0]), text)
-
-
 DEFAULTS = "GEMINI_CLI_SYSTEM_DEFAULTS_PATH"
 
 
@@ -160,7 +151,7 @@ def off(env, cwd: str, args=()) -> str:
         said = fields(settings.told(path).get("hooksConfig"))
         value = said.get("enabled")
         if isinstance(value, str):  # it puts variables in, and reads the words
-            value = WORDS.get(expanded(value, env).lower())
+            value = WORDS.get(VARIABLE.sub(lambda m: env.get(m[1] or m[2], m[0]), value).lower())
         if isinstance(value, bool):
             enabled, where = value, path
         if isinstance(said.get("disabled"), list) and "hcom" in said["disabled"]:
