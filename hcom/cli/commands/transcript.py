@@ -80,7 +80,8 @@ def _search(call, text: str) -> int:
     if number > most:
         call.tell(f"hcom: {number - most} more: --last {number}")
     elif not number:
-        call.tell("hcom: nowhere" + ("" if call.values.all else " (--all: agents in archives, too)"))
+        elsewhere = "" if call.values.all else " (--all: agents in archives, too)"
+        call.tell(f"hcom: nowhere{elsewhere}")
     return 0
 
 
