@@ -12,14 +12,16 @@ LINES = [
     {"type": "assistant", "message": {"content": [{"type": "tool_use", "name": "Bash"}]}},
     {"type": "user", "message": {"content": [{"type": "tool_result", "content": "x"}]}},
     {"type": "assistant", "message": {"content": [{"type": "text", "text": "It is 42."}]}},
+    {"type": "assistant", "message": {"content": [{"type": "text", "text": ""}]}},
+    {"type": "assistant", "message": {"content": [{"type": "text", "text": "Ja \u2192 \ud83d"}]}},
     {"type": "result", "is_error": False, "result": "It is 42."},
 ]
-SAID = "I look.\nThen\n[Bash]\nIt is 42.\n"
+SAID = "I look.\nThen\n[Bash]\nIt is 42.\nJa \u2192 \\ud83d\n"
 
 
 class Words(unittest.TestCase):
     def test_table(self):
-        said = ["", "I look.\nThen", "[Bash]", "", "It is 42.", ""]
+        said = ["", "I look.\nThen", "[Bash]", "", "It is 42.", "", "Ja \u2192 \ud83d", ""]
         error = {"type": "result", "is_error": True}
         table = [
             *zip(map(json.dumps, LINES), said),
@@ -29,6 +31,10 @@ class Words(unittest.TestCase):
             (json.dumps({**error, "result": "no"}), "error: no"),
             ('{"type": "assistant", "message": null}', ""),
             ('{"type": "assistant", "message": {"content": "text"}}', ""),
+            ('{"type": "assistant", "message": {"content": 1}}', ""),
+            ('{"type": "assistant", "message": {"content": [{"text": ""}]}}', ""),
+            ('{"type": "assistant", "message": {"content": [{"text": 1}]}}', "1"),
+            ("[" * 99_999, "[" * 99_999),
             ('{"type": "assistant", "message": {"content": [1, {"type": "thinking"}]}}', ""),
         ]  # fmt: skip
         for line, words in table:

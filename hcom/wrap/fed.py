@@ -42,7 +42,9 @@ class Said:
             text = self.words(line.decode("utf-8", "replace"))
             if text.strip():
                 self.last.extend(text.split("\n"))
-                print(text, flush=True)
+                with suppress(OSError):  # a full disk costs the log, and not the client
+                    sys.stdout.buffer.write(text.encode("utf-8", "backslashreplace") + b"\n")
+                    sys.stdout.buffer.flush()
 
 
 def run(home, agent, launch: str, told: Handover) -> None:

@@ -2,6 +2,7 @@
 
 import json
 
+from ..base import fields
 from ..flags import groups, values
 from .hook import wake_prompt
 from .launch import FLAGS, is_printing
@@ -27,17 +28,18 @@ def words(line: str) -> str:
     try:
         said = json.loads(line)
         kind, message = said["type"], said.get("message")
-    except (ValueError, TypeError, KeyError):
+    except (ValueError, TypeError, KeyError, RecursionError):
         return line
     if kind == "result" and said.get("is_error"):
         return f"error: {said.get('result') or said.get('subtype')}"
     if kind != "assistant" or not isinstance(message, dict):
         return ""
-    blocks = [block for block in message.get("content") or () if isinstance(block, dict)]
+    content = message.get("content")
+    blocks = map(fields, content if isinstance(content, list) else ())
     return "\n".join(
-        block.get("text") or f"[{block['name']}]"
+        str(block["text"]) if "text" in block else f"[{block['name']}]"
         for block in blocks
-        if "text" in block or "name" in block
+        if block.get("text") or "name" in block
     )
 
 
