@@ -2,7 +2,6 @@
 
 import contextlib
 import fcntl
-import functools
 import gzip
 import json
 import os
@@ -13,7 +12,7 @@ import subprocess
 import sys
 import tempfile
 import unittest
-from itertools import product
+from itertools import count, product
 from pathlib import Path
 from unittest import mock
 
@@ -35,6 +34,7 @@ from tests.rig.clients import REPO, requires
 
 DATA = Path(__file__).parent / "data"
 ENV = {"HOME": "/home/dev", "HCOM_PROCESS_ID": "launch1"}
+PROCESSES = count()
 TELLS = os.path.exists("/proc/locks")  # whether this system tells who holds a lock
 
 
@@ -320,16 +320,17 @@ class Place(unittest.TestCase):
         patched = mock.patch.dict(os.environ, self.env)
         patched.start()
         self.addCleanup(patched.stop)
-        # A test changes files between two launches that in life are two processes.
-        always = mock.patch.object(asked, "_told", asked._told.__wrapped__)
-        always.start()
-        self.addCleanup(always.stop)
         self.home = Home(str(self.root / ".hcom"), str(self.root))
         (self.root / ".codex").mkdir()
         (self.root / ".hcom/run").mkdir(parents=True)
         self.hooks = self.root / ".codex/hooks.json"
         self.rules = self.root / ".codex/rules/hcom.rules"
         self.config = self.root / ".codex/config.toml"
+
+    def afresh(self) -> dict:
+        """The environment of what in life is another process, which asks Codex anew."""
+        self.env["HCOM_PROCESS_ID"] = f"{self.id()} {next(PROCESSES)}"
+        return self.env
 
     def add(self, allowed=tools.SAFE, home=None) -> bool:
         return settings.put(setup.files(home or self.home, self.env, allowed, tools.SAFE))
@@ -545,7 +546,7 @@ class Rules(unittest.TestCase):
 @requires("codex")
 class TurnedOff(Place):
     def test_the_client_says_whether_its_hooks_run(self):
-        env = {**self.env, "PATH": str(clients.available("codex").parent) + ":/usr/bin:/bin"}
+        path = str(clients.available("codex").parent) + ":/usr/bin:/bin"
         off = "[features]\nhooks = false\n"
         table = (
             ("", [], True),
@@ -558,6 +559,7 @@ class TurnedOff(Place):
         for text, args, runs in table:
             with self.subTest(text=text, args=args):
                 self.config.write_text(text)
+                env = {**self.afresh(), "PATH": path}
                 said = setup.warnings(self.home, env, str(self.root), args)
                 self.assertEqual(not said, runs)
                 plan = launch.plan(args, self.home, env, str(self.root))
@@ -707,7 +709,7 @@ class Dropped(Place):
                 self.hooks.write_text(text)
                 self.assertTrue(self.add())
                 self.assertTrue(self.installed())
-                said = setup.advice(self.home, self.env, str(self.root))
+                said = setup.advice(self.home, self.afresh(), str(self.root))
                 self.assertEqual("takes no hooks from" in said, text != "{}", said)
                 plan = launch.plan([], self.home, self.env, str(self.root))
                 own = any(word.startswith("hooks.Stop=") for word in plan.args)
@@ -718,7 +720,7 @@ class Dropped(Place):
             with self.subTest(name):
                 self.hooks.write_bytes(data)
                 self.assertTrue(self.add())
-                told = asked.told(self.env, str(self.root))
+                told = asked.told(self.afresh(), str(self.root))
                 self.assertEqual(
                     set(setup.states(self.home, self.env)).difference(told.hooks), set()
                 )
@@ -790,7 +792,7 @@ class Doors(Place):
 
     def opened(self, *args: str) -> "list[str] | None":
         """The roots that a launch is given besides hcom's; None for none, which is said then."""
-        plan = launch.plan(list(args), self.home, self.env, str(self.work))
+        plan = launch.plan(list(args), self.home, self.afresh(), str(self.work))
         ours = plan.args[: len(plan.args) - len(args)]
         said = [a.partition("=")[2] for a in ours if a.startswith(ROOT_KEY)]
         warned = setup.warnings(self.home, self.env, str(self.work), list(args))
@@ -1027,12 +1029,10 @@ class Launch(Place):
         self.assertEqual(list(setup.launch_hooks(self.home, self.env, told)), ["hooks.state"])
 
     def test_a_launch_asks_once(self):
-        told = functools.cache(asked._told)
         calls = self.client("0.171.0")
-        with mock.patch.object(asked, "_told", told):
-            setup.warnings(self.home, self.env, os.getcwd(), ["x"])
-            for _ in range(3):
-                self.plan("x")
+        setup.warnings(self.home, self.env, os.getcwd(), ["x"])
+        for _ in range(3):
+            self.plan("x")
         self.assertEqual(calls.read_text().count("\n"), 1)
 
     def client(self, version: str) -> Path:
