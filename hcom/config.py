@@ -35,9 +35,10 @@ def _seconds(text: str) -> None:
         raise HcomError(f"not a number of seconds: {text!r}", "use 1 to 86400")
 
 
-def _arguments(text: str) -> None:
+def words(text: str) -> list[str]:
+    """A client's arguments, as a shell would take them. HcomError."""
     try:
-        shlex.split(text)
+        return shlex.split(text)
     except ValueError as error:
         raise HcomError(
             f"the arguments {text!r} do not end: {str(error).lower()}", "quote as in a shell"
@@ -103,16 +104,16 @@ KEYS = {
     "HCOM_TERMINAL": Key(
         "default",
         "Where new agents open: a preset, or a command with {script}",
-        _arguments,
+        words,
         person=True,
     ),
     "HCOM_HINTS": Key("", "Text that follows every message an agent receives", _any_text),
     "HCOM_SUBAGENT_TIMEOUT": Key(
         "30", "Seconds Claude's subagents are kept for messages", _seconds
     ),
-    "HCOM_CLAUDE_ARGS": Key("", "Default arguments of claude", _arguments, person=True),
-    "HCOM_GEMINI_ARGS": Key("", "Default arguments of gemini", _arguments, person=True),
-    "HCOM_CODEX_ARGS": Key("", "Default arguments of codex", _arguments, person=True),
+    "HCOM_CLAUDE_ARGS": Key("", "Default arguments of claude", words, person=True),
+    "HCOM_GEMINI_ARGS": Key("", "Default arguments of gemini", words, person=True),
+    "HCOM_CODEX_ARGS": Key("", "Default arguments of codex", words, person=True),
     "HCOM_RELAY": Key("", "URL of the relay server", _url, person=True),
     "HCOM_RELAY_TOKEN": Key("", "Token of the relay server", _token, secret=True, person=True),
     "HCOM_AUTO_APPROVE": Key(

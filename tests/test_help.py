@@ -258,6 +258,7 @@ class Outputs(unittest.TestCase):
         said = self.home.said("run", "docs", "--config")
         for key in KEYS:
             self.assertIn(f"## {key}\n", said)
+        self.assertEqual(self.home.said("run", "docs", "--api"), helps.api() + "\n")
         self.assertIn("# Commands", self.home.said("run", "docs"))
         self.assertEqual(self.home.run("run", "docs", "--nope").returncode, 2)
 

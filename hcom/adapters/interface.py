@@ -96,6 +96,7 @@ class Launch(Protocol):
 
     FLAGS: Table
     PRINTING: str  # what asks it to run without its terminal interface
+    SYSTEM_PROMPT: str  # the flag, or else the variable, by which it takes a system prompt
 
     def scrubbed(self, env: Env, /) -> dict[str, str]:
         """`env` without what another session of this client put there."""

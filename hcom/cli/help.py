@@ -115,5 +115,32 @@ def reference() -> str:
     return "\n".join(parts)
 
 
+def api() -> str:
+    """The text of `hcom run docs --api`, from the docstrings of the API."""
+    import inspect
+
+    from .. import api as front
+
+    def section(heading: str, what) -> str:
+        return f"{heading}{_call(what)}\n\n{inspect.getdoc(what)}"
+
+    parts = [section(f"## hcom.{one.__name__}", one) for one in (*front.FUNCTIONS, front.Session)]
+    members = vars(front.Session).items()
+    parts += [section(f"### Session.{n}", one) for n, one in members if not n.startswith("_")]
+    parts.append(section("## hcom.HcomError", front.HcomError))
+    return "\n\n".join(["# Python API", *parts])
+
+
+def _call(what) -> str:
+    """The arguments of a function with their defaults."""
+    import inspect
+
+    if not inspect.isfunction(what):
+        return ""
+    given = inspect.signature(what).parameters.values()
+    shown = [one.replace(annotation=one.empty) for one in given if one.name != "self"]
+    return str(inspect.Signature(shown))
+
+
 def _fenced(text: str) -> list[str]:
     return ["```text", text, "```"]

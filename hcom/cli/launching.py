@@ -55,10 +55,8 @@ def start(
         dict(env),
         by=launch.asker(home, caller),
         headless=headless,
-        count=count,
+        count=launch.counted(count),
     )
-    if not 1 <= count <= launch.MOST:
-        raise UsageError(f"cannot launch {count}", f"use a number from 1 to {launch.MOST}")
     if (caller.tool or env.get("HCOM_PROCESS_ID")) and env.get("HCOM_GO") != "1":
         return _preview(spec)
     launch.program_of(tool, env)  # before anything is written for it

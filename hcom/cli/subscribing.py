@@ -56,15 +56,6 @@ def _list(call, db) -> int:
     """An agent's own subscriptions; everybody's, for who is no agent."""
     shown = subscriptions.every(db, call.agent.name if call.agent else "")
     for one in shown:
-        facts = {
-            "id": one.id,
-            "sql": one.sql,
-            "label": one.label,
-            "caller": one.owner,
-            "by": one.by,
-            "once": one.once,
-            "off": one.off,
-        }
         notes = [
             f"by {one.by}" if one.by != one.owner else "",
             "once" if one.once else "",
@@ -72,7 +63,7 @@ def _list(call, db) -> int:
         ]
         said = ", ".join(n for n in notes if n)
         line = f"{one.id:<10} {one.owner:<10} {one_line(one.label)}{f'  [{said}]' if said else ''}"
-        call.show(facts, line)
+        call.show(one.as_dict(), line)
     if not shown:
         call.tell("no subscriptions; make one: hcom events sub idle:luna")
     return 0

@@ -134,17 +134,20 @@ def notify(db, names: list[str], text: str, now: float) -> Sent:
     return Sent(event, names, True)
 
 
-def lease(db, agent: Agent, into: Into, budget: int, now: float, may=None) -> Leased:
-    """What is queued for `agent` and fits in `budget` characters (0: all) is in this process's
-    hand, within the caller's transaction. It writes the text where the agent reads, and says
-    `delivered`, or `released`. Nothing is when `may(text)` says that it would not get there whole.
+def lease(
+    db, agent: Agent, into: Into, budget: int, now: float, may=None, most: "int | None" = None
+) -> Leased:
+    """What is queued for `agent` and fits in `budget` characters (0: all), at most `most` messages,
+    is in this process's hand, within the caller's transaction. It writes the text where the agent
+    reads, and says `delivered`, or `released`. Nothing is when `may(text)` says that it would not
+    get there whole.
     """
     queued = deliveries.queued(db, agent.name)
     if not queued:
         return Leased()
     hint = render.Hint(agent.hints, agent.hints_by, agent.option)
     frames = render.fitting(queued, hint, budget) if budget else ()
-    taken, waiting = queued[: len(frames)] if budget else queued, len(queued)
+    taken, waiting = (queued[: len(frames)] if budget else queued)[:most], len(queued)
     if waiting == deliveries.BATCH:
         waiting = deliveries.count_queued(db, agent.name)
     leased = Leased(taken, waiting - len(taken), hint, budget, frames)

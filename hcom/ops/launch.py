@@ -16,7 +16,7 @@ from .. import adapters, config, terminal
 from ..adapters import flags, launcher, program
 from ..bus.agent import BIGBOSS, INACTIVE, PROGRAM
 from ..delivery import marks
-from ..errors import HcomError
+from ..errors import HcomError, UsageError
 from ..home import private_file, private_folder, write_private
 from ..hub import launches as launching
 from ..hub import people
@@ -25,7 +25,8 @@ from ..store import agents, events, kept, launches
 from ..store.connect import open_db, transaction
 from . import handover, look
 from .after import Done, after
-from .agents import runs
+from .agents import again, runs
+from .caller import surroundings
 
 MOST = 50  # to be asked for at once; more windows than anybody has screens for
 TAKEN_S = 20.0  # how long an opened terminal has to start its script
@@ -68,6 +69,39 @@ def asker(home, caller) -> str:
     with open_db(home) as db:
         agent = people.speaker(db, people.proven(db, caller), "")
     return agent.name if agent else PROGRAM
+
+
+def counted(count: int) -> int:
+    """`count`, as so many may be launched at once. UsageError."""
+    if not 1 <= count <= MOST:
+        raise UsageError(f"cannot launch {count}", f"use a number from 1 to {MOST}")
+    return count
+
+
+def asked(home, env, tool: str, args: str, tag, prompt, system, resume, fork: bool, cwd):
+    """The LaunchSpec of what a program asks for: `args` as in a shell, a `tag`, a first `prompt`, a
+    `system` prompt, an agent or session to `resume` or to fork, which brings its tool and, where no
+    `cwd` is named, its directory; "" for what is not asked for, of a tag None. HcomError."""
+    directory, first = "", list[str]()
+    if tag is not None:
+        config.check("HCOM_TAG", tag)
+        env = {**env, "HCOM_TAG": tag}
+    if resume:
+        with open_db(home) as db:
+            tool, first, directory = again(db, resume, fork)
+    if tool not in adapters.TOOLS:
+        raise UsageError(f"no tool {tool!r}", "use " + ", ".join(adapters.TOOLS))
+    front = adapters.load(tool, "launch")
+    if prompt:  # in front of all that could take it for a value, and never an option itself
+        first.append(" " * prompt.startswith("-") + prompt)
+    if system and front.SYSTEM_PROMPT.startswith("-"):
+        first += [front.SYSTEM_PROMPT, system]
+    elif system:
+        env = {**env, front.SYSTEM_PROMPT: system}
+    given = [*first, *config.words(args)]
+    where = os.path.abspath(os.path.expanduser(cwd or directory))
+    by = asker(home, surroundings(env))
+    return LaunchSpec(tool, given, where, env, by, front.is_printing(given))
 
 
 def program_of(tool: str, env) -> str:

@@ -75,11 +75,12 @@ def latest(db, wanted: filters.Where, count: int) -> list[events.Event]:
         return events.latest_where(sandboxed, wanted.sql, wanted.params, count)
 
 
-def coming(db, wanted: filters.Where, timeout: float, last: int = 0):
+def coming(db, wanted: filters.Where, timeout: float, last: int = 0, after: "int | None" = None):
     """The `last` newest events that are wanted, then each as it comes, until `timeout` seconds have
-    gone without one: none is left out that is committed while one before it is used."""
+    gone without one: none is left out that is committed while one before it is used, or behind the
+    event `after`."""
     _refuse_collisions(wanted)
-    behind = events.last_id(db)
+    behind = events.last_id(db) if after is None else after
     for event in latest(db, wanted, last) if last else ():
         behind = max(behind, event.id)
         yield event

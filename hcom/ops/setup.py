@@ -66,6 +66,13 @@ def add_for_launch(home, env, tool: str, cwd: str, args) -> list[str]:
     return [*said, *lost, *filter(None, [setup.warnings(home, env, cwd, args)])]
 
 
+def insist_for_launch(home, env, tool: str, cwd: str, args) -> list[str]:
+    """The same. HcomError where the client would run without hooks."""
+    if not adapters.load(tool, "setup").BRINGS:
+        add(home, env, tool)
+    return add_for_launch(home, env, tool, cwd, args)
+
+
 @contextmanager
 def moved(home, env, tool: str):
     """A list in which stands, once what is done here is done, what of others' hooks the person has

@@ -118,16 +118,16 @@ def waiting(db, agent, now: float) -> int:
     return deliveries.count_queued(db, agent.name)
 
 
-def hand(db, agent, budget: int, write) -> bool:
+def hand(db, agent, budget: int, write, most: "int | None" = None) -> bool:
     """`write(leased)` has put what waits for `agent` where it is read, at most `budget` characters
-    of it (0: all); False when nothing waits. What OSError keeps from being written is queued
-    again."""
+    of it (0: all) and `most` messages; False when nothing waits. What OSError keeps from being
+    written is queued again."""
     from ..adapters.base import OUTPUT, size
 
     path = kept.of(db.home, agent.session).transcript
     into = deliveries.Into(OUTPUT, path, size(path))
     with transaction(db):
-        leased = mail.lease(db, agent, into, budget, time.time())
+        leased = mail.lease(db, agent, into, budget, time.time(), None, most)
     if not leased.messages:
         return False
     try:

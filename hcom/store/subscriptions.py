@@ -35,6 +35,11 @@ class Subscription(
 
     __slots__ = ()
 
+    def as_dict(self) -> dict:
+        """The subscription as users see it: its owner is the `caller`."""
+        told = {key: getattr(self, key) for key in ("id", "sql", "label", "by", "once", "off")}
+        return {**told, "caller": self.owner}
+
 
 CLASHES = 1000  # read in one pass
 

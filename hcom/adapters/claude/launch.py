@@ -72,6 +72,7 @@ FLAGS = Table(
 
 
 PRINTING = "-p"
+SYSTEM_PROMPT = "--system-prompt"
 
 
 def is_printing(args) -> bool:

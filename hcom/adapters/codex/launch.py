@@ -19,7 +19,7 @@ from . import asked, setup, toml, versions
 from .environment import scrubbed
 from .hook import config_dir
 
-__all__ = ["FLAGS", "PRINTING", "is_printing", "plan", "resuming", "scrubbed"]
+__all__ = ["FLAGS", "PRINTING", "SYSTEM_PROMPT", "is_printing", "plan", "resuming", "scrubbed"]
 
 # Subcommands that open a session; any other word that stands first is a prompt or, if in the
 # table's asides, a command in which nothing of ours belongs.
@@ -62,6 +62,7 @@ FLAGS = Table(
 
 
 PRINTING = "exec"
+SYSTEM_PROMPT = "HCOM_CODEX_SYSTEM_PROMPT"
 
 
 def is_printing(args) -> bool:
@@ -115,7 +116,7 @@ def plan(args, home, env, cwd: str) -> Plan:
 def _settings(home, env, hooks: bool, told: asked.Told) -> dict[str, object]:
     """The -c settings of a launch."""
     found = setup.launch_hooks(home, env, told) if hooks else {}
-    texts = (env.get("HCOM_CODEX_SYSTEM_PROMPT", ""), "" if hooks else WITHOUT_HOOKS)
+    texts = (env.get(SYSTEM_PROMPT, ""), "" if hooks else WITHOUT_HOOKS)
     if any(texts):
         found["developer_instructions"] = "\n\n".join(filter(None, texts))
     found["shell_environment_policy.set.HCOM_DIR"] = home.root

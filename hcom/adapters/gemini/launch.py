@@ -76,6 +76,7 @@ def scrubbed(env) -> dict:
 
 
 PRINTING = "-p"
+SYSTEM_PROMPT = "HCOM_GEMINI_SYSTEM_PROMPT"
 
 
 def is_printing(args) -> bool:
@@ -96,7 +97,7 @@ def plan(args, home, env, cwd: str) -> Plan:
     place = os.path.join(cwd, "a worktree") if "--worktree" in said else cwd
     settings.refuse_misplaced(home, place, "gemini")
     session = said.get("--resume", "")
-    prompt = env.get("HCOM_GEMINI_SYSTEM_PROMPT", "")
+    prompt = env.get(SYSTEM_PROMPT, "")
     return Plan(
         list(args),
         session if SESSION.match(session) else "",

@@ -84,7 +84,7 @@ def _docs(call, args: list[str]) -> int:
     sections = {
         "--cli": helps.reference,
         "--config": lambda: about.reference(settings.presets()),
-        "--api": lambda: "# Python API\n\nThis version of hcom has none.",
+        "--api": helps.api,
     }
     call.say("\n\n".join(sections[name]() for name in (args or DOCS)))
     return 0

@@ -13,6 +13,7 @@ def scrubbed(env) -> dict:
 
 
 PRINTING = "-p"
+SYSTEM_PROMPT = "--system-prompt"
 
 
 def is_printing(args) -> bool:
