@@ -133,20 +133,56 @@ class Typed(unittest.TestCase):
                 self.status(hooks)
                 self.assert_it_rests()
 
-    def test_a_client_without_hooks_is_told_to_listen_and_its_screen_tells_what_it_does(self):
+    def without_hooks(self) -> None:
+        """The client has none, and has been seen to take prompts."""
         mirror = self.wake.way.mirror
         self.wake.way = Typing(screen, WAKE_BY_HAND, mirror, self.keys, True)
         self.wrap = Wrap(self.wake, mirror, self.keys)
         self.wrap.ready = True
-        for state, status in (("working", "active"), ("idle", "listening")):
+        self.until_due()
+
+    def test_a_client_without_hooks_is_told_to_listen_and_its_screen_tells_what_it_does(self):
+        self.without_hooks()
+        for state, status, after_s in (("working", "active", 0), ("idle", "listening", STILL_S)):
             with self.subTest(state):
+                self.now += 1
+                drawn = self.now
                 self.draw(EMPTY, state)
                 while self.status_now() != status:
                     self.until_due()
+                self.assertAlmostEqual(self.now, drawn + after_s, 3)
                 self.until_due()
         self.now += 60
         self.send()
         self.assertEqual(self.until_typed(), b"\x1b[200~" + WAKE_BY_HAND.encode() + b"\x1b[201~")
+
+    def test_what_a_client_without_hooks_has_read_in_its_turn_is_not_typed_again(self):
+        self.without_hooks()
+        self.now += 60
+        self.send()
+        self.until_typed()
+        self.draw(WAKE_BY_HAND)
+        self.assertEqual(self.until_typed(), b"\r")
+        self.draw(EMPTY, "working")
+        self.sealed.said("listen", "--name", "luna", "1")
+        self.draw(EMPTY)
+        while self.status_now() != "listening":
+            self.assertEqual(self.until_due(), b"")
+        end = self.now + 10
+        while self.now < end:
+            self.assertEqual(self.until_due(), b"")
+        self.assertNotIn("not woken", self.sealed.said("list"))
+
+    def test_who_listens_is_not_said_to_work_where_no_hook_says_so(self):
+        self.without_hooks()
+        with open_db(self.home) as db:
+            agents.set_status(db, "luna", "listening", "listen", "", time.time())
+        self.wrap.on_ready(self.wake.rings.fd)
+        self.until_due()
+        self.draw(EMPTY, "working")
+        self.assertGreater(self.wrap.deadline(), self.now)
+        self.wrap.notice()  # as where the ring comes later
+        self.assertEqual(self.status_now(), "listening")
 
     def status_now(self) -> str:
         with open_db(self.home) as db:

@@ -1,6 +1,6 @@
 """The life of a launch: begun, started, ready or failed, over."""
 
-from ..bus.agent import ACTIVE, BLOCKED, INACTIVE, LISTENING, Agent
+from ..bus.agent import ACTIVE, BLOCKED, INACTIVE, LISTEN, LISTENING, Agent
 from ..process import start_of
 from ..store import agents, events, kept, launches
 from ..store.connect import transaction
@@ -55,10 +55,12 @@ def ready(db, launch: str, now: float) -> bool:
 
 
 def working(db, name: str, now: float) -> None:
-    """The agent is in a turn, though no hook said so."""
+    """The agent is in a turn, though no hook said so; one that listens does that in its turn."""
     with transaction(db):
-        agents.set_status(db, name, ACTIVE, "screen", "", now)
-        events.append_status(db, name, ACTIVE, "screen", "", now)
+        agent = agents.find(db, name)
+        if agent and agent.context != LISTEN:
+            agents.set_status(db, name, ACTIVE, "screen", "", now)
+            events.append_status(db, name, ACTIVE, "screen", "", now)
 
 
 def asks(db, name: str, now: float) -> None:

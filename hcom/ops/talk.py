@@ -149,6 +149,8 @@ def _shown(db, agent, context: str):
         say = agents.used_tool if hooked else partial(agents.set_status, status=status)
         with suppress(StoreError), transaction(db):
             say(db, agent.name, context=context, detail="", now=time.time())
+        if not hooked:  # the wrapper hears it from no hook
+            bell.ring(db.home, [agent.name])
 
     is_now(LISTENING)
     try:

@@ -8,7 +8,7 @@ import os
 import time
 
 from .. import log
-from ..bus.agent import INACTIVE
+from ..bus.agent import INACTIVE, LISTEN
 from ..bus.client import BLOCKED, BUSY, IDLE, TEXT, UNKNOWN
 from ..delivery import bell
 from ..delivery.gate import DEAF, HEARD, NEVER, OURS, SETTLED_S, UNTRIED, Seen
@@ -105,6 +105,8 @@ class Wrap:
 
     def deadline(self) -> float:
         times = [self.refreshed_at + self.wake.looks_s()]
+        if self.unnoticed:
+            times.append(self.mirror.changed_at)
         if self.moved_at > self.looked_at:
             times.append(self.moved_at + self.still_s())
         if not self.wake.known.in_turn and (due := self.wake.due()) is not None:
@@ -119,13 +121,20 @@ class Wrap:
                 self.turned_at = now
             self.wake.own()
             self.ready = self.ready or is_begun(self.wake.known.agent)
-        if self.by_hand and self.noticed_at < self.mirror.changed_at:
+        if self.unnoticed:
             self.noticed_at = self.mirror.changed_at
             self.notice()
         if self.looked_at < self.moved_at <= now - self.still_s():
             self.looked_at = now
             self.correct()
         return self.wake.step(now)
+
+    @property
+    def unnoticed(self) -> bool:
+        """Whether the screen of a client without hooks may tell that it works by now."""
+        known = self.wake.known
+        waits = known.in_turn or (known.agent and known.agent.context == LISTEN)
+        return self.by_hand and not waits and self.noticed_at < self.mirror.changed_at
 
     @property
     def moved_at(self) -> float:
@@ -172,7 +181,7 @@ class Wrap:
     def notice(self) -> None:
         """Where a client without hooks begins to work, it is known."""
         known = self.wake.known
-        if known.agent is None or not self.ready or known.in_turn:
+        if known.agent is None or not self.ready:
             return
         if self.wake.way.state(known.agent) != BUSY:
             return
