@@ -113,7 +113,9 @@ class Mutants(unittest.TestCase):
 
     def test_a_sign_of_work_above_a_box(self):
         for client, chance, screen, _, said in self.each():
-            box = [y for y, line in enumerate(screen.lines()) if line.startswith(("──", "› "))][-1]
+            box = [
+                y for y, line in enumerate(screen.lines()) if line.startswith(("──", "╭──", "› "))
+            ][-1]
             drawn(screen, box - 1, [chance.choice(client.signs)])
             shown = "\n".join(screen.lines())
             self.assertNotEqual(client.look(screen).client, IDLE, f"{said}\n{shown}")
