@@ -283,10 +283,11 @@ class Transcript(unittest.TestCase):
                 ([user("1", {"text": FRAME}), answer("2")], None, False),
                 ([user("1", {"text": "x"}), CANCELLED], None, True),
                 (["", {"toolCalls": {}}, {"toolCalls": [7]}], None, False),
+                ([user("0", {"text": "x" * 5_000_000}), user("1", CONTEXT)], "standing", False),
             ):
                 Path(path).write_text(json.dumps({**HEAD, "messages": messages}, indent=2))
                 given = {7: Given("", size(path) + 1)}  # it was longer once, by more of a text
-                with self.subTest(messages):
+                with self.subTest(str(messages)[:200]):
                     self.assertEqual(transcript.fates(path, given).get(7), fate)
                     self.assertEqual(transcript.cancelled(path), cancelled)
 

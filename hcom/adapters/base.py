@@ -8,7 +8,7 @@ import os
 from collections import namedtuple
 
 from ..bus.render import one_line
-from ..home import is_id, read
+from ..home import LIMIT_BYTES, is_id, read
 
 START = "start"  # a session began, was resumed, cleared or compacted
 PROMPT = "prompt"  # a turn begins
@@ -148,10 +148,10 @@ def fields(value) -> dict:
     return value if isinstance(value, dict) else {}
 
 
-def document(path: str) -> dict:
-    """The JSON object in a file; {} when there is none."""
+def document(path: str, limit: int = LIMIT_BYTES) -> dict:
+    """The JSON object in a file; {} when there is none of at most `limit` bytes."""
     try:
-        return fields(json.loads(read(path).decode()))
+        return fields(json.loads(read(path, limit).decode()))
     except (OSError, ValueError, RecursionError):
         return {}
 

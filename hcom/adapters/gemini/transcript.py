@@ -32,7 +32,7 @@ from ..base import (
     no,
     nothing,
 )
-from ..jsonl import count, moment, parse, placed, shown, tail, texts
+from ..jsonl import TAIL_BYTES, count, moment, parse, placed, shown, tail, texts
 
 RESET = b'{"$set":{"messages":['
 CONTEXT, CONTEXT_ENDS = "<hook_context>", "</hook_context>"
@@ -102,7 +102,8 @@ def forgot(path: str) -> bool:
 def _document(path: str) -> list[tuple[int, dict]]:
     """The messages of a transcript that is one document, as lines; [] of any other. Its records
     have no place in a file that is written anew: each is behind all that was known before."""
-    said = document(path).get("messages") if tail(path)[:1] == [b"{"] else None
+    whole = tail(path)[:1] == [b"{"]
+    said = document(path, TAIL_BYTES).get("messages") if whole else None
     lines: list[dict] = []
     for message in said if isinstance(said, list) else []:
         calls = fields(message).get("toolCalls")
