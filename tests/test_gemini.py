@@ -139,6 +139,16 @@ class Channels(unittest.TestCase):
     def test_output(self):
         table = [
             ("BeforeAgent", Reply(PROMPT), ""),
+            (
+                "BeforeAgent",
+                Reply(PROMPT, FRAME),
+                {
+                    "hookSpecificOutput": {
+                        "hookEventName": "BeforeAgent",
+                        "additionalContext": "\n\n" + FRAME,
+                    }
+                },
+            ),
             ("SessionStart", Reply(START, "text"), ""),  # would be lost on --resume
             ("BeforeAgent", Reply(PROMPT, "", True), {"decision": "block"}),
             (
@@ -169,6 +179,16 @@ def lines(*values) -> str:
 
 def user(key: str, *parts) -> dict:
     return {"id": key, "type": "user", "content": list(parts)}
+
+
+def typed(text: str) -> dict:
+    return {"id": "1", "type": "user", "content": text}
+
+
+def called(output: str) -> dict:
+    """A tool's call in one document, with its result."""
+    result = [{"functionResponse": {"response": {"output": output}}}]
+    return {"id": "c", "type": "gemini", "content": "", "toolCalls": [{"result": result}]}
 
 
 def answer(key: str, text: str = "ok") -> dict:
@@ -290,6 +310,29 @@ class Transcript(unittest.TestCase):
                 with self.subTest(str(messages)[:200]):
                     self.assertEqual(transcript.fates(path, given).get(7), fate)
                     self.assertEqual(transcript.cancelled(path), cancelled)
+
+    def test_one_document_that_marks_nothing(self):
+        """As 0.24 to 0.26 write it; what somebody quotes does not end a text, or a file that marks
+        what hooks told has it."""
+        told = "\n\n[hcom] You are 'luna'\n\n" + FRAME + transcript.ESCAPE_NOTE
+        ran = "Command: x\nOutput: {}\nProcess Group PGID: 7"
+        by_tool = ran.format("(empty)") + "\n\n" + FRAME
+        marked = user("0", {"text": "<hook_context>[hcom] You are 'luna'</hook_context>"})
+        with tempfile.TemporaryDirectory() as folder:
+            path = os.path.join(folder, "session.json")
+            for messages, fate in (
+                ([typed("x" + told)], "standing"),
+                ([typed("x" + told), answer("2")], "answered"),
+                ([typed("x"), called(by_tool), answer("3")], "answered"),
+                ([typed("x"), called(ran.format("\n\n" + FRAME)), answer("3")], None),
+                ([typed(f"see\n\n{FRAME}\nthere"), answer("2")], None),
+                ([typed(f"see {FRAME}"), answer("2")], None),
+                ([marked, typed("x" + told), answer("2")], None),
+                ([marked, called(by_tool), answer("2")], None),
+            ):
+                Path(path).write_text(json.dumps({**HEAD, "messages": messages}, indent=2))
+                with self.subTest(messages):
+                    self.assertEqual(transcript.fates(path, {7: Given()}).get(7), fate)
 
     def test_where_there_is_none(self):
         self.assertFalse(transcript.cancelled("/nowhere"))

@@ -71,7 +71,6 @@ SHOWN = "hcom: new messages"  # all that a person sees of a turn end's text
 
 CANCELLED = re.compile(r"(<untrusted_context>\n)?Command was cancelled by user")
 ESCAPED = re.compile("[<>]")
-ESCAPE_NOTE = "\n[hcom: this client shows angle brackets in the text above as &lt; and &gt;]"
 
 
 def stop_cap(_env) -> int:
@@ -185,5 +184,8 @@ def write(event: str, reply: Reply) -> str:
         return ""
     if reply.kind == TURN_END and reply.text:
         return base.block(reply.text, systemMessage=SHOWN)
-    note = ESCAPE_NOTE if ESCAPED.search(reply.text) else ""
-    return base.answer(event, reply._replace(text=reply.text + note))
+    note = transcript.ESCAPE_NOTE if ESCAPED.search(reply.text) else ""
+    # Behind a tool's result the client itself begins a paragraph; up to 0.26 nothing else tells
+    # in its transcript where a prompt ends.
+    begins = transcript.PARAGRAPH if reply.kind == PROMPT and reply.text else ""
+    return base.answer(event, reply._replace(text=begins + reply.text + note))

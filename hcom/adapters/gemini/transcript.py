@@ -3,7 +3,8 @@
 JSON lines, appended before the next hook runs. A message may be written again with the same id,
 then the last counts; {"$set": {"messages": [...]}} replaces all, as after Esc, an error or
 /compress: what is not in it any more, the model does not get again. Up to 0.38 it is one document,
-written anew, whose messages are the same but for results, which stand with their calls.
+written anew, whose messages are the same but for results, which stand with their calls; and up to
+0.26 what hooks told has no mark there.
 """
 
 import re
@@ -37,6 +38,9 @@ from ..jsonl import TAIL_BYTES, count, moment, parse, placed, shown, tail, texts
 RESET = b'{"$set":{"messages":['
 CONTEXT, CONTEXT_ENDS = "<hook_context>", "</hook_context>"
 INTRODUCTION = b"[hcom] You are "
+ESCAPE_NOTE = "\n[hcom: this client shows angle brackets in the text above as &lt; and &gt;]"
+PARAGRAPH = "\n\n"
+BEGINS = f"{PARAGRAPH}[hcom"  # what hooks told up to 0.26, in a tool's result or behind a prompt
 CANCELLED = "Request cancelled."
 
 
@@ -62,9 +66,22 @@ def _given(line: dict) -> tuple[list[str], list[str], list[str]]:
     What a turn's end said is a prompt as it is; else the client marks what hooks told, at the end,
     and leaves no angle bracket in it: what a tool returned may only quote that before."""
     typed, returned = texts(line.get("content")), _returned(line.get("content"))
-    marked = [text.rstrip().rpartition(CONTEXT) for text in [*typed, *returned]]
-    told = [after for _, sign, after in marked if sign and after.endswith(CONTEXT_ENDS)]
-    return typed, [text.removesuffix(CONTEXT_ENDS) for text in told], returned
+    told = _plain if line.get("plain") else _marked
+    return typed, [said for text in [*typed, *returned] if (said := told(text))], returned
+
+
+def _marked(text: str) -> str:
+    """What hooks told at the end of a text; "" for nothing."""
+    _, sign, after = text.rstrip().rpartition(CONTEXT)
+    return after.removesuffix(CONTEXT_ENDS).strip() if sign and after.endswith(CONTEXT_ENDS) else ""
+
+
+def _plain(text: str) -> str:
+    """The same of a version that marks nothing: frames that end the text, as `hook.write` begins
+    them and no message can."""
+    _, sign, after = text.removesuffix(ESCAPE_NOTE).rpartition(BEGINS)
+    ends = after.rpartition("\n")[2].startswith("[/hcom #")
+    return BEGINS.strip() + after if sign and ends else ""
 
 
 def _shown(place: int, line: dict, given: dict[int, Given]) -> set[int]:
@@ -111,7 +128,8 @@ def _document(path: str) -> list[tuple[int, dict]]:
         for n, call in enumerate(map(fields, calls) if isinstance(calls, list) else ()):
             told = {"type": "user", "id": f"{message.get('id')}/{n}", "content": call.get("result")}
             lines.append({**told, "timestamp": call.get("timestamp")})
-    return [(sys.maxsize, line) for line in lines]
+    marks = any(CONTEXT.encode() in line for line in tail(path))
+    return [(sys.maxsize, {**line, "plain": not marks}) for line in lines]
 
 
 def _conversation(lines: list[tuple[int, dict]]) -> list[tuple[int, dict]]:
