@@ -13,20 +13,21 @@ from tests.test_architecture import LAYERS, ROOT, Source, imported, sources
 
 # What each room may have; the leaves are one room. Past it, something is written twice.
 BUDGETS = {
-    "leaves": 550,
-    "bus": 360,
-    "store": 870,
+    "leaves": 600,
+    "bus": 460,
+    "store": 930,
     "delivery": 340,
-    "adapters": 1710,
-    "pty": 1110,
+    "adapters": 2640,
+    "pty": 1100,
     "terminal": 290,
-    "hub": 700,
-    "ops": 1180,
-    "hooks": 640,
-    "wrap": 240,
-    "cli": 1220,
+    "hub": 760,
+    "ops": 1460,
+    "hooks": 660,
+    "wrap": 310,
+    "cli": 1340,
+    "api": 150,
 }
-TOTAL = 9150
+TOTAL = 10990
 LEAVES = ("__init__", "__main__", "errors", "home", "log", "process", "config")
 
 
