@@ -409,6 +409,7 @@ class Launches(Api):
         self.assertEqual([name[:4] for name in names], ["dev-"] * 2)
         self.assertEqual({hcom.instances(name=n)["directory"] for n in names}, {self.home.work})
         self.assertEqual([path for path in told["log_files"] if not os.path.exists(path)], [])
+        self.assertRaises(ChildProcessError, os.waitpid, -1, os.WNOHANG)
 
     def test_what_the_clients_are_given(self):
         place = homes.locate(os.environ)

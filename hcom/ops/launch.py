@@ -6,7 +6,6 @@ hand-over of arguments and environment that is gone once it is read.
 
 import os
 import shlex
-import subprocess
 import sys
 import time
 import uuid
@@ -20,7 +19,7 @@ from ..errors import HcomError, UsageError
 from ..home import private_file, private_folder, write_private
 from ..hub import launches as launching
 from ..hub import people
-from ..process import itself
+from ..process import itself, leave_behind
 from ..store import agents, events, kept, launches
 from ..store.connect import open_db, transaction
 from . import handover, look
@@ -248,19 +247,11 @@ def _opened(home, ready: Ready, spec: LaunchSpec, preset) -> None:
 
 def _detached(home, ready: Ready) -> None:
     private_folder(home.path("logs"))
-    descriptor = private_file(ready.log, os.O_WRONLY | os.O_APPEND)
-    try:
-        subprocess.Popen(
-            [*itself(), "wrapped", ready.launch],
-            stdin=subprocess.DEVNULL,
-            stdout=descriptor,
-            stderr=descriptor,
-            cwd=ready.told.cwd,
-            env={**ready.told.env, "HCOM_DIR": home.root},
-            start_new_session=True,
-        )
-    finally:
-        os.close(descriptor)
+    os.close(private_file(ready.log, os.O_WRONLY))
+    # Nobody's child: who launches may be a program that has children of its own.
+    shell = 'cd "$1" && exec >> "$2" 2>&1 && shift 2 && exec "$@"'
+    argv = ["sh", "-c", shell, "sh", ready.told.cwd, ready.log, *itself(), "wrapped", ready.launch]
+    leave_behind(argv, {**ready.told.env, "HCOM_DIR": home.root})
 
 
 def _not_taken(home, started) -> None:
