@@ -364,7 +364,7 @@ class Screens(unittest.TestCase):
         "blocked unknown": "approval trust",
     }
 
-    OLDER = ("0.24.0", "0.30.1")  # whose boxes look otherwise
+    OLDER = ("0.24.0", "0.27.4", "0.30.1")  # whose boxes look otherwise
 
     def screen(self, path: Path) -> Screen:
         screen = Screen(100, 30)
@@ -408,6 +408,13 @@ class Screens(unittest.TestCase):
                 screen.feed(data[at : at + 7])
                 with self.subTest(name, at=at):
                     self.assertNotEqual(look(screen)[:2], ("idle", "empty"))
+
+    def test_a_prompt_that_was_sent_is_no_box(self):
+        """In 0.27 it looks like one: the cursor is in the box."""
+        screen = self.screen(DATA / "gemini/screens/0.27.4-typed.gz")
+        self.assertEqual(look(screen)[:2], ("idle", "text"))
+        screen.feed(b"\x1b[30;1H")
+        self.assertEqual(look(screen).box, "unknown")
 
     def test_unknown_means_no(self):
         screen = self.screen(DATA / "pty/gemini-0.61.0.idle.gz")

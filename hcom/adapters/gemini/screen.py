@@ -23,6 +23,7 @@ answers = no  # its first hook comes before its first prompt
 # What a box ends with, and what it then begins with: as 0.61 draws it, as 0.30 and 0.31 do, and as
 # 0.24 does, with a frame.
 TOPS, RULE = {"▀": "▄", "▄": "▀", "╰": "╭"}, "─"
+NO_RULE = "▀"  # from 0.27 to 0.29 none stands above it: only the cursor tells it from a sent prompt
 PROMPTS = (" > ", " * ")  # the latter with --yolo; ` ! ` runs what is typed in a shell
 # What only a dialog or a panel shows, each in place of the box.
 DIALOG = re.compile(r"│\s*●\s+\d+\. |Esc to close\)|^ Navigate: ↑/↓", re.MULTILINE)
@@ -84,9 +85,11 @@ def _box(screen, lines: list[str]) -> Box | None:
     if begins == "╭":  # dialogs have one, too
         inner = [line.strip("│").rstrip() for line in inner]
         rules = [top] if inner and inner[0].startswith(PROMPTS) else []
+    column, row = screen.cursor
+    if begins == NO_RULE and top < row < end:
+        rules = rules or [top]
     if not rules or top < 0:
         return None
-    column, row = screen.cursor
     if not top < row < end and not (row > end and column == 0):
         return None
     inner = [line.ljust(3) for line in inner]
