@@ -820,6 +820,7 @@ class Setup(unittest.TestCase):
             plan = launch.plan(args, self.home, self.env, self.root)
             self.assertEqual("hcom listen 1" in plan.client["wake"], by_hand)
             self.assertEqual(plan.client["lacks"], said)
+            self.assertFalse(plan.env)  # it ends over settings that it does not know
         self.client("0.24.0")
         self.assertTrue(self.add())
         self.env["GEMINI_CLI_TRUST_WORKSPACE"] = "true"

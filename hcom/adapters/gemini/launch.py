@@ -119,8 +119,10 @@ def _facts(args, home, env, cwd: str) -> dict[str, str]:
 
 def _switched_on(home, env) -> dict[str, str]:
     """Variables that have a version run hooks which does so only when told to, in this launch:
-    where the machine has no defaults, we bring some (0.24.0, 0.25.0)."""
-    if not (setup.switched(home, env, setup.packaged(env)) and setup.ours_to_switch(home, env)):
+    where the machine has no defaults, we bring some (0.24.0, 0.25.0; 0.22.4 ends over them)."""
+    found = setup.packaged(env)
+    switches = not setup.lacks(found) and setup.switched(home, env, found)
+    if not switches or not setup.ours_to_switch(home, env):
         return {}
     path = setup.own_defaults(home)
     keep(path, '{"hooks": {"enabled": true}}\n')
