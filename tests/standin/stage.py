@@ -188,9 +188,14 @@ class Stage(Home):
         return self.bells(name)
 
     def wrapper(self) -> int:
-        """The process of the only wrapper."""
-        found = Path(self.hcom_dir, ".agents/known").glob("*.json")
-        return next(pid for pid in (json.loads(p.read_text())["wrapper"] for p in found) if pid)
+        """The process of the only wrapper, once it has noted that."""
+
+        def noted() -> list[int]:
+            found = Path(self.hcom_dir, ".agents/known").glob("*.json")
+            return [pid for path in found if (pid := json.loads(path.read_text())["wrapper"])]
+
+        self.until(noted, "a wrapper")
+        return noted()[0]
 
     def kill(self, pid: int, number: int) -> None:
         """The process of an agent's client or wrapper gets that signal; it is one, and no group."""
