@@ -309,7 +309,9 @@ class Trial:
         self.said += [f"list: {m[0]}" for line in told if (m := re.search(r"not woken.*", line))]
         status = self.room.hcom("status").splitlines()
         self.said += [f"status: {line}" for line in status if re.search("version|or later", line)]
-        known = dict.fromkeys(re.sub(r"\s+", " ", line.replace("|", "/")) for line in self.said)
+        home = self.room.world.env["HOME"]
+        lines = [line.replace("|", "/").replace(home, "~") for line in self.said]
+        known = dict.fromkeys(re.sub(r"\s+", " ", line) for line in lines)
         return "; ".join(known) or "nothing"
 
 
