@@ -477,6 +477,22 @@ class Mirrored(unittest.TestCase):
         for _ in range(size // (len(self.LINE) * 100) + 1):
             mirror.feed(self.LINE * 100, now)
 
+    def test_a_frame_that_is_drawn_again_is_no_change(self):
+        frame, other = (f"\x1b[?2026h\x1b[2;2H{text}\x1b[?2026l".encode() for text in "ab")
+        table = (
+            ([frame, frame, frame], 0),
+            ([frame, other, frame], 2),
+            ([frame, frame, b"a"], 2),
+            ([b"a", b"a"], 1),
+            ([b"\x1b[?2026ha", b"\x1b[?2026ha"], 1),
+        )
+        for written, changed_at in table:
+            with self.subTest(written):
+                mirror = Mirror(40, 5)
+                for now, data in enumerate(written):
+                    mirror.feed(data, now)
+                self.assertEqual(mirror.changed_at, changed_at)
+
     def test_it_shows_what_a_screen_shows(self):
         mirror, screen = Mirror(40, 5), Screen(40, 5)
         for n in range(3000):

@@ -24,6 +24,9 @@ _LASTING = re.compile(
 )
 # Pictures and clipboards: of a control string nothing is shown, and its end is known without it.
 _STRING = re.compile(rb"\x1b(?:\][^\x07\x18\x1a\x1b]*|[PX^_][^\x18\x1a\x1b]*)")
+# What a program draws in one go, line by line by its place. The same once more shows nothing new:
+# Codex up to 0.98 sends one each second while it is idle.
+_FRAME = b"\x1b[?2026h\x1b["
 # From here on the screen is known again: reset, all erased, an empty alternate screen.
 _FRESH = (b"\x1bc", b"\x1b[2J", b"\x1b[?1049h")
 
@@ -36,13 +39,16 @@ class Mirror:
         self._waiting: list[bytes] = []
         self._size = 0
         self._credit = float(BURST)
-        self.changed_at = float("-inf")  # when the last output came; does not draw
+        self._last = b""
+        self.changed_at = float("-inf")  # when output last changed something; does not draw
 
     def feed(self, data: bytes, now: float) -> None:
         """The program wrote `data` (never rejects any)."""
         if self.changed_at > float("-inf"):
             self._credit = min(BURST, self._credit + (now - self.changed_at) * RATE)
-        self.changed_at = now
+        if data != self._last or not data.startswith(_FRAME):
+            self.changed_at = now
+        self._last = data
         self._waiting.append(data)
         self._size += len(data)
         if self._size >= BATCH and self._size <= self._credit:
