@@ -16,7 +16,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 REPO = Path(__file__).resolve().parent.parent
 sys.path[0] = str(REPO)
@@ -48,6 +48,12 @@ class Tried(NamedTuple):
     rules: dict[str, str] = {}  # what the model does where it first reads the pattern
     after: str = ""  # and at the next prompt, which is a wake
 
+
+# A client without hooks is told to listen by what is typed.
+BY_HAND: dict[str, Any] = {
+    "rules": {r"Run `(hcom listen 1)`": r"RUN: \1"},
+    "after": "RUN: hcom listen 1",
+}
 
 CLIENTS = {
     "claude": Tried(
@@ -89,8 +95,7 @@ CLIENTS = {
             "0.163.0",
             "0.171.0",
         ),
-        rules={r"Run `(hcom listen 1)`": r"RUN: \1"},
-        after="RUN: hcom listen 1",
+        **BY_HAND,
     ),
     "gemini": Tried(
         "gemini",
@@ -105,6 +110,7 @@ CLIENTS = {
             "0.40.1",
             "0.61.0",
         ),
+        **BY_HAND,
     ),
 }
 
