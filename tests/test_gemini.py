@@ -205,6 +205,7 @@ RESULT = {
         }
     }
 }
+CALL = {"id": "c", "type": "gemini", "content": "", "toolCalls": [{"result": [RESULT]}]}
 CANCELLED = {"id": "i", "type": "info", "content": "Request cancelled."}
 RESET = {"$set": {"messages": [user("0", {"text": "<session_context>"})], "lastUpdated": "x"}}
 
@@ -215,6 +216,14 @@ class Transcript(unittest.TestCase):
         "asked, not yet answered": ([user("1", {"text": "hi"}, CONTEXT)], 0, 1, 0, 0),
         "answered": ([user("1", CONTEXT), answer("2")], 1, 1, 0, 0),
         "with a tool's result": ([user("1", RESULT), TICK, answer("2")], 1, 1, 0, 0),
+        "with a call, which it went on from": ([CALL, answer("2")], 1, 1, 0, 0),
+        "with a call that was broken off": (
+            [CALL, user("3", {"text": "x"}), answer("2")],
+            0,
+            0,
+            0,
+            0,
+        ),
         "a turn end's text": ([user("1", {"text": FRAME}), answer("2")], 1, 1, 0, 0, TURN_END),
         "typed by somebody": ([user("1", {"text": FRAME}), answer("2")], 0, 0, 0, 0),
         "interrupted": ([user("1", CONTEXT), CANCELLED, RESET], 0, 0, 1, 1),

@@ -52,11 +52,15 @@ def fates(path: str, given: dict[int, Given]) -> dict[int, str]:
     """
     lines = _document(path) or [(place, parse(line)) for place, line in placed(path)]
     found = dict.fromkeys(set().union(*(_shown(*one, given) for one in lines)), GONE)
-    for place, line in _conversation(lines):
+    talk = [one for one in _conversation(lines) if one[1].get("type") in ("user", "gemini")]
+    for (place, line), (_, following) in zip(talk, [*talk[1:], (0, {})], strict=False):
         if line.get("type") == "gemini":
             mark_answered(found)
-        here = _shown(place, line, given)
-        found.update((n, STANDING) for n in here if found.get(n) != ANSWERED)
+        # Where results have no line of their own (0.40.1), the model goes on from its calls.
+        goes_on = line.get("type") == following.get("type") == "gemini"
+        for said in [line, *(_results(line) if goes_on else ())]:
+            here = _shown(place, said, given)
+            found.update((n, STANDING) for n in here if found.get(n) != ANSWERED)
     return found
 
 
@@ -123,13 +127,23 @@ def _document(path: str) -> list[tuple[int, dict]]:
     said = document(path, TAIL_BYTES).get("messages") if whole else None
     lines: list[dict] = []
     for message in said if isinstance(said, list) else []:
-        calls = fields(message).get("toolCalls")
-        lines.append(fields(message))
-        for n, call in enumerate(map(fields, calls) if isinstance(calls, list) else ()):
-            told = {"type": "user", "id": f"{message.get('id')}/{n}", "content": call.get("result")}
-            lines.append({**told, "timestamp": call.get("timestamp")})
+        lines += [fields(message), *_results(fields(message))]
     marks = any(CONTEXT.encode() in line for line in tail(path))
     return [(sys.maxsize, {**line, "plain": not marks}) for line in lines]
+
+
+def _results(message: dict) -> list[dict]:
+    """What the calls in a message returned to the model, as lines."""
+    calls = message.get("toolCalls")
+    return [
+        {
+            "type": "user",
+            "id": f"{message.get('id')}/{n}",
+            "content": call.get("result"),
+            "timestamp": call.get("timestamp"),
+        }
+        for n, call in enumerate(map(fields, calls) if isinstance(calls, list) else ())
+    ]
 
 
 def _conversation(lines: list[tuple[int, dict]]) -> list[tuple[int, dict]]:
