@@ -7,7 +7,6 @@ import errno
 import os
 import stat
 import sys
-from _thread import get_ident  # a hook has no use for the rest of threading
 from collections import namedtuple
 
 from .errors import HcomError
@@ -326,8 +325,7 @@ def write_private(path: str, text: str, mode: int = 0o600) -> None:
 
 
 def _replace(path: str, text: str, made_alike, encoding: str = "utf-8") -> None:
-    temporary = f"{path}.{os.getpid()}.{get_ident()}.tmp"  # other threads write, too
-    dropped(temporary)
+    temporary = f"{path}.{os.urandom(8).hex()}.tmp"  # other threads write, too
     descriptor = private_file(temporary, os.O_WRONLY | os.O_EXCL)
     try:
         with os.fdopen(descriptor, "w", encoding=encoding, newline="") as stream:
