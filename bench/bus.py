@@ -39,14 +39,17 @@ class Bus:
         self.env = {
             "HOME": str(self.user),
             "HCOM_DIR": str(self.user / ".hcom"),
-            "PATH": "/usr/local/bin:/usr/bin:/bin",
+            "PATH": f"{self.user}/bin:/usr/local/bin:/usr/bin:/bin",
             "LANG": "C.UTF-8",
             "TZ": "UTC",
         }
         self.home = homes.locate(self.env)
 
     def __enter__(self) -> "Bus":
-        self.user.mkdir()
+        client = self.user / "bin/claude"  # hooks are only for a client that is there
+        client.parent.mkdir(parents=True)
+        client.write_text("#!/bin/sh\necho 9.9.9\n")
+        client.chmod(0o755)
         self.hcom("hooks", "add", "claude")
         pid = os.getpid()
         self.db = open_db(self.home)
