@@ -72,7 +72,7 @@ def heard(bus: Bus, turn: int) -> float:
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
     )
-    while not (bells / f"nova.{process.pid}").exists():
+    while not [*bells.glob(f"nova.*.{process.pid}")]:
         time.sleep(0.01)
     time.sleep(0.05)  # from its bell to its sleep
     sent = mail.send(bus.db, CI, f"number {turn}", ["nova"], Envelope("", "", ""), time.time())

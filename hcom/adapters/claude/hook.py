@@ -175,14 +175,17 @@ def read(event: str, payload, env, pid: int, at: float) -> Signal:
         own = within(said.transcript, said.subagent)
         kind = base.word(payload, "agent_type") if said.kind == SUB_START else ""
         said = said._replace(transcript=own, source=kind)
-    woken = said.kind == PROMPT and bool(re.match(WAKE, text(payload, "prompt")))
+    # No other hook pays for patterns.
+    is_prompt = said.kind == PROMPT
+    woken = is_prompt and bool(re.match(WAKE, text(payload, "prompt")))
+    noticed = is_prompt and re.match(NOTICE, said.prompt)
     changed = said.tool in EDITS and detail and event == "PostToolUse"
     return said._replace(
         session=session,
         forked_from=said.session if session != said.session else "",
         source=said.source or base.word(payload, "error"),
         woken=woken,
-        prompt="" if re.match(NOTICE, said.prompt) else said.prompt,
+        prompt="" if noticed else said.prompt,
         client=client,
         edited=(detail,) if changed else (),
         command=detail if said.tool in SHELLS else "",
