@@ -41,7 +41,7 @@ def plan(args, home, env, cwd: str) -> Plan:
     """What starting with `args` in `cwd` means. HcomError when our hooks cannot be brought."""
     said, given = values(args, FLAGS), list(args)
     if not setup.finds(home, env, cwd, args):
-        given = setup.with_ours(home, cwd, args, FLAGS)
+        given = setup.with_ours(home, cwd, args)
     mode = said.get("--permission-mode")
     if "--dangerously-skip-permissions" in said:
         mode = "bypassPermissions"

@@ -11,11 +11,12 @@ from ...errors import HcomError
 from ...home import keep
 from .. import program, settings
 from ..base import WAKE_HINT, WAKE_SIGN, fields, none
-from ..flags import Table, groups, values
+from ..flags import groups, values
 from ..jsontext import BOM
 from ..launcher import handler
 from ..version import lacking
 from . import versions
+from .flags import FLAGS
 from .hook import config_dir
 
 SESSION_VARIABLE = "CLAUDE_CODE_SESSION_ID"
@@ -90,10 +91,10 @@ def finds(home, env, cwd: str, args) -> bool:
     return here and hooks_file(home, env).installed
 
 
-def with_ours(home, cwd: str, args, table: Table) -> list[str]:
+def with_ours(home, cwd: str, args) -> list[str]:
     """`args` with our entries in their --settings, beside what that says. HcomError when it cannot
     be read. A client takes the last of several."""
-    own, path = values(args, table).get("--settings"), brought(home)
+    own, path = values(args, FLAGS).get("--settings"), brought(home)
     if own is None:
         return ["--settings", path, *args]
     text = own if own.startswith("{") else settings.text_of(os.path.join(cwd, own))
@@ -112,7 +113,7 @@ def with_ours(home, cwd: str, args, table: Table) -> list[str]:
     settings.put([settings.Owned(home, path, entries, skipped=(BOM,))])
     return [
         word
-        for flag, words in groups(args, table)
+        for flag, words in groups(args, FLAGS)
         for word in (["--settings", path] if flag == "--settings" else words)
     ]
 
@@ -160,10 +161,6 @@ MANAGED = {"darwin": "/Library/Application Support/ClaudeCode"}.get(
 WITHOUT_HOOKS = ("--bare", "--safe-mode")
 WITHOUT = ("CLAUDE_CODE_SIMPLE", "CLAUDE_CODE_SAFE_MODE")
 YES = ("1", "true", "yes", "on")
-FLAGS = Table(
-    value=frozenset(("--settings", "--setting-sources", "--managed-settings")),
-    alias={"-w": "--worktree"},
-)
 
 
 def advice(home, env, cwd: str) -> str:

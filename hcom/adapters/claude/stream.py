@@ -4,8 +4,9 @@ import json
 
 from ..base import fields
 from ..flags import groups, values
+from .flags import FLAGS
 from .hook import wake_prompt
-from .launch import FLAGS, is_printing
+from .launch import is_printing
 
 STREAMED = ["--input-format", "stream-json", "--output-format", "stream-json", "--verbose"]
 

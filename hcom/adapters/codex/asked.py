@@ -12,16 +12,13 @@ from collections import namedtuple
 
 from .. import program, settings
 from ..base import fields
-from ..flags import Table, groups, values
+from ..flags import groups, values
 from . import toml, versions
+from .flags import FLAGS
 from .hook import config_dir
 
 PROGRAM = "codex"
-# The flags that settings come from. The app-server takes no profile.
-FLAGS = Table(
-    value=frozenset(("--config", "--enable", "--disable", "--cd", "--profile", "--sandbox")),
-    alias={"-c": "--config", "-C": "--cd", "-p": "--profile", "-s": "--sandbox"},
-)
+# The flags that settings come from and the app-server takes, too; a profile it does not.
 TAKEN = ("--config", "--enable", "--disable")
 # `-c` settings count as this file's.
 PER_LAUNCH = "/<session-flags>/config.toml"
