@@ -78,11 +78,6 @@ class Screens(unittest.TestCase):
             with self.subTest(lines, title=title):
                 self.assertEqual(look(drawn(*lines, title=title)), says)
 
-    def test_what_is_lost_is_unknown(self):
-        screen = drawn(*EMPTY_BOX, FOOTER)
-        screen.lose()
-        self.assertEqual(look(screen), Look("unknown", "unknown"))
-
     def test_no_piece_of_a_recording_shows_idle_and_empty_under_a_dialog(self):
         """While a dialog is being drawn the screen may be unclear, but never inviting."""
         for path in SCREENS.glob("*.approval.gz"):

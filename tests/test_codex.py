@@ -1163,11 +1163,6 @@ class Screens(unittest.TestCase):
         shown.feed(b"\x1b[?25l")
         self.assertEqual(screen.look(shown), Look("blocked", "unknown"))
 
-    def test_what_was_lost_is_unknown(self):
-        shown = drawn(*HEAD, "› _Ask Codex_", *FOOT)
-        shown.lose()
-        self.assertEqual(screen.look(shown), Look("unknown", "unknown"))
-
 
 class Rollouts(unittest.TestCase):
     MODEL = {

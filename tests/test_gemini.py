@@ -432,8 +432,6 @@ class Screens(unittest.TestCase):
         screen = self.screen(DATA / "pty/gemini-0.61.0.idle.gz")
         screen.feed(b"\x1b[7;10H")  # the cursor is not where an empty box has it
         self.assertNotEqual(look(screen).box, "empty")
-        screen.lose()
-        self.assertEqual(look(screen)[:2], ("unknown", "unknown"))
         self.assertEqual(look(Screen(100, 30))[:2], ("unknown", "unknown"))
 
 

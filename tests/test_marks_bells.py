@@ -127,6 +127,17 @@ class Bells(Run):
             self.assertEqual(rings.rung(), b"")
         self.assertEqual(self.bells(), [])
 
+    def test_an_interrupt_while_one_is_hung_leaves_nothing(self):
+        made = os.mkfifo
+
+        def interrupted(path, mode):
+            made(path, mode)
+            raise KeyboardInterrupt
+
+        with mock.patch("os.mkfifo", interrupted), self.assertRaises(KeyboardInterrupt):
+            bell.Bell(self.home, "luna").__enter__()
+        self.assertEqual(os.listdir(self.home.run("bells")), [])
+
     def test_two_of_one_name_in_a_process(self):
         with bell.Bell(self.home, "luna") as first, bell.Bell(self.home, "luna") as second:
             bell.ring(self.home, ["luna"])

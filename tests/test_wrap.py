@@ -98,6 +98,12 @@ class Typed(unittest.TestCase):
             self.assertEqual(self.until_due(), b"")
         self.assertGreater(self.now, end + 20)
 
+    def test_a_screen_that_was_lost_is_unknown_and_nothing_is_typed(self):
+        self.assertEqual(self.wake.way.state(None), "idle")
+        self.wrap.mirror.screen.lose()
+        self.assertEqual(self.wake.way.state(None), "unknown")
+        self.assert_it_rests()
+
     def test_enter_follows_the_paste_as_soon_as_this_client_takes_it(self):
         self.now += 60
         self.send()
@@ -237,7 +243,7 @@ class Typed(unittest.TestCase):
         guarded = Guarded(self.wrap, lambda error: main.broken(self.wake, error))
         self.send()
         guarded.call("on_ready", self.wake.rings.fd)
-        self.wake.way.look = lambda _screen: 1 / 0  # a bug in reading the screen
+        self.wake.way.look = lambda: 1 / 0  # a bug in reading the screen
         guarded.call("tick", self.now + 60)
         self.assertTrue(guarded.broken)
         self.assertIn("[1 unread, not woken: its wrapper failed: Zero", self.sealed.said("list"))

@@ -39,14 +39,16 @@ class Bell:
         temporary = self._path(self.names[0]) + ".tmp"  # rung only once somebody listens
         try:
             dropped(temporary)
-            os.mkfifo(temporary, 0o600)
             self.paths = [temporary]
+            os.mkfifo(temporary, 0o600)
             # Read and write: the FIFO never reports end of file when a ringer closes.
-            flags = os.O_RDWR | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOFOLLOW
-            self.fd = os.open(temporary, flags)
+            self.fd = os.open(temporary, os.O_RDWR | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOFOLLOW)
             self.hear(*self.names)
         except OSError:
             self.__exit__()  # silent
+        except BaseException:  # an interrupt in between leaves nothing either
+            self.__exit__()
+            raise
         return self
 
     def __exit__(self, *_error):

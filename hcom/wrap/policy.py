@@ -8,6 +8,7 @@ import os
 import time
 
 from .. import log
+from ..adapters.front import Look
 from ..bus.agent import INACTIVE, LISTEN
 from ..bus.client import BLOCKED, BUSY, IDLE, TEXT, UNKNOWN
 from ..delivery import bell
@@ -34,7 +35,7 @@ class Typing:
     sees_esc = True
 
     def __init__(self, screen, sign: str, mirror: Mirror, keys: Keys, by_hand: bool = False):
-        self.look, self.answers, self.by_hand = screen.look, screen.answers, by_hand
+        self.screen, self.by_hand = screen, by_hand
         self.sign, self.enter_after_s = sign, screen.ENTER_AFTER_S
         self.mirror, self.keys = mirror, keys
         self.typed = {
@@ -45,19 +46,24 @@ class Typing:
 
     def state(self, _agent) -> str:
         """What the client's screen says it does."""
-        return self.look(self.mirror.screen).client
+        return self.look().client
+
+    def look(self) -> Look:
+        """The client's state and its box; unknown where output was skipped."""
+        drawn = self.mirror.screen
+        return Look(UNKNOWN, UNKNOWN) if drawn.unknown else self.screen.look(drawn)
 
     def seen(self, known: Known, now: float) -> Seen:
         """The facts for the machine. Where hooks say that the client works nothing is looked at:
         hooks, or a still screen, tell of the end."""
         client, box = BUSY, UNKNOWN
         if not known.in_turn:
-            look = self.look(self.mirror.screen)
+            look = self.look()
             client, box = look.client, look.box
             if box == TEXT and "".join(look.typed.split()) == "".join(self.sign.split()):
                 box = OURS
         seen = Seen(now, known.mail, client, box, enter_after_s=self.enter_after_s)
-        answers = known.agent is not None and self.answers(known.agent)
+        answers = known.agent is not None and self.screen.answers(known.agent)
         hooks = HEARD if known.heard or self.by_hand else UNTRIED if answers else DEAF
         return self.newer(seen._replace(confirmed_at=known.confirmed_at, hooks=hooks))
 

@@ -25,6 +25,7 @@ def scrubbed(env) -> dict:
 
 PRINTING = "-p"
 SYSTEM_PROMPT = "--system-prompt"
+UNASKED = "--dangerously-skip-permissions"
 
 
 def is_printing(args) -> bool:
@@ -42,14 +43,10 @@ def plan(args, home, env, cwd: str) -> Plan:
     said, given = values(args, FLAGS), list(args)
     if not setup.finds(home, env, cwd, args):
         given = setup.with_ours(home, cwd, args)
-    mode = said.get("--permission-mode")
-    if "--dangerously-skip-permissions" in said:
-        mode = "bypassPermissions"
     client = {
         "config": config_dir(env),
-        "mode": mode or "",
+        "mode": "bypassPermissions" if UNASKED in said else said.get("--permission-mode", ""),
         "lacks": setup.lacks(home, env),
         "typed": "yes" if setup.typed(home, env) else "",  # as screen.types
     }
-    client = {key: told for key, told in client.items() if told}
     return Plan(given, said.get("--resume", ""), "--fork-session" in said, client)

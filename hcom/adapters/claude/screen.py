@@ -43,8 +43,6 @@ def types(client) -> bool:
 
 def look(screen) -> Look:
     """The client's state and its box, as a person would see them."""
-    if screen.unknown:
-        return Look(UNKNOWN, UNKNOWN)
     lines = screen.lines()
     box = _box(lines, screen.cols)
     if box is None or box.prompt not in PROMPTS:

@@ -35,8 +35,6 @@ def answers(agent) -> bool:
 
 def look(screen) -> Look:
     """The client's state and its composer, as a person would see them."""
-    if screen.unknown:
-        return Look(UNKNOWN, UNKNOWN)
     lines = screen.lines()
     said = STATE.search(screen.state)
     state = said[1] if said else ""

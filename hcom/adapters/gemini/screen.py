@@ -43,8 +43,6 @@ class Box(namedtuple("Box", "prompt text status below")):
 
 def look(screen) -> Look:
     """The client's state and its box, as a person would see them."""
-    if screen.unknown:
-        return Look(UNKNOWN, UNKNOWN)
     lines = screen.lines()
     held = _box(screen, lines)
     state = next((s for start, s in TITLES.items() if screen.title.startswith(start)), UNKNOWN)
