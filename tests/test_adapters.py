@@ -132,7 +132,13 @@ class Arguments(unittest.TestCase):
             with self.subTest(args=args):
                 plan = launch.plan(args, home, {}, "/")
                 resumes, forks, mode = wanted
-                client = {"config": hook.config_dir({}), **mode}
+                client = {
+                    "config": hook.config_dir({}),
+                    "mode": "",
+                    "lacks": "",
+                    "typed": "",
+                    **mode,
+                }
                 given = ["--settings", setup.brought(home), *args]
                 self.assertEqual(plan, Plan(given, resumes, forks, client))
 
