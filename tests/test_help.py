@@ -273,10 +273,11 @@ class Outputs(unittest.TestCase):
             )
         for name in (".hidden.sh", "_part.py", "notes.txt"):
             Path(folder, name).touch()
+        Path(folder, "clone.sh").write_text("# Mine.\n")
         listed = self.home.said("run")
-        self.assertEqual(
-            [line.split()[0] for line in listed.split("\n") if line][1:], ["echo", "look"]
-        )
+        names = [line.split()[0] for line in listed.split("\n") if line]
+        self.assertEqual(names, ["docs", "clone", "confess", "echo", "look"])
+        self.assertIn("clone            Mine.", listed)
         self.assertIn("echo             Says what it was given.", self.home.said("run"))
         self.assertIn("look             Looks.", self.home.said("run"))
         done = self.home.run("run", "echo", "--help", "-x", "a b", "--", "--name", "y")
@@ -284,6 +285,10 @@ class Outputs(unittest.TestCase):
         self.assertEqual(self.home.run("run", "--name", "luna", "echo").stdout, "<--name><luna>")
         self.assertRegex(self.home.said("run", "look"), r"^\d+\.\d+")
         self.assertIn("printf", self.home.said("run", "echo", "--source"))
+        Path(folder, "broken.py").write_text("x = 1\ndef f(\n")
+        broken = self.home.run("run", "broken")
+        self.assertEqual(broken.returncode, 1)
+        self.assertRegex(broken.stderr, r"broken\.py:2: '\(' was never closed")
         for name in ("nope", "../echo", ""):
             self.assertEqual(self.home.run("run", name).returncode, 1)
 

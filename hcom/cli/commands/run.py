@@ -1,10 +1,15 @@
-"""hcom run: scripts of one's own, and the texts from which an agent learns to write one."""
+"""hcom run: workflows, scripts of one's own, and the texts that teach an agent to write one."""
 
+import ast
 import glob
 import os
 import re
 import sys
+from contextlib import suppress
 
+from ... import process
+from ... import scripts as bundled
+from ...adapters import launcher
 from ...errors import HcomError, UsageError
 from ...home import read
 from ...ops import settings
@@ -16,13 +21,14 @@ DOCS = ("--cli", "--config", "--api")
 
 
 def scripts(home) -> dict[str, str]:
-    """The scripts in HCOM_DIR/scripts: name -> path."""
+    """The bundled scripts and those in HCOM_DIR/scripts, which shadow them: name -> path."""
     found: dict[str, str] = {}
-    for entry in sorted(glob.glob("[!._]*", root_dir=home.path("scripts"))):
-        (stem, ending), path = os.path.splitext(entry), home.path("scripts", entry)
-        if ending in INTERPRETERS and os.path.isfile(path):
-            found.setdefault(stem, path)
-    return found
+    for folder in (home.path("scripts"), os.path.dirname(bundled.__file__)):
+        for entry in sorted(glob.glob("[!._]*", root_dir=folder)):
+            (stem, ending), path = os.path.splitext(entry), os.path.join(folder, entry)
+            if ending in INTERPRETERS and os.path.isfile(path):
+                found.setdefault(stem, path)
+    return dict(sorted(found.items()))
 
 
 def _summary(path: str) -> str:
@@ -59,20 +65,31 @@ def run(call) -> int:
 
 
 def _execute(call, path: str, args: list[str]) -> int:
-    """The script takes the place of this process, and can import hcom."""
-    package = os.path.dirname(
-        os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-    )
+    """The script takes the place of this process, and can import and call this hcom."""
+    program = INTERPRETERS[os.path.splitext(path)[1]]
+    if program == sys.executable:
+        _check(path)
+    package = os.path.dirname(process.itself()[-1])
     env = {
         **call.env,
         "HCOM_DIR": call.home.root,
         "PYTHONPATH": os.pathsep.join(filter(None, (package, call.env.get("PYTHONPATH")))),
     }
+    with suppress(HcomError, OSError):  # where it may not be written, the hcom on the PATH does
+        env["PATH"] = launcher.shim(call.home) + os.pathsep + call.env.get("PATH", os.defpath)
     if call.values.name:
         args = [*args, "--name", call.values.name]
-    program = INTERPRETERS[os.path.splitext(path)[1]]
     sys.stdout.flush()
     os.execvpe(program, [program, path, *args], env)
+
+
+def _check(path: str) -> None:
+    """HcomError where the script does not parse, in one line."""
+    try:
+        ast.parse(read(path), path)
+    except (SyntaxError, ValueError) as error:
+        line = error.lineno if isinstance(error, SyntaxError) else 1
+        raise HcomError(f"{path}:{line}: {error.args[0]}", "mend it, then run it again") from None
 
 
 def _docs(call, args: list[str]) -> int:
@@ -96,6 +113,7 @@ COMMAND = Command(
     (
         ("hcom run", "List the scripts"),
         ("hcom run SCRIPT [args]", "Run one; args go to it as they are"),
+        ("hcom run SCRIPT --help", "What it does and takes"),
         ("hcom run SCRIPT --source", "Print it"),
         ("hcom run docs", "All there is to know for writing one"),
         ("hcom run docs --cli", "The command line only"),
@@ -105,11 +123,18 @@ COMMAND = Command(
     (),
     run,
     "script args",
-    ("hcom run", "hcom run docs --cli", "hcom run docs --config", "hcom run docs"),
+    (
+        "hcom run",
+        "hcom run clone --help",
+        "hcom run docs --cli",
+        "hcom run docs --config",
+        "hcom run docs",
+    ),
     """
-Scripts are .py and .sh files in HCOM_DIR/scripts (default: ~/.hcom/scripts). The first line of
-their docstring or comment is what the list says of them. --name before the script's name is
-passed on.
+Scripts are .py and .sh files in HCOM_DIR/scripts (default: ~/.hcom/scripts), and the workflows that
+come with hcom, which one's own of the same name replace. The first line of their docstring or
+comment is what the list says of them. They can import and call this hcom; run ends with their exit
+code. --name before the script's name is passed on.
 """,
     SCRIPT,
 )

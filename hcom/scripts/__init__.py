@@ -1,0 +1,1 @@
+"""Workflows on the Python API, which `hcom run` lists and runs."""

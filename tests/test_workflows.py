@@ -1,0 +1,188 @@
+"""The bundled workflows, each to its end and to each of its ends, with clients that only answer."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import unittest
+
+from tests.sealed import Sealed
+
+# A client that runs the command which answers, wherever a prompt or a message holds it. WORDS says
+# by a pattern in what it is asked what it answers; ODD by one in its prompt what it does instead.
+CLIENT = r"""
+import json, os, re, subprocess, sys, time
+words, odd = (json.loads(os.environ.get(name, "{}")) for name in ("WORDS", "ODD"))
+def found(table, text, default):
+    return next((said for key, said in table.items() if re.search(key, text)), default)
+def answer(text):
+    for command in re.findall(r"`hcom send (.*?)-- TEXT`", text):
+        said = found(words, text, "my answer")
+        subprocess.run(["hcom", "send", *command.split(), "--stdin"], input=said.encode())
+prompt = " ".join(sys.argv[1:])
+begun = {"session_id": f"s-{os.getpid()}", "hook_event_name": "SessionStart", "source": "startup"}
+subprocess.run(["hcom", "hook", os.environ["TOOL"], "SessionStart", str(os.getpid())],
+               input=json.dumps({**begun, "cwd": os.getcwd()}).encode(), stdout=subprocess.DEVNULL)
+does = found(odd, prompt, "")
+while does == "silent":
+    time.sleep(60)
+if does == "dies":
+    sys.exit(3)
+answer(prompt)
+while True:
+    answer(subprocess.run(["hcom", "listen", "60"], stdout=subprocess.PIPE, text=True).stdout)
+"""
+
+
+class Workflow(Sealed):
+    def setUp(self):
+        super().setUp()
+        self.addCleanup(self.home.run, "kill", "all")
+        path = os.path.join(self.home.root, "client.py")
+        with open(path, "w", encoding="utf-8") as stream:
+            stream.write(CLIENT)
+        for tool in ("claude", "gemini", "codex"):
+            self.home.stand_in(tool, f'TOOL={tool} exec "{sys.executable}" "{path}" "$@"')
+
+    def agent(self) -> str:
+        """The name of an agent whose session can be forked."""
+        name = self.claude("s1")
+        self.hook("s1", "SessionStart", source="startup", transcript_path=self.home.root + "/s1")
+        return name
+
+    def run_(self, *args: str, words=(), odd=(), code: int = 0) -> str:
+        """What a workflow prints, which ends so and leaves nothing behind."""
+        done = self.home.run("run", *args, env=self.told(words, odd), timeout=120)
+        self.assertEqual((done.returncode, done.stderr), (code, ""), done.stdout)
+        self.assertEqual(self.left(), [])
+        return done.stdout
+
+    def told(self, words=(), odd=()) -> dict[str, str]:
+        """How the clients are told what to do."""
+        return {"WORDS": json.dumps(dict(words)), "ODD": json.dumps(dict(odd))}
+
+    def left(self) -> list:
+        """Whom and what a workflow has left behind it: agents, processes, subscriptions."""
+        mine = {client.pid for client in self.home.clients.values()}
+        return [
+            *(name for name in self.home.known() if name not in self.present),
+            *(pid for pid in self.home.inmates() if pid not in mine),
+        ]
+
+    def begun(self, *args: str, odd=(), until: str) -> subprocess.Popen:
+        """A workflow that has sent or launched so far that SQL of events finds something."""
+        flow = subprocess.Popen(
+            ["hcom", "run", *args],
+            env={**self.home.env, **self.told((), odd)},
+            cwd=self.home.work,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        self.addCleanup(flow.communicate)
+        self.addCleanup(flow.kill)
+        self.home.until(lambda: self.home.sql(f"SELECT 1 FROM events_v WHERE {until}"), until, 60)
+        return flow
+
+    def heard(self, name: str) -> list[tuple[str, str]]:
+        """From whom a message came to `name`, and its text."""
+        return self.home.sql(
+            "SELECT msg_from, msg_text FROM events_v JOIN deliveries d ON d.event_id = events_v.id "
+            "WHERE d.agent = ? AND instance <> 'hcom' ORDER BY events_v.id",
+            name,
+        )
+
+
+READY = "life_action = 'ready' AND instance <> 'luna'"
+
+
+class Clone(Workflow):
+    def setUp(self):
+        super().setUp()
+        self.luna = self.agent()
+        self.present = {self.luna}
+
+    def clone(self, *args: str, **more) -> str:
+        return self.run_("clone", "--target", self.luna, "--background", *args, "count", **more)
+
+    def test_its_result_comes_to_who_asked(self):
+        self.assertRegex(
+            self.clone(), r"(?s)^clone: clone-\w+-\w+ \(claude\), for bigboss\n.*my answer"
+        )
+        done = self.home.within(
+            self.clients["s1"], "hcom", "run", "clone", "--background", "x", session="s1"
+        )
+        self.assertEqual((done.returncode, done.stderr), (0, ""))
+        [(sender, text)] = self.heard(self.luna)
+        self.assertIn("my answer", text)
+        self.assertRegex(done.stdout, rf"clone: clone-\w+-{sender} .* for {self.luna}\n")
+        self.assertEqual(self.left(), [])
+
+    def test_one_that_ends_or_never_answers(self):
+        for does, why in (("dies", "has ended"), ("silent", "has not answered in 3 s")):
+            with self.subTest(does):
+                said = self.clone("--timeout", "3", odd={"count": does}, code=1)
+                self.assertRegex(said, rf"(?s){why}.*no result of")
+
+    def test_however_it_ends(self):
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGKILL):
+            with self.subTest(number.name):
+                args = ("clone", "--target", self.luna, "--background", "count")
+                flow = self.begun(*args, odd={"count": "silent"}, until=READY)
+                flow.send_signal(number)
+                said = flow.communicate(timeout=60)[0]
+                self.assertNotIn("Traceback", said)
+                code = -number if number == signal.SIGKILL else 128 + number
+                self.assertEqual(flow.returncode, code)
+                self.home.until(lambda: not self.left(), "nothing is left", 60)
+                self.home.change("DELETE FROM events")
+
+    def test_it_is_kept(self):
+        said = self.home.said("run", "clone", "--target", self.luna, "--background", "--keep", "x")
+        [name] = [name for name in self.home.known() if name != self.luna]
+        self.assertIn(f"-{name} ", said)
+
+    def test_whose(self):
+        done = self.home.run("run", "clone", "x")
+        self.assertEqual(done.returncode, 1)
+        self.assertRegex(done.stderr, r"^clone: whose clone\?.*\n  hcom run clone --target")
+        for args in (("--target", "nobody", "x"), ("--name", "nobody", "x")):
+            self.assertRegex(
+                self.home.run("run", "clone", *args).stderr, "^clone: no agent 'nobody'"
+            )
+        self.assertEqual(self.home.run("run", "clone").returncode, 2)
+
+
+class Confess(Workflow):
+    WORDS = {
+        "Compare two reports": "VERDICT",
+        "Confess, in a report": "MY CONFESSION",
+        "from its transcript alone": "CALIBRATION",
+    }
+
+    def setUp(self):
+        super().setUp()
+        self.luna = self.agent()
+        self.present = {self.luna}
+
+    def confess(self, *args: str, **more) -> str:
+        return self.run_("confess", "--target", self.luna, *args, words=self.WORDS, **more)
+
+    def test_a_verdict_comes_to_the_target(self):
+        said = self.confess("--fork", "--task", "the tests")
+        self.assertRegex(said, r"(?s)calibrator: .*fork: .*judge: .*VERDICT")
+        [(_, verdict)] = self.heard(self.luna)
+        self.assertIn("VERDICT", verdict)
+
+    def test_whoever_fails(self):
+        silent = ("--timeout", "4")
+        self.assertIn("VERDICT", self.confess(*silent))  # luna does not answer
+        self.assertIn("VERDICT", self.confess("--fork", odd={"transcript alone": "dies"}))
+        self.assertIn("nobody has sent", self.confess(*silent, odd={"Write": "silent"}, code=1))
+        said = self.confess("--fork", odd={"Compare": "dies"}, code=1)
+        self.assertRegex(said, "(?s)no verdict.*MY CONFESSION")
+
+
+if __name__ == "__main__":
+    unittest.main()
