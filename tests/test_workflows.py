@@ -19,6 +19,7 @@ def found(table, text, default):
 def answer(text):
     for command in re.findall(r"`hcom send (.*?)-- TEXT`", text):
         said = found(words, text, "my answer")
+        said = said.replace("NAME", next(iter(re.findall(r"## (\w+)", text)), ""))
         subprocess.run(["hcom", "send", *command.split(), "--stdin"], input=said.encode())
 prompt = " ".join(sys.argv[1:])
 begun = {"session_id": f"s-{os.getpid()}", "hook_event_name": "SessionStart", "source": "startup"}
@@ -38,6 +39,8 @@ while True:
 class Workflow(Sealed):
     def setUp(self):
         super().setUp()
+        self.present: set[str] = set()
+        self.working = False  # whether agents work here whose processes come and go
         self.addCleanup(self.home.run, "kill", "all")
         path = os.path.join(self.home.root, "client.py")
         with open(path, "w", encoding="utf-8") as stream:
@@ -67,7 +70,7 @@ class Workflow(Sealed):
         mine = {client.pid for client in self.home.clients.values()}
         return [
             *(name for name in self.home.known() if name not in self.present),
-            *(pid for pid in self.home.inmates() if pid not in mine),
+            *(pid for pid in self.home.inmates() if pid not in mine and not self.working),
         ]
 
     def begun(self, *args: str, odd=(), until: str) -> subprocess.Popen:
@@ -84,6 +87,18 @@ class Workflow(Sealed):
         self.addCleanup(flow.kill)
         self.home.until(lambda: self.home.sql(f"SELECT 1 FROM events_v WHERE {until}"), until, 60)
         return flow
+
+    def messages(self) -> list[str]:
+        """The texts of all messages."""
+        sql = "SELECT msg_text FROM events_v WHERE type = 'message' ORDER BY id"
+        return [text for (text,) in self.home.sql(sql)]
+
+    def workers(self, count: int) -> list[str]:
+        """Agents that are here before a workflow, and answer."""
+        words = self.told({"Choose": "FOR"})
+        self.home.said(str(count), "claude", "--headless", env=words)
+        self.present, self.working = set(self.home.known()), True
+        return sorted(self.present)
 
     def heard(self, name: str) -> list[tuple[str, str]]:
         """From whom a message came to `name`, and its text."""
@@ -182,6 +197,76 @@ class Confess(Workflow):
         self.assertIn("nobody has sent", self.confess(*silent, odd={"Write": "silent"}, code=1))
         said = self.confess("--fork", odd={"Compare": "dies"}, code=1)
         self.assertRegex(said, "(?s)no verdict.*MY CONFESSION")
+
+
+class Debate(Workflow):
+    def debate(self, *args: str, **more) -> str:
+        return self.run_("debate", "tabs are better", *args, **more)
+
+    def test_new_debaters_of_all_tools(self):
+        context = os.path.join(self.home.root, "facts.md")
+        open(context, "w").close()
+        words = {
+            "judge, on no side": "VERDICT",
+            "argue FOR": "PRO-TEXT",
+            "argue AGAINST": "CON-TEXT",
+        }
+        args = ("--spawn", "--rounds", "1", "--context", context)
+        said = self.debate(*args, "--tool", "claude,gemini,codex", words=words)
+        order = r"(?s)FOR: .*\(claude\).*AGAINST: .*\(gemini\).*judge: .*\(codex\).*VERDICT"
+        self.assertRegex(said, order)
+        asked = [text for text in self.messages() if "Round 1 of 1" in text]
+        self.assertEqual([("PRO-TEXT" in t, "CON-TEXT" in t) for t in asked], [(True, True)] * 2)
+        self.assertIn(context, asked[0])
+        threads = self.home.sql("SELECT DISTINCT msg_thread FROM events_v WHERE type = 'message'")
+        self.assertEqual(len(threads), 1)
+
+    def test_workers_choose_their_sides(self):
+        workers = self.workers(2)
+        said = self.debate("--workers", ",".join(workers), "--rounds", "0", words={"Choose": "FOR"})
+        self.assertRegex(said, rf"FOR: {workers[0]}\nAGAINST: {workers[1]}\njudge: ")
+        for name in workers:
+            self.assertIn("my answer", self.heard(name)[-1][1])  # the verdict
+
+    def test_whoever_fails(self):
+        quick = ("--spawn", "--timeout", "4")
+        said = self.debate(*quick, odd={"argue AGAINST": "silent"})
+        self.assertRegex(said, r"(?s)has not answered in 4 s.*judge: .*my answer")
+        self.assertIn("nobody has said", self.debate(*quick, odd={"argue": "silent"}, code=1))
+        self.assertIn("no verdict", self.debate(*quick, odd={"judge": "dies"}, code=1))
+
+    def test_what_is_refused(self):
+        for why, args in (
+            ("one of the arguments --spawn --workers", ()),
+            ("no file 'nope'", ("--spawn", "--context", "nope")),
+            ("no agent 'nobody'", ("--workers", "nobody")),
+        ):
+            self.assertIn(why, self.home.run("run", "debate", "x", *args).stderr)
+
+
+class Ensemble(Workflow):
+    def ensemble(self, *args: str, **more) -> str:
+        return self.run_("ensemble", "add", "--agents", "2", "--rounds", "1", *args, **more)
+
+    def test_the_winner_is_written(self):
+        words = {"Which of these": "I take NAME: it", "Round 1": "REFINED", "Solve": "FIRST"}
+        folder = os.path.join(self.home.root, "out")
+        said = self.ensemble("--dir", folder, "--tool", "gemini,codex", words=words)
+        self.assertRegex(said, r"(?s)solver: .*\(gemini\).*solver: .*\(codex\).*judge: .*REFINED")
+        asked = [text for text in self.messages() if "Round 1 of 1" in text]
+        self.assertEqual([text.count("FIRST") for text in asked], [1, 1])
+        self.assertEqual(len(os.listdir(folder)), 3)
+        with open(os.path.join(folder, "winner.md"), encoding="utf-8") as stream:
+            self.assertIn("REFINED", stream.read())
+
+    def test_without_a_judge(self):
+        self.assertEqual(self.ensemble("--no-judge").count("my answer"), 2)
+
+    def test_whoever_fails(self):
+        silent = ("--timeout", "4")
+        self.assertIn("nobody has sent", self.ensemble(*silent, odd={"Solve": "silent"}, code=1))
+        said = self.ensemble(*silent, odd={"Which of these": "silent"}, code=1)
+        self.assertRegex(said, "(?s)(my answer.*){2}named no winner")
 
 
 if __name__ == "__main__":

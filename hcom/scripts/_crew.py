@@ -6,6 +6,7 @@ workflow waits for. A second process ends those launched once the workflow has e
 """
 
 import argparse
+import itertools
 import os
 import secrets
 import signal
@@ -20,7 +21,8 @@ PACKAGE = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 ANSWER_S = 900.0  # a task of some size; each answer is waited for so long
 STARTING_S = 1.0  # a client that has just been started is not to be found yet: look again
 LOOKS = 10
-CUT = 20_000  # characters of an answer that are handed on: a command line holds some of them
+CUT = 20_000  # characters of an answer that are handed on: some fit in a model's context
+ARGUMENT_BYTES = 100_000  # Linux allows 128 KiB; a longer prompt is sent
 ENDED = "(life_action = 'stopped' OR status_context LIKE 'exit:%')"
 
 
@@ -32,11 +34,21 @@ def options(about: str | None) -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--name", help="whose workflow it is: an agent (default: who runs it)")
-    parser.add_argument("--tool", help="what it launches: claude (default), gemini or codex")
+    parser.add_argument(
+        "--tool",
+        type=words,
+        default=[],
+        help="what it launches: claude (default), gemini or codex, or in turn: claude,codex",
+    )
     wait = "seconds to wait for each answer (%(default)g)"
     parser.add_argument("--timeout", type=float, default=ANSWER_S, metavar="SEC", help=wait)
     parser.add_argument("--keep", action="store_true", help="leave running what it launches")
     return parser
+
+
+def words(text: str) -> list[str]:
+    """The words between commas."""
+    return [word.strip() for word in text.split(",") if word.strip()]
 
 
 def run(work, parser: argparse.ArgumentParser) -> int:
@@ -65,7 +77,8 @@ class Crew:
         self.boss = self.agent or "bigboss"
         # a dot is in no tag, and a program may not be called as one
         self.own = hcom.session(self.title.replace("-", "."), external=True)
-        self.keeper = None
+        self.keeper, self.tools = None, itertools.cycle(args.tool)
+        self.taken: dict[str, int] = {}  # the newest answer of each
 
     def __enter__(self):
         if not self.args.keep:
@@ -91,46 +104,46 @@ class Crew:
 
     def launch(self, role: str, prompt: str, background=True, **more) -> str:
         """An agent of that role has been launched with the prompt; its name."""
-        if self.args.tool:
-            more.setdefault("tool", self.args.tool)
-        told = hcom.launch(1, tag=self.title, prompt=prompt, background=background, **more)
-        name = told["handles"][0]["instance_name"]
-        print(f"{role}: {name} ({told['tool']}), for {self.boss}", flush=True)
-        return hcom.instances(name)["base_name"]
+        if tool := next(self.tools, ""):
+            more["tool"] = tool
+        fits = len(prompt.encode()) < ARGUMENT_BYTES
+        first = prompt if fits else None
+        told = hcom.launch(1, tag=self.title, prompt=first, background=background, **more)
+        full = told["handles"][0]["instance_name"]
+        name = hcom.instances(full)["base_name"]
+        print(f"{role}: {full} ({told['tool']}), for {self.boss}", flush=True)
+        if not fits:
+            self.ask(prompt, name)
+        return name
 
-    def ask(self, text: str, *names: str) -> int:
-        """They are asked; the id of the message, behind which they answer. Who has left is told to
-        the others by `answers`."""
-        asked = []
-        for name in names:
-            with suppress(hcom.HcomError):  # it has left
-                sent = self.own.send(text, to=name, intent="request", thread=self.title)
-                asked.append(sent.id)
-        return min(asked, default=self.root)
+    def ask(self, text: str, name: str) -> None:
+        """That agent is asked; `answers` says what came of it, also where it has left."""
+        with suppress(hcom.HcomError):  # it has left
+            self.own.send(text, to=name, intent="request", thread=self.title)
 
-    def answers(self, names, asked: int = 0) -> dict[str, str]:
-        """What each of them answered behind the message `asked` (0: since the beginning). The
-        others are told who has ended, and who has been silent for too long."""
+    def answers(self, names) -> dict[str, str]:
+        """The next answer of each of them. The others are told who has ended, and who has been
+        silent for too long."""
         found: dict[str, str] = {}
         waiting, after = list(names), self.root
         end = time.monotonic() + self.args.timeout
         while waiting:
             marks = ", ".join("?" * len(waiting))
             event = self.own.wait(
-                f"(msg_reply_to = ? AND msg_from IN ({marks}) AND id > ?) "
-                f"OR (instance IN ({marks}) AND {ENDED})",
-                [self.root, *waiting, asked, *waiting],
+                f"instance IN ({marks}) AND (msg_reply_to = ? OR {ENDED})",
+                [*waiting, self.root],
                 max(0.0, end - time.monotonic()),
                 after=after,
             )
             if event is None:
                 break
             after, name = event["id"], event["instance"]
-            waiting.remove(name)
-            if event["type"] == "message":
-                found[name] = event["data"]["text"][:CUT]
-            else:
+            if event["type"] != "message":
+                waiting.remove(name)
                 self._gone(name, "has ended", names)
+            elif after > self.taken.get(name, 0):
+                waiting.remove(name)
+                found[name], self.taken[name] = event["data"]["text"][:CUT], after
         for name in waiting:
             self._gone(name, f"has not answered in {self.args.timeout:g} s", names)
         return found
