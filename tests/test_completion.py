@@ -90,7 +90,7 @@ class Words(Here):
             (("events", "--last", ""), ""),
             (("hooks", ""), "status add remove"),
             (("hooks", "add", ""), "claude gemini codex all"),
-            (("run", ""), "docs clone confess debate ensemble review"),
+            (("run", ""), "docs clone confess debate ensemble glue review watcher"),
             (("run", "docs", "--c"), "--cli --config"),
             (("reset", ""), "all"),
             (("completion", ""), "bash zsh fish"),

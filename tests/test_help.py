@@ -276,7 +276,22 @@ class Outputs(unittest.TestCase):
         Path(folder, "clone.sh").write_text("# Mine.\n")
         listed = self.home.said("run")
         names = [line.split()[0] for line in listed.split("\n") if line]
-        self.assertEqual(names, ["docs", "clone", "confess", "debate", "echo", "ensemble", "look"])
+        self.assertEqual(
+            names,
+            [
+                *[
+                    "docs",
+                    "clone",
+                    "confess",
+                    "debate",
+                    "echo",
+                    "ensemble",
+                    "glue",
+                    "look",
+                    "watcher",
+                ]
+            ],
+        )
         self.assertIn("clone            Mine.", listed)
         self.assertIn("echo             Says what it was given.", self.home.said("run"))
         self.assertIn("look             Looks.", self.home.said("run"))

@@ -17,8 +17,9 @@ words, odd = (json.loads(os.environ.get(name, "{}")) for name in ("WORDS", "ODD"
 def found(table, text, default):
     return next((said for key, said in table.items() if re.search(key, text)), default)
 def answer(text):
-    for command in re.findall(r"`hcom send (.*?)-- TEXT`", text):
-        said = found(words, text, "my answer")
+    said = found(words, text, "my answer")
+    ending = "lgtm" if said == "lgtm" else "TEXT"
+    for command in re.findall(rf"`hcom send ([^`]*?)-- {ending}`", text):
         said = said.replace("NAME", next(iter(re.findall(r"## (\w+)", text)), ""))
         subprocess.run(["hcom", "send", *command.split(), "--stdin"], input=said.encode())
 prompt = " ".join(sys.argv[1:])
@@ -73,11 +74,11 @@ class Workflow(Sealed):
             *(pid for pid in self.home.inmates() if pid not in mine and not self.working),
         ]
 
-    def begun(self, *args: str, odd=(), until: str) -> subprocess.Popen:
+    def begun(self, *args: str, words=(), odd=(), until: str) -> subprocess.Popen:
         """A workflow that has sent or launched so far that SQL of events finds something."""
         flow = subprocess.Popen(
             ["hcom", "run", *args],
-            env={**self.home.env, **self.told((), odd)},
+            env={**self.home.env, **self.told(words, odd)},
             cwd=self.home.work,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -109,6 +110,8 @@ class Workflow(Sealed):
         )
 
 
+BEGUN = "msg_text LIKE '% begins, %'"
+BEGUN_GLUE = f"{BEGUN} AND (SELECT count(*) FROM events_v WHERE {BEGUN}) = 2"
 READY = "life_action = 'ready' AND instance <> 'luna'"
 
 
@@ -267,6 +270,65 @@ class Ensemble(Workflow):
         self.assertIn("nobody has sent", self.ensemble(*silent, odd={"Solve": "silent"}, code=1))
         said = self.ensemble(*silent, odd={"Which of these": "silent"}, code=1)
         self.assertRegex(said, "(?s)(my answer.*){2}named no winner")
+
+
+class Background(Workflow):
+    """Workflows that wait for turns of others; the turns are a hook's, as a client ends one."""
+
+    def setUp(self):
+        super().setUp()
+        self.luna = self.agent()
+        self.present = {self.luna}
+
+    def turn(self) -> None:
+        self.hook("s1", "UserPromptSubmit", prompt="go on")
+        self.hook("s1", "Stop")
+
+    def lines(self, flow, *patterns: str) -> None:
+        """What the workflow prints next."""
+        for pattern in patterns:
+            self.assertRegex(flow.stdout.readline(), pattern)
+
+    def ended(self, flow, code: int) -> None:
+        flow.send_signal(signal.SIGINT)
+        flow.communicate(timeout=60)
+        self.assertEqual((flow.returncode, self.left()), (code, []))
+
+    def test_a_watcher_reviews_each_turn(self):
+        words = {"You review": "lgtm"}
+        flow = self.begun("watcher", "--target", self.luna, words=words, until=BEGUN)
+        self.lines(flow, "waits for turns of luna")
+        for expected in (("reviewer: ", "^lgtm$"), ("^lgtm$",)):
+            self.turn()
+            self.lines(flow, *expected)
+        self.assertEqual(self.heard(self.luna), [])
+        self.ended(flow, 130)
+
+    def test_findings_go_to_the_watched_also_while_it_works(self):
+        flow = self.begun("watcher", "--target", self.luna, "--once", "--active", until=BEGUN)
+        self.command("s1", "make")
+        self.assertIn("my answer", flow.communicate(timeout=60)[0])
+        self.assertIn("my answer", self.heard(self.luna)[0][1])
+        self.assertEqual((flow.returncode, self.left()), (0, []))
+
+    def test_who_ends_ends_the_watcher(self):
+        flow = self.begun("watcher", "--target", self.luna, until=BEGUN)
+        self.home.said("stop", self.luna)
+        self.assertIn("luna has ended", flow.communicate(timeout=60)[0])
+        self.assertEqual(flow.returncode, 0)
+        said = self.home.run("run", "watcher", "--target", "nobody").stderr
+        self.assertRegex(said, "^watcher: no agent 'nobody'")
+
+    def test_glue_tells_each_thing_once(self):
+        words = {"You see to it": "luna: nova edits a.py\n- luna: Nova edits a.py!\nnobody: hi"}
+        said = self.run_("glue", "--focus", "files", words=words)
+        self.assertRegex(said, r"(?s)glue: .*\n@luna nova edits a.py\n.*no agent @nobody")
+        self.assertEqual([text for _, text in self.heard(self.luna)], ["@luna nova edits a.py"])
+        flow = self.begun("glue", "--watch", words=words, until=BEGUN_GLUE)
+        for expected in (("glue: ", "@luna nova", "no agent @nobody"), ("no agent @nobody",)):
+            self.turn()
+            self.lines(flow, *expected)
+        self.ended(flow, 130)
 
 
 if __name__ == "__main__":

@@ -23,6 +23,8 @@ STARTING_S = 1.0  # a client that has just been started is not to be found yet: 
 LOOKS = 10
 CUT = 20_000  # characters of an answer that are handed on: some fit in a model's context
 ARGUMENT_BYTES = 100_000  # Linux allows 128 KiB; a longer prompt is sent
+# As the presets idle and stopped of `hcom events sub --help`, to be joined with others.
+IDLE = "(status_val = 'listening' AND status_context NOT IN ('start', 'new'))"
 ENDED = "(life_action = 'stopped' OR status_context LIKE 'exit:%')"
 
 
@@ -147,6 +149,14 @@ class Crew:
         for name in waiting:
             self._gone(name, f"has not answered in {self.args.timeout:g} s", names)
         return found
+
+    def turns(self, sql: str, params):
+        """The newest event each time that some have matched since it began: for ever."""
+        after = self.root
+        while self.own.wait(sql, params, float("inf"), after=after):
+            [newest] = self.own.events(sql, params, last=1)
+            after = newest["id"]
+            yield newest
 
     def _gone(self, name: str, why: str, names) -> None:
         self.tell(f"{name} {why}: {self.title} goes on without", [n for n in names if n != name])
