@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -329,6 +330,33 @@ class Background(Workflow):
             self.turn()
             self.lines(flow, *expected)
         self.ended(flow, 130)
+
+
+class Documented(Workflow):
+    def test_each_script_of_the_docs_runs(self):
+        said = self.home.said("run", "docs", "--api")
+        asks, launches = re.findall(r"```python\n(.*?)```", said, re.DOTALL)
+        folder = os.path.join(self.home.hcom_dir, "scripts")
+        os.makedirs(folder)
+        for name, text in (("ask", asks), ("pair", launches)):
+            with open(os.path.join(folder, f"{name}.py"), "w", encoding="utf-8") as stream:
+                stream.write(text)
+        pair = self.run_("pair", "Count.").splitlines()
+        self.assertEqual([line.split(maxsplit=1)[1] for line in pair], ["my answer"] * 2)
+        [worker] = self.workers(1)
+        self.assertEqual(self.run_("ask", worker, "Why?"), "my answer\n")
+        done = self.home.run("run", "ask", "nobody", "Why?")
+        self.assertRegex(done.stderr, "^no agent 'nobody'")
+        listed = self.home.said("run")
+        self.assertIn("ask              Ask an agent something, and print its answer.", listed)
+
+    def test_the_bundled_say_what_they_take(self):
+        for name in ("clone", "confess", "debate", "ensemble", "watcher", "glue"):
+            shown = self.home.said("run", name, "--help")
+            for option in ("--name", "--tool", "--timeout", "--keep"):
+                self.assertIn(option, shown)
+            self.assertIn(f"- {name}: ", self.home.said("run", "docs", "--api"))
+            self.assertIn("_crew.run(work, parser)", self.home.said("run", name, "--source"))
 
 
 if __name__ == "__main__":

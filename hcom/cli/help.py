@@ -116,10 +116,11 @@ def reference() -> str:
 
 
 def api() -> str:
-    """The text of `hcom run docs --api`, from the docstrings of the API."""
+    """The text of `hcom run docs --api`: the docstrings of the API, and how a script is written."""
     import inspect
 
     from .. import api as front
+    from .. import scripts
 
     def section(heading: str, what) -> str:
         return f"{heading}{_call(what)}\n\n{inspect.getdoc(what)}"
@@ -128,7 +129,7 @@ def api() -> str:
     members = vars(front.Session).items()
     parts += [section(f"### Session.{n}", one) for n, one in members if not n.startswith("_")]
     parts.append(section("## hcom.HcomError", front.HcomError))
-    return "\n\n".join(["# Python API", *parts])
+    return "\n\n".join(["# Python API", *parts, inspect.getdoc(scripts) or ""])
 
 
 def _call(what) -> str:

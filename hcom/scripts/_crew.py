@@ -109,14 +109,13 @@ class Crew:
         if tool := next(self.tools, ""):
             more["tool"] = tool
         fits = len(prompt.encode()) < ARGUMENT_BYTES
-        first = prompt if fits else None
-        told = hcom.launch(1, tag=self.title, prompt=first, background=background, **more)
-        full = told["handles"][0]["instance_name"]
-        name = hcom.instances(full)["base_name"]
-        print(f"{role}: {full} ({told['tool']}), for {self.boss}", flush=True)
+        more |= {"prompt": prompt if fits else None, "background": background}
+        told = hcom.launch(1, tag=self.title, **more)
+        new = hcom.instances(told["handles"][0]["instance_name"])
+        print(f"{role}: {new['name']} ({new['tool']}), for {self.boss}", flush=True)
         if not fits:
-            self.ask(prompt, name)
-        return name
+            self.ask(prompt, new["base_name"])
+        return new["base_name"]
 
     def ask(self, text: str, name: str) -> None:
         """That agent is asked; `answers` says what came of it, also where it has left."""

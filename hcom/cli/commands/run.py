@@ -118,7 +118,7 @@ COMMAND = Command(
         ("hcom run docs", "All there is to know for writing one"),
         ("hcom run docs --cli", "The command line only"),
         ("hcom run docs --config", "The settings only"),
-        ("hcom run docs --api", "The Python API only"),
+        ("hcom run docs --api", "The Python API, and how to write scripts"),
     ),
     (),
     run,
