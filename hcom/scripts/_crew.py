@@ -123,8 +123,8 @@ class Crew:
             self.own.send(text, to=name, intent="request", thread=self.title)
 
     def answers(self, names) -> dict[str, str]:
-        """The next answer of each of them. The others are told who has ended, and who has been
-        silent for too long."""
+        """The next answer of each of them, in their order. The others are told who has ended, and
+        who has been silent for too long."""
         found: dict[str, str] = {}
         waiting, after = list(names), self.root
         end = time.monotonic() + self.args.timeout
@@ -147,7 +147,7 @@ class Crew:
                 found[name], self.taken[name] = event["data"]["text"][:CUT], after
         for name in waiting:
             self._gone(name, f"has not answered in {self.args.timeout:g} s", names)
-        return found
+        return {name: found[name] for name in names if name in found}
 
     def turns(self, sql: str, params):
         """The newest event each time that some have matched since it began: for ever."""
