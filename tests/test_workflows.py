@@ -98,9 +98,10 @@ class Workflow(Sealed):
     def workers(self, count: int) -> list[str]:
         """Agents that are here before a workflow, and answer."""
         words = self.told({"Choose": "FOR"})
+        before = self.present
         self.home.said(str(count), "claude", "--headless", env=words)
         self.present, self.working = set(self.home.known()), True
-        return sorted(self.present)
+        return sorted(self.present - before)
 
     def heard(self, name: str) -> list[tuple[str, str]]:
         """From whom a message came to `name`, and its text."""
@@ -165,7 +166,7 @@ class Clone(Workflow):
     def test_whose(self):
         done = self.home.run("run", "clone", "x")
         self.assertEqual(done.returncode, 1)
-        self.assertRegex(done.stderr, r"^clone: whose clone\?.*\n  hcom run clone --target")
+        self.assertRegex(done.stderr, r"^clone: whose\?.*\n  hcom run clone --target")
         for args in (("--target", "nobody", "x"), ("--name", "nobody", "x")):
             self.assertRegex(
                 self.home.run("run", "clone", *args).stderr, "^clone: no agent 'nobody'"
@@ -193,6 +194,16 @@ class Confess(Workflow):
         self.assertRegex(said, r"(?s)calibrator: .*fork: .*judge: .*VERDICT")
         [(_, verdict)] = self.heard(self.luna)
         self.assertIn("VERDICT", verdict)
+
+    def test_a_target_with_a_tag(self):
+        [worker] = self.workers(1)
+        self.home.said("config", "-i", worker, "tag", "dev")
+        said = self.run_("confess", "--target", f"dev-{worker}", words={"Compare": "VERDICT"})
+        self.assertIn("VERDICT", said)
+        heard = [text for _, text in self.heard(worker)]
+        self.assertEqual([text.split()[0] for text in heard], ["@" + worker, "VERDICT"])
+        args = ("confess", "--target", "nobody")
+        self.assertRegex(self.home.run("run", *args).stderr, "^confess: no agent 'nobody'")
 
     def test_whoever_fails(self):
         silent = ("--timeout", "4")

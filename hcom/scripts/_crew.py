@@ -99,6 +99,14 @@ class Crew:
             self.keeper.stdin.close()
             self.keeper.wait()
 
+    def target(self) -> str:
+        """The agent that --target names, else whose workflow it is. HcomError for none."""
+        if self.args.target:
+            return hcom.instances(self.args.target)["base_name"]
+        if not self.agent:
+            raise hcom.HcomError("whose? No agent runs this", f"hcom run {_kind()} --target NAME")
+        return self.agent
+
     def command(self, *to: str) -> str:
         """What an agent runs to answer; the answer also goes to those."""
         whom = "".join(f"@{name} " for name in to)

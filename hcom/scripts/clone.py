@@ -2,7 +2,6 @@
 
 import sys
 
-from hcom import HcomError
 from hcom.scripts import _crew
 
 PROMPT = """\
@@ -17,9 +16,7 @@ anything else: {command}"""
 
 def work(crew, args) -> int:
     """The clone is launched, and its result printed."""
-    target = args.target or crew.agent
-    if not target:
-        raise HcomError("whose clone? No agent runs this", "hcom run clone --target NAME TASK")
+    target = crew.target()
     prompt = PROMPT.format(
         target=target, boss=crew.boss, task=args.task, command=crew.command(crew.boss)
     )

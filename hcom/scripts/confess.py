@@ -7,7 +7,6 @@ background, or with --fork: else it is not there to answer.
 
 import sys
 
-from hcom import HcomError
 from hcom.scripts import _crew
 
 REPORT = """\
@@ -36,9 +35,7 @@ NONE = "(none came)"
 
 def work(crew, args) -> int:
     """The reports are collected, and the verdict printed."""
-    target = args.target or crew.agent
-    if not target:
-        raise HcomError("whose confession? No agent runs this", "hcom run confess --target NAME")
+    target = crew.target()
     about = {"target": target, "task": f", of the task: {args.task}" if args.task else ""}
     report = REPORT.format(**about, command=crew.command())
     calibrator = crew.launch("calibrator", CALIBRATE.format(**about) + report)
