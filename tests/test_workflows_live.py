@@ -6,6 +6,7 @@ import signal
 import unittest
 
 from tests.rig.clients import requires
+from tests.rig.pane import IN_TMUX
 from tests.rig.room import Room, entered, ours
 from tests.test_three import TOOLS, Three
 
@@ -60,6 +61,18 @@ class Claude(Flow):
         self.assertRegex(said, r"(?s)clone: .*\nmy answer")
         said = self.run_(room, "confess", "--target", "luna")
         self.assertRegex(said, r"(?s)calibrator: .*judge: .*my answer")
+
+    def test_an_agent_has_itself_cloned_in_a_window(self):
+        room = self.begun(Room())
+        luna = room.agent("luna", env=IN_TMUX)
+        self.present = set(self.left(room))
+        windows = room.world.tmux("list-panes", "-a", "-F", "#{pane_id}")
+        luna.ask("RUN: hcom run clone --timeout 60 'count to 3'\nSAY: over")
+        room.world.model.until(lambda r: "my answer" in r.fresh and "clone-" in r.fresh, 60)
+        told = room.until(lambda: room.events("type = 'message' AND msg_text LIKE '%my answer'"))
+        self.assertEqual(told[0]["data"]["delivered_to"], ["luna"])
+        room.until(lambda: not self.left(room))
+        room.until(lambda: room.world.tmux("list-panes", "-a", "-F", "#{pane_id}") == windows)
 
     def test_ctrl_c_leaves_nobody(self):
         room = self.begun(Room(), "nothing of this")
