@@ -3,7 +3,9 @@
 import json
 import os
 import re
+import shutil
 import subprocess
+import sys
 import unittest
 from pathlib import Path
 
@@ -12,7 +14,7 @@ from hcom.cli import help as helps
 from hcom.cli.catalog import COMMANDS, find
 from hcom.cli.model import NAME
 from hcom.config import KEYS
-from tests.sealed import Home
+from tests.sealed import ROOT, Home
 
 # Written out from the public documentation: each command's flags and the forms of its use.
 SPEC = {
@@ -276,22 +278,8 @@ class Outputs(unittest.TestCase):
         Path(folder, "clone.sh").write_text("# Mine.\n")
         listed = self.home.said("run")
         names = [line.split()[0] for line in listed.split("\n") if line]
-        self.assertEqual(
-            names,
-            [
-                *[
-                    "docs",
-                    "clone",
-                    "confess",
-                    "debate",
-                    "echo",
-                    "ensemble",
-                    "glue",
-                    "look",
-                    "watcher",
-                ]
-            ],
-        )
+        wanted = "docs clone confess debate echo ensemble glue look watcher"
+        self.assertEqual(" ".join(names), wanted)
         self.assertIn("clone            Mine.", listed)
         self.assertIn("echo             Says what it was given.", self.home.said("run"))
         self.assertIn("look             Looks.", self.home.said("run"))
@@ -304,8 +292,25 @@ class Outputs(unittest.TestCase):
         broken = self.home.run("run", "broken")
         self.assertEqual(broken.returncode, 1)
         self.assertRegex(broken.stderr, r"broken\.py:2: '\(' was never closed")
+        Path(folder, "docs.py").write_text("print(1)\n")
+        self.assertRegex(self.home.run("run").stderr, "docs.py cannot be run: docs is the name")
         for name in ("nope", "../echo", ""):
             self.assertEqual(self.home.run("run", name).returncode, 1)
+
+    def test_a_script_has_the_hcom_that_runs_it(self):
+        folder, copy = Path(self.home.hcom_dir, "scripts"), Path(self.home.root, "copy")
+        folder.mkdir(parents=True)
+        Path(folder, "which.sh").write_text("# Which.\ncat $(command -v hcom)\n")
+        Path(folder, "where.py").write_text('"""Where."""\nimport hcom; print(hcom.__file__)\n')
+        ignored = shutil.ignore_patterns("__pycache__")
+        shutil.copytree(os.path.join(ROOT, "hcom"), copy / "hcom", ignore=ignored)
+        self.home.program("hcom", f'exec "{sys.executable}" -I -S "{copy}/hcom" "$@"')
+        self.assertIn(str(copy / "hcom"), self.home.said("run", "which"))
+        self.assertEqual(self.home.said("run", "where"), f"{copy}/hcom/__init__.py\n")
+        self.home.program("hcom", "exit 9")  # another's: that of the script comes first
+        mine = [sys.executable, "-I", "-S", str(copy / "hcom"), "run", "which"]
+        done = subprocess.run(mine, env=self.home.env, capture_output=True, text=True)
+        self.assertIn(str(copy / "hcom"), done.stdout)
 
     def test_status_says_what_to_do(self):
         said = self.home.said("status")

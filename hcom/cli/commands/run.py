@@ -51,6 +51,8 @@ def run(call) -> int:
         call.say(f"{'docs':<16} The CLI, settings and Python API, for writing scripts")
         for name, path in found.items():
             call.say(f"{name:<16} {_summary(path)}".rstrip())
+        if "docs" in found:
+            call.tell(f"{found['docs']} cannot be run: docs is the name of the texts; rename it")
         call.tell(f"scripts go into {call.home.path('scripts')} (.py or .sh)")
         return 0
     name, args = call.words[0], list(call.tail or ())
