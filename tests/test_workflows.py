@@ -114,6 +114,7 @@ class Workflow(Sealed):
 
 BEGUN = "msg_text LIKE '% begins, %'"
 BEGUN_GLUE = f"{BEGUN} AND (SELECT count(*) FROM events_v WHERE {BEGUN}) = 2"
+CREATED = "life_action = 'created' AND instance <> 'luna'"
 READY = "life_action = 'ready' AND instance <> 'luna'"
 
 
@@ -146,17 +147,19 @@ class Clone(Workflow):
                 self.assertRegex(said, rf"(?s){why}.*no result of")
 
     def test_however_it_ends(self):
-        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGKILL):
-            with self.subTest(number.name):
-                args = ("clone", "--target", self.luna, "--background", "count")
-                flow = self.begun(*args, odd={"count": "silent"}, until=READY)
-                flow.send_signal(number)
-                said = flow.communicate(timeout=60)[0]
-                self.assertNotIn("Traceback", said)
-                code = -number if number == signal.SIGKILL else 128 + number
-                self.assertEqual(flow.returncode, code)
-                self.home.until(lambda: not self.left(), "nothing is left", 60)
-                self.home.change("DELETE FROM events")
+        """By each signal, and also before the client that is being launched is known to run."""
+        for moment in (CREATED, READY):
+            for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGKILL):
+                with self.subTest(number.name, moment=moment):
+                    args = ("clone", "--target", self.luna, "--background", "count")
+                    flow = self.begun(*args, odd={"count": "silent"}, until=moment)
+                    flow.send_signal(number)
+                    said = flow.communicate(timeout=60)[0]
+                    self.assertNotIn("Traceback", said)
+                    code = -number if number == signal.SIGKILL else 128 + number
+                    self.assertEqual(flow.returncode, code)
+                    self.home.until(lambda: not self.left(), "nothing is left", 60)
+                    self.home.change("DELETE FROM events")
 
     def test_it_is_kept(self):
         said = self.home.said("run", "clone", "--target", self.luna, "--background", "--keep", "x")
@@ -247,6 +250,7 @@ class Debate(Workflow):
         quick = ("--spawn", "--timeout", "4")
         said = self.debate(*quick, odd={"argue AGAINST": "silent"})
         self.assertRegex(said, r"(?s)has not answered in 4 s.*judge: .*my answer")
+        self.assertIn("has not answered in 4 s", "".join(self.messages()))
         self.assertIn("nobody has said", self.debate(*quick, odd={"argue": "silent"}, code=1))
         self.assertIn("no verdict", self.debate(*quick, odd={"judge": "dies"}, code=1))
 
@@ -360,6 +364,17 @@ class Documented(Workflow):
         self.assertRegex(done.stderr, "^no agent 'nobody'")
         listed = self.home.said("run")
         self.assertIn("ask              Ask an agent something, and print its answer.", listed)
+
+    def test_a_copy_of_a_bundled_one_works(self):
+        folder = os.path.join(self.home.hcom_dir, "scripts")
+        os.makedirs(folder)
+        with open(os.path.join(folder, "my_own.py"), "w", encoding="utf-8") as stream:
+            stream.write(self.home.said("run", "ensemble", "--source"))
+        said = self.run_("my_own", "add", "--agents", "1")
+        self.assertRegex(said, r"(?s)solver: my-own-\w+-\w+ .*my answer")
+        for wrong in ("0", "-1", "nan", "x"):
+            done = self.home.run("run", "my_own", "add", "--timeout", wrong)
+            self.assertIn(f"invalid seconds value: '{wrong}'", done.stderr)
 
     def test_the_bundled_say_what_they_take(self):
         for name in ("clone", "confess", "debate", "ensemble", "watcher", "glue"):

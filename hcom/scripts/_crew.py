@@ -8,6 +8,7 @@ workflow waits for. A second process ends those launched once the workflow has e
 import argparse
 import itertools
 import os
+import re
 import secrets
 import signal
 import subprocess
@@ -43,7 +44,7 @@ def options(about: str | None) -> argparse.ArgumentParser:
         help="what it launches: claude (default), gemini or codex, or in turn: claude,codex",
     )
     wait = "seconds to wait for each answer (%(default)g)"
-    parser.add_argument("--timeout", type=float, default=ANSWER_S, metavar="SEC", help=wait)
+    parser.add_argument("--timeout", type=seconds, default=ANSWER_S, metavar="SEC", help=wait)
     parser.add_argument("--keep", action="store_true", help="leave running what it launches")
     return parser
 
@@ -51,6 +52,13 @@ def options(about: str | None) -> argparse.ArgumentParser:
 def words(text: str) -> list[str]:
     """The words between commas."""
     return [word.strip() for word in text.split(",") if word.strip()]
+
+
+def seconds(text: str) -> float:
+    """A time to wait. ValueError when it is none."""
+    if not (value := float(text)) > 0:
+        raise ValueError
+    return value
 
 
 def run(work, parser: argparse.ArgumentParser) -> int:
@@ -74,7 +82,11 @@ class Crew:
     """Who takes part in a workflow, by names without tags; `boss` is whose workflow it is."""
 
     def __init__(self, args):
-        self.args, self.title = args, f"{_kind()}-{secrets.token_hex(2)}"
+        # it is a tag, too
+        self.args, self.title = (
+            args,
+            f"{re.sub('[^A-Za-z0-9]+', '-', _kind())}-{secrets.token_hex(2)}",
+        )
         self.agent = _asker(args.name)
         self.boss = self.agent or "bigboss"
         # a dot is in no tag, and a program may not be called as one
