@@ -62,6 +62,26 @@ class Claude(Flow):
         said = self.run_(room, "confess", "--target", "luna")
         self.assertRegex(said, r"(?s)calibrator: .*judge: .*my answer")
 
+    def test_a_turn_is_watched_and_all_are_told(self):
+        room = self.begun(Room(), "You review the work")
+        room.world.model.rule(
+            f"(?s)You see to it.*?{COMMAND}", r"RUN: hcom send \1-- luna: look out"
+        )
+        luna = room.agent("luna")
+        luna.ask("SAY: first answer")
+        room.until_status("luna", "listening")
+        self.present = set(self.left(room))
+        argv = ["hcom", "run", "watcher", "--target", "luna", "--once"]
+        flow = room.world.start(argv, cwd=room.folder("nova"))
+        room.until(lambda: "waits for turns of luna" in flow.stdout)
+        luna.ask("SAY: second answer")
+        done = flow.wait(60)
+        self.assertEqual((done.returncode, done.stderr, self.left(room)), (0, "", []))
+        self.assertRegex(done.stdout, r"(?s)reviewer: .*my answer")
+        self.assertRegex(self.run_(room, "glue"), r"(?s)glue: .*@luna look out")
+        for said in ("my answer", "luna look out"):
+            room.world.model.until(lambda request: said in request.fresh, 60)
+
     def test_an_agent_has_itself_cloned_in_a_window(self):
         room = self.begun(Room())
         luna = room.agent("luna", env=IN_TMUX)
