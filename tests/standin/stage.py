@@ -19,7 +19,10 @@ from hcom.pty.mirror import Mirror
 from tests.sealed import Home
 from tests.standin import page
 
-CLIENT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "client.py")
+# The stand-in, as a program of the checkout that is its first argument.
+CLIENT = (
+    "import sys; sys.path.insert(0, sys.argv.pop(1)); from tests.standin.client import main; main()"
+)
 PATIENCE_S = 30.0  # a loaded machine is slow, not wrong
 PASTE, PASTED = b"\x1b[200~", b"\x1b[201~"
 
@@ -87,7 +90,10 @@ class Stage(Home):
         self.writers: dict[str, int] = {}
         self.log = os.path.join(self.root, "log")
         self.program("hcom", f'exec "{sys.executable}" -I -S "{place}/hcom" "$@"')
-        self.program("standin", f'exec "{sys.executable}" -S "{CLIENT}" "$@"')
+        self.program(
+            "standin",
+            f"exec '{sys.executable}' -I -S -c '{CLIENT}' '{place}' \"$@\"",
+        )
         self.env.update(STANDIN_LOG=self.log, TERM="xterm-256color")
 
     # -- terminals --
