@@ -1,5 +1,5 @@
 """What `list` says of a client in each of its states; and that what hcom launched is found and
-ended, whatever else was done to it. With the stand-in client of tests/standin."""
+ended, whatever else was done to it. With the stand-in client of hcom/demo."""
 
 import json
 import os

@@ -21,7 +21,7 @@ from tests.standin import page
 
 # The stand-in, as a program of the checkout that is its first argument.
 CLIENT = (
-    "import sys; sys.path.insert(0, sys.argv.pop(1)); from tests.standin.client import main; main()"
+    "import sys; sys.path.insert(0, sys.argv.pop(1)); from hcom.demo.client import main; main()"
 )
 PATIENCE_S = 30.0  # a loaded machine is slow, not wrong
 PASTE, PASTED = b"\x1b[200~", b"\x1b[201~"

@@ -309,7 +309,10 @@ class Client:
             if self.state == IDLE and self.pending:
                 prompt = self.pending.pop(0)
                 self.become(BUSY)
-                COMMANDS.get(prompt, lambda _client: self.beside(self.turn, prompt))(self)
+                if prompt in COMMANDS:
+                    COMMANDS[prompt](self)
+                else:
+                    self.beside(self.turn, prompt)
             elif self.state == IDLE and 0 not in heard:
                 return
             for fd in select.select(list(heard), (), ())[0]:
