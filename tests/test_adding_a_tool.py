@@ -73,7 +73,7 @@ class Page(Staged):
         stage, kept = self.stage, os.path.join(self.stage.root, "payloads")
         samples = page.samples()
         stage.keep_payloads({event.split(".")[0] for event in samples})
-        terminal = stage.terminal("standin", "SUB: RUN: true\nASK: true")
+        terminal = stage.terminal("standin", "SUB: RUN: true\nEDIT: made a line\nASK: true")
         stage.until(lambda: "Allow: true" in terminal.text, "it asks")
         terminal.type("y")
         stage.until(lambda: "done" in terminal.text, "the turn is over")
@@ -135,6 +135,21 @@ class Turns(Staged):
             stage.idle(name)
             self.assertEqual(len(stage.requests()), count)
         self.once()
+
+    def test_two_that_edit_one_file_are_told(self):
+        stage = self.stage
+        luna, one = stage.launched()
+        nova, other = stage.launched()
+        for terminal in (one, other):
+            terminal.prompt("EDIT: notes.md a line")
+            stage.until(lambda: terminal.title == "standin: idle", "the turn is over")
+        clash = re.compile(rf"collision: you and \w+ edited .{stage.work}/notes.md")
+
+        def told() -> set[str]:
+            """The sessions whose model knows of it."""
+            return {r["session"] for r in stage.requests() if clash.search(r["fresh"][-1]["text"])}
+
+        stage.until(lambda: len(told()) == 2, "both know of it")
 
     def test_what_it_shows_and_its_end(self):
         stage = self.stage

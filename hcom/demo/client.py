@@ -2,10 +2,11 @@
 a model that does what the prompt says.
 
 A prompt whose first line is a directive is a script, a step for each request to the model: RUN a
-command (AND RUN: another beside it), ASK the person before it, SUB: a line of a subagent's script,
-SAY the turn's last word. STALL holds the next request back until its FIFO has had a writer. `{key}`
-in a command is what the model was told to be called by. Every request is a line in $STANDIN_LOG,
-with what has reached the model since the one before; what was typed is there too.
+command (AND RUN: another beside it), ASK the person before it, EDIT a file (a line is put at its
+end), SUB: a line of a subagent's script, SAY the turn's last word. STALL holds the next request
+back until its FIFO has had a writer. `{key}` in a command is what the model was told to be called
+by. Every request is a line in $STANDIN_LOG, with what has reached the model since the one before;
+what was typed is there too.
 """
 
 import argparse
@@ -159,6 +160,9 @@ class Client:
 
     def use(self, mind: Mind, verb: str, word: str) -> None:
         """A tool has been used, unless a hook or the person has refused it."""
+        if verb == "EDIT":
+            self.edit(mind, *word.split(" ", 1))
+            return
         command = word.replace("{key}", mind.key)
         asked = {"tool_name": "Shell", "tool_input": {"command": command}}
         refused = self.hook("Before", mind, **asked).refused
@@ -188,6 +192,15 @@ class Client:
             note(ran=command, output=output)
             mind.hear("tool", output)
             mind.hear("context", self.hook("After", mind, **asked, tool_response=output).context)
+
+    def edit(self, mind: Mind, path: str, line: str) -> None:
+        """The line stands at the end of the file."""
+        with open(path, "a", encoding="utf-8") as stream:
+            stream.write(line + "\n")
+        output = f"{path} has one more line"
+        mind.hear("tool", output)
+        used = {"tool_name": "Edit", "tool_input": {"path": path}, "tool_response": output}
+        mind.hear("context", self.hook("After", mind, **used).context)
 
     def ask_person(self, mind: Mind, asked: dict) -> None:
         self.hook("Dialog", mind, **asked)

@@ -12,7 +12,7 @@ import uuid
 from typing import NamedTuple
 
 OWN = os.path.join(os.environ["HOME"], ".standin")
-DIRECTIVE = re.compile(r"(AND )?(RUN|ASK|SUB|STALL|SAY): ?(.*)")
+DIRECTIVE = re.compile(r"(AND )?(RUN|ASK|EDIT|SUB|STALL|SAY): ?(.*)")
 
 
 class Step(NamedTuple):

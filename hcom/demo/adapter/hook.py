@@ -70,7 +70,7 @@ def surroundings(env) -> Around | None:
 
 def read(event: str, payload, env, pid: int, at: float) -> Signal:
     """The signal in one hook call; `pid` is the client's process. ValueError for no payload."""
-    said = base.signal(KINDS.get(event, NOTHING), payload, env, pid, at, ("command",))
+    said = base.signal(KINDS.get(event, NOTHING), payload, env, pid, at, ("command", "path"))
     prompt = text(payload, "prompt").removeprefix("pushed: ")
     asks = said.kind != SUB_ASKS or re.search(r"\bhcom\b", said.detail)
     return said._replace(
@@ -78,7 +78,8 @@ def read(event: str, payload, env, pid: int, at: float) -> Signal:
         forked_from=text(payload, "forked_from"),
         woken=prompt.strip() == WAKE_SIGN,
         client={"home": config_dir(env)},
-        command=said.detail,
+        edited=(said.detail,) if event == "After" and said.tool == "Edit" else (),
+        command=said.detail if said.tool == "Shell" else "",
     )
 
 

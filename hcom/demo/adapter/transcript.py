@@ -19,6 +19,7 @@ from ..jsonl import parse, placed, shown
 
 HOOKS = ("context", "reason")
 TOOL = "tool"  # a command that listens
+USES = ("RUN: ", "EDIT: ")
 
 
 def fates(path: str, given: dict[int, Given]) -> dict[int, str]:
@@ -48,8 +49,8 @@ def parts(line: bytes, _facts: dict) -> list[Part]:
     """What the line says."""
     item = parse(line)
     kind, text = item.get("type"), item.get("text", "")
-    if kind == "assistant" and text.startswith("RUN: "):
-        return [Part(CALLED, {"command": text[5:]}, "shell")]
+    if kind == "assistant" and text.startswith(USES):
+        return [Part(CALLED, {"command": text.partition(": ")[2]}, text.partition(":")[0].lower())]
     kinds = {"user": WOKEN if text == WAKE_TEXT else ASKED, "assistant": SAID, TOOL: RETURNED}
     kind = TOLD if kind in HOOKS else kinds.get(kind)
     return [Part(kind, text)] if kind else []
