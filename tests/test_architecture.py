@@ -47,7 +47,7 @@ LAYERS: "dict[str, set[str]]" = {
     "wrap": CORE | {"ops", "pty", "terminal"},  # whose window's id it reports
     "api": CORE | {"ops"},
     "scripts": {"__init__"},  # the public API, as scripts of others have it
-    "demo": {"home", "bus"},  # which its adapter imports from its place below adapters/
+    "demo": {"home", "bus", "pty"},  # its adapter is at home below adapters/
     "cli": CORE | {"__init__", "ops", "terminal", "hooks", "wrap", "api", "scripts"},
 }
 COLUMNS = 100

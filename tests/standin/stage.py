@@ -9,13 +9,11 @@ import signal
 import sqlite3
 import sys
 import tempfile
-import time
 import unittest
 from pathlib import Path
 
 from hcom.adapters.base import WAKE_TEXT
-from hcom.pty import spawn
-from hcom.pty.mirror import Mirror
+from hcom.demo.terminal import Terminal
 from tests.sealed import Home
 from tests.standin import page
 
@@ -24,59 +22,6 @@ CLIENT = (
     "import sys; sys.path.insert(0, sys.argv.pop(1)); from hcom.demo.client import main; main()"
 )
 PATIENCE_S = 30.0  # a loaded machine is slow, not wrong
-PASTE, PASTED = b"\x1b[200~", b"\x1b[201~"
-
-
-class Terminal:
-    """A program on a pty, and its screen."""
-
-    def __init__(self, argv, env, cwd: str):
-        self.child = spawn.spawn(argv, env, cols=100, rows=24, cwd=cwd)
-        os.set_blocking(self.child.fd, False)
-        self.mirror = Mirror(100, 24)
-        self.output = b""  # all of it
-        self.ending: spawn.Ending | None = None
-
-    def pump(self) -> None:
-        """What the program has written is on the screen; its end is known."""
-        if self.ending is not None:
-            return
-        try:
-            while data := os.read(self.child.fd, 65536):
-                self.output += data
-                self.mirror.feed(data, time.monotonic())
-        except OSError:
-            pass  # nothing now, or never more
-        pid, status = os.waitpid(self.child.keeper, os.WNOHANG)
-        if pid:
-            self.ending = spawn.ending(status)
-
-    @property
-    def text(self) -> str:
-        return "\n".join(line.rstrip() for line in self.mirror.screen.lines())
-
-    @property
-    def title(self) -> str:
-        return self.mirror.screen.title
-
-    def still(self, seconds: float) -> bool:
-        """Whether nothing was drawn for so long."""
-        return time.monotonic() - self.mirror.changed_at > seconds
-
-    def type(self, text: str) -> float:
-        """The keys are pressed; when that was."""
-        at = time.time()
-        os.write(self.child.fd, text.encode())
-        return at
-
-    def prompt(self, text: str) -> float:
-        return self.type(f"{PASTE.decode()}{text}{PASTED.decode()}\r")
-
-    def close(self) -> None:
-        os.close(self.child.fd)
-        if self.ending is None:
-            os.kill(self.child.keeper, signal.SIGKILL)
-            self.ending = spawn.ending(os.waitpid(self.child.keeper, 0)[1])
 
 
 class Stage(Home):
