@@ -26,6 +26,7 @@ COMMANDS = (
     "reset",
     "hooks",
     "status",
+    "demo",
     "completion",
 )
 

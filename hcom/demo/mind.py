@@ -73,7 +73,7 @@ class Mind:
         note(session=self.session, agent=self.agent, fresh=self.fresh)
         self.fresh = []
         step = steps.pop(0) if steps else Step("SAY", ["done"])
-        self.write("assistant", f"{step.verb}: {step.words}")
+        self.write("assistant", f"{step.verb}: {' | '.join(step.words)}")
         return step
 
 

@@ -51,6 +51,8 @@ def parts(line: bytes, _facts: dict) -> list[Part]:
     kind, text = item.get("type"), item.get("text", "")
     if kind == "assistant" and text.startswith(USES):
         return [Part(CALLED, {"command": text.partition(": ")[2]}, text.partition(":")[0].lower())]
+    if kind == "assistant":
+        text = text.removeprefix("SAY: ")
     kinds = {"user": WOKEN if text == WAKE_TEXT else ASKED, "assistant": SAID, TOOL: RETURNED}
     kind = TOLD if kind in HOOKS else kinds.get(kind)
     return [Part(kind, text)] if kind else []
