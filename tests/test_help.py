@@ -10,6 +10,7 @@ import unittest
 from pathlib import Path
 
 from hcom.adapters import TOOLS
+from hcom.cli import about
 from hcom.cli import help as helps
 from hcom.cli.catalog import COMMANDS, find
 from hcom.cli.model import NAME
@@ -110,9 +111,11 @@ class Declarations(unittest.TestCase):
             for line in text.split("\n"):
                 self.assertLessEqual(len(line), 110, f"{name}: {line}")
 
-    def test_events_and_its_subscriptions_fit_a_screen_each(self):
-        for words in ((), ("sub",)):
-            self.assertLessEqual(len(helps.page(find("events"), words).split("\n")), 50)
+    def test_each_page_fits_a_screen(self):
+        parts = [helps.page(find(c), p.name.split()) for c in COMMANDS for p in find(c).parts]
+        for text in (*PAGES.values(), *parts, helps.overview()):
+            with self.subTest(text.partition("\n")[0]):
+                self.assertLessEqual(len(text.split("\n")), 50)
 
     def test_reference_holds_every_page(self):
         text = helps.reference()
@@ -191,6 +194,21 @@ class Examples(unittest.TestCase):
                     while name not in self.home.names():
                         self.home.said("start")
         self.home.run("events", "sub", "idle:nova", "--for", "luna")
+
+    def test_all_of_the_settings(self):
+        examples = [
+            line.strip()
+            for text in about.TEXTS.values()
+            for line in re.findall(r"^  (hcom config (?!-i).*?)(?:  .*)?$", text, re.M)
+        ]
+        self.assertGreater(len(examples), 15)
+        self.home.program("my-terminal", "exit 0")
+        for example in examples:
+            with self.subTest(example):
+                done = subprocess.run(
+                    ["sh", "-c", example], env=self.home.env, capture_output=True, text=True
+                )
+                self.assertEqual(done.returncode, 0, done.stderr)
 
 
 class Outputs(unittest.TestCase):
