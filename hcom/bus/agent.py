@@ -14,6 +14,7 @@ LAUNCHING = "launching"  # the context of who is INACTIVE, and has not ended: it
 LISTEN = "listen"  # the context of who waits in `hcom listen`, and is heard there by its doorbell
 STOPPED = "stopped"  # the context of who has left, while a client that hcom launched runs on
 STATUSES = (ACTIVE, LISTENING, BLOCKED, INACTIVE)
+MARKS = {ACTIVE: "▶", LISTENING: "◉", BLOCKED: "■", INACTIVE: "○"}  # as people see them
 
 # How long an agent whose session ended stays listed and is part of a broadcast: long enough to
 # quit and resume over a meal break, short enough that a day's dead sessions gather no mail.

@@ -50,6 +50,14 @@ def one_line(text: str, width: int = 200) -> str:
     return flat if len(flat) <= width else flat[: width - 1] + "…"
 
 
+def age(seconds: float) -> str:
+    """A duration as people say it: 5s, 3m, 2h, 4d."""
+    for unit, length in (("d", 86_400), ("h", 3600), ("m", 60)):
+        if seconds >= length:
+            return f"{int(seconds // length)}{unit}"
+    return f"{max(int(seconds), 0)}s"
+
+
 def quoted(text: str, width: int = 200) -> str:
     """What somebody wrote, as a part of a line of ours: `one_line`, in quotes it can't end."""
     return "“" + one_line(text, width).replace("“", '"').replace("”", '"') + "”"

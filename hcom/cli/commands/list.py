@@ -4,8 +4,8 @@ import os
 import shlex
 import time
 
-from ...bus.agent import ACTIVE, BLOCKED, INACTIVE, LAUNCHING, LISTENING, STOPPED, Agent
-from ...bus.render import one_line
+from ...bus.agent import LAUNCHING, MARKS, STOPPED, Agent
+from ...bus.render import age, one_line
 from ...errors import HcomError, UsageError
 from ...ops import agents
 from ...store.connect import open_db
@@ -21,15 +21,6 @@ EXPORTS = {
 VERBOSE = ("directory", "session_id", "transcript_path", "parent_name", "pid")
 # What is shown as the status of who is inactive for this reason, and what of it.
 WORDS = {LAUNCHING: "", STOPPED: "still runs: hcom kill {}"}
-MARKS = {ACTIVE: "▶", LISTENING: "◉", BLOCKED: "■", INACTIVE: "○"}
-
-
-def age(seconds: float) -> str:
-    """A duration as people say it: 5s, 3m, 2h, 4d."""
-    for unit, length in (("d", 86_400), ("h", 3600), ("m", 60)):
-        if seconds >= length:
-            return f"{int(seconds // length)}{unit}"
-    return f"{max(int(seconds), 0)}s"
 
 
 def _row(agent: Agent, unread: int, now: float, me: str) -> str:
