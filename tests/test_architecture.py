@@ -20,7 +20,7 @@ ROOT = Path(__file__).resolve().parent.parent
 LEAVES = {"errors", "home", "log", "config", "process"}
 CORE = LEAVES | {"bus", "store", "delivery", "adapters", "hub"}
 # A layer is a folder or a file of hcom/: what it may import, besides itself. Down only; a front
-# (hooks, wrap, api, cli) never imports another, but that the command line may start each.
+# (hooks, wrap, api, tui, cli) never imports another, but that the command line may start each.
 LAYERS: "dict[str, set[str]]" = {
     "__init__": set(),
     "__main__": {
@@ -48,7 +48,9 @@ LAYERS: "dict[str, set[str]]" = {
     "api": CORE | {"ops"},
     "scripts": {"__init__"},  # the public API, as scripts of others have it
     "demo": {"errors", "home", "process", "bus", "pty"},  # its adapter is at home below adapters/
-    "cli": CORE | {"__init__", "ops", "terminal", "hooks", "wrap", "api", "scripts", "demo"},
+    "tui": CORE | {"ops", "pty", "terminal"},  # of pty how wide a character is drawn
+    "cli": CORE
+    | {"__init__", "ops", "terminal", "hooks", "wrap", "api", "scripts", "demo", "tui"},
 }
 COLUMNS = 100
 # A file and a function of the package; those of tests hold tables, a row a line.

@@ -1,0 +1,97 @@
+"""The keys, one table: from it come dispatch, the line at the bottom, the ? page and the README."""
+
+from enum import Enum
+from typing import NamedTuple
+
+
+class View(Enum):
+    """What has the keys."""
+
+    AGENTS, STREAM, PAGE, WRITE, LINE, ASK = range(6)
+
+
+A, S, P, W, L, Q = View
+LISTS, READ = (A, S), (A, S, P)
+
+
+class Key(NamedTuple):
+    """`names` of keys as `typed` has them, where they work, the verb that they are for, what that
+    does, and the word for it at the bottom ("" where there is no room)."""
+
+    names: tuple[str, ...]
+    views: tuple[View, ...]
+    verb: str
+    help: str
+    word: str = ""
+
+
+KEYS = (
+    Key(("j", "Down"), READ, "down", "One down"),
+    Key(("k", "Up"), READ, "up", "One up"),
+    Key(("PgDn", " "), READ, "page_down", "A screen down"),
+    Key(("PgUp",), READ, "page_up", "A screen up"),
+    Key(("g", "Home"), READ, "first", "To the first, of the stream the oldest event"),
+    Key(("G", "End"), READ, "last", "To the last; the stream follows what comes"),
+    Key(("Tab", "Shift-Tab"), LISTS, "other", "To the other list, agents or stream"),
+    Key(("Enter",), LISTS, "open", "All of the selected agent or event", "open"),
+    Key(("Esc",), LISTS, "unfilter", "No filter any more, and no word at the bottom"),
+    Key(("Esc",), (P,), "back", "Back to the list", "back"),
+    Key(("m", "@"), READ, "write", "Write to the selected agent", "write"),
+    Key(("b",), READ, "everyone", "Write to everyone"),
+    Key(("r",), READ, "reply", "Reply to the selected message, or what the agent asks", "reply"),
+    Key(("t",), READ, "transcript", "What the selected agent was asked and answered", "transcript"),
+    Key(("v",), READ, "screen", "What the selected agent's terminal shows", "screen"),
+    Key(("x",), READ, "stop", "The selected agent leaves hcom; asks first", "stop"),
+    Key(("X",), READ, "kill", "End the selected agent's program; asks first"),
+    Key(("T",), READ, "tag", "Give the selected agent a tag"),
+    Key(("/",), LISTS, "filter", "Show only some events (agent:luna type:message)", "filter"),
+    Key(("Ctrl-L",), READ, "redraw", "Draw all of the screen anew"),
+    Key(("Ctrl-Z",), READ, "suspend", "Back to the shell; fg returns"),
+    Key(("?",), READ, "help", "These keys"),
+    Key(("q", "Ctrl-C"), READ, "quit", "Quit", "quit"),
+    Key(("Enter",), (W,), "send", "Send it", "send"),
+    Key(("Alt-Enter", "Ctrl-J"), (W,), "newline", "A new line", "new line"),
+    Key(("Tab",), (W,), "complete", "Complete an @name", "complete"),
+    Key(("Ctrl-T",), (W,), "intent", "Next intent: request, inform, none", "intent"),
+    Key(("Up",), (W,), "earlier", "What was sent before"),
+    Key(("Down",), (W,), "later", "What was sent after that"),
+    Key(("Enter",), (L,), "take", "Take it", "take"),
+    Key(("Esc", "Ctrl-C"), (W, L), "cancel", "Leave it", "leave"),
+    Key(("y",), (Q,), "yes", "Do it", "yes"),
+    Key(("t",), (Q,), "all_tagged", "Do it to all with the same tag"),
+    Key(("n", "Esc", "Enter", "q", "Ctrl-C"), (Q,), "cancel", "Leave it", "no"),
+)
+
+
+def verb(view: View, name: str) -> str:
+    """What the key is for there; "" for nothing."""
+    return next((k.verb for k in KEYS if view in k.views and name in k.names), "")
+
+
+def line(view: View) -> str:
+    """The keys of the view that there is room for."""
+    return "  ".join(f"{k.names[0]} {k.word}" for k in KEYS if view in k.views and k.word)
+
+
+def _shown(name: str) -> str:
+    return "Space" if name == " " else name
+
+
+def table(views) -> list[str]:
+    """The keys of these views, a line each."""
+    return [
+        f"{' '.join(map(_shown, k.names)):<22}{k.help}" for k in KEYS if set(k.views) & set(views)
+    ]
+
+
+def reference() -> str:
+    """All keys, as the README has them."""
+    parts = (
+        ("In lists and pages", READ),
+        ("Writing", (W,)),
+        ("A line that is asked for", (L,)),
+        ("Before what ends work", (Q,)),
+    )
+    return "\n\n".join(
+        "\n".join([f"{title}:", *("  " + row for row in table(views))]) for title, views in parts
+    )

@@ -1,0 +1,129 @@
+"""What the dashboard knows, and where its person is in it: values. Pure."""
+
+from typing import NamedTuple
+
+from ..bus.agent import ACTIVE, BLOCKED, LISTENING
+from ..ops.agents import Seen
+from ..store.events import Event
+from .keys import View
+
+MESSAGE, FILTER, TAG = "message", "filter", "tag"  # what is typed
+
+
+class Asked(NamedTuple):
+    """A request to the person that has no answer: the message's id and its text."""
+
+    id: int
+    text: str
+
+
+class Data(NamedTuple):
+    """What is so on the bus: its agents, the events around the one that is looked at, which of them
+    edited a file or ran a command, how far messages came, the requests to the person by their
+    sender, what the person has not read, and what is wrong."""
+
+    agents: tuple[Seen, ...] = ()
+    events: tuple[Event, ...] = ()
+    acts: dict[int, tuple[str, str]] = {}
+    receipts: dict[int, dict[str, str]] = {}
+    asks: dict[str, Asked] = {}
+    unread: int = 0
+    trouble: str = ""
+
+
+class Page(NamedTuple):
+    """Something shown whole: what of `kind` of whom, its lines once they are there, and the first
+    that is shown."""
+
+    kind: str
+    of: str
+    lines: tuple[str, ...] = ("...",)
+    top: int = 0
+
+
+class Entry(NamedTuple):
+    """What is being typed, for what: the text and the place in it, why it was refused; for a
+    message its reply-to and intent, and how far back in the history it is."""
+
+    kind: str
+    text: str = ""
+    at: int = 0
+    note: str = ""
+    of: str = ""
+    reply_to: str = ""
+    intent: str = ""
+    back: int = 0
+    busy: bool = False
+
+
+class Question(NamedTuple):
+    """What is to be confirmed: to do `verb` to this agent, or to all with its tag."""
+
+    verb: str
+    name: str
+    tagged: tuple[str, ...] = ()
+
+
+class State(NamedTuple):
+    """Where the person is. `agent` and `event` are the selected; event 0: the newest is followed.
+    `top` is the first event shown, `said` the last word to the person."""
+
+    view: View = View.AGENTS
+    agent: str = ""
+    event: int = 0
+    top: int = 0
+    top_agent: int = 0
+    filter: str = ""
+    page: "Page | None" = None
+    entry: "Entry | None" = None
+    question: "Question | None" = None
+    said: str = ""
+    sent: tuple[str, ...] = ()
+
+    @property
+    def focus(self) -> View:
+        """What has the keys."""
+        if self.question:
+            return View.ASK
+        if self.entry:
+            return View.WRITE if self.entry.kind == MESSAGE else View.LINE
+        return View.PAGE if self.page else self.view
+
+
+def need(seen: Seen, asks: dict[str, Asked]) -> int:
+    """How much the agent needs a person, 0 the most."""
+    agent = seen.agent
+    if agent.status == BLOCKED or agent.name in asks:
+        return 0 if agent.status == BLOCKED else 1
+    return {ACTIVE: 3, LISTENING: 4 - bool(agent.wake_failure) * 2}.get(agent.status, 5)
+
+
+def ordered(agents, asks: dict[str, Asked]) -> tuple[Seen, ...]:
+    """Who needs a person first, then who did something last."""
+    return tuple(sorted(agents, key=lambda s: (need(s, asks), -s.agent.status_at, s.agent.name)))
+
+
+def agent_at(state: State, data: Data) -> int:
+    """The place of the selected agent; of the first where it has gone, -1 where there is none."""
+    names = [seen.agent.name for seen in data.agents]
+    return names.index(state.agent) if state.agent in names else min(0, len(names) - 1)
+
+
+def event_at(state: State, data: Data) -> int:
+    """The place of the selected event, -1 where there is none: the last that is not behind it."""
+    if not state.event:
+        return len(data.events) - 1
+    before = sum(event.id <= state.event for event in data.events)
+    return max(before - 1, 0) if data.events else -1
+
+
+def selected(state: State, data: Data) -> "Seen | None":
+    """The selected agent; in the stream the one that the selected event is of."""
+    name = state.agent
+    if state.page:
+        name = state.page.of
+    elif state.view == View.STREAM and data.events:
+        name = data.events[event_at(state, data)].instance
+    elif data.agents:
+        return data.agents[agent_at(state, data)]
+    return next((seen for seen in data.agents if seen.agent.name == name), None)

@@ -1,0 +1,227 @@
+"""What the dashboard draws, as text: frames of a state and its data, with no terminal."""
+
+import time
+import unittest
+
+from hcom.bus.agent import ACTIVE, BLOCKED, INACTIVE, LISTENING
+from hcom.ops.agents import Seen
+from hcom.store import agents, events
+from hcom.tui import cells, keys, views
+from hcom.tui.keys import View
+from hcom.tui.state import Asked, Data, Entry, Page, Question, State, ordered
+
+NOW = 1_800_000_000.0
+FAMILY = "\U0001f468\u200d\U0001f469\u200d\U0001f467"
+HOSTILE = (
+    "\x1b]0;owned\x07\x1b[2J", "\u202egnp.exe", "x" * 10_000, FAMILY * 50, "a" + "\u0301" * 500,
+    "\u200b" * 300 + "b", "\U0001f1e9\U0001f1ea" * 60, "漢字" * 90, "\ue000\u0378", "line\u2028two",
+    "\t\r\n", "\u1100\u1161\u11a8" * 80, "❤\ufe0f" * 70,
+)  # fmt: skip
+
+
+def agent(name: str, status: str, context: str = "", detail: str = "", ago: float = 0, **facts):
+    made = agents.blank(name, facts.pop("tool", "claude"), NOW - 900)
+    unread = facts.pop("unread", 0)
+    return Seen(
+        made._replace(status=status, context=context, detail=detail, status_at=NOW - ago, **facts),
+        unread,
+    )
+
+
+def message(number: int, sender: str, to: list[str], text: str, **envelope) -> events.Event:
+    said = {"from": sender, "text": text, "delivered_to": to, "scope": "mentions", **envelope}
+    return events.Event(number, events.timestamp(NOW), "message", sender, said)
+
+
+def status(number: int, name: str, val: str, context: str, detail: str) -> events.Event:
+    said = {"val": val, "context": context, "detail": detail}
+    return events.Event(number, events.timestamp(NOW), "status", name, said)
+
+
+def shown(state: State, data: Data, cols: int = 80, rows: int = 24) -> str:
+    frame, _ = views.frame(state, data, views.Place(cols, rows, NOW, "/home/dev"))
+    return cells.text_of(frame.lines)
+
+
+ASKS = {"nova": Asked(41, "which branch?")}
+DATA = Data(
+    ordered(
+        [
+            agent("zara", LISTENING, "stop", ago=180, wake_failure="no"),
+            agent("kira", ACTIVE, "tool:Bash", "pytest -q", 42, directory="/home/dev/web"),
+            agent("luna", BLOCKED, "approval", "Bash: rm -r build", 60, tag="api", unread=2),
+            agent("nova", LISTENING, "stop", ago=240, tool="codex"),
+            agent("gone", INACTIVE, "exit:quit", ago=10),
+        ],
+        ASKS,
+    ),
+    (
+        message(41, "nova", ["bigboss"], "which branch?", intent="request", thread="auth"),
+        status(42, "kira", ACTIVE, "tool:Edit", "src/a.py"),
+        status(43, "kira", ACTIVE, "tool:Bash", "pytest"),
+        status(44, "luna", BLOCKED, "approval", "Bash: rm -r build"),
+        message(45, "bigboss", ["kira", "zara"], "freeze\nat five\nplease\nnow"),
+    ),
+    {42: ("edit", "/home/dev/src/a.py"), 43: ("command", "pytest -q")},
+    {41: {"bigboss": "queued"}, 45: {"kira": "seen", "zara": "queued"}},
+    ASKS,
+    1,
+)
+
+
+class Cells(unittest.TestCase):
+    def test_a_line_has_its_width_whatever_it_says(self):
+        for text in HOSTILE:
+            for room in (0, 1, 2, 7, 40):
+                with self.subTest(text=text[:20], room=room):
+                    padded = cells.pad(text, room)
+                    self.assertEqual(cells.columns(padded), room)
+                    self.assertTrue(padded.isprintable(), ascii(padded))
+                    self.assertLessEqual(len(padded), 3 * room)
+
+    def test_what_is_cut_says_so(self):
+        for text, room, wanted in (
+            ("short", 5, "short"),
+            ("longer", 5, "long…"),
+            ("漢字漢", 5, "漢字…"),
+            ("漢字漢", 4, "漢…"),
+            ("x漢字", 3, "x…"),
+            (FAMILY, 6, "\U0001f468\U0001f469\U0001f467"),
+            ("a\x1bb", 6, "a\\x1bb"),
+        ):
+            with self.subTest(text):
+                self.assertEqual(cells.fit(text, room), wanted)
+
+    def test_wrapped(self):
+        for text, wanted in (
+            ("one two three", ["one two", "three"]),
+            ("12345678901", ["12345678", "901"]),
+            ("漢字漢字漢", ["漢字漢字", "漢"]),
+            ("a\n\nb", ["a", "", "b"]),
+            ("", [""]),
+        ):
+            with self.subTest(text):
+                self.assertEqual(list(cells.wrapped(text, 8)), wanted)
+
+    def test_what_stands_right_gives_way(self):
+        for room, wanted in ((10, "abcdefg xy"), (4, "abc…")):
+            line = cells.laid(room, [cells.Span("abcdefg")], [cells.Span(" xy")])
+            self.assertEqual(cells.text_of([line]), wanted)
+
+
+class Frames(unittest.TestCase):
+    def test_who_needs_a_person_comes_first(self):
+        names = [seen.agent.name for seen in DATA.agents]
+        self.assertEqual(names, ["luna", "nova", "zara", "kira", "gone"])
+
+    def test_agents_and_stream(self):
+        said = shown(State(agent="kira"), DATA)
+        self.assertRegex(
+            said, r"\A hcom   2 need you   1 working   2 idle   1 unread by you +\? help"
+        )
+        for line in (
+            r"^ ■ api-luna +claude +approval Bash: rm -r build +1m +2 unread",
+            r"^ ◉ nova +codex +asks: which branch\? +4m",
+            r"^>▶ kira +claude +Bash pytest -q +40s +~/web$",
+            r"^ ◉ zara +claude +idle +3m +not woken",
+            r"^ »#41 \d\d:\d\d nova → bigboss  request th:auth +queued$",
+            r"^ ~#42 \d\d:\d\d kira  edit src/a.py$",
+            r"^ \$#43 \d\d:\d\d kira  pytest -q$",
+            r"^ ■#44 \d\d:\d\d luna  blocked approval Bash: rm -r build$",
+            r"^ »#45 \d\d:\d\d bigboss → kira, zara +✓ 1/2 seen, zara queued$",
+            r"^      please +Enter: all$",
+        ):
+            with self.subTest(line):
+                self.assertRegex(said, "(?m)" + line)
+        self.assertRegex(said, r"\n Enter open  m write .* q quit\Z")
+
+    def test_every_line_is_as_wide_as_the_screen(self):
+        people = [agent(text[:40] or "x", ACTIVE, text, text, directory=text) for text in HOSTILE]
+        said = [message(n, text, [text], text, thread=text) for n, text in enumerate(HOSTILE, 1)]
+        said += [status(n, text, "?", text, text) for n, text in enumerate(HOSTILE, 50)]
+        data = Data(tuple(people), tuple(said), trouble=HOSTILE[0])
+        for state in (
+            State(), State(view=View.STREAM, event=3), State(page=Page("event", "3", HOSTILE)),
+            State(entry=Entry("message", "\n".join(HOSTILE), 40, HOSTILE[0])),
+            State(entry=Entry("tag", HOSTILE[7], 9, of=HOSTILE[3])),
+            State(question=Question("stop", HOSTILE[3], HOSTILE)),
+        ):  # fmt: skip
+            for cols, rows in ((80, 24), (60, 15), (400, 120), (30, 5), (1, 1)):
+                with self.subTest(state=state.focus, cols=cols):
+                    frame, _ = views.frame(state, data, views.Place(cols, rows, NOW))
+                    self.assertEqual(len(frame.lines), rows)
+                    for line in frame.lines:
+                        text = "".join(span.text for span in line)
+                        self.assertEqual(cells.columns(text), cols, ascii(text))
+                        self.assertTrue(text.isprintable(), ascii(text))
+
+    def test_a_small_window_says_so(self):
+        self.assertIn("hcom needs 60x15, here are 50x10; q quits", shown(State(), DATA, 50, 10))
+
+    def test_nothing_yet(self):
+        said = shown(State(), Data())
+        self.assertIn("no agents; start one with", said)
+        self.assertIn("nothing has happened yet", said)
+
+    def test_the_newest_is_seen_and_the_selected(self):
+        many = tuple(status(n, "kira", ACTIVE, "tool:Read", f"file{n}") for n in range(1, 200))
+        self.assertIn("file199", shown(State(), DATA._replace(events=many)))
+        for event in (1, 50, 199):
+            said = shown(State(view=View.STREAM, event=event), DATA._replace(events=many))
+            self.assertRegex(said, rf"(?m)^>·#{event} .*file{event}$")
+
+    def test_a_screen_stands_still_for_ten_seconds(self):
+        def at(now):
+            return views.frame(State(), DATA, views.Place(80, 24, now))[0]
+
+        base = NOW - NOW % 10
+        people = tuple(
+            s._replace(agent=s.agent._replace(status_at=base - 30 * n))
+            for n, s in enumerate(DATA.agents)
+        )
+        data = DATA._replace(agents=people)
+        before, after = (
+            views.frame(State(), data, views.Place(80, 24, base + late))[0] for late in (0, 9.9)
+        )
+        self.assertEqual(before, after)
+
+    def test_whom_a_message_reaches(self):
+        here = [seen.agent for seen in DATA.agents]
+        for entry, wanted in (
+            (Entry("message", "@kira hi"), "to @kira"),
+            (Entry("message", "@api hi"), "to @api = luna"),
+            (Entry("message", "hi"), "to everyone: 5"),
+            (Entry("message", "hi", of="nova", reply_to="41"), "to nova, #41"),
+            (Entry("message", "@nobody hi"), "no agent @nobody"),
+        ):
+            with self.subTest(entry.text):
+                self.assertEqual(views.reached(entry, here), wanted)
+
+    def test_the_cursor_is_where_the_next_letter_comes(self):
+        for text, at, wanted in (
+            ("", 0, (22, 2)), ("漢x", 1, (22, 4)), ("a\nbc", 3, (22, 3)), ("x" * 77, 77, (22, 3)),
+        ):  # fmt: skip
+            with self.subTest(text[:5]):
+                frame, _ = views.frame(
+                    State(entry=Entry("message", text, at)), DATA, views.Place(80, 24, NOW)
+                )
+                self.assertEqual(frame.cursor, wanted)
+
+
+class Keys(unittest.TestCase):
+    def test_no_key_means_two_things_in_a_view(self):
+        for view in View:
+            names = [name for key in keys.KEYS if view in key.views for name in key.names]
+            self.assertEqual(len(names), len(set(names)), names)
+
+    def test_every_view_has_a_line_and_a_way_out(self):
+        for view in View:
+            with self.subTest(view):
+                self.assertTrue(keys.line(view))
+                self.assertIn(keys.verb(view, "Esc"), ("unfilter", "back", "cancel"))
+                self.assertLess(len(keys.line(view)), 80)
+
+
+if __name__ == "__main__":
+    time.tzset()
+    unittest.main()
