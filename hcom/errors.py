@@ -12,6 +12,11 @@ class HcomError(Exception):
         self.hint = hint
 
 
+def told(error: HcomError) -> str:
+    """The error as one line, with its hint."""
+    return error.message + (f" ({error.hint})" if error.hint else "")
+
+
 class UsageError(HcomError):
     """The command line itself is wrong."""
 

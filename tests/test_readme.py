@@ -4,16 +4,23 @@ import unittest
 from pathlib import Path
 
 from hcom.cli.help import reference
+from hcom.tui import keys
 
 README = Path(__file__).resolve().parent.parent / "README.md"
-BEGIN, END = "<!-- reference -->\n", "<!-- /reference -->\n"
+# What stands between <!-- name --> and <!-- /name -->.
+MADE = {
+    "keys": lambda: f"```text\n{keys.reference()}\n```",
+    "reference": lambda: reference().strip("\n"),
+}
 
 
 def written(text: str) -> str:
-    """The README with its reference made anew."""
-    head, _, rest = text.partition(BEGIN)
-    _, _, tail = rest.partition(END)
-    return head + BEGIN + "\n" + reference().strip("\n") + "\n\n" + END + tail
+    """The README with what is made of declarations made anew."""
+    for name, made in MADE.items():
+        head, begin, rest = text.partition(f"<!-- {name} -->\n")
+        _, end, tail = rest.partition(f"<!-- /{name} -->\n")
+        text = f"{head}{begin}\n{made()}\n\n{end}{tail}"
+    return text
 
 
 class Readme(unittest.TestCase):

@@ -13,24 +13,24 @@ from tests.test_architecture import LAYERS, ROOT, Source, imported, sources
 
 # What each room may have; the leaves are one room. Past it, something is written twice.
 BUDGETS = {
-    "leaves": 600,
+    "leaves": 610,
     "bus": 470,
-    "store": 930,
+    "store": 940,
     "delivery": 340,
     "adapters": 2650,
-    "pty": 1110,
+    "pty": 1150,
     "terminal": 290,
     "hub": 760,
     "ops": 1460,
     "hooks": 660,
     "wrap": 310,
-    "cli": 1390,
+    "cli": 1400,
     "api": 150,
     "demo": 770,
     "scripts": 380,
-    "tui": 430,
+    "tui": 1020,
 }
-TOTAL = 12630
+TOTAL = 13300
 LEAVES = ("__init__", "__main__", "errors", "home", "log", "process", "config")
 
 

@@ -68,7 +68,9 @@ def _complain(error: HcomError) -> None:
 def _run(home, argv: list[str]) -> int:
     if argv[:1] == ["help"] and argv[1:]:
         argv = [argv[1], "--help", *argv[2:]]
-    if not argv or argv[0] in ("--help", "-h", "help"):
+    if not argv:
+        return _alone(home)
+    if argv[0] in ("--help", "-h", "help"):
         from . import help as helps
 
         print(helps.overview())
@@ -83,6 +85,21 @@ def _run(home, argv: list[str]) -> int:
 
         return launching.run(home, os.environ, argv)
     return _command(home, argv)
+
+
+def _alone(home) -> int:
+    """The dashboard, for the person at a terminal that can show it; else what it would begin with,
+    and where the rest is."""
+    from ..ops.caller import surroundings
+    from ..tui import main as dashboard
+
+    caller = surroundings(os.environ)  # a client's agent never speaks as the person
+    is_person = not (caller.tool or caller.session or caller.launch)
+    if is_person and dashboard.usable(os.environ):
+        return dashboard.main(home, os.environ)
+    code = _command(home, ["list"])
+    sys.stderr.write("hcom --help tells what else there is\n")
+    return code
 
 
 def _is_launch(argv) -> bool:

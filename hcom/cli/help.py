@@ -22,6 +22,7 @@ def overview() -> str:
         f"hcom {__version__}: messages and shared context between AI coding agents",
         "",
         "Usage:",
+        _line("hcom", "Watch and steer agents on one screen (? there: its keys)"),
         _line(f"hcom [N] {'|'.join(adapters.TOOLS)} [args]", "Run N clients as agents"),
         _line("hcom <command>", "Run a command"),
         "",

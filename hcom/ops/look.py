@@ -16,6 +16,7 @@ from ..store.subscriptions import Subscription
 EVERYTHING = filters.Where("1", [])
 # Clients are ready in 1 to 6 s; one that waits for a person (login, trust) never gets there itself.
 READY_S = 60.0
+LOOK_S = 1.0  # whoever scrolls waits for it
 BURST = 1000  # events that are looked at in one query
 
 
@@ -73,6 +74,17 @@ def latest(db, wanted: filters.Where, count: int) -> list[events.Event]:
     wanted = filters.of_the_log(wanted)
     with sandbox as sandboxed:
         return events.latest_where(sandboxed, wanted.sql, wanted.params, count)
+
+
+def around(db, wanted: filters.Where, at: int, count: int) -> list[events.Event]:
+    """The `count` newest events up to id `at` that are wanted, and as many behind it, oldest
+    first. HcomError where these are not ours to ask for."""
+    _refuse_collisions(wanted)
+    wanted = filters.of_the_log(wanted)
+    sql, params = wanted.sql, wanted.params
+    with open_sandboxed(db.home, LOOK_S) as sandboxed:
+        older = events.latest_where(sandboxed, f"id <= ? AND ({sql}\n)", (at, *params), count)
+        return older + events.next_where(sandboxed, sql, params, count, at)
 
 
 def coming(db, wanted: filters.Where, timeout: float, last: int = 0, after: "int | None" = None):

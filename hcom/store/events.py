@@ -192,6 +192,27 @@ def latest_where(sandboxed, expression: str, params, count: int, behind: int = 0
         raise explained(error) from error
 
 
+def next_where(sandboxed, expression: str, params, count: int, behind: int) -> list[Event]:
+    """The `count` oldest events behind id `behind` that an expression of ours admits."""
+    rows = sandboxed.execute(
+        "SELECT * FROM events WHERE id IN (SELECT id FROM events_v WHERE id > ? AND "
+        f"({expression}\n) ORDER BY id LIMIT ?) ORDER BY id",
+        (behind, *params, count),
+    )
+    return [_event(row) for row in rows]
+
+
+def acts(db, low: int, high: int) -> dict[int, tuple[str, str]]:
+    """What was done in the events from `low` to `high`: the first file edited, or the command, as
+    (kind, what)."""
+    rows = db.execute(
+        "SELECT event_id, kind, what FROM acts WHERE event_id BETWEEN ? AND ? "
+        "ORDER BY event_id DESC, kind DESC, what DESC",
+        (low, high),
+    )
+    return {row[0]: (row[1], row[2]) for row in rows}
+
+
 def between_where(sandboxed, expression: str, params, low: int, high: int) -> list[Event]:
     """The events in (low, high] that a user's WHERE expression admits, oldest first; otherwise as
     `latest_where`."""

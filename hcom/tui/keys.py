@@ -11,7 +11,7 @@ class View(Enum):
 
 
 A, S, P, W, L, Q = View
-LISTS, READ = (A, S), (A, S, P)
+LISTS, READ, TYPED = (A, S), (A, S, P), (W, L)
 
 
 class Key(NamedTuple):
@@ -55,8 +55,16 @@ KEYS = (
     Key(("Ctrl-T",), (W,), "intent", "Next intent: request, inform, none", "intent"),
     Key(("Up",), (W,), "earlier", "What was sent before"),
     Key(("Down",), (W,), "later", "What was sent after that"),
+    Key(("Left",), TYPED, "left", "A letter back"),
+    Key(("Right",), TYPED, "right", "A letter on"),
+    Key(("Home", "Ctrl-A"), TYPED, "begin", "To the begin of the line"),
+    Key(("End", "Ctrl-E"), TYPED, "end", "To the end of the line"),
+    Key(("Backspace",), TYPED, "erase", "Erase the letter before"),
+    Key(("Delete", "Ctrl-D"), TYPED, "erase_next", "Erase the letter behind"),
+    Key(("Ctrl-W",), TYPED, "erase_word", "Erase the word before"),
+    Key(("Ctrl-U",), TYPED, "erase_line", "Erase the line up to here"),
     Key(("Enter",), (L,), "take", "Take it", "take"),
-    Key(("Esc", "Ctrl-C"), (W, L), "cancel", "Leave it", "leave"),
+    Key(("Esc", "Ctrl-C"), TYPED, "cancel", "Leave it", "leave"),
     Key(("y",), (Q,), "yes", "Do it", "yes"),
     Key(("t",), (Q,), "all_tagged", "Do it to all with the same tag"),
     Key(("n", "Esc", "Enter", "q", "Ctrl-C"), (Q,), "cancel", "Leave it", "no"),
@@ -86,12 +94,7 @@ def table(views) -> list[str]:
 
 def reference() -> str:
     """All keys, as the README has them."""
-    parts = (
-        ("In lists and pages", READ),
-        ("Writing", (W,)),
-        ("A line that is asked for", (L,)),
-        ("Before what ends work", (Q,)),
-    )
+    parts = (("In lists and pages", READ), ("Writing", TYPED), ("When asked", (Q,)))
     return "\n\n".join(
         "\n".join([f"{title}:", *("  " + row for row in table(views))]) for title, views in parts
     )

@@ -43,7 +43,8 @@ class Page(NamedTuple):
 
 class Entry(NamedTuple):
     """What is being typed, for what: the text and the place in it, why it was refused; for a
-    message its reply-to and intent, and how far back in the history it is."""
+    message its reply-to and intent, how far back in the history it is, what was typed before one
+    went there, and whether it is being sent."""
 
     kind: str
     text: str = ""
@@ -53,6 +54,7 @@ class Entry(NamedTuple):
     reply_to: str = ""
     intent: str = ""
     back: int = 0
+    draft: str = ""
     busy: bool = False
 
 

@@ -332,7 +332,9 @@ def _lists(state: State, data: Data, place: Place, room: int) -> "tuple[list[Lin
         _bar("stream", place.cols, not on_agents, asked + " Tab " * on_agents),
         *below,
     ]
-    return lines, state._replace(top_agent=top_agent, top=top)
+    # Whoever is selected stays so when others come before them.
+    agent = data.agents[agent_at(state, data)].agent.name if data.agents else ""
+    return lines, state._replace(top_agent=top_agent, top=top, agent=agent)
 
 
 def _page(state: State, cols: int, room: int) -> "tuple[list[Line], State]":

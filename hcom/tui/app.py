@@ -1,0 +1,344 @@
+"""The dashboard's loop: keys and doorbells in, frames out; what may take long is done beside it."""
+
+import os
+import select
+import signal
+import time
+from collections.abc import Callable
+from functools import partial
+
+from .. import log
+from ..bus.agent import Agent
+from ..delivery import bell
+from ..errors import HcomError, told
+from . import acts, compose, feed, keys, views
+from .draw import Screen
+from .keys import View
+from .moves import MOVES
+from .state import FILTER, MESSAGE, TAG, Data, Entry, Page, Question, State, event_at, selected
+from .typed import Decoder, Paste
+from .work import Work
+
+TICK_S = 10.0  # ages, and what no doorbell tells of
+SCREEN_S = 0.5  # the screen of an agent tells nobody that it changed
+LEAST_S = 0.1  # between two readings of the bus
+SHARE = 4  # reading takes at most a quarter of the time
+LAST_S = 10.0  # what was asked for before the end is still done
+ENDS = (signal.SIGTERM, signal.SIGHUP, signal.SIGINT, signal.SIGQUIT)
+HEARD = (*ENDS, signal.SIGWINCH, signal.SIGTSTP, signal.SIGCONT)
+LIVE = ("agent", "transcript", "screen", "event")
+
+
+class App:
+    """The person's dashboard, on the terminal of this process; `owner` is at its end once whoever
+    looks after that has gone."""
+
+    def __init__(self, home, env, owner: int, screen: Screen):
+        self.home, self.env, self.owner, self.screen = home, env, owner, screen
+        self.state, self.data = State(), Data()
+        self.file: object = None  # which database the data is of
+        self.decoder, self.work = Decoder(), Work()
+        self.code: int | None = None
+        self.read_at, self.took, self.rung = 0.0, 0.0, True
+        self.asked: Page | None = None  # the page that is being read
+        self.verbs: dict[str, Callable[[], None]] = {
+            **{name: partial(self.move, name) for name in MOVES},
+            **{name: partial(self.edit, name) for name in compose.EDITS},
+            "open": self.open,
+            "write": self.write,
+            "everyone": lambda: self.begin(Entry(MESSAGE)),
+            "reply": self.reply,
+            "transcript": lambda: self.show_of("transcript"),
+            "screen": lambda: self.show_of("screen"),
+            "help": lambda: self.show("help", ""),
+            "stop": lambda: self.ask("stop"),
+            "kill": lambda: self.ask("kill"),
+            "tag": self.ask_tag,
+            "filter": lambda: self.begin(Entry(FILTER, self.state.filter, len(self.state.filter))),
+            "redraw": self.screen.back,
+            "suspend": self.suspend,
+            "quit": self.quit,
+            "send": self.send,
+            "complete": self.complete,
+            "earlier": lambda: self.recall(1),
+            "later": lambda: self.recall(-1),
+            "take": self.take,
+            "yes": lambda: self.confirmed(False),
+            "all_tagged": lambda: self.confirmed(True),
+        }
+
+    # -- the loop --
+
+    def run(self) -> int:
+        """The exit code, once the person has quit or the terminal has gone."""
+        woken, written = os.pipe()
+        for fd in (woken, written):
+            os.set_blocking(fd, False)
+        signal.set_wakeup_fd(written, warn_on_full_buffer=False)
+        for number in HEARD:
+            signal.signal(number, lambda *_: None)
+        with bell.Bell(self.home, bell.EVERYONE) as rings:
+            while self.code is None:
+                if time.monotonic() >= self.due(rings):
+                    self.read(rings)
+                self.draw()
+                fds = [fd for fd in (0, woken, self.owner, self.work.fd, rings.fd) if fd >= 0]
+                left = max(self.due(rings) - time.monotonic(), 0)
+                ready = select.select(fds, (), (), left)[0]
+                self.heard(ready, woken)
+                self.rung = bool(rings.rung()) or self.rung
+        self.work.end(LAST_S)
+        return self.code
+
+    def due(self, rings) -> float:
+        """When (monotonic) the bus is to be read again."""
+        if self.rung:
+            return self.read_at + max(LEAST_S, SHARE * self.took)
+        if self.state.page and self.state.page.kind == "screen":
+            return self.read_at + SCREEN_S
+        return self.read_at + (TICK_S if rings.path else bell.SAFETY_S)
+
+    def heard(self, ready, woken: int) -> None:
+        """What came is seen to: signals, keys, what was done beside."""
+        if self.owner in ready:
+            self.code = 129
+        if woken in ready:
+            for number in os.read(woken, 512):
+                if number in ENDS:
+                    self.code = 128 + number
+                elif number == signal.SIGTSTP:
+                    self.suspend()
+        if self.work.fd in ready:
+            os.read(self.work.fd, 512)
+            self.work.finish()
+        if 0 in ready:
+            symbols = self.screen.read()
+            if not symbols and not os.isatty(0):
+                self.code = 129
+            for key in self.decoder.feed(symbols):
+                self.press(key)
+
+    def read(self, rings) -> None:
+        """The data is as the bus has it; where that cannot be read, as it was, and why is said."""
+        self.rung, before = False, time.monotonic()
+        try:
+            data, file = feed.read(self.home, self.state, time.time())
+            if self.file not in (None, file):  # another database: its ids begin anew
+                self.state = self.state._replace(event=0, top=0)
+                data, file = feed.read(self.home, self.state, time.time())
+            self.data, self.file = data, file
+        except HcomError as error:
+            self.data = self.data._replace(trouble=told(error))
+        if not os.path.exists(rings.path):  # its folder was removed, or is there by now
+            rings.__exit__()
+            rings.__enter__()
+        self.refresh()
+        self.read_at = time.monotonic()
+        self.took = self.read_at - before
+
+    def draw(self) -> None:
+        """The screen shows what is so."""
+        cols, rows = self.screen.size()
+        place = views.Place(cols, rows, time.time(), self.env.get("HOME", "/"))
+        frame, self.state = views.frame(self.state, self.data, place)
+        self.screen.put(frame)
+
+    def press(self, key: "str | Paste") -> None:
+        """What the key is for is done."""
+        focus = self.state.focus
+        if isinstance(key, Paste):
+            if self.state.entry:
+                self.insert(key.text)
+            return
+        verb = keys.verb(focus, key)
+        if verb:
+            self.state = self.state._replace(said="")
+            self.verbs[verb]()
+        elif self.state.entry and len(key) == 1:
+            self.insert(key)
+
+    # -- moving and typing --
+
+    @property
+    def entry(self) -> Entry:
+        """What is being typed; there is one wherever keys say what becomes of it."""
+        assert self.state.entry
+        return self.state.entry
+
+    def move(self, name: str) -> None:
+        state = MOVES[name](self.state, self.data, self.screen.size()[1])
+        if (state.event, state.filter) != (self.state.event, self.state.filter):
+            at = event_at(state, self.data)
+            if min(at, len(self.data.events) - 1 - at) < feed.COUNT // 3 or state.event == 1:
+                self.rung, self.read_at = True, 0.0  # what is known ends near there
+        self.state = state
+
+    def typing(self, entry: Entry) -> None:
+        if not self.entry.busy:
+            self.begin(entry)
+
+    def edit(self, name: str) -> None:
+        self.typing(compose.EDITS[name](self.entry)._replace(note=""))
+
+    def insert(self, text: str) -> None:
+        self.typing(compose.inserted(self.entry, text)._replace(note=""))
+
+    def recall(self, by: int) -> None:
+        self.typing(compose.recalled(self.entry, self.state.sent, by))
+
+    def complete(self) -> None:
+        agents = [seen.agent for seen in self.data.agents]
+        names = {a.display for a in agents} | {a.tag for a in agents if a.tag}
+        self.typing(compose.completed(self.entry, names))
+
+    def begin(self, entry: Entry) -> None:
+        self.state = self.state._replace(entry=entry, said="")
+
+    def busy(self, act: Callable[[], object]) -> None:
+        """What was typed is done with beside the loop; it stays as long."""
+        if not self.entry.busy:
+            self.begin(self.entry._replace(busy=True, note=""))
+            self.work.do(act, self.taken, self.refused)
+
+    def taken(self, said: str) -> None:
+        """What was typed has been done with: that is said."""
+        entry, sent = self.state.entry, self.state.sent
+        if entry and entry.busy:
+            sent = (*sent, entry.text) if entry.kind == MESSAGE else sent
+            entry = None
+        self.state = self.state._replace(entry=entry, said=said, sent=sent)
+
+    def refused(self, why: str) -> None:
+        """What was typed stays, with the reason."""
+        entry = self.state.entry
+        if entry and entry.busy:
+            self.begin(entry._replace(busy=False, note=why))
+        else:
+            self.say(why)
+
+    def say(self, text: str) -> None:
+        self.state = self.state._replace(said=text)
+
+    # -- messages --
+
+    def chosen(self) -> Agent | None:
+        """The selected agent; where there is none that is said."""
+        found = selected(self.state, self.data)
+        if found is None:
+            self.say("no agent is selected")
+        return found and found.agent
+
+    def write(self) -> None:
+        found = selected(self.state, self.data)
+        text = f"@{found.agent.name} " if found else ""
+        self.begin(Entry(MESSAGE, text, len(text)))
+
+    def reply(self) -> None:
+        found, page = selected(self.state, self.data), self.state.page
+        number = int(page.of) if page and page.kind == "event" else 0
+        if not page and self.state.view == View.STREAM and self.data.events:
+            number = self.data.events[event_at(self.state, self.data)].id
+        one = next((e for e in self.data.events if e.id == number), None)
+        asked = self.data.asks.get(found.agent.name) if found else None
+        if one and one.type == "message":
+            self.begin(Entry(MESSAGE, of=one.instance, reply_to=str(one.id)))
+        elif found and asked:
+            self.begin(Entry(MESSAGE, of=found.agent.name, reply_to=str(asked.id)))
+        else:
+            self.write()
+
+    def send(self) -> None:
+        self.busy(partial(acts.send, self.home, self.entry))
+
+    def take(self) -> None:
+        """What was typed on one line is taken: a filter or a tag."""
+        entry = self.entry
+        if entry.kind == TAG:
+            self.busy(partial(acts.tag, self.home, entry.of, entry.text))
+            return
+        state = self.state._replace(filter=entry.text.strip(), event=0, entry=None)
+        try:
+            self.data, self.file = feed.read(self.home, state, time.time())
+            self.state = state
+        except HcomError as error:
+            self.begin(entry._replace(note=told(error)))
+
+    # -- steering --
+
+    def ask(self, verb: str) -> None:
+        agent = self.chosen()
+        if agent:
+            there = [seen.agent for seen in self.data.agents]
+            alike = [a.name for a in there if agent.tag and a.tag == agent.tag]
+            question = Question(verb, agent.name, tuple(alike))
+            self.state = self.state._replace(question=question)
+
+    def ask_tag(self) -> None:
+        agent = self.chosen()
+        if agent:
+            self.begin(Entry(TAG, agent.tag, len(agent.tag), of=agent.name))
+
+    def confirmed(self, tagged: bool) -> None:
+        asked = self.state.question
+        assert asked
+        names = asked.tagged if tagged and asked.tagged else (asked.name,)
+        self.state = self.state._replace(question=None, said=f"{asked.verb} {', '.join(names)} ...")
+        act = partial(acts.ENDS[asked.verb], self.home, self.env, names)
+        self.work.do(act, self.say, self.say)
+
+    # -- pages --
+
+    def open(self) -> None:
+        if self.state.view == View.AGENTS:
+            self.show_of("agent")
+        elif self.data.events:
+            self.show("event", str(self.data.events[event_at(self.state, self.data)].id))
+
+    def show_of(self, kind: str) -> None:
+        agent = self.chosen()
+        if agent:
+            self.show(kind, agent.name)
+
+    def show(self, kind: str, of: str) -> None:
+        self.state = self.state._replace(page=Page(kind, of))
+        self.refresh()
+
+    def refresh(self) -> None:
+        """The page is read again, unless that is still being done."""
+        page = self.state.page
+        if page and self.asked is None and (page.kind in LIVE or page.lines == ("...",)):
+            self.asked = page
+            act = partial(acts.page, self.home, page, self.screen.size()[0])
+            self.work.do(act, self.shown, lambda why: self.shown((why,)))
+
+    def shown(self, lines: tuple[str, ...]) -> None:
+        page, asked, self.asked = self.state.page, self.asked, None
+        if page and asked and (page.kind, page.of) == (asked.kind, asked.of):
+            self.state = self.state._replace(page=page._replace(lines=lines))
+        else:
+            self.refresh()
+
+    # -- going --
+
+    def suspend(self) -> None:
+        """Stopped until the shell has us go on."""
+        self.screen.leave()
+        signal.signal(signal.SIGTSTP, signal.SIG_DFL)
+        os.kill(os.getpid(), signal.SIGTSTP)
+        signal.signal(signal.SIGTSTP, lambda *_: None)
+        self.screen.back()
+
+    def quit(self) -> None:
+        self.code = 0
+
+
+def run(home, env, owner: int) -> int:
+    """The dashboard has run on this terminal; its exit code."""
+    try:
+        with Screen(env) as screen:
+            return App(home, env, owner, screen).run()
+    except OSError:
+        return 129  # the terminal is gone
+    except Exception as error:  # boundary
+        log.log("tui.failed", error=repr(error)[:300])
+        raise

@@ -1,0 +1,68 @@
+"""Typing at the bottom of the screen: each edit makes one entry another. Pure."""
+
+from ..bus.message import INFORM, REQUEST
+from .state import MESSAGE, Entry
+
+INTENTS = ("", REQUEST, INFORM)
+
+
+def _line(entry: Entry) -> tuple[int, int]:
+    """Where the line that the cursor is in begins and ends."""
+    end = entry.text.find("\n", entry.at)
+    return entry.text.rfind("\n", 0, entry.at) + 1, len(entry.text) if end < 0 else end
+
+
+def _without(entry: Entry, first: int, last: int) -> Entry:
+    first = max(first, 0)
+    return entry._replace(text=entry.text[:first] + entry.text[last:], at=first)
+
+
+def _word(entry: Entry) -> int:
+    """Where the word before the cursor begins."""
+    before = entry.text[: entry.at].rstrip()
+    return max(before.rfind(" "), before.rfind("\n")) + 1
+
+
+EDITS = {
+    "left": lambda e: e._replace(at=max(e.at - 1, 0)),
+    "right": lambda e: e._replace(at=min(e.at + 1, len(e.text))),
+    "begin": lambda e: e._replace(at=_line(e)[0]),
+    "end": lambda e: e._replace(at=_line(e)[1]),
+    "erase": lambda e: _without(e, e.at - 1, e.at),
+    "erase_next": lambda e: _without(e, e.at, e.at + 1),
+    "erase_word": lambda e: _without(e, _word(e), e.at),
+    "erase_line": lambda e: _without(e, _line(e)[0], e.at),
+    "newline": lambda e: inserted(e, "\n"),
+    "intent": lambda e: e._replace(intent=INTENTS[(INTENTS.index(e.intent) + 1) % len(INTENTS)]),
+}
+
+
+def inserted(entry: Entry, text: str) -> Entry:
+    """The entry with `text` where the cursor was; on one line, where it is no message."""
+    text = text.replace("\r\n", "\n").replace("\r", "\n")
+    text = text if entry.kind == MESSAGE else text.replace("\n", " ")
+    at = entry.at + len(text)
+    return entry._replace(text=entry.text[: entry.at] + text + entry.text[entry.at :], at=at)
+
+
+def recalled(entry: Entry, sent: tuple[str, ...], by: int) -> Entry:
+    """The entry with what was sent `by` messages before; what was typed is kept at the near end."""
+    if not 0 <= entry.back + by <= len(sent):
+        return entry
+    texts = [*sent, entry.draft if entry.back else entry.text]
+    text = texts[len(texts) - 1 - entry.back - by]
+    return entry._replace(text=text, at=len(text), back=entry.back + by, draft=texts[-1])
+
+
+def completed(entry: Entry, names) -> Entry:
+    """The @name before the cursor, as far as the `names` that begin so agree."""
+    head = entry.text[: entry.at]
+    at = head.rfind("@")
+    begun = head[at + 1 :].lower()
+    found = sorted(name for name in names if name.lower().startswith(begun))
+    if at < 0 or " " in begun or not found:
+        return entry
+    low, high = found[0], found[-1]
+    same = next((n for n, (a, b) in enumerate(zip(low, high)) if a != b), min(len(low), len(high)))
+    done = low[:same] + " " * (len(found) == 1)
+    return inserted(entry._replace(text=head[: at + 1] + entry.text[entry.at :], at=at + 1), done)

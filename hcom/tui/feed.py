@@ -1,0 +1,52 @@
+"""What the dashboard shows, read from the bus: around the event that is looked at, however long the
+log is."""
+
+import shlex
+
+from ..bus.agent import BIGBOSS
+from ..errors import UsageError
+from ..ops import agents, look
+from ..store import deliveries, events, filters, requests
+from ..store.connect import open_db
+from .state import Asked, Data, State, ordered
+
+COUNT = 150  # events on either side: more than the largest screen shows
+PERSON_COUNT = 200  # of the messages to the person, the newest
+BUSY_S = 0.25  # a locked database is said, and looked at again
+
+
+def flags(text: str) -> dict[str, str]:
+    """What a filter as typed asks for, by the flags of `hcom events`. UsageError."""
+    found = {}
+    try:
+        words = shlex.split(text)
+    except ValueError:
+        raise UsageError(f"a quote is not closed: {text}") from None
+    for word in words:
+        name, colon, value = word.partition(":")
+        if not colon or name not in filters.FLAGS:
+            raise UsageError(f"not in a filter: {word}", "use " + ": ".join(filters.FLAGS) + ":")
+        found[name] = value
+    return found
+
+
+def read(home, state: State, now: float) -> "tuple[Data, object]":
+    """What is so by now, and which database file says so. HcomError."""
+    with open_db(home, BUSY_S) as db:
+        wanted = look.where(db, None, flags(state.filter), now)
+        around = look.around(db, wanted, state.event or events.last_id(db), COUNT)
+        here = agents.here(db, now)
+        last: dict[str, Asked] = {}
+        for number, sender, text in requests.of_person(db, PERSON_COUNT):
+            last[sender] = Asked(number, text)
+        low, high = (around[0].id, around[-1].id) if around else (0, 0)
+        messages = [event.id for event in around if event.type == "message"]
+        data = Data(
+            ordered(here, last),
+            tuple(around),
+            events.acts(db, low, high),
+            {number: deliveries.receipts(db, number) for number in messages},
+            last,
+            deliveries.count_queued(db, BIGBOSS),
+        )
+        return data, db.file

@@ -1,0 +1,258 @@
+"""The dashboard on a terminal, as its person sees it: keys in, the screen as text out."""
+
+import contextlib
+import os
+import shutil
+import signal
+import types
+import unittest
+from pathlib import Path
+
+from hcom.tui import keys
+from hcom.tui.app import App
+from hcom.tui.typed import Decoder, Paste
+from tests.rig.log import Model
+from tests.rig.pane import Pane, Tmux, script
+from tests.sealed import Sealed
+
+
+class Decoded(unittest.TestCase):
+    def test_keys_by_their_names(self):
+        for symbols, wanted in (
+            ("j", ["j"]), ("\r", ["Enter"]), ("\n", ["Ctrl-J"]), ("\x03", ["Ctrl-C"]),
+            ("\x7f", ["Backspace"]), ("\t", ["Tab"]), (["Up", "k"], ["Up", "k"]), ("漢", ["漢"]),
+            ("\x1b", ["Esc"]), ("\x1b\r", ["Alt-Enter"]), ("\x1b/", ["Esc", "/"]),
+            ("\x1b\x1b", ["Esc", "Esc"]), ("\x1b[99;5Xj", ["j"]), (["\x1b", "Up"], ["Esc", "Up"]),
+            ("\x1b[200~q\r\x1b[2J~\x1b[201~j", [Paste("q\r\x1b[2J~"), "j"]),
+        ):  # fmt: skip
+            with self.subTest(symbols):
+                self.assertEqual(list(Decoder().feed(symbols)), wanted)
+
+    def test_a_paste_comes_in_pieces(self):
+        decoder = Decoder()
+        found = [key for part in ("\x1b[200~a", "b\x1b[2", "01~q") for key in decoder.feed(part)]
+        self.assertEqual(found, [Paste("ab"), "q"])
+
+    def test_every_key_has_an_act(self):
+        app = App(None, {}, -1, types.SimpleNamespace(back=None))
+        self.assertEqual({key.verb for key in keys.KEYS}, set(app.verbs))
+        app.work.end(10)
+        for fd in app.work.fds:
+            os.close(fd)
+
+
+class Alone(Sealed):
+    def test_without_a_terminal_it_is_the_list(self):
+        luna = self.home.start()
+        done = self.home.run()
+        self.assertEqual(done.returncode, 0)
+        self.assertEqual(done.stdout, self.home.said("list"))
+        self.assertIn(luna, done.stdout)
+        self.assertEqual(done.stderr, "hcom --help tells what else there is\n")
+
+
+@unittest.skipUnless(shutil.which("tmux"), "tmux is not installed")
+class OnATerminal(Sealed):
+    def setUp(self):
+        super().setUp()
+        self.env = {k: v for k, v in self.home.env.items() if k != "AI_AGENT"}
+        self.env["TERM"] = "tmux-256color"
+        self.luna = self.home.start()
+        self.nova = self.home.start()
+
+    panes = 0
+
+    def pane(self, argv=("hcom",), **env) -> Pane:
+        # a socket of its own: a server that has just been ended may still have the old one
+        self.panes += 1
+        self.tmux = Tmux(Path(self.home.root, f"tmux{self.panes}"))
+        given = script([*argv], Path(self.home.work), {**self.env, **env})
+        self.tmux(
+            "new-session", "-d", "-s", "one", "-x", "80", "-y", "24", given,
+            ";", "set-option", "-g", "remain-on-exit", "on", ";", "set-option", "-g", "status",
+            "off", ";", "set-option", "-s", "escape-time", "0",
+        )  # fmt: skip
+        self.addCleanup(self.over, self.tmux)
+        self.model = Model(Path(self.home.root, "none"), Path(self.home.root, "none"))
+        return Pane(self.tmux, "one", self.model)
+
+    def over(self, tmux: Tmux) -> None:
+        """The terminal is closed."""
+        with contextlib.suppress(AssertionError):  # it has been
+            tmux("kill-server")
+
+    def begun(self, **env) -> Pane:
+        """The dashboard, which shows both agents."""
+        pane = self.pane(**env)
+        pane.until(rf"(?s)-- agents --.*{self.luna}.*-- stream --.*{self.nova}  created")
+        return pane
+
+    def drawer(self, pane: Pane) -> int:
+        """The process that draws."""
+        children = Path(f"/proc/{pane.pid}/task/{pane.pid}/children").read_text().split()
+        return int(children[0])
+
+    def test_events_show_as_they_come_and_messages_go(self):
+        pane = self.begun()
+        self.home.said("send", "--name", self.luna, f"@{self.nova} are you there?")
+        pane.until(rf"»#3 .*{self.luna} → {self.nova} +queued\n +@{self.nova} are you there\?")
+        pane.keys("b")
+        pane.until("to everyone: 2")
+        pane.text("@nobody hi")
+        pane.keys("Enter")
+        pane.until(r"(?s)> @nobody hi\n nothing sent: no agent @nobody")
+        pane.keys("C-u")
+        pane.text(f"@{self.luna[:-1]}")
+        pane.keys("Tab")
+        pane.text("freeze")
+        pane.keys("M-Enter")
+        pane.paste("at\nfive q")
+        pane.until(rf"(?s)to @{self.luna}\n> @{self.luna} freeze\n  at\n  five q")
+        pane.keys("Enter")
+        pane.until(rf"(?s)bigboss → {self.luna}.*sent #4 to {self.luna}")
+        text = "SELECT json_extract(data, '$.text') FROM events WHERE id = 4"
+        self.assertEqual(self.home.sql(text), [(f"@{self.luna} freeze\nat\nfive q",)])
+        pane.keys("q")
+        self.assertEqual(pane.until_ended(), 0)
+
+    def test_a_request_is_answered_in_two_keys(self):
+        pane = self.begun()
+        self.home.said("send", "--name", self.nova, "--intent", "request", "@bigboss which one?")
+        pane.until(rf"(?s)1 need you.*{self.nova} +adhoc +asks: @bigboss which one\?")
+        pane.keys("k", "k")
+        pane.until(rf"^>. {self.nova}")
+        pane.keys("r")
+        pane.until(f"to {self.nova}, #3")
+        pane.text("the first")
+        pane.keys("Enter")
+        pane.until(lambda screen: "need you" not in screen and "sent #4" in screen)
+        said = "SELECT json_extract(data, '$.reply_to') FROM events WHERE id = 4"
+        self.assertEqual(self.home.sql(said), [(3,)])
+
+    def test_filters_pages_and_help(self):
+        self.home.said("send", "--from", "ci", f"@{self.luna} " + "long " * 300)
+        pane = self.begun()
+        pane.keys("/")
+        pane.text("type:nonsense")
+        pane.keys("Enter")
+        pane.until(r"(?s)> type:nonsense\n not a type: 'nonsense'")
+        pane.keys("C-w")
+        pane.text("type:life")
+        pane.keys("Enter")
+        pane.until(lambda screen: "/type:life" in screen and "»#3" not in screen)
+        pane.keys("Escape")
+        pane.until("»#3")
+        pane.keys("Tab", "g")
+        pane.until(rf"^>\+#1 .*{self.luna}  created")
+        pane.keys("G", "Enter")
+        pane.until(r"(?s)-- event 3 --.*by +ci.*long long")
+        pane.keys("Escape", "?")
+        pane.until("(?s)-- help --.*In lists and pages:")
+        pane.keys("G")
+        pane.until("When asked:")
+        pane.keys("Escape", "Tab", "Enter")
+        pane.until(rf"(?s)-- agent {self.nova} --.*status +active")
+
+    def test_what_ends_work_asks_first(self):
+        pane = self.begun()
+        pane.keys("T")
+        pane.text("web")
+        pane.keys("Enter")
+        pane.until(rf"{self.nova} is web-{self.nova} now")
+        pane.keys("x")
+        pane.until(rf"stop {self.nova}\? y/n$")
+        pane.keys("Enter")
+        pane.until("Enter open")
+        self.assertEqual(len(self.home.known()), 2)
+        pane.keys("x", "y")
+        pane.until(rf"(?s){self.nova}  stopped by bigboss.* stopped web-{self.nova}$")
+        self.assertEqual(self.home.known(), [self.luna])
+
+    def test_a_client_is_seen_and_killed(self):
+        self.home.stand_in("claude", "echo all my windows; exec sleep 600")
+        self.addCleanup(self.home.run, "kill", "all")
+        self.home.said("stop", "all")
+        kira = self.home.new(lambda: self.home.said("claude", "--headless"))
+        pane = self.pane()
+        pane.until(rf"^>. {kira} .*headless")
+        pane.keys("v")
+        pane.until(rf"(?s)-- screen {kira} --.*all my windows")
+        pane.keys("X", "y")
+        pane.until(rf"killed {kira}")
+        pane.keys("Escape")
+        pane.until("no agents")
+
+    def test_a_window_of_any_size(self):
+        pane = self.begun()
+        for cols, rows in ((120, 40), (60, 15), (100, 30), (33, 4), (80, 24)):
+            pane.resize(cols, rows)
+        pane.until(rf"(?s)\A hcom .*? help\n-- agents -+\n.*{self.luna}.*q quit\Z")
+        pane.resize(40, 10)
+        pane.until("hcom needs 60x15, here are")
+
+    def test_another_database_is_seen(self):
+        pane = self.begun()
+        self.home.said("reset", "all")
+        pane.until("no agents; start one with")
+        luna = self.home.start()
+        pane.until(rf"\+#\d+ .*{luna}  created")
+
+    def test_who_is_killed_leaves_a_terminal_that_works(self):
+        pane = self.pane(["sh", "-c", "hcom; echo ended with $?; stty -a; exec cat"])
+        pane.until("-- agents --")
+        shell = pane.pid
+        (front,) = Path(f"/proc/{shell}/task/{shell}/children").read_text().split()
+        (drawer,) = Path(f"/proc/{front}/task/{front}/children").read_text().split()
+        os.kill(int(drawer), signal.SIGKILL)
+        screen = pane.until(r"(?s)ended with 137.* echo ")
+        self.assertNotIn("-- agents --", screen)
+        self.assertIn(" icanon", screen)
+
+    def test_it_ends_with_who_looks_after_it_and_at_a_signal(self):
+        for number, asked in ((signal.SIGKILL, None), (signal.SIGTERM, 143), (signal.SIGHUP, 129)):
+            with self.subTest(number):
+                pane = self.begun()
+                drawer = self.drawer(pane)
+                pane.kill(number)
+                code = pane.until_ended()
+                if asked:
+                    self.assertEqual(code, asked)
+                self.home.until(lambda: not os.path.exists(f"/proc/{drawer}"), "it has ended")
+                self.over(self.tmux)
+
+    def test_ctrl_z_and_back(self):
+        pane = self.pane(["bash", "--norc"], PS1="$ ")
+        pane.until(r"^\$")
+        pane.text("hcom\n")
+        pane.until("-- agents --")
+        pane.keys("C-z")
+        pane.until(lambda screen: "Stopped" in screen and "-- agents --" not in screen)
+        pane.text("echo still-$((40+2))\n")
+        pane.until("^still-42")
+        pane.text("fg\n")
+        pane.until(rf"(?s)-- agents --.*{self.luna}")
+        pane.keys("q")
+        pane.until(lambda screen: "-- agents --" not in screen)
+
+    def test_a_terminal_that_cannot_show_it(self):
+        for term in ("dumb", "no-such-terminal", ""):
+            with self.subTest(term):
+                pane = self.pane(TERM=term)
+                self.assertEqual(pane.until_ended(), 0)
+                pane.until(r"(?s)adhoc.*hcom --help tells what else there is")
+                self.over(self.tmux)
+
+    def test_an_agent_gets_the_list(self):
+        pane = self.pane(CLAUDECODE="1", CLAUDE_CODE_SESSION_ID="s1")
+        pane.until("hcom --help tells what else there is")
+        self.assertEqual(pane.until_ended(), 0)
+
+    def test_no_colour(self):
+        pane = self.begun(NO_COLOR="1")
+        self.assertNotRegex(pane.styled(), r"\x1b\[[0-9;]*3[0-7]m")
+        self.over(self.tmux)
+        self.assertRegex(self.begun().styled(), r"\x1b\[[0-9;]*3[0-7]m")
+
+
+if __name__ == "__main__":
+    unittest.main()
