@@ -129,6 +129,18 @@ class OnATerminal(Sealed):
         said = "SELECT json_extract(data, '$.reply_to') FROM events WHERE id = 4"
         self.assertEqual(self.home.sql(said), [(3,)])
 
+    def test_mail_for_the_person_is_unread_until_a_key_is_pressed_there(self):
+        pane = self.begun()
+        self.home.said("send", "--name", self.luna, "@bigboss done")
+        pane.until(r"(?s)1 unread by you.*»#3 .* NEW$")
+        state = "SELECT state FROM deliveries WHERE event_id = 3"
+        self.assertEqual(self.home.sql(state), [("queued",)])
+        pane.keys("j")
+        pane.until(lambda screen: "unread by you" not in screen and "✓ seen" in screen)
+        self.home.until(lambda: self.home.sql(state) == [("seen",)], "it is stored")
+        self.home.said("send", "--name", self.luna, "@bigboss and more")
+        pane.until(r"(?s)1 unread by you.*✓ seen.*»#4 .* NEW$")
+
     def test_filters_pages_and_help(self):
         self.home.said("send", "--from", "ci", f"@{self.luna} " + "long " * 300)
         pane = self.begun()

@@ -124,7 +124,7 @@ class Frames(unittest.TestCase):
             r"^ ◉ nova +codex +asks: which branch\? +4m",
             r"^>▶ kira +claude +Bash pytest -q +40s +~/web$",
             r"^ ◉ zara +claude +idle +3m +not woken",
-            r"^ »#41 \d\d:\d\d nova → bigboss  request th:auth +queued$",
+            r"^ »#41 \d\d:\d\d nova → bigboss  request th:auth +NEW$",
             r"^ ~#42 \d\d:\d\d kira  edit src/a.py$",
             r"^ \$#43 \d\d:\d\d kira  pytest -q$",
             r"^ ■#44 \d\d:\d\d luna  blocked approval Bash: rm -r build$",
@@ -154,6 +154,35 @@ class Frames(unittest.TestCase):
                         text = "".join(span.text for span in line)
                         self.assertEqual(cells.columns(text), cols, ascii(text))
                         self.assertTrue(text.isprintable(), ascii(text))
+
+    def test_what_of_a_message_is_shown(self):
+        for text, wanted in (
+            ("short", ["short"]),
+            ("word " * 20, ["word " * 13 + "word", "word " * 5 + "word"]),
+            ("1\n2\n3\n4", ["1", "2", "3" + " " * 60 + "Enter: all"]),
+            ("x" * 1000, ["x" * 73, "x" * 73, "x" * 61 + "… Enter: all"]),
+        ):
+            with self.subTest(text[:9]):
+                data = Data(events=(message(1, "ci", ["kira"], text),))
+                frame, _ = views.frame(State(), data, views.Place(80, 24, NOW))
+                self.assertEqual(frame.events, (1,))
+                lines = cells.text_of(frame.lines).split("\n")
+                at = next(n for n, line in enumerate(lines) if "ci → kira" in line) + 1
+                shown = [line.strip() for line in lines[at : at + len(wanted)]]
+                self.assertEqual(
+                    [" ".join(line.split()) for line in shown],
+                    [" ".join(line.split()) for line in wanted],
+                )
+                self.assertEqual(lines[at + len(wanted)].strip(), "")
+
+    def test_only_what_is_on_the_screen_counts_as_seen(self):
+        many = tuple(message(n, "ci", ["bigboss"], f"text {n}") for n in range(1, 100))
+        frame, _ = views.frame(State(), Data(events=many), views.Place(80, 24, NOW))
+        said = cells.text_of(frame.lines)
+        self.assertEqual(frame.events[-1], 99)
+        for number in (frame.events[0] - 1, *frame.events):
+            whole = f"text {number}\n" in said
+            self.assertEqual(whole, number in frame.events, number)
 
     def test_a_small_window_says_so(self):
         self.assertIn("hcom needs 60x15, here are 50x10; q quits", shown(State(), DATA, 50, 10))

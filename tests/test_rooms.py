@@ -20,17 +20,17 @@ BUDGETS = {
     "adapters": 2650,
     "pty": 1150,
     "terminal": 290,
-    "hub": 760,
-    "ops": 1460,
+    "hub": 770,
+    "ops": 1470,
     "hooks": 660,
     "wrap": 310,
     "cli": 1400,
     "api": 150,
     "demo": 770,
     "scripts": 380,
-    "tui": 1020,
+    "tui": 1050,
 }
-TOTAL = 13300
+TOTAL = 13340
 LEAVES = ("__init__", "__main__", "errors", "home", "log", "process", "config")
 
 

@@ -168,6 +168,16 @@ def delivered(db, agent: str, ids, now: float) -> None:
         deliveries.deliver(db, agent, ids, now)
 
 
+def shown(db, agent: str, ids, now: float) -> None:
+    """What was queued of these was put before `agent` by this process, and has been seen."""
+    me = os.getpid()
+    with transaction(db):
+        deliveries.lease(db, agent, ids, me, start_of(me), Into(), now)
+        mine = {one.event_id for one in deliveries.held(db, agent) if one.holder == me}
+        deliveries.deliver(db, agent, mine & set(ids), now)
+        deliveries.see(db, agent, mine & set(ids))
+
+
 def released(db, agent: str, ids) -> None:
     """The leased messages could not be written: they wait again."""
     with transaction(db):

@@ -139,6 +139,12 @@ def hand(db, agent, budget: int, write, most: "int | None" = None) -> bool:
     return True
 
 
+def seen_by_person(db, ids, now: float) -> None:
+    """The person has these messages, of those that waited, on a screen and has been there."""
+    mail.shown(db, BIGBOSS, ids, now)
+    after(db.home, Done(watched=False))
+
+
 @contextmanager
 def _shown(db, agent, context: str):
     """The agent is seen to listen, and one without hooks to work on behind it. To who has hooks

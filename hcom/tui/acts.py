@@ -35,6 +35,12 @@ def send(home, entry: Entry) -> str:
     return said
 
 
+def see(home, ids) -> None:
+    """The person has seen these messages."""
+    with open_db(home) as db:
+        talk.seen_by_person(db, ids, time.time())
+
+
 def stop(home, _env, names) -> str:
     """These have left. HcomError."""
     with open_db(home) as db:

@@ -8,14 +8,27 @@ from collections.abc import Callable
 from functools import partial
 
 from .. import log
-from ..bus.agent import Agent
+from ..bus.agent import BIGBOSS, Agent
 from ..delivery import bell
 from ..errors import HcomError, told
+from ..store.deliveries import QUEUED, SEEN
 from . import acts, compose, feed, keys, views
 from .draw import Screen
 from .keys import View
 from .moves import MOVES
-from .state import FILTER, MESSAGE, TAG, Data, Entry, Page, Question, State, event_at, selected
+from .state import (
+    EVENT,
+    FILTER,
+    MESSAGE,
+    TAG,
+    Data,
+    Entry,
+    Page,
+    Question,
+    State,
+    event_at,
+    selected,
+)
 from .typed import Decoder, Paste
 from .work import Work
 
@@ -26,7 +39,7 @@ SHARE = 4  # reading takes at most a quarter of the time
 LAST_S = 10.0  # what was asked for before the end is still done
 ENDS = (signal.SIGTERM, signal.SIGHUP, signal.SIGINT, signal.SIGQUIT)
 HEARD = (*ENDS, signal.SIGWINCH, signal.SIGTSTP, signal.SIGCONT)
-LIVE = ("agent", "transcript", "screen", "event")
+LIVE = ("agent", "transcript", "screen", EVENT)
 
 
 class App:
@@ -144,7 +157,8 @@ class App:
         self.screen.put(frame)
 
     def press(self, key: "str | Paste") -> None:
-        """What the key is for is done."""
+        """What the key is for is done. Whoever presses one has seen what stands there."""
+        self.saw()
         focus = self.state.focus
         if isinstance(key, Paste):
             if self.state.entry:
@@ -221,6 +235,18 @@ class App:
 
     # -- messages --
 
+    def saw(self) -> None:
+        """What is on the screen for the person has been seen."""
+        shown, receipts = self.screen.shown, self.data.receipts
+        mine = (
+            [n for n in shown.events if receipts.get(n, {}).get(BIGBOSS) == QUEUED] if shown else []
+        )
+        if mine:
+            seen = {n: {**receipts[n], BIGBOSS: SEEN} for n in mine}
+            unread = self.data.unread - len(mine)
+            self.data = self.data._replace(receipts={**receipts, **seen}, unread=unread)
+            self.work.do(partial(acts.see, self.home, mine), lambda _: None, self.say)
+
     def chosen(self) -> Agent | None:
         """The selected agent; where there is none that is said."""
         found = selected(self.state, self.data)
@@ -235,7 +261,7 @@ class App:
 
     def reply(self) -> None:
         found, page = selected(self.state, self.data), self.state.page
-        number = int(page.of) if page and page.kind == "event" else 0
+        number = int(page.of) if page and page.kind == EVENT else 0
         if not page and self.state.view == View.STREAM and self.data.events:
             number = self.data.events[event_at(self.state, self.data)].id
         one = next((e for e in self.data.events if e.id == number), None)
@@ -292,7 +318,7 @@ class App:
         if self.state.view == View.AGENTS:
             self.show_of("agent")
         elif self.data.events:
-            self.show("event", str(self.data.events[event_at(self.state, self.data)].id))
+            self.show(EVENT, str(self.data.events[event_at(self.state, self.data)].id))
 
     def show_of(self, kind: str) -> None:
         agent = self.chosen()

@@ -8,6 +8,7 @@ from ..store.events import Event
 from .keys import View
 
 MESSAGE, FILTER, TAG = "message", "filter", "tag"  # what is typed
+EVENT = "event"  # the kind of a page
 
 
 class Asked(NamedTuple):

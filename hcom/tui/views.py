@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import datetime, timezone
+from itertools import islice
 from typing import NamedTuple
 
 from ..bus import address
@@ -9,26 +10,28 @@ from ..bus.agent import ACTIVE, BIGBOSS, BLOCKED, INACTIVE, LISTENING, MARKS
 from ..bus.render import age
 from ..errors import UnknownAgent
 from ..ops.agents import Seen
-from ..store.deliveries import DELIVERED, SEEN
+from ..store.deliveries import DELIVERED, QUEUED, SEEN
 from ..store.events import Event
 from . import keys
-from .cells import Line, Look, Span, clusters, columns, laid, pad
+from .cells import Line, Look, Span, clusters, columns, laid, pad, wrapped
 from .keys import View
-from .state import MESSAGE, Asked, Data, Entry, Question, State, agent_at, event_at
+from .state import EVENT, MESSAGE, Asked, Data, Entry, Question, State, agent_at, event_at, need
 
 COLS, ROWS = 60, 15  # with less there is room for nothing that helps
 NOW_S, COARSE_S = 10, 10  # ages are coarse: a screen on which nothing happens stands still
 TEXT_LINES = 3  # of a message in the stream
+INDENT = 6
 ENTRY_LINES = 6
 LOOKS = {BLOCKED: Look.NEED, ACTIVE: Look.WORK, LISTENING: Look.IDLE, INACTIVE: Look.DIM}
 
 
 class Frame(NamedTuple):
-    """A whole screen: its lines, each as wide as it, and where the cursor stands as (row, column),
-    None for nowhere."""
+    """A whole screen: its lines, each as wide as it, where the cursor stands as (row, column), None
+    for nowhere, and the ids of the events on it."""
 
     lines: list[Line]
     cursor: "tuple[int, int] | None" = None
+    events: tuple[int, ...] = ()
 
 
 class Place(NamedTuple):
@@ -135,7 +138,7 @@ def receipt(states: dict[str, str]) -> str:
         return "to nobody"
     count = came.count(SEEN)
     done = f"✓ {count}/{len(came)} seen" if count else f"{came.count(DELIVERED)}/{len(came)} there"
-    left = [name for name, found in states.items() if found == "queued"]
+    left = [name for name, found in states.items() if found == QUEUED]
     return f"{done}, {left[0]} queued" if len(left) == 1 else done
 
 
@@ -150,23 +153,16 @@ def _message(event: Event, data: Data, head: str, cols: int) -> list[Line]:
         Span(f"{event.instance} → {to}", look),
         Span(f"  {said.get('intent') or ''}{thread}{answer}", Look.DIM),
     ]
-    came = [Span(" " + receipt(data.receipts.get(event.id, {})) + " ", Look.DIM)]
-    lines = said["text"][: 4 * cols].split("\n")
-    more = len(lines) > TEXT_LINES or len(said["text"]) > 4 * cols
-    texts = [laid(cols, [Span("      " + line)]) for line in lines[:TEXT_LINES]]
-    if more:
-        texts[-1] = laid(
-            cols,
-            [
-                Span(
-                    "      " + lines[TEXT_LINES - 1]
-                    if len(lines) >= TEXT_LINES
-                    else "      " + lines[-1]
-                )
-            ],
-            [Span(" Enter: all ", Look.DIM)],
-        )
-    return [laid(cols, spans, came), *texts]
+    states = data.receipts.get(event.id, {})
+    came = Span(f" {receipt(states)} ", Look.DIM)
+    if states.get(BIGBOSS) == QUEUED:
+        came = Span(" NEW ", Look.NEED)
+    most = TEXT_LINES * cols  # all that can show
+    texts = list(islice(wrapped(said["text"][:most], cols - INDENT - 1), TEXT_LINES + 1))
+    more = [Span(" Enter: all ", Look.DIM)] if texts[TEXT_LINES:] or said["text"][most:] else []
+    lines = [laid(cols, [Span(" " * INDENT + text)]) for text in texts[:TEXT_LINES]]
+    lines[-1] = laid(cols, [Span(" " * INDENT + texts[len(lines) - 1])], more)
+    return [laid(cols, spans, [came]), *lines]
 
 
 def _said(event: Event, data: Data) -> "tuple[str, str, Look]":
@@ -209,11 +205,13 @@ def event_lines(event: Event, data: Data, place: Place, chosen: bool) -> list[Li
     return lines
 
 
-def stream(state: State, data: Data, place: Place, room: int) -> "tuple[list[Line], int]":
-    """The lines of the stream, and the id of the first event shown."""
+def stream(
+    state: State, data: Data, place: Place, room: int
+) -> "tuple[list[Line], tuple[int, ...]]":
+    """The lines of the stream, and the ids of the events that are shown whole."""
     if not data.events:
         said = "no such events" if state.filter else "nothing has happened yet"
-        return [laid(place.cols, [Span(" " + said, Look.DIM)])], 0
+        return [laid(place.cols, [Span(" " + said, Look.DIM)])], ()
     at = event_at(state, data)
     near = range(max(0, at - room), min(len(data.events), at + room + 1))
     seen = state.view == View.STREAM
@@ -222,11 +220,15 @@ def stream(state: State, data: Data, place: Place, room: int) -> "tuple[list[Lin
     first = next((n for n in near if data.events[n].id >= state.top), near[-1])
     high = room - bool(state.event)
     top = near[scrolled(heights, first - near[0], at - near[0], high)]
-    lines = [line for n in near if n >= top for line in found[n]][:high]
+    shown = [n for n in near if n >= top]
+    lines = [line for n in shown for line in found[n]]
+    while shown and sum(len(found[n]) for n in shown) > high:
+        shown.pop()
+    lines = lines[:high]
     if state.event:
         more = f" {len(data.events) - 1 - at} more behind it (G: the newest)"
         lines.append(laid(place.cols, [Span(more, Look.DIM)]))
-    return lines, data.events[top].id
+    return lines, tuple(data.events[n].id for n in shown) or (data.events[at].id,)
 
 
 # -- what is typed --
@@ -299,16 +301,20 @@ def question(asked: Question) -> str:
 # -- the whole --
 
 
+def needy(data: Data) -> int:
+    """How many agents need a person."""
+    return sum(need(seen, data.asks) < 2 for seen in data.agents)
+
+
 def title(data: Data, cols: int) -> Line:
     """The first line: how many need a person, work, and are idle."""
-    status = [seen.agent.status for seen in data.agents]
-    needy = sum(s.agent.status == BLOCKED or s.agent.name in data.asks for s in data.agents)
+    status, wanted = [seen.agent.status for seen in data.agents], needy(data)
     counts = [(status.count(ACTIVE), "working"), (status.count(LISTENING), "idle")]
     words = "   ".join(f"{count} {word}" for count, word in counts if count)
     mail = f"   {data.unread} unread by you" if data.unread else ""
     spans = [
         Span(" hcom   ", Look.BOLD),
-        Span(f"{needy} need you   " if needy else "", Look.NEED),
+        Span(f"{wanted} need you   " if wanted else "", Look.NEED),
         Span(words + mail, Look.BAR),
     ]
     return laid(cols, spans, [Span("? help ", Look.BAR)])
@@ -320,11 +326,11 @@ def _bar(text: str, cols: int, focused: bool, right: str = "") -> Line:
     return laid(cols, [Span(f"-- {text} {dashes}", look)], [Span(right, Look.DIM)])
 
 
-def _lists(state: State, data: Data, place: Place, room: int) -> "tuple[list[Line], State]":
+def _lists(state: State, data: Data, place: Place, room: int) -> "tuple[Frame, State]":
     on_agents = state.view == View.AGENTS
     share = max((room - 2) // (2 if on_agents else 4), 3)
     above, top_agent = agents(state, data, place, min(max(len(data.agents), 1), share))
-    below, top = stream(state, data, place, room - 2 - len(above))
+    below, events = stream(state, data, place, room - 2 - len(above))
     asked = f" /{state.filter} " if state.filter else ""
     lines = [
         _bar("agents", place.cols, on_agents, "" if on_agents else " Tab "),
@@ -334,10 +340,12 @@ def _lists(state: State, data: Data, place: Place, room: int) -> "tuple[list[Lin
     ]
     # Whoever is selected stays so when others come before them.
     agent = data.agents[agent_at(state, data)].agent.name if data.agents else ""
-    return lines, state._replace(top_agent=top_agent, top=top, agent=agent)
+    top = events[0] if events else 0
+    state = state._replace(top_agent=top_agent, top=top, agent=agent)
+    return Frame(lines, events=events), state
 
 
-def _page(state: State, cols: int, room: int) -> "tuple[list[Line], State]":
+def _page(state: State, cols: int, room: int) -> "tuple[Frame, State]":
     page = state.page
     assert page
     top = max(0, min(page.top, len(page.lines) - room + 1))
@@ -345,7 +353,8 @@ def _page(state: State, cols: int, room: int) -> "tuple[list[Line], State]":
     where = f" {top + len(shown)}/{len(page.lines)} " if len(page.lines) > len(shown) else ""
     bar = _bar(f"{page.kind} {page.of}".strip(), cols, True, where)
     lines = [bar, *(laid(cols, [Span(" " + line)]) for line in shown)]
-    return lines, state._replace(page=page._replace(top=top))
+    events = (int(page.of),) if page.kind == EVENT else ()
+    return Frame(lines, events=events), state._replace(page=page._replace(top=top))
 
 
 def frame(state: State, data: Data, place: Place) -> "tuple[Frame, State]":
@@ -356,8 +365,8 @@ def frame(state: State, data: Data, place: Place) -> "tuple[Frame, State]":
         return Frame([small, *([laid(cols, [])] * (rows - 1))]), state
     typed, at = entry_lines(state.entry, data, cols) if state.entry else ([], (0, 0))
     room = rows - 2 - len(typed)
-    lines, state = _page(state, cols, room) if state.page else _lists(state, data, place, room)
-    lines = [*lines, *([laid(cols, [])] * (room - len(lines)))][:room]
+    body, state = _page(state, cols, room) if state.page else _lists(state, data, place, room)
+    lines = [*body.lines, *([laid(cols, [])] * (room - len(body.lines)))][:room]
     cursor = (1 + room + at[0], at[1]) if state.entry else None
     look = Look.BAR
     if state.question:
@@ -366,6 +375,5 @@ def frame(state: State, data: Data, place: Place) -> "tuple[Frame, State]":
         last, look = data.trouble or state.said, Look.BAD if data.trouble else Look.BOLD
     else:
         last = keys.line(state.focus)
-    return Frame(
-        [title(data, cols), *lines, *typed, laid(cols, [Span(" " + last, look)])], cursor
-    ), state
+    whole = [title(data, cols), *lines, *typed, laid(cols, [Span(" " + last, look)])]
+    return body._replace(lines=whole, cursor=cursor), state
