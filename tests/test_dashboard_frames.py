@@ -4,9 +4,11 @@ import time
 import unittest
 
 from hcom.bus.agent import ACTIVE, BLOCKED, INACTIVE, LISTENING
+from hcom.errors import UsageError
 from hcom.ops.agents import Seen
 from hcom.store import agents, events
-from hcom.tui import cells, keys, views
+from hcom.tui import cells, compose, keys, views
+from hcom.tui.compose import Wanted
 from hcom.tui.keys import View
 from hcom.tui.state import Asked, Data, Entry, Page, Question, State, ordered
 
@@ -133,7 +135,7 @@ class Frames(unittest.TestCase):
         ):
             with self.subTest(line):
                 self.assertRegex(said, "(?m)" + line)
-        self.assertRegex(said, r"\n Enter open  m write .* q quit\Z")
+        self.assertRegex(said, r"\n m write .* q quit\Z")
 
     def test_every_line_is_as_wide_as_the_screen(self):
         people = [agent(text[:40] or "x", ACTIVE, text, text, directory=text) for text in HOSTILE]
@@ -235,6 +237,25 @@ class Frames(unittest.TestCase):
                     State(entry=Entry("message", text, at)), DATA, views.Place(80, 24, NOW)
                 )
                 self.assertEqual(frame.cursor, wanted)
+
+
+class Launches(unittest.TestCase):
+    def test_what_is_asked_for(self):
+        for text, wanted in (
+            ("claude", Wanted("claude")),
+            ("2 codex tag:web headless fix it", Wanted("codex", 2, "web", "", True, "fix it")),
+            (
+                "gemini in:~/api  look\nhere ",
+                Wanted("gemini", 1, None, "~/api", False, "look\nhere"),
+            ),
+            ("claude tag: go", Wanted("claude", 1, "", "", False, "go")),
+            ("claude headlessly tag:x", Wanted("claude", prompt="headlessly tag:x")),
+        ):
+            with self.subTest(text):
+                self.assertEqual(compose.wanted(text), wanted)
+        for text in ("", "2", "claudette", "tag:web claude"):
+            with self.subTest(text), self.assertRaises(UsageError):
+                compose.wanted(text)
 
 
 class Keys(unittest.TestCase):

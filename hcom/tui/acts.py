@@ -1,17 +1,20 @@
 """What the person does from the dashboard, each on a database of its own: returns what is said."""
 
 import time
+from collections.abc import Callable
+from functools import partial
 
 from ..bus import message
 from ..bus.agent import BIGBOSS
 from ..bus.exchange import shown
 from ..bus.message import EXTERNAL, Sender
 from ..errors import HcomError
-from ..ops import agents, kill, screens, settings, talk, transcripts
+from ..ops import agents, kill, launch, screens, settings, setup, talk, transcripts
 from ..store import deliveries, events
 from ..store.connect import open_db
 from . import keys
 from .cells import wrapped
+from .compose import wanted
 from .state import Entry, Page
 from .views import receipt
 
@@ -66,7 +69,37 @@ def tag(home, name: str, text: str) -> str:
     return f"{name} is {now.display} now"
 
 
-ENDS = {"stop": stop, "kill": end}
+def _launched(home, spec) -> str:
+    """The clients of `spec` have started, where hcom opens them. HcomError."""
+    launch.program_of(spec.tool, spec.env)  # before anything is written for it
+    lines = setup.add_for_launch(home, spec.env, spec.tool, spec.cwd, spec.args)
+    batch = launch.elsewhere(home, spec)
+    said = [f"launched {', '.join(batch.agents)}"] if batch.agents else []
+    return "; ".join([*said, *(f"not launched: {why}" for why in batch.errors), *lines])
+
+
+def start(home, env, text: str) -> str:
+    """What `text` asks for has been launched. HcomError."""
+    asked = wanted(text)
+    given = (asked.tag, asked.prompt, "", "", False, asked.cwd)
+    spec = launch.asked(home, dict(env), asked.tool, "", *given)
+    count = launch.counted(asked.many)
+    return _launched(home, spec._replace(count=count, headless=asked.headless or spec.headless))
+
+
+def again(home, env, names, fork: bool) -> str:
+    """These have been started again, or copies of them. HcomError."""
+    specs = [launch.asked(home, dict(env), "", "", None, "", "", name, fork, "") for name in names]
+    return "; ".join(_launched(home, spec) for spec in specs)
+
+
+# What is asked about first, and then done to (home, env, names).
+STEERS: dict[str, Callable[..., str]] = {
+    "stop": stop,
+    "kill": end,
+    "resume": partial(again, fork=False),
+    "fork": partial(again, fork=True),
+}
 
 
 # -- pages --

@@ -19,6 +19,7 @@ from .moves import MOVES
 from .state import (
     EVENT,
     FILTER,
+    LAUNCH,
     MESSAGE,
     TAG,
     Data,
@@ -64,8 +65,8 @@ class App:
             "transcript": lambda: self.show_of("transcript"),
             "screen": lambda: self.show_of("screen"),
             "help": lambda: self.show("help", ""),
-            "stop": lambda: self.ask("stop"),
-            "kill": lambda: self.ask("kill"),
+            **{name: partial(self.ask, name) for name in acts.STEERS},
+            "launch": lambda: self.begin(Entry(LAUNCH)),
             "tag": self.ask_tag,
             "filter": lambda: self.begin(Entry(FILTER, self.state.filter, len(self.state.filter))),
             "redraw": self.screen.back,
@@ -277,11 +278,12 @@ class App:
         self.busy(partial(acts.send, self.home, self.entry))
 
     def take(self) -> None:
-        """What was typed on one line is taken: a filter or a tag."""
+        """What was typed on one line is taken: a filter, a tag, what to launch."""
         entry = self.entry
         if entry.kind == TAG:
-            self.busy(partial(acts.tag, self.home, entry.of, entry.text))
-            return
+            return self.busy(partial(acts.tag, self.home, entry.of, entry.text))
+        if entry.kind == LAUNCH:
+            return self.busy(partial(acts.start, self.home, self.env, entry.text))
         state = self.state._replace(filter=entry.text.strip(), event=0, entry=None)
         try:
             self.data, self.file = feed.read(self.home, state, time.time())
@@ -309,7 +311,7 @@ class App:
         assert asked
         names = asked.tagged if tagged and asked.tagged else (asked.name,)
         self.state = self.state._replace(question=None, said=f"{asked.verb} {', '.join(names)} ...")
-        act = partial(acts.ENDS[asked.verb], self.home, self.env, names)
+        act = partial(acts.STEERS[asked.verb], self.home, self.env, names)
         self.work.do(act, self.say, self.say)
 
     # -- pages --

@@ -1,6 +1,11 @@
 """Typing at the bottom of the screen: each edit makes one entry another. Pure."""
 
+import re
+from typing import NamedTuple
+
+from ..adapters import TOOLS
 from ..bus.message import INFORM, REQUEST
+from ..errors import UsageError
 from .state import MESSAGE, Entry
 
 INTENTS = ("", REQUEST, INFORM)
@@ -66,3 +71,38 @@ def completed(entry: Entry, names) -> Entry:
     same = next((n for n, (a, b) in enumerate(zip(low, high)) if a != b), min(len(low), len(high)))
     done = low[:same] + " " * (len(found) == 1)
     return inserted(entry._replace(text=head[: at + 1] + entry.text[entry.at :], at=at + 1), done)
+
+
+class Wanted(NamedTuple):
+    """What is to be launched: how many of which tool, with which tag, where, with which prompt."""
+
+    tool: str
+    many: int = 1
+    tag: "str | None" = None
+    cwd: str = ""
+    headless: bool = False
+    prompt: str = ""
+
+
+LAUNCH = re.compile(
+    rf"\s*(?:(?P<count>\d{{1,3}})\s+)?(?P<tool>{'|'.join(TOOLS)})(?=\s|\Z)"
+    r"(?P<words>(?:\s+(?:tag:\S*|in:\S+|headless)(?=\s|\Z))*)\s*(?P<prompt>.*)",
+    re.DOTALL,
+)
+
+
+def wanted(text: str) -> Wanted:
+    """What is asked for by words such as: 2 claude tag:web in:~/api headless fix the tests.
+    UsageError."""
+    found = LAUNCH.match(text)
+    if not found:
+        raise UsageError("launch what?", f"[N] {'|'.join(TOOLS)} [prompt]")
+    words = dict(word.partition(":")[::2] for word in found["words"].split())
+    return Wanted(
+        found["tool"],
+        int(found["count"] or 1),
+        words.get("tag"),
+        words.get("in", ""),
+        "headless" in words,
+        found["prompt"].strip(),
+    )

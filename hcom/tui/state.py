@@ -7,7 +7,7 @@ from ..ops.agents import Seen
 from ..store.events import Event
 from .keys import View
 
-MESSAGE, FILTER, TAG = "message", "filter", "tag"  # what is typed
+MESSAGE, FILTER, TAG, LAUNCH = "message", "filter", "tag", "launch"  # what is typed
 EVENT = "event"  # the kind of a page
 
 

@@ -5,6 +5,7 @@ from datetime import datetime, timezone
 from itertools import islice
 from typing import NamedTuple
 
+from ..adapters import TOOLS
 from ..bus import address
 from ..bus.agent import ACTIVE, BIGBOSS, BLOCKED, INACTIVE, LISTENING, MARKS
 from ..bus.render import age
@@ -15,7 +16,21 @@ from ..store.events import Event
 from . import keys
 from .cells import Line, Look, Span, clusters, columns, laid, pad, wrapped
 from .keys import View
-from .state import EVENT, MESSAGE, Asked, Data, Entry, Question, State, agent_at, event_at, need
+from .state import (
+    EVENT,
+    FILTER,
+    LAUNCH,
+    MESSAGE,
+    TAG,
+    Asked,
+    Data,
+    Entry,
+    Question,
+    State,
+    agent_at,
+    event_at,
+    need,
+)
 
 COLS, ROWS = 60, 15  # with less there is room for nothing that helps
 NOW_S, COARSE_S = 10, 10  # ages are coarse: a screen on which nothing happens stands still
@@ -266,7 +281,11 @@ def _rows(text: str, room: int) -> list[str]:
     return rows
 
 
-TITLES = {"filter": "filter, such as agent:luna type:message; nothing for all", "tag": "tag of {}"}
+TITLES = {
+    FILTER: "filter, such as agent:luna type:message; nothing for all",
+    TAG: "tag of {}",
+    LAUNCH: f"launch: [N] {'|'.join(TOOLS)} [tag:NAME] [in:DIR] [headless] [prompt]",
+}
 
 
 def entry_lines(entry: Entry, data: Data, cols: int) -> "tuple[list[Line], tuple[int, int]]":
@@ -275,7 +294,7 @@ def entry_lines(entry: Entry, data: Data, cols: int) -> "tuple[list[Line], tuple
         parts = [reached(entry, [seen.agent for seen in data.agents]), entry.intent]
         title = "   ".join(filter(None, [*parts, "sending" * entry.busy]))
     else:
-        title = TITLES[entry.kind].format(entry.of)
+        title = TITLES[entry.kind].format(entry.of) + "   ..." * entry.busy
     rows, before = _rows(entry.text, cols - 4), _rows(entry.text[: entry.at], cols - 4)
     at = len(before) - 1
     first = max(0, at - ENTRY_LINES + 1)
@@ -285,9 +304,6 @@ def entry_lines(entry: Entry, data: Data, cols: int) -> "tuple[list[Line], tuple
     if entry.note:
         lines.append(laid(cols, [Span(" " + entry.note, Look.BAD)]))
     return lines, (1 + at - first, 2 + columns(before[-1]))
-
-
-VERBS = {"stop": "stop", "kill": "kill"}
 
 
 def question(asked: Question) -> str:
