@@ -123,6 +123,7 @@ KEYS = {
         "collision", "Subscriptions of new agents, with commas", _presets
     ),
     "HCOM_NAME_EXPORT": Key("", "Variable that carries an agent's name into its client", _variable),
+    "HCOM_BELL": Key("1", "The dashboard rings when an agent needs a person (1 or 0)", _truth),
 }
 
 
@@ -140,7 +141,7 @@ class Settings(
     namedtuple(
         "Settings",
         "tag terminal hints subagent_timeout claude_args gemini_args codex_args relay relay_token "
-        "auto_approve default_subscriptions name_export passed",
+        "auto_approve default_subscriptions name_export bell passed",
     )
 ):
     """What is in force, parsed: KEYS in their order; `passed` are the non-HCOM variables of
@@ -263,7 +264,8 @@ def read(home, env) -> Settings:
     in_force, passed, _ = found(home, env)
     values = {short(key): said.value for key, said in in_force.items()}
     values["subagent_timeout"] = int(values["subagent_timeout"])
-    values["auto_approve"] = values["auto_approve"].strip().lower() in TRUE
+    for key in ("auto_approve", "bell"):
+        values[key] = values[key].strip().lower() in TRUE
     return Settings(**values, passed=passed)
 
 

@@ -1,13 +1,17 @@
 """The dashboard on a terminal, as its person sees it: keys in, the screen as text out."""
 
 import contextlib
+import json
 import os
+import re
 import shutil
 import signal
+import sqlite3
 import types
 import unittest
 from pathlib import Path
 
+from hcom.home import Home
 from hcom.tui import keys
 from hcom.tui.app import App
 from hcom.tui.typed import Decoder, Paste
@@ -34,7 +38,7 @@ class Decoded(unittest.TestCase):
         self.assertEqual(found, [Paste("ab"), "q"])
 
     def test_every_key_has_an_act(self):
-        app = App(None, {}, -1, types.SimpleNamespace(back=None))
+        app = App(Home("/nowhere", "/nowhere"), {}, -1, types.SimpleNamespace(renew=None))
         self.assertEqual({key.verb for key in keys.KEYS}, set(app.verbs))
         app.work.end(10)
         for fd in app.work.fds:
@@ -140,6 +144,22 @@ class OnATerminal(Sealed):
         self.home.until(lambda: self.home.sql(state) == [("seen",)], "it is stored")
         self.home.said("send", "--name", self.luna, "@bigboss and more")
         pane.until(r"(?s)1 unread by you.*✓ seen.*»#4 .* NEW$")
+
+    def test_the_bell_rings_when_somebody_needs_the_person(self):
+        def bells(log: Path) -> int:
+            return re.sub(rb"\x1b\][^\x07]*\x07", b"", log.read_bytes()).count(b"\a")
+
+        for number, (setting, wanted) in enumerate((("1", 1), ("0", 0)), 1):
+            with self.subTest(setting):
+                log = Path(self.home.root, "bytes" + setting)
+                pane = self.pane(["script", "-qefc", "hcom", str(log)], HCOM_BELL=setting)
+                title = "hcom: 1 need you" if number == 2 else "hcom"
+                pane.until(lambda _: pane.title == title)
+                before, who = bells(log), (self.luna, self.nova)[number - 1]
+                self.home.said("send", "--name", who, "--intent", "request", "@bigboss well?")
+                pane.until(lambda _: pane.title == f"hcom: {number} need you")
+                self.assertEqual(bells(log) - before, wanted)
+                self.over(self.tmux)
 
     def test_filters_pages_and_help(self):
         self.home.said("send", "--from", "ci", f"@{self.luna} " + "long " * 300)
@@ -248,6 +268,52 @@ class OnATerminal(Sealed):
         pane.until("no agents; start one with")
         luna = self.home.start()
         pane.until(rf"\+#\d+ .*{luna}  created")
+
+    def test_a_database_that_cannot_be_had_is_said(self):
+        pane = self.begun()
+        aside = self.home.hcom_dir + ".aside"
+        os.rename(self.home.hcom_dir, aside)
+        Path(self.home.hcom_dir).touch()
+        pane.until(r"\n [^\n]*\.hcom[^\n]*\Z", 40)
+        pane.keys("m", "Escape")
+        os.unlink(self.home.hcom_dir)
+        os.rename(aside, self.home.hcom_dir)
+        pane.until(lambda screen: "q quit" in screen, 40)
+        self.home.said("send", "--from", "ci", "it works again")
+        pane.until("it works again")
+
+    def test_a_locked_database_keeps_what_is_typed(self):
+        pane = self.begun()
+        db = sqlite3.connect(os.path.join(self.home.hcom_dir, "hcom.db"))
+        self.addCleanup(db.close)
+        db.execute("BEGIN IMMEDIATE")
+        pane.keys("b")
+        pane.text("hello")
+        pane.keys("Enter")
+        pane.until("(?s)> hello\n the database is locked")
+        db.rollback()
+        pane.keys("Enter")
+        pane.until("sent #3")
+
+    def test_nothing_hostile_reaches_the_terminal(self):
+        """Names, texts and details as bytes: none of what they hold is obeyed."""
+        self.home.said("send", "--from", "ci", "placeholder")
+        text = {"from": "\x1b]0;OWNED\x07", "text": "\x1b]0;OWNED\x07\x9b2J\u202e" + "\u200b" * 99}
+        text |= {"scope": "mentions", "sender_kind": "external", "delivered_to": ["\x1b[2J"]}
+        self.home.change(f"UPDATE events SET data = '{json.dumps(text)}' WHERE id = 3")
+        self.home.change("UPDATE events SET instance = char(27) || ']0;OWNED' WHERE id = 3")
+        self.home.change("UPDATE agents SET directory = char(27) || ']0;OWNED' || char(7)")
+        log = Path(self.home.root, "bytes")
+        pane = self.pane(["script", "-qec", "hcom", str(log)])
+        pane.until(r"OWNED")
+        pane.keys("Tab", "Enter")
+        pane.until("-- event 3 --")
+        pane.keys("q")
+        pane.until_ended()
+        data = log.read_bytes()
+        self.assertIn(b"OWNED", data)
+        for sign in (b"\x1b]0;OWNED", b"\xc2\x9b", "\u202e".encode(), "\u200b".encode()):
+            self.assertNotIn(sign, data)
 
     def test_who_is_killed_leaves_a_terminal_that_works(self):
         pane = self.pane(["sh", "-c", "hcom; echo ended with $?; stty -a; exec cat"])

@@ -114,6 +114,15 @@ A variable in which a launched client finds its agent's name, for scripts.
 Then in the agent's shell: echo $HCOM_NAME. A variable that says so, with NAME, AGENT or INSTANCE in
 it, such as MY_AGENT_NAME; none that a shell, a loader or a client goes by.
 """,
+    "bell": """
+The dashboard rings the terminal's bell when an agent begins to need a person: a dialog waits, or a
+request to @bigboss. How many do is in the terminal's title, also without the bell.
+
+  hcom config bell 0              silent
+  hcom config bell 1              (the default; also: true, yes, on)
+
+A dashboard goes by what is set when it begins.
+""",
 }
 
 

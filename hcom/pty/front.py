@@ -15,8 +15,8 @@ from .tty import set_modes
 # Told to the one that draws: it ends in its own way.
 TOLD = (signal.SIGTERM, signal.SIGHUP, signal.SIGINT, signal.SIGQUIT)
 # What a killed one may have left on: the alternate screen, a hidden cursor, pastes, application
-# keys, a look.
-UNDO = b"\x1b[?1049l\x1b[?25h\x1b[?2004l\x1b[?1l\x1b>\x1b[m\r"
+# keys, a look, a title.
+UNDO = b"\x1b[23;2t\x1b[?1049l\x1b[?25h\x1b[?2004l\x1b[?1l\x1b>\x1b[m\r"
 
 
 def run(draw: Callable[[int], int]) -> spawn.Ending:

@@ -3,11 +3,12 @@
 import os
 import select
 import signal
+import sys
 import time
 from collections.abc import Callable
 from functools import partial
 
-from .. import log
+from .. import config, log
 from ..bus.agent import BIGBOSS, Agent
 from ..delivery import bell
 from ..errors import HcomError, told
@@ -35,6 +36,7 @@ from .work import Work
 
 TICK_S = 10.0  # ages, and what no doorbell tells of
 SCREEN_S = 0.5  # the screen of an agent tells nobody that it changed
+TROUBLE_S = 1.0  # until a database that could not be read is looked at again
 LEAST_S = 0.1  # between two readings of the bus
 SHARE = 4  # reading takes at most a quarter of the time
 LAST_S = 10.0  # what was asked for before the end is still done
@@ -53,6 +55,7 @@ class App:
         self.file: object = None  # which database the data is of
         self.decoder, self.work = Decoder(), Work()
         self.code: int | None = None
+        self.needy, self.rings = sys.maxsize, config.read(home, env).bell
         self.read_at, self.took, self.rung = 0.0, 0.0, True
         self.asked: Page | None = None  # the page that is being read
         self.verbs: dict[str, Callable[[], None]] = {
@@ -69,7 +72,7 @@ class App:
             "launch": lambda: self.begin(Entry(LAUNCH)),
             "tag": self.ask_tag,
             "filter": lambda: self.begin(Entry(FILTER, self.state.filter, len(self.state.filter))),
-            "redraw": self.screen.back,
+            "redraw": self.screen.renew,
             "suspend": self.suspend,
             "quit": self.quit,
             "send": self.send,
@@ -108,6 +111,8 @@ class App:
         """When (monotonic) the bus is to be read again."""
         if self.rung:
             return self.read_at + max(LEAST_S, SHARE * self.took)
+        if self.data.trouble:
+            return self.read_at + TROUBLE_S
         if self.state.page and self.state.page.kind == "screen":
             return self.read_at + SCREEN_S
         return self.read_at + (TICK_S if rings.path else bell.SAFETY_S)
@@ -156,6 +161,11 @@ class App:
         place = views.Place(cols, rows, time.time(), self.env.get("HOME", "/"))
         frame, self.state = views.frame(self.state, self.data, place)
         self.screen.put(frame)
+        wanted = views.needy(self.data)
+        if wanted > self.needy and self.rings:
+            self.screen.send("\a")
+        self.needy = wanted
+        self.screen.title(f"hcom: {wanted} need you" if wanted else "hcom")
 
     def press(self, key: "str | Paste") -> None:
         """What the key is for is done. Whoever presses one has seen what stands there."""
@@ -354,7 +364,7 @@ class App:
         signal.signal(signal.SIGTSTP, signal.SIG_DFL)
         os.kill(os.getpid(), signal.SIGTSTP)
         signal.signal(signal.SIGTSTP, lambda *_: None)
-        self.screen.back()
+        self.screen.take()
 
     def quit(self) -> None:
         self.code = 0

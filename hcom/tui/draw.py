@@ -10,6 +10,7 @@ from .views import Frame
 
 ESCAPE_MS = 25  # a key's sequence comes at once, Esc alone
 PASTES = ("\x1b[?2004h", "\x1b[?2004l")
+TITLES = ("\x1b[22;2t", "\x1b[23;2t")  # the one before is kept by the terminal, and back at the end
 NAMES = {
     curses.KEY_UP: "Up",
     curses.KEY_DOWN: "Down",
@@ -58,6 +59,8 @@ class Screen:
 
     def __init__(self, env):
         self.is_plain = bool(env.get("NO_COLOR"))
+        # The console of Linux takes the rest of a title for text.
+        self.has_title = not env.get("TERM", "").startswith("linux")
 
     def __enter__(self) -> "Screen":
         locale.setlocale(locale.LC_ALL, "")
@@ -76,7 +79,7 @@ class Screen:
             for number, (look, colour) in enumerate(COLOURS.items(), 1):
                 curses.init_pair(number, colour, -1)
                 self.looks[look] |= curses.color_pair(number)
-        self.back()
+        self.take()
         return self
 
     def __exit__(self, *_error) -> None:
@@ -85,14 +88,29 @@ class Screen:
     def leave(self) -> None:
         """The terminal is as it was, for a while or for good."""
         with suppress(curses.error, OSError):
-            os.write(1, PASTES[1].encode())
             curses.endwin()
+            self.send(PASTES[1] + TITLES[1] * self.has_title)
 
-    def back(self) -> None:
-        """The terminal is ours, and all is drawn anew by the next `put`."""
-        os.write(1, PASTES[0].encode())
+    def take(self) -> None:
+        """The terminal is ours again, and all is drawn anew by the next `put`."""
+        self.send(PASTES[0] + TITLES[0] * self.has_title)
+        self.renew()
+
+    def renew(self) -> None:
+        """All is drawn anew by the next `put`."""
+        self.titled = ""
         self.shown: Frame | None = None
         self.window.clear()
+
+    def send(self, sequence: str) -> None:
+        """The terminal obeys what curses knows nothing of; all of ours, never of the bus."""
+        os.write(1, sequence.encode())
+
+    def title(self, text: str) -> None:
+        """The terminal's title is `text`."""
+        if self.has_title and text != self.titled:
+            self.send(f"\x1b]2;{text}\x07")
+            self.titled = text
 
     def size(self) -> tuple[int, int]:
         """Columns and rows, as they are now."""
