@@ -4,22 +4,18 @@ import time
 from collections.abc import Callable
 from functools import partial
 
+from .. import config
 from ..bus import message
 from ..bus.agent import BIGBOSS
-from ..bus.exchange import shown
 from ..bus.message import EXTERNAL, Sender
-from ..errors import HcomError
-from ..ops import agents, kill, launch, screens, settings, setup, talk, transcripts
-from ..store import deliveries, events
+from ..errors import UsageError
+from ..hub import subscriptions
+from ..ops import agents, kill, launch, look, settings, setup, talk
+from ..store import filters
 from ..store.connect import open_db
-from . import keys
-from .cells import wrapped
+from . import feed, state
 from .compose import wanted
-from .state import Entry, Page
-from .views import receipt
-
-EXCHANGES = 10
-PAGE_CHARS = 200_000  # of one text; the command that prints it all is said
+from .state import LAUNCH, SETTING, TAG, WATCH, Entry
 
 
 def send(home, entry: Entry) -> str:
@@ -61,12 +57,33 @@ def end(home, env, names) -> str:
     return "; ".join([*said, *(line.removeprefix("hcom: ") for line in done.left)]) or "nothing"
 
 
-def tag(home, name: str, text: str) -> str:
+def tag(home, _env, entry: Entry) -> str:
     """The agent has the tag, "" for none. HcomError."""
     with open_db(home) as db:
-        agent = agents.one(db, name, time.time()).agent
-        now = settings.configure(db, agent, "tag", text.strip(), BIGBOSS)
-    return f"{name} is {now.display} now"
+        agent = agents.one(db, entry.of, time.time()).agent
+        now = settings.configure(db, agent, "tag", entry.text.strip(), BIGBOSS)
+    return f"{entry.of} is {now.display} now"
+
+
+def subscribe(home, _env, entry: Entry) -> str:
+    """The person is told of what `entry` says, a preset or a filter. HcomError."""
+    text = entry.text.strip()
+    flags = feed.flags(text) if text.partition(":")[0] in filters.FLAGS else {}
+    with open_db(home) as db:
+        now = time.time()
+        where = look.where(db, None if flags else text, flags, now)
+        made, new = subscriptions.subscribe(home, db, BIGBOSS, BIGBOSS, where, False, now)
+    return f"{made.id}: you are told of {made.label}" + " already" * (not new)
+
+
+def configure(home, env, entry: Entry) -> str:
+    """The setting has the value. HcomError."""
+    given, _, value = entry.text.strip().partition(" ")
+    key = config.key_of(given)
+    if key is None:
+        raise UsageError(f"no setting {given!r}")
+    said = settings.change(home, env, key, value.strip(), False)
+    return "; ".join([f"{config.short(key)} = {config.masked(key, value.strip())}", *said])
 
 
 def _launched(home, spec) -> str:
@@ -78,9 +95,9 @@ def _launched(home, spec) -> str:
     return "; ".join([*said, *(f"not launched: {why}" for why in batch.errors), *lines])
 
 
-def start(home, env, text: str) -> str:
-    """What `text` asks for has been launched. HcomError."""
-    asked = wanted(text)
+def start(home, env, entry: Entry) -> str:
+    """What the entry asks for has been launched. HcomError."""
+    asked = wanted(entry.text)
     given = (asked.tag, asked.prompt, "", "", False, asked.cwd)
     spec = launch.asked(home, dict(env), asked.tool, "", *given)
     count = launch.counted(asked.many)
@@ -93,69 +110,14 @@ def again(home, env, names, fork: bool) -> str:
     return "; ".join(_launched(home, spec) for spec in specs)
 
 
+# What is done with a line that was typed (home, env, entry).
+TAKES: dict[str, Callable[..., str]] = {
+    TAG: tag,
+    LAUNCH: start,
+    WATCH: subscribe,
+    SETTING: configure,
+}
 # What is asked about first, and then done to (home, env, names).
-STEERS: dict[str, Callable[..., str]] = {
-    "stop": stop,
-    "kill": end,
-    "resume": partial(again, fork=False),
-    "fork": partial(again, fork=True),
-}
-
-
-# -- pages --
-
-
-def _agent(home, name: str) -> list[str]:
-    now = time.time()
-    with open_db(home) as db:
-        said = agents.facts(agents.one(db, name, now), now)
-        last, states = agents.receipts(db, name)
-    lines = [f"{key.replace('_', ' '):<16} {value}" for key, value in said.items() if value]
-    return [*lines, *([f"{'last message':<16} #{last} {receipt(states)}"] if last else [])]
-
-
-def _event(home, number: str) -> list[str]:
-    with open_db(home) as db:
-        found = events.find(db, int(number))
-        states = deliveries.receipts(db, int(number))
-    if found is None:
-        raise HcomError(f"no event #{number}")
-    data = dict(found.data)
-    text = data.pop("text", "")
-    lines = [f"{'at':<14} {found.timestamp}", f"{'by':<14} {found.instance}"]
-    lines += [f"{key:<14} {value}" for key, value in data.items() if value not in (None, "", [])]
-    lines += [f"{name:<14} {state}" for name, state in states.items()]
-    more = [f"... all of it: hcom events --message {number}"] if len(text) > PAGE_CHARS else []
-    return [*lines, "", text[:PAGE_CHARS], *more]
-
-
-def _transcript(home, name: str) -> list[str]:
-    with open_db(home) as db, transcripts.of(db, name) as found:
-        last = found.last(EXCHANGES)
-        texts = [shown(found.exchange(position, True), True, False) for position in last]
-    return "\n\n".join(texts).split("\n") if texts else ["nothing was asked yet"]
-
-
-def _screen(home, name: str) -> list[str]:
-    with open_db(home) as db:
-        terminal = screens.of(db, name)
-    return screens.look(home, terminal).lines
-
-
-def _help(_home, _of: str) -> list[str]:
-    return keys.reference().split("\n")
-
-
-PAGES = {
-    "agent": _agent,
-    "event": _event,
-    "transcript": _transcript,
-    "screen": _screen,
-    "help": _help,
-}
-
-
-def page(home, asked: Page, cols: int) -> tuple[str, ...]:
-    """The lines of the page, for so many columns. HcomError."""
-    found = PAGES[asked.kind](home, asked.of)
-    return tuple(row for line in found for row in wrapped(line, cols - 1))
+STEERS: dict[str, Callable[..., str]] = dict(
+    zip(state.STEERS, (stop, end, partial(again, fork=False), partial(again, fork=True)))
+)

@@ -7,22 +7,27 @@ import sys
 import time
 from collections.abc import Callable
 from functools import partial
+from importlib import import_module
 
 from .. import config, log
 from ..bus.agent import BIGBOSS, Agent
 from ..delivery import bell
 from ..errors import HcomError, told
 from ..store.deliveries import QUEUED, SEEN
-from . import acts, compose, feed, keys, views
+from . import compose, feed, keys, views
 from .draw import Screen
 from .keys import View
 from .moves import MOVES
 from .state import (
+    ARCHIVE,
     EVENT,
     FILTER,
     LAUNCH,
     MESSAGE,
+    SETTING,
+    STEERS,
     TAG,
+    WATCH,
     Data,
     Entry,
     Page,
@@ -42,7 +47,13 @@ SHARE = 4  # reading takes at most a quarter of the time
 LAST_S = 10.0  # what was asked for before the end is still done
 ENDS = (signal.SIGTERM, signal.SIGHUP, signal.SIGINT, signal.SIGQUIT)
 HEARD = (*ENDS, signal.SIGWINCH, signal.SIGTSTP, signal.SIGCONT)
-LIVE = ("agent", "transcript", "screen", EVENT)
+LIVE = ("agent", "transcript", "screen", EVENT, SETTING)
+
+
+def _beside(name: str):
+    """`acts` or `pages`: used beside the loop alone, and loaded there, for that takes as long as
+    all else."""
+    return import_module(f"{__package__}.{name}")
 
 
 class App:
@@ -68,9 +79,12 @@ class App:
             "transcript": lambda: self.show_of("transcript"),
             "screen": lambda: self.show_of("screen"),
             "help": lambda: self.show("help", ""),
-            **{name: partial(self.ask, name) for name in acts.STEERS},
+            **{name: partial(self.ask, name) for name in STEERS},
             "launch": lambda: self.begin(Entry(LAUNCH)),
             "tag": self.ask_tag,
+            "subscribe": self.subscribe,
+            "settings": lambda: self.show_to(SETTING),
+            "archive": lambda: self.show_to(ARCHIVE),
             "filter": lambda: self.begin(Entry(FILTER, self.state.filter, len(self.state.filter))),
             "redraw": self.screen.renew,
             "suspend": self.suspend,
@@ -256,7 +270,7 @@ class App:
             seen = {n: {**receipts[n], BIGBOSS: SEEN} for n in mine}
             unread = self.data.unread - len(mine)
             self.data = self.data._replace(receipts={**receipts, **seen}, unread=unread)
-            self.work.do(partial(acts.see, self.home, mine), lambda _: None, self.say)
+            self.work.do(lambda: _beside("acts").see(self.home, mine), lambda _: None, self.say)
 
     def chosen(self) -> Agent | None:
         """The selected agent; where there is none that is said."""
@@ -285,15 +299,22 @@ class App:
             self.write()
 
     def send(self) -> None:
-        self.busy(partial(acts.send, self.home, self.entry))
+        entry = self.entry
+        self.busy(lambda: _beside("acts").send(self.home, entry))
 
     def take(self) -> None:
-        """What was typed on one line is taken: a filter, a tag, what to launch."""
+        """What was typed on one line is taken; nothing, where that says nothing, is left."""
         entry = self.entry
-        if entry.kind == TAG:
-            return self.busy(partial(acts.tag, self.home, entry.of, entry.text))
-        if entry.kind == LAUNCH:
-            return self.busy(partial(acts.start, self.home, self.env, entry.text))
+        if entry.kind not in (TAG, FILTER) and not entry.text.strip():
+            self.state = self.state._replace(entry=None)
+            return
+        if entry.kind == ARCHIVE:
+            self.state = self.state._replace(entry=None)
+            self.show(ARCHIVE, entry.text.strip())
+            return
+        if entry.kind != FILTER:
+            self.busy(lambda: _beside("acts").TAKES[entry.kind](self.home, self.env, entry))
+            return
         state = self.state._replace(filter=entry.text.strip(), event=0, entry=None)
         try:
             self.data, self.file = feed.read(self.home, state, time.time())
@@ -316,13 +337,21 @@ class App:
         if agent:
             self.begin(Entry(TAG, agent.tag, len(agent.tag), of=agent.name))
 
+    def subscribe(self) -> None:
+        found = selected(self.state, self.data)
+        text = self.state.filter or (f"idle:{found.agent.name}" if found else "")
+        self.begin(Entry(WATCH, text, len(text)))
+
     def confirmed(self, tagged: bool) -> None:
         asked = self.state.question
         assert asked
         names = asked.tagged if tagged and asked.tagged else (asked.name,)
         self.state = self.state._replace(question=None, said=f"{asked.verb} {', '.join(names)} ...")
-        act = partial(acts.STEERS[asked.verb], self.home, self.env, names)
-        self.work.do(act, self.say, self.say)
+        self.work.do(
+            lambda: _beside("acts").STEERS[asked.verb](self.home, self.env, names),
+            self.say,
+            self.say,
+        )
 
     # -- pages --
 
@@ -341,13 +370,22 @@ class App:
         self.state = self.state._replace(page=Page(kind, of))
         self.refresh()
 
+    def show_to(self, kind: str) -> None:
+        """A page, and a line below it that says what is wanted of it."""
+        self.show(kind, "")
+        self.begin(Entry(kind))
+
     def refresh(self) -> None:
         """The page is read again, unless that is still being done."""
         page = self.state.page
         if page and self.asked is None and (page.kind in LIVE or page.lines == ("...",)):
             self.asked = page
-            act = partial(acts.page, self.home, page, self.screen.size()[0])
-            self.work.do(act, self.shown, lambda why: self.shown((why,)))
+            cols = self.screen.size()[0]
+            self.work.do(
+                lambda: _beside("acts").read(self.home, page, cols),
+                self.shown,
+                lambda why: self.shown((why,)),
+            )
 
     def shown(self, lines: tuple[str, ...]) -> None:
         page, asked, self.asked = self.state.page, self.asked, None

@@ -7,8 +7,10 @@ from ..ops.agents import Seen
 from ..store.events import Event
 from .keys import View
 
-MESSAGE, FILTER, TAG, LAUNCH = "message", "filter", "tag", "launch"  # what is typed
-EVENT = "event"  # the kind of a page
+# What is typed, and kinds of pages.
+MESSAGE, FILTER, TAG, LAUNCH, WATCH = "message", "filter", "tag", "launch", "subscribe"
+STEERS = ("stop", "kill", "resume", "fork")  # what is asked about first
+SETTING, ARCHIVE, EVENT = "settings", "archive", "event"
 
 
 class Asked(NamedTuple):

@@ -17,11 +17,14 @@ from . import keys
 from .cells import Line, Look, Span, clusters, columns, laid, pad, wrapped
 from .keys import View
 from .state import (
+    ARCHIVE,
     EVENT,
     FILTER,
     LAUNCH,
     MESSAGE,
+    SETTING,
     TAG,
+    WATCH,
     Asked,
     Data,
     Entry,
@@ -285,6 +288,9 @@ TITLES = {
     FILTER: "filter, such as agent:luna type:message; nothing for all",
     TAG: "tag of {}",
     LAUNCH: f"launch: [N] {'|'.join(TOOLS)} [tag:NAME] [in:DIR] [headless] [prompt]",
+    WATCH: "be told of: a preset such as idle:luna, or a filter such as agent:luna tool:Bash",
+    SETTING: "setting: KEY VALUE",
+    ARCHIVE: "archive: its number",
 }
 
 

@@ -1,0 +1,108 @@
+"""What is read whole: an agent, an event, a transcript, a screen, settings, archives; as lines."""
+
+import os
+import time
+
+from .. import config
+from ..bus import notice
+from ..bus.exchange import shown
+from ..errors import HcomError
+from ..hub import archive
+from ..ops import agents, screens, transcripts
+from ..store import archive as stored
+from ..store import deliveries, events
+from ..store.connect import SQL_S, open_db
+from . import keys
+from .cells import wrapped
+from .state import ARCHIVE, EVENT, SETTING, Page
+from .views import receipt
+
+EXCHANGES = 10
+ARCHIVED = 1000  # of the newest events of an archive; hcom archive shows all
+PAGE_CHARS = 200_000  # of one text; the command that prints it all is said
+
+
+def _agent(home, name: str) -> list[str]:
+    now = time.time()
+    with open_db(home) as db:
+        said = agents.facts(agents.one(db, name, now), now)
+        last, states = agents.receipts(db, name)
+    lines = [f"{key.replace('_', ' '):<16} {value}" for key, value in said.items() if value]
+    return [*lines, *([f"{'last message':<16} #{last} {receipt(states)}"] if last else [])]
+
+
+def _event(home, number: str) -> list[str]:
+    with open_db(home) as db:
+        found = events.find(db, int(number))
+        states = deliveries.receipts(db, int(number))
+    if found is None:
+        raise HcomError(f"no event #{number}")
+    data = dict(found.data)
+    text = data.pop("text", "")
+    lines = [f"{'at':<14} {found.timestamp}", f"{'by':<14} {found.instance}"]
+    lines += [f"{key:<14} {value}" for key, value in data.items() if value not in (None, "", [])]
+    lines += [f"{name:<14} {state}" for name, state in states.items()]
+    more = [f"... all of it: hcom events --message {number}"] if len(text) > PAGE_CHARS else []
+    return [*lines, "", text[:PAGE_CHARS], *more]
+
+
+def _transcript(home, name: str) -> list[str]:
+    with open_db(home) as db, transcripts.of(db, name) as found:
+        last = found.last(EXCHANGES)
+        texts = [shown(found.exchange(position, True), True, False) for position in last]
+    return "\n\n".join(texts).split("\n") if texts else ["nothing was asked yet"]
+
+
+def _screen(home, name: str) -> list[str]:
+    with open_db(home) as db:
+        terminal = screens.of(db, name)
+    return screens.look(home, terminal).lines
+
+
+def _settings(home, _of: str) -> list[str]:
+    found, _, problems = config.found(home, os.environ)
+    lines = []
+    for key, said in found.items():
+        value = config.masked(key, said.value) or "(empty)"
+        lines += [
+            f"{config.short(key)} = {value}  ({said.source})",
+            f"    {config.KEYS[key].about}",
+        ]
+    return [*lines, *problems]
+
+
+def _archive(home, number: str) -> list[str]:
+    every = archive.every(home)
+    if not number:
+        return [
+            f"{n:>3}  {one.name:<20} {one.facts.get('problem') or one.facts['events']} events  "
+            + ", ".join(agent["name"] for agent in one.facts["agents"])
+            for n, one in enumerate(every, 1)
+        ] or ["no archives; hcom reset makes one"]
+    with stored.open_archive(home, archive.chosen(every, number).db, SQL_S) as db:
+        found = events.latest(db, ARCHIVED)
+    return [
+        f"#{one.id:<6} {one.timestamp[:19].replace('T', ' ')}  {notice.happened(one)}"
+        for one in found
+    ]
+
+
+def _help(_home, _of: str) -> list[str]:
+    return keys.reference().split("\n")
+
+
+PAGES = {
+    "agent": _agent,
+    EVENT: _event,
+    "transcript": _transcript,
+    "screen": _screen,
+    SETTING: _settings,
+    ARCHIVE: _archive,
+    "help": _help,
+}
+
+
+def read(home, asked: Page, cols: int) -> tuple[str, ...]:
+    """The lines of the page, for so many columns. HcomError."""
+    found = PAGES[asked.kind](home, asked.of)
+    return tuple(row for line in found for row in wrapped(line, cols - 1))
