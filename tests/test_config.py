@@ -330,7 +330,7 @@ class Unasked(Sealed):
             said = about.TEXTS["auto_approve"].partition("Safe are")[2].partition("What")[0]
             self.assertEqual(bool(re.search(rf"(?<![\w-]){name}\b", said)), safe, name)
             for path, text in texts.items():
-                if name == "config" and "rules" in path:
+                if name in ("config", "relay") and "rules" in path:
                     safe = False  # no rule of Codex's can say that nothing follows: it is asked
                 with self.subTest(name, path=path):
                     found = re.search(rf'hcom(", "| ){name}\b', text)

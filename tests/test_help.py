@@ -61,7 +61,7 @@ SPEC = {
         "--json --edit --reset --info -i",
         ["tag, timeout, hints, subagent_timeout", "self", *KEYS],
     ),
-    "relay": ("--update", ["on", "off", "pull", "hf"]),
+    "relay": ("", ["serve"]),  # of --update, on, off, pull and hf nothing is there yet
     "transcript": ("--last --full --detailed --json", ["timeline", "N-M"]),
     "archive": ("--here --sql --last --json", ["N agents", "NAME"]),
     "run": ("", ["docs", "--cli", "--config", "--api", "SCRIPT"]),
@@ -146,6 +146,9 @@ class Examples(unittest.TestCase):
                     given = example
                     if "--event 1 " in example:  # the first is in the archive
                         given = example.replace("--event 1 ", f"--event {self.event()} ")
+                    if name == "relay":
+                        self.serves(given)
+                        continue
                     done = subprocess.run(
                         ["sh", "-c", given],
                         env=self.home.env,
@@ -161,6 +164,20 @@ class Examples(unittest.TestCase):
                     if not (in_vain and done.returncode == 1):
                         self.assertEqual(done.returncode, 0, done.stderr)
                     self.assertNotIn("Traceback", done.stderr)
+
+    def serves(self, given: str) -> None:
+        """The example runs a server, which ends when it is told to."""
+        with open(os.path.join(self.home.root, "relay-token"), "w", encoding="ascii") as stream:
+            stream.write("a-token-of-the-examples")
+        with subprocess.Popen(
+            ["sh", "-c", f"exec {given}"],
+            env=self.home.env,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+        ) as server:
+            self.assertIn(b"listening on http://127.0.0.1:", server.stdout.readline())
+            server.terminate()
+            self.assertEqual(server.wait(30), 0)
 
     def event(self) -> int:
         """The newest event."""

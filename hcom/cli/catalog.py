@@ -22,6 +22,7 @@ COMMANDS = (
     "transcript",
     "run",
     "config",
+    "relay",
     "archive",
     "reset",
     "hooks",

@@ -26,7 +26,6 @@ TABLE = (
     ("-h", False),
     ("--version", False),
     ("relay", False),
-    ("relay pull", False),
     ("config", False),
     ("config --json", False),
     ("config KEY", False),
