@@ -427,7 +427,7 @@ class Many(Case):
     def test_slow_clients_hold_up_nobody(self):
         relay = self.start()
         for number in range(4):  # more than a socket takes of an answer that nobody reads
-            relay.push(f"dev-{number}", [(1, {"t": "x" * 2_000_000})])
+            relay.push(f"dev-{number}", [(1, {"t": "x" * 4_100_000})])
         head = f"Authorization: Bearer {TOKEN}\r\n".encode()
         starts = (
             b"GET /pol",
