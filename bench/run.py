@@ -12,7 +12,7 @@ from pathlib import Path
 
 sys.path[0] = str(Path(__file__).resolve().parent.parent)
 
-from bench import local, messages, real, wrapper  # noqa: E402 - found by the line above
+from bench import local, messages, real, relay, wrapper  # noqa: E402 - found by the line above
 from bench.measure import Row, header, table  # noqa: E402
 
 # The targets are design section 10; ratios count, absolute times drift with the machine.
@@ -28,6 +28,7 @@ ROWS = {
     "growth": local.growth,
     "ended": local.ended,
     "crowd": messages.crowd,
+    "relay": relay.held,
     "wrapper-idle": wrapper.idle,
     "wrapper-bytes": wrapper.throughput,
     "wrapper-echo": wrapper.echo,
