@@ -20,14 +20,15 @@ class Answer(NamedTuple):
 
 
 class Relay:
-    """`python server.py` on a free port of loopback; `stop()` ends it and gives its log."""
+    """`python server.py` on a free port of loopback, with at most `limit` open files, 0 for any."""
 
-    def __init__(self, *argv: str, env=None, token: str = TOKEN):
+    def __init__(self, *argv: str, env=None, token: str = TOKEN, limit: int = 0):
         self.token = token
         self.context: ssl.SSLContext | None = None
         env = {"HCOM_RELAY_TOKEN": token} if env is None else env
+        files = ["sh", "-c", f'ulimit -n {limit}; exec "$@"', "sh"] if limit else []
         self.process = subprocess.Popen(
-            [sys.executable, "-I", "-S", SERVER, "--port", "0", *argv],
+            [*files, sys.executable, "-I", "-S", SERVER, "--port", "0", *argv],
             env={**env, "PATH": os.environ["PATH"]},
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,

@@ -445,6 +445,30 @@ class Many(Case):
             self.assertEqual(relay.push(f"dev-{number}", WORLD).status, 200)
         self.assertTrue(relay.poll()["devices"])
 
+    def test_who_has_no_token_keeps_out_nobody_who_has(self):
+        relay = self.start(limit=100)  # open files: 64 of them are for other things
+        known = relay.connect()
+        self.addCleanup(known.close)
+        relay.send(known, "GET", "/poll?timeout=25&device=dev-b")
+        relay.ask("GET", "/version")
+        links = [socket.create_connection(("127.0.0.1", relay.port), 30) for _ in range(60)]
+        for link in links:
+            self.addCleanup(link.close)
+            with contextlib.suppress(OSError):  # one that had to go
+                link.sendall(b"GET /ver")
+        relay.push("dev-a", WORLD)
+        self.assertEqual(numbers(answer(known).said, "dev-a"), [1, 2, 3])
+        left = 0
+        for link in links:
+            link.setblocking(False)
+            try:
+                left += bool(link.recv(1))
+            except BlockingIOError:
+                left += 1
+            except ConnectionError:
+                pass
+        self.assertLessEqual(left, 34)  # beside the one that waits, and the one that pushed
+
 
 class Ssh(Case):
     """What `ssh host hcom relay serve --stdio` runs there: each is a connection to one server."""

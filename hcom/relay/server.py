@@ -327,6 +327,7 @@ class Peer:
         self.inbox, self.outbox = bytearray(), b""
         self.head: Head | None = None
         self.held: tuple[str, str] | None = None  # the cursor, and the device that asks
+        self.is_known = False  # it has shown the token once
         self.closing = False  # once all is sent
         self.lingers = False  # what still comes is thrown away: else it would not read our answer
 
@@ -341,7 +342,8 @@ class Server:
         self.peers: set[Peer] = set()
         self.selector = selectors.DefaultSelector()
         listener.setblocking(False)
-        self.accepts = False
+        self.accepts = True
+        self.selector.register(listener, selectors.EVENT_READ, listener)
         self.ending = 0.0
         self.changed = False  # somebody pushed since the held polls were looked at
         self.counts: Counter[str] = Counter()
@@ -356,13 +358,9 @@ class Server:
             now = time.monotonic()
             if self.ending and (now > self.ending or not any(p.outbox for p in self.peers)):
                 break
-            room = not self.ending and len(self.peers) < self.room.limits.connections
-            if room != self.accepts:
-                self.accepts = room
-                if room:
-                    self.selector.register(self.listener, selectors.EVENT_READ, self.listener)
-                else:
-                    self.selector.unregister(self.listener)
+            if self.ending and self.accepts:
+                self.selector.unregister(self.listener)
+                self.accepts = False
             alone = now if self.peers or not alone_s else alone
             ends = [peer.until for peer in self.peers] + [chore + SAVE_S]
             ends += [alone + alone_s] if alone_s else []
@@ -404,10 +402,22 @@ class Server:
     def _accept(self, now: float) -> None:
         try:
             sock, address = self.listener.accept()
+        except OSError:  # it went again
+            return
+        if len(self.peers) >= self.room.limits.connections:
+            # Who has shown no token yet goes first, the oldest of them: so nobody without one can
+            # keep out who has it, by holding connections open.
+            strangers = [peer for peer in self.peers if not peer.is_known]
+            if not strangers:
+                sock.close()
+                return
+            self._drop(min(strangers, key=lambda peer: peer.until))
+        try:
             sock.setblocking(False)
             if self.tls:
                 sock = self.tls.wrap_socket(sock, server_side=True, do_handshake_on_connect=False)
-        except OSError:  # it went again; or no descriptors are left, and this is tried again
+        except OSError:
+            sock.close()
             return
         peer = Peer(sock, str(address[0]) if address else "", now)
         self.peers.add(peer)
@@ -518,6 +528,7 @@ class Server:
             raise Refused(401, "the token is wrong or missing", close)
         if not self.digest and not self.local and not _is_here(head):
             raise Refused(403, "for programs of this machine only", close)
+        peer.is_known = True
         if route not in METHODS:
             raise Refused(404, "nothing here", close)
         if head.method != METHODS[route]:
