@@ -201,6 +201,16 @@ class Values(Sealed):
             self.assertNotIn("abcdef", done.stdout + done.stderr)
         self.assertIn("****1234", outputs[0].stdout)
 
+    def test_a_secret_is_read_from_standard_input(self):
+        said = self.home.said("config", "relay_token", "-", stdin="hf_abcdefghijklmnop1234\nmore\n")
+        self.assertEqual(said, "relay_token = ****1234\n")
+        self.assertIn("HCOM_RELAY_TOKEN=hf_abcdefghijklmnop1234\n", self.text())
+        done = self.home.run("config", "relay_token", "-", stdin="\n")
+        self.assertEqual((done.returncode, done.stdout), (2, ""))
+        self.assertIn("HCOM_RELAY_TOKEN=hf_abcdefghijklmnop1234\n", self.text())
+        self.home.said("config", "hints", "-", stdin="x")  # of another setting it is the value
+        self.assertIn("HCOM_HINTS=-\n", self.text())
+
     def test_bad_input_is_one_line_and_changes_nothing(self):
         table = [
             (2, "nope"),

@@ -77,7 +77,9 @@ https://, or with http:// on this machine.
 """,
     "relay_token": """
 The token that the relay server asks for. `hcom relay` sets it. Shown masked, stored in config.env,
-which only you can read.
+which only you can read. With - it is read from standard input, so that no history has it:
+
+  hcom config relay_token - < FILE
 """,
     "auto_approve": f"""
 Whether clients let their agents run safe hcom commands unasked.

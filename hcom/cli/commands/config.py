@@ -93,7 +93,24 @@ def is_inside_agent(call) -> bool:
     return bool(call.tool or call.caller.launch or call.values.name)
 
 
+def _secret(key: str) -> str:
+    """What stands on standard input: an argument is in the shell's history, and any process of this
+    machine may read it."""
+    if sys.stdin.isatty():
+        from getpass import getpass
+
+        return getpass(f"{config.short(key)}: ").strip()
+    given = sys.stdin.readline(10_000).strip()
+    if not given:
+        raise UsageError(
+            "nothing stands on standard input", f"hcom config {config.short(key)} - < FILE"
+        )
+    return given
+
+
 def _set(call, key: str, value: str) -> int:
+    if value == "-" and config.KEYS[key].secret:
+        value = _secret(key)
     said = settings.change(call.home, call.env, key, value, is_inside_agent(call))
     written = config.found(call.home, {}).in_force[key].value
     call.say(f"{config.short(key)} = {config.masked(key, written) or '(empty)'}")
@@ -184,6 +201,7 @@ COMMAND = Command(
         ("hcom config", "All settings, and where each comes from"),
         ("hcom config KEY", "One value"),
         ("hcom config KEY VALUE", 'Set it ("" for nothing)'),
+        ("hcom config relay_token -", "Set it to what stands on standard input"),
         ("hcom config KEY --info", "What it means, with examples"),
         ("hcom config --edit", "Open config.env in $EDITOR"),
         ("hcom config [KEY] --reset", "Back to the default, one or all"),
