@@ -330,7 +330,10 @@ class OnATerminal(Sealed):
     def test_nothing_hostile_reaches_the_terminal(self):
         """Names, texts and details as bytes: none of what they hold is obeyed."""
         self.home.said("send", "--from", "ci", "placeholder")
-        text: dict = {"from": "\x1b]0;OWNED\x07", "text": "\x1b]0;OWNED\x07\x9b2J\u202e" + "\u200b" * 99}
+        text: dict = {
+            "from": "\x1b]0;OWNED\x07",
+            "text": "\x1b]0;OWNED\x07\x9b2J\u202e" + "\u200b" * 99,
+        }
         text |= {"scope": "mentions", "sender_kind": "external", "delivered_to": ["\x1b[2J"]}
         self.home.change(f"UPDATE events SET data = '{json.dumps(text)}' WHERE id = 3")
         self.home.change("UPDATE events SET instance = char(27) || ']0;OWNED' WHERE id = 3")

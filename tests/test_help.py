@@ -90,7 +90,8 @@ class Declarations(unittest.TestCase):
                     self.assertIn(piece, page)
 
     def test_every_setting_of_spec_is_there(self):
-        self.assertEqual([f"HCOM_{key}" for key in SPEC_KEYS.split()], list(KEYS))
+        """Those, and after them what the dashboard has besides."""
+        self.assertEqual([f"HCOM_{key}" for key in (*SPEC_KEYS.split(), "BELL")], list(KEYS))
 
     def test_every_command_has_help_and_examples(self):
         overview = helps.overview()
@@ -220,10 +221,17 @@ class Examples(unittest.TestCase):
         ]
         self.assertGreater(len(examples), 15)
         self.home.program("my-terminal", "exit 0")
+        folder = self.home.env["TMPDIR"]
+        with open(os.path.join(folder, "FILE"), "w") as file:
+            file.write("secret\n")
         for example in examples:
             with self.subTest(example):
                 done = subprocess.run(
-                    ["sh", "-c", example], env=self.home.env, capture_output=True, text=True
+                    ["sh", "-c", example],
+                    env=self.home.env,
+                    cwd=folder,
+                    capture_output=True,
+                    text=True,
                 )
                 self.assertEqual(done.returncode, 0, done.stderr)
 

@@ -219,8 +219,6 @@ COMMAND = Command(
     "key value",
     (
         "hcom config",
-        "hcom config --json",
-        "hcom config tag",
         "hcom config tag dev",
         'hcom config tag ""',
         "hcom config terminal --info",
