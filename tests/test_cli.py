@@ -464,7 +464,6 @@ class Usage(Commands):
 
     def test_help_needs_no_home(self):
         for args in (
-            (),
             ("--help",),
             ("-h",),
             ("help",),
@@ -475,6 +474,8 @@ class Usage(Commands):
             done = self.home.run(*args, env={"HCOM_DIR": "/proc/nowhere"})
             self.assertEqual((done.returncode, done.stderr), (0, ""), args)
             self.assertIn("hcom", done.stdout)
+        done = self.home.run(env={"HCOM_DIR": "/proc/nowhere"})
+        self.assertRegex(done.stderr, r"\Ahcom: cannot use /proc/nowhere: .*HCOM_DIR=.*\n\Z")
         self.assertFalse(os.path.exists(self.home.hcom_dir))
 
     def test_the_trace_is_for_those_who_ask(self):
