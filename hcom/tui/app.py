@@ -382,7 +382,7 @@ class App:
             self.asked = page
             cols = self.screen.size()[0]
             self.work.do(
-                lambda: _beside("acts").read(self.home, page, cols),
+                lambda: _beside("pages").read(self.home, page, cols),
                 self.shown,
                 lambda why: self.shown((why,)),
             )
