@@ -18,7 +18,7 @@ from hcom import home as homes
 from hcom.adapters import base, jsonl
 from hcom.adapters.codex import host
 from hcom.delivery import bell
-from hcom.errors import DamagedError, HcomError, LockedError, StoreError
+from hcom.errors import DamagedError, HcomError, StoreError
 from hcom.hub import people
 from hcom.ops import handover, reset
 from hcom.store import agents
@@ -164,7 +164,7 @@ class Inmate(Stored):
         thread.start()
         try:
             for _ in range(300):
-                with contextlib.suppress(LockedError), open_db(self.home) as db:
+                with open_db(self.home) as db:
                     self.assertEqual([a.name for a in agents.every(db)], ["luna"])
         finally:
             over.set()

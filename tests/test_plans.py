@@ -156,9 +156,9 @@ class Statements(Traced):
     """A hook's agent waits for each of them."""
 
     # Opening takes five; who it is and what is held one each; what the hook changes and leases
-    # eight with BEGIN and COMMIT, what was delivered three; what subagents and others wait for one
-    # each.
-    DELIVERING = 20
+    # ten with BEGIN, COMMIT and how long each waits, what was delivered five; what subagents and
+    # others wait for one each.
+    DELIVERING = 24
 
     def test_a_delivering_hook(self):
         self.hook("UserPromptSubmit")

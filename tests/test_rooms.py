@@ -15,7 +15,7 @@ from tests.test_architecture import LAYERS, ROOT, Source, imported, sources
 BUDGETS = {
     "leaves": 610,
     "bus": 470,
-    "store": 940,
+    "store": 970,
     "delivery": 340,
     "adapters": 2650,
     "pty": 1150,
@@ -31,7 +31,7 @@ BUDGETS = {
     "scripts": 380,
     "tui": 1170,
 }
-TOTAL = 14290
+TOTAL = 14320
 LEAVES = ("__init__", "__main__", "errors", "home", "log", "process", "config")
 
 

@@ -1,5 +1,6 @@
 """The store on a real file: races, migrations, what verbs leave, users' SQL in its sandbox."""
 
+import contextlib
 import inspect
 import os
 import shutil
@@ -10,6 +11,7 @@ import sys
 import tempfile
 import time
 import unittest
+from unittest import mock
 
 from hcom import log
 from hcom.bus.message import Envelope, Sender
@@ -17,11 +19,13 @@ from hcom.delivery import marks
 from hcom.errors import HcomError, LockedError, StoreError
 from hcom.home import Home
 from hcom.hub import archive, mail, people
-from hcom.store import agents, deliveries, events, subscriptions
+from hcom.store import agents, deliveries, events, subscriptions, turn
 from hcom.store.connect import open_db, open_sandboxed, transaction
 from hcom.store.schema import MIGRATIONS, VERSION
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+
+BUSY_S = 0.05  # in place of the store's own, which a test need not wait for
 
 
 class Stored(unittest.TestCase):
@@ -204,6 +208,34 @@ class Opening(Stored):
         with open_db(self.home, 0.05) as db:
             self.assertEqual(len(people.listed(db, 1.0)), 0)
             people.join(db, "claude", 1.0)
+
+    def joined(self, limit_s: "float | None", writes: bool) -> None:
+        """An agent joins beside somebody who holds the database, and writes before each of its
+        tries if `writes`; without a limit only for longer than is waited for who does not."""
+        holder = sqlite3.connect(self.home.db, isolation_level=None)
+        over = time.monotonic() + 3 * BUSY_S
+
+        def tried(statement: str) -> None:
+            if writes and statement == "BEGIN IMMEDIATE" and holder.in_transaction:
+                holder.execute("UPDATE watch SET up_to = up_to + 1")
+                holder.execute("COMMIT")
+                if limit_s or time.monotonic() < over:
+                    holder.execute("BEGIN IMMEDIATE")
+
+        holder.execute("BEGIN IMMEDIATE")
+        with (
+            contextlib.closing(holder),
+            mock.patch.object(turn, "BUSY_S", BUSY_S),
+            open_db(self.home, limit_s) as db,
+        ):
+            db.connection.set_trace_callback(tried)
+            people.join(db, "claude", 1.0)
+
+    def test_who_waits_has_a_turn_as_long_as_others_write(self):
+        self.db()
+        self.joined(None, writes=True)
+        for limit_s, writes in ((None, False), (BUSY_S, True)):
+            self.assertRaises(LockedError, self.joined, limit_s, writes)
 
     def test_the_folder_of_the_database_may_be_in_anybodys_hands(self):
         open_db(self.home).connection.close()

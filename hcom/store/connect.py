@@ -14,10 +14,10 @@ import time
 
 from ..errors import DamagedError, HcomError, LockedError, StoreError
 from ..home import Home, Lock, create, dropped, plain, private_file
+from . import turn
 from .schema import MARK, MARKED, MIGRATIONS, VERSION, VIEW
 
-BUSY_S = 5.0  # a command gives up on a locked database after this
-HOOK_BUSY_S = 1.5  # a hook gives up sooner: its agent waits for it
+HOOK_BUSY_S = 1.5  # a hook gives up on a locked database then: its agent waits for it
 SQL_S = 5.0  # a user's query may run this long
 HEAP_BYTES = 512 * 1024 * 1024  # sqlite's memory in a process that runs users' SQL
 # What such SQL may call, of sqlite's functions: not what loads code, tells of the build, or makes
@@ -41,7 +41,6 @@ BESIDE = ("-wal", "-shm", "-journal")  # what sqlite adds to a database's name f
 # The byte of the database that sqlite locks to write without a WAL, and by whose lock it knows that
 # the journal beside it is of somebody alive, not to be played back.
 RESERVED = 0x40000001
-TRIES = 20  # to open it while others open files or exchange them
 
 # The database's own trouble, before `Database` has translated it and after.
 TROUBLE = (sqlite3.Error, StoreError)
@@ -92,9 +91,10 @@ def _damaged(home: Home, what: str) -> DamagedError:
 class Database:
     """An open connection; as a context manager it closes it and translates sqlite's errors."""
 
-    def __init__(self, home: Home, connection: sqlite3.Connection):
+    def __init__(self, home: Home, connection: sqlite3.Connection, limit_s: "float | None" = None):
         self.home = home
         self.connection = connection
+        self.limit_s = limit_s
         self.execute = connection.execute
         self.file = _file(home)
 
@@ -128,7 +128,7 @@ class transaction:  # noqa: N801 - reads as a statement: with transaction(db)
         self.db = db
 
     def __enter__(self):
-        self.db.execute("BEGIN IMMEDIATE")
+        turn.begin(self.db.execute, self.db.home.db_file + "-wal", self.db.limit_s)
         return self.db
 
     def __exit__(self, kind, _error, _trace):
@@ -142,17 +142,18 @@ class transaction:  # noqa: N801 - reads as a statement: with transaction(db)
 
 def connected(home: Home, busy_s: float) -> "sqlite3.Connection | None":
     """A connection through which nothing has been read yet; None where the database has to be made
-    or made ready first. StoreError when it is not to be opened, OSError."""
-    for _ in range(TRIES):
+    or made ready first. StoreError when it is not to be opened, sqlite3.Error, OSError."""
+    end = time.monotonic() + busy_s  # no number of tries: of 20 threads', each second is in vain
+    while True:
         path = home.db_file
         try:
             return _connected(path, busy_s)
-        except BlockingIOError:
-            pass
+        except BlockingIOError as error:
+            if time.monotonic() > end:
+                raise sqlite3.OperationalError("locked") from error
         except OSError:
             if home.db_file == path:
                 raise  # else the database got its folder meanwhile, from another's first open
-    raise LockedError("the database is locked by another process", "try again, or hcom status")
 
 
 def _connected(path: str, busy_s: float) -> "sqlite3.Connection | None":
@@ -284,9 +285,10 @@ def _made(home: Home, busy_s: float) -> sqlite3.Connection:
         raise _damaged(home, "the database cannot be made ready")
 
 
-def open_db(home: Home, busy_s: float = BUSY_S) -> Database:
-    """The database of `home`, made when it is not there yet. StoreError when it cannot be had."""
-    connection = None
+def open_db(home: Home, limit_s: "float | None" = None) -> Database:
+    """The database of `home`, made when it is not there yet. StoreError when it cannot be had.
+    Who waits for a write of another process does so for at most `limit_s`, see `begin`."""
+    connection, busy_s = None, limit_s or turn.BUSY_S
     try:
         connection = connected(home, busy_s) or _made(home, busy_s)
         version = _version(connection)
@@ -298,7 +300,7 @@ def open_db(home: Home, busy_s: float = BUSY_S) -> Database:
         # A commit may be lost with the machine's power, never with a process; fsync per message
         # would cost more than the message.
         connection.execute("PRAGMA synchronous = NORMAL")
-        return Database(home, connection)
+        return Database(home, connection, limit_s)
     except (HcomError, sqlite3.Error, OSError) as error:
         if connection is not None:
             connection.close()
