@@ -3,6 +3,7 @@
 import fcntl
 import json
 import os
+import shutil
 import sqlite3
 import subprocess
 import sys
@@ -17,6 +18,8 @@ from tests.sealed import ROOT, Sealed
 from tests.test_launcher import counting
 
 PATIENCE_S = 10.0
+PS = shutil.which("ps")
+WAYS = ("/proc", "/nonexistent") if PS else ("/proc",)
 NO_PROC = mock.patch.object(process, "PROC", "/nonexistent")
 
 
@@ -31,7 +34,7 @@ class Told(unittest.TestCase):
 
     def test_both_ways_tell_the_same_kind(self):
         child = self.child("sleep", "600")
-        for where in ("/proc", "/nonexistent"):
+        for where in WAYS:
             with self.subTest(where), mock.patch.object(process, "PROC", where):
                 found = process.told(child.pid)
                 self.assertEqual((found.parent, found.command), (os.getpid(), "sleep"))
@@ -46,13 +49,13 @@ class Told(unittest.TestCase):
     def test_one_that_has_ended_is_not_alive_though_its_parent_has_not_looked(self):
         child = self.child("true")
         os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOWAIT)
-        for where in ("/proc", "/nonexistent"):
+        for where in WAYS:
             with self.subTest(where), mock.patch.object(process, "PROC", where):
                 self.assertTrue(process.told(child.pid).ended)
                 self.assertEqual(process.start_of(child.pid), "")
                 self.assertFalse(process.alive(child.pid, ""))
         child.wait()
-        for where in ("/proc", "/nonexistent"):
+        for where in WAYS:
             with self.subTest(where, reaped=True), mock.patch.object(process, "PROC", where):
                 self.assertEqual(process.told(child.pid), process.Process())
 
@@ -80,6 +83,7 @@ class Told(unittest.TestCase):
         below.communicate()
         self.assertTrue(process.ended(1, start))
 
+    @unittest.skipUnless(PS, "ps is not installed")
     def test_the_same_moment_reads_the_same_in_any_language(self):
         with NO_PROC, mock.patch.dict(os.environ, {"LC_ALL": "C.UTF-8", "LANG": "de_DE.UTF-8"}):
             said = process.start_of(os.getpid())

@@ -9,6 +9,7 @@ import termios
 import unittest
 from pathlib import Path
 
+from hcom import process
 from tests.test_pty_proxy import FRONT, Terminal
 from tests.test_pty_spawn import alive, until
 
@@ -142,9 +143,8 @@ class Suspension(Terminal):
         shell = self.shell()
         self.type(b"~/front sh -c 'echo $PPID ready; read x; echo got:$x'\n")
         keeper = int(self.until(rb"(\d+) ready\r\n")[1])
-        wrapper = subprocess.run(["ps", "-o", "ppid=", "-p", str(keeper)], capture_output=True)
         since = len(self.got)
-        os.kill(int(wrapper.stdout), signal.SIGTSTP)
+        os.kill(process.told(keeper).parent, signal.SIGTSTP)
         self.until(rb"Stopped.*\$ \Z", since)
         self.type(b"fg\n")
         self.type(b"x\n")

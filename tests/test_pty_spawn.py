@@ -9,6 +9,7 @@ import tempfile
 import time
 import unittest
 
+from hcom import process
 from hcom.pty import spawn
 from hcom.pty.spawn import Exited, Killed, SpawnError
 
@@ -29,8 +30,7 @@ def until(fact, what: str):
 
 def alive(pid: int) -> bool:
     """Whether a process runs that is not a zombie."""
-    answer = subprocess.run(["ps", "-o", "stat=", "-p", str(pid)], capture_output=True, text=True)
-    return answer.stdout.strip()[:1] not in ("", "Z")
+    return process.alive(pid, "")
 
 
 class Spawned(unittest.TestCase):

@@ -76,6 +76,7 @@ class Settings(unittest.TestCase):
         self.addCleanup(shutil.rmtree, self.place, True)
         self.home = Home(os.path.join(self.place, ".hcom"), self.place)
         create(self.home)
+        self.env = {"HOME": self.place}
         self.path = self.files()[0].path
         os.mkdir(os.path.dirname(self.path))
 
@@ -88,7 +89,7 @@ class Settings(unittest.TestCase):
             return stream.read()
 
     def files(self, allowed=SAFE) -> list:
-        return setup.files(self.home, {}, allowed, SAFE)
+        return setup.files(self.home, self.env, allowed, SAFE)
 
     def add(self, allowed=SAFE) -> bool:
         return settings.put(self.files(allowed))
@@ -97,7 +98,7 @@ class Settings(unittest.TestCase):
         return bool(settings.take(self.files()))
 
     def owned(self, home: Home) -> settings.Owned:
-        (file,) = setup.files(home, {}, SAFE, SAFE)
+        (file,) = setup.files(home, self.env, SAFE, SAFE)
         assert isinstance(file, settings.Owned)
         return file
 
@@ -114,7 +115,7 @@ class RoundTrip(Settings):
         adapters = {"claude": setup, "gemini": gemini, "codex": codex}
         for tool, texts in odd.FILES.items():
             self.assertGreaterEqual(len(texts), 40)
-            [file, *_] = adapters[tool].files(self.home, {}, SAFE, SAFE)
+            [file, *_] = adapters[tool].files(self.home, self.env, SAFE, SAFE)
             file = file._replace(able=lambda: None)
             os.makedirs(os.path.dirname(file.path), exist_ok=True)
             for name, data in texts.items():
@@ -135,7 +136,7 @@ class RoundTrip(Settings):
     def test_and_without_the_record_nobody_elses_is_touched(self):
         adapters = {"claude": setup, "gemini": gemini, "codex": codex}
         for tool, texts in odd.FILES.items():
-            file = adapters[tool].hooks_file(self.home, {})._replace(able=lambda: None)
+            file = adapters[tool].hooks_file(self.home, self.env)._replace(able=lambda: None)
             os.makedirs(os.path.dirname(file.path), exist_ok=True)
             for name, data in texts.items():
                 with self.subTest(name, tool=tool):
@@ -283,7 +284,7 @@ class ForeignEdits(Settings):
 
     def test_ours_in_a_group_with_others_stay_there_and_are_brought_up_to_date_there(self):
         for adapter, event in ((setup, "Stop"), (codex, "Stop"), (gemini, "BeforeAgent")):
-            file = adapter.hooks_file(self.home, {})._replace(able=lambda: None)
+            file = adapter.hooks_file(self.home, self.env)._replace(able=lambda: None)
             os.makedirs(os.path.dirname(file.path), exist_ok=True)
             for where in (0, 1, 99):
                 with self.subTest(adapter.__name__, where=where):
@@ -369,7 +370,7 @@ class ForeignEdits(Settings):
     def test_an_update_stands_where_it_stood_and_keeps_the_timeout(self):
         for adapter, event in ((setup, "Stop"), (codex, "UserPromptSubmit"), (gemini, "AfterTool")):
             with self.subTest(adapter.__name__):
-                file = adapter.hooks_file(self.home, {})._replace(able=lambda: None)
+                file = adapter.hooks_file(self.home, self.env)._replace(able=lambda: None)
                 os.makedirs(os.path.dirname(file.path), exist_ok=True)
                 self.put(file, "{}")
                 said = json.loads(self.got(file))

@@ -51,6 +51,17 @@ class Talk(Sealed):
     def test_moon(self): pass
 """
 
+LONG = """
+import unittest
+
+class Resets(unittest.TestCase):
+    def test_one(self):
+        pass
+
+    def test_two(self):
+        raise OSError("began")
+"""
+
 
 class Copied(unittest.TestCase):
     def setUp(self):
@@ -133,7 +144,8 @@ class Whole(Copied):
                 self.assertEqual(done.returncode, not last.startswith(("2", "3")))
 
     def test_the_slow_ones_are_there(self):
-        self.assertLessEqual(set(suite.SLOW), {unit.title for unit in suite.chosen([], [])})
+        there = {unit.title for unit in suite.chosen([], [])}
+        self.assertLessEqual({*suite.SLOW, *suite.LONG}, there)
 
 
 class Scheduling(unittest.TestCase):
@@ -159,15 +171,29 @@ class Scheduling(unittest.TestCase):
 
 
 class Bare(Copied):
-    def test_it_leaves_nothing_and_says_what_it_skipped(self):
+    def test_it_leaves_nothing_and_says_what_it_left_out(self):
         self.plant("test_leaving", LEAVING)
+        self.plant("test_archive", LONG)
         done = self.run_in("unittest")
         self.assertEqual(done.returncode, 0, done.stderr)
         self.assertEqual(
-            done.stderr.splitlines()[-2:],
-            ["OK (skipped=1)", "skipped 1: no moon: test_leaving.Talk (1)"],
+            done.stderr.splitlines()[-3:],
+            ["OK (skipped=1)", "skipped 1: no moon: test_leaving.Talk (1)"]
+            + ["left to `python3 -m tests`: 2 more tests"],
         )
         self.assertEqual(list(self.tmp.iterdir()), [])
+
+    def test_what_fails_is_told_as_it_was(self):
+        self.plant("test_planted", OUTCOMES)
+        done = self.run_in("unittest")
+        self.assertEqual(done.returncode, 1)
+        self.assertIn("FAILED (failures=2, skipped=2)", done.stderr)
+        self.assertIn("FAIL: test_bad (tests.test_planted.Mixed", done.stderr)
+        self.assertIn("AssertionError: 2 != 5", done.stderr)
+        self.assertIn("test_planted.Gone.test_itself ended without a result", done.stderr)
+        self.assertIn("Ran 6 tests", done.stderr)
+        done = self.run_in("unittest", "-k", "Good")
+        self.assertRegex(done.stderr, "Ran 2 tests .*\n\nOK\n$")
 
 
 if __name__ == "__main__":

@@ -155,7 +155,7 @@ class Brought(Settings):
         self.files_of_a_launch()
 
     def files_of_a_launch(self) -> None:
-        settings.put(setup.launch_files(self.home, {}, SAFE, SAFE))
+        settings.put(setup.launch_files(self.home, {"CLAUDE_CONFIG_DIR": self.place}, SAFE, SAFE))
 
     def plan(self, *args: str, cwd: str = "", env=None) -> list[str]:
         return claude.plan(list(args), self.home, env or {}, cwd or self.place).args
