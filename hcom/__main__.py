@@ -1,18 +1,22 @@
 """The entry: `python -m hcom`, and the package directory run by its path.
 
 Run by path, Python puts the package itself first in the search path, where `hcom/pty` would hide
-the standard library's `pty`: the parent takes its place before anything else is imported. What a
-Python that is too old does with this: see `__init__`.
+the standard library's `pty`: the parent takes its place before anything else is imported. In a zip
+file it is no folder of that name: see `zipped`. What a Python that is too old does: see `__init__`.
 """
 
+import os
 import sys
 
 if not __package__:
     _package = __file__.rpartition("/")[0] or "."
+    if os.path.isfile(_package):
+        sys.modules["hcom"] = _hcom = __import__("__init__")
+        _hcom.__path__ = [_package]
+        sys.path.remove(_package)
+        __import__("hcom.zipped").zipped.main(_package, sys.argv[1:], os.environ)
     _parent = _package.rpartition("/")[0] or ("." if "/" not in _package else "/")
     if _package == ".":
-        import os
-
         _parent = os.path.dirname(os.getcwd())
     sys.path[:] = [_parent] + [p for p in sys.path if p.rstrip("/") != _package.rstrip("/")]
 
@@ -30,8 +34,6 @@ if __name__ == "__main__":
     asked = sys.argv[1] if len(sys.argv) > 1 else ""
     code = import_module("hcom." + mains.get(asked, "cli")).main(sys.argv[1:])
     if asked == "hook":
-        import os
-
         # Taking the interpreter down in order takes as long as the hook's own work.
         os._exit(code)
     sys.exit(code)

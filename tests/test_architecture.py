@@ -29,10 +29,12 @@ LAYERS: "dict[str, set[str]]" = {
         "wrap",
         "ops",
         "store",
+        "zipped",
     },  # the processes of hcom: not all through cli
     "errors": set(),
     "home": {"errors"},
     "log": {"errors", "home"},
+    "zipped": {"errors", "home"},
     "process": {"errors"},
     "config": {"errors", "home", "bus"},  # bus, which is pure, says what a tag or a preset is
     "bus": {"errors"},

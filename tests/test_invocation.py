@@ -11,6 +11,7 @@ from hcom import home as homes
 from hcom.store import kept
 from tests.sealed import ROOT
 from tests.test_cli import Commands
+from tests.test_zipped import zipped
 
 
 class Invocation(Commands):
@@ -67,6 +68,7 @@ class TooOld(Commands):
             "try: run(package, run_name='__main__')\n"
             "finally: assert not [m for m in sys.modules if m.startswith('hcom.')], sys.modules"
         )
+        pyz = zipped(self.home.root)
         said = "hcom: needs Python 3.10 or newer, this is 3.9\n"
         for words, code in (
             (("list",), 1),
@@ -78,7 +80,7 @@ class TooOld(Commands):
             (("hook", "claude", "Stop", "1"), 0),
             (("hook", "record"), 0),
         ):
-            for package in ("hcom", f"{ROOT}/hcom", "import"):
+            for package in ("hcom", f"{ROOT}/hcom", pyz, "import"):
                 with self.subTest(words=words, package=package):
                     argv = [sys.executable, "-c", play, package, *words]
                     done = subprocess.run(argv, env=self.home.env, cwd=ROOT, capture_output=True)

@@ -137,8 +137,7 @@ def check_imports(repo: Path) -> str:
             top = found.name.split(".")[0]
             has = [version for version in PYTHONS if top in known[version]]
             if (
-                top == "hcom"
-                or top == "__future__"
+                top in ("hcom", "__init__", "__future__")  # __init__: in a zip file of the package
                 or len(has) == len(PYTHONS)
                 or (has and found.guarded)
             ):
