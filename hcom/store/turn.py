@@ -4,9 +4,7 @@ import os
 import sqlite3
 import time
 
-BUSY_S = (
-    5.0  # a command gives up where the database is locked, and has not been written to, so long
-)
+BUSY_S = 5.0  # a command gives up where a locked database has not been written to for so long
 EAGER_MS = 20  # sqlite tries five times in so long
 
 

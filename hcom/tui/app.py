@@ -6,7 +6,6 @@ import signal
 import sys
 import time
 from collections.abc import Callable
-from functools import partial
 from importlib import import_module
 
 from .. import config, log
@@ -14,7 +13,7 @@ from ..bus.agent import BIGBOSS, Agent
 from ..delivery import bell
 from ..errors import HcomError, told
 from ..store.deliveries import QUEUED, SEEN
-from . import compose, feed, keys, views
+from . import compose, feed, keys, verbs, views
 from .draw import Screen
 from .keys import View
 from .moves import MOVES
@@ -22,10 +21,8 @@ from .state import (
     ARCHIVE,
     EVENT,
     FILTER,
-    LAUNCH,
     MESSAGE,
     SETTING,
-    STEERS,
     TAG,
     WATCH,
     Data,
@@ -69,34 +66,7 @@ class App:
         self.needy, self.rings = sys.maxsize, config.read(home, env).bell
         self.read_at, self.took, self.rung = 0.0, 0.0, True
         self.asked: Page | None = None  # the page that is being read
-        self.verbs: dict[str, Callable[[], None]] = {
-            **{name: partial(self.move, name) for name in MOVES},
-            **{name: partial(self.edit, name) for name in compose.EDITS},
-            "open": self.open,
-            "write": self.write,
-            "everyone": lambda: self.begin(Entry(MESSAGE)),
-            "reply": self.reply,
-            "transcript": lambda: self.show_of("transcript"),
-            "screen": lambda: self.show_of("screen"),
-            "help": lambda: self.show("help", ""),
-            **{name: partial(self.ask, name) for name in STEERS},
-            "launch": lambda: self.begin(Entry(LAUNCH)),
-            "tag": self.ask_tag,
-            "subscribe": self.subscribe,
-            "settings": lambda: self.show_to(SETTING),
-            "archive": lambda: self.show_to(ARCHIVE),
-            "filter": lambda: self.begin(Entry(FILTER, self.state.filter, len(self.state.filter))),
-            "redraw": self.screen.renew,
-            "suspend": self.suspend,
-            "quit": self.quit,
-            "send": self.send,
-            "complete": self.complete,
-            "earlier": lambda: self.recall(1),
-            "later": lambda: self.recall(-1),
-            "take": self.take,
-            "yes": lambda: self.confirmed(False),
-            "all_tagged": lambda: self.confirmed(True),
-        }
+        self.verbs = verbs.of(self)
 
     # -- the loop --
 

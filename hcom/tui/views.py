@@ -37,8 +37,7 @@ from .state import (
 
 COLS, ROWS = 60, 15  # with less there is room for nothing that helps
 NOW_S, COARSE_S = 10, 10  # ages are coarse: a screen on which nothing happens stands still
-TEXT_LINES = 3  # of a message in the stream
-INDENT = 6
+TEXT_LINES, INDENT = 3, 6  # of a message in the stream
 ENTRY_LINES = 6
 LOOKS = {BLOCKED: Look.NEED, ACTIVE: Look.WORK, LISTENING: Look.IDLE, INACTIVE: Look.DIM}
 

@@ -1,0 +1,40 @@
+"""What the dashboard does for each verb of the table of keys."""
+
+from collections.abc import Callable
+from functools import partial
+
+from . import compose
+from .moves import MOVES
+from .state import ARCHIVE, FILTER, LAUNCH, MESSAGE, SETTING, STEERS, Entry
+
+
+def of(app) -> dict[str, Callable[[], None]]:
+    """Verb -> what `app` does, once it is pressed."""
+    return {
+        **{name: partial(app.move, name) for name in MOVES},
+        **{name: partial(app.edit, name) for name in compose.EDITS},
+        "open": app.open,
+        "write": app.write,
+        "everyone": lambda: app.begin(Entry(MESSAGE)),
+        "reply": app.reply,
+        "transcript": lambda: app.show_of("transcript"),
+        "screen": lambda: app.show_of("screen"),
+        "help": lambda: app.show("help", ""),
+        **{name: partial(app.ask, name) for name in STEERS},
+        "launch": lambda: app.begin(Entry(LAUNCH)),
+        "tag": app.ask_tag,
+        "subscribe": app.subscribe,
+        "settings": lambda: app.show_to(SETTING),
+        "archive": lambda: app.show_to(ARCHIVE),
+        "filter": lambda: app.begin(Entry(FILTER, app.state.filter, len(app.state.filter))),
+        "redraw": app.screen.renew,
+        "suspend": app.suspend,
+        "quit": app.quit,
+        "send": app.send,
+        "complete": app.complete,
+        "earlier": lambda: app.recall(1),
+        "later": lambda: app.recall(-1),
+        "take": app.take,
+        "yes": lambda: app.confirmed(False),
+        "all_tagged": lambda: app.confirmed(True),
+    }
