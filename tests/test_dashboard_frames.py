@@ -54,6 +54,7 @@ DATA = Data(
             agent("luna", BLOCKED, "approval", "Bash: rm -r build", 60, tag="api", unread=2),
             agent("nova", LISTENING, "stop", ago=240, tool="codex"),
             agent("gone", INACTIVE, "exit:quit", ago=10),
+            agent("milo", ACTIVE, "tool:Edit", "/srv/api/src/b.py", 50, directory="/srv/api"),
         ],
         ASKS,
     ),
@@ -114,17 +115,18 @@ class Cells(unittest.TestCase):
 class Frames(unittest.TestCase):
     def test_who_needs_a_person_comes_first(self):
         names = [seen.agent.name for seen in DATA.agents]
-        self.assertEqual(names, ["luna", "nova", "zara", "kira", "gone"])
+        self.assertEqual(names, ["luna", "nova", "zara", "kira", "milo", "gone"])
 
     def test_agents_and_stream(self):
         said = shown(State(agent="kira"), DATA)
         self.assertRegex(
-            said, r"\A hcom   2 need you   1 working   2 idle   1 unread by you +\? help"
+            said, r"\A hcom   2 need you   2 working   2 idle   1 unread by you +\? help"
         )
         for line in (
             r"^ ■ api-luna +claude +approval Bash: rm -r build +1m +2 unread",
             r"^ ◉ nova +codex +asks: which branch\? +4m",
             r"^>▶ kira +claude +Bash pytest -q +40s +~/web$",
+            r"^ ▶ milo +claude +Edit src/b.py +50s",
             r"^ ◉ zara +claude +idle +3m +not woken",
             r"^ »#41 \d\d:\d\d nova → bigboss  request th:auth +NEW$",
             r"^ ~#42 \d\d:\d\d kira  edit src/a.py$",
@@ -221,7 +223,7 @@ class Frames(unittest.TestCase):
         for entry, wanted in (
             (Entry("message", "@kira hi"), "to @kira"),
             (Entry("message", "@api hi"), "to @api = luna"),
-            (Entry("message", "hi"), "to everyone: 5"),
+            (Entry("message", "hi"), "to everyone: 6"),
             (Entry("message", "hi", of="nova", reply_to="41"), "to nova, #41"),
             (Entry("message", "@nobody hi"), "no agent @nobody"),
         ):

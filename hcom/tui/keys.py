@@ -61,6 +61,8 @@ KEYS = (
     Key(("Ctrl-T",), (W,), "intent", "Next intent: request, inform, none", "intent"),
     Key(("Up",), (W,), "earlier", "What was sent before"),
     Key(("Down",), (W,), "later", "What was sent after that"),
+    Key(("PgDn", "Down"), (L,), "page_down", "A screen down of what is above the line"),
+    Key(("PgUp", "Up"), (L,), "page_up", "A screen up of it"),
     Key(("Left",), TYPED, "left", "A letter back"),
     Key(("Right",), TYPED, "right", "A letter on"),
     Key(("Home", "Ctrl-A"), TYPED, "begin", "To the begin of the line"),

@@ -81,14 +81,16 @@ def scrolled(heights: Sequence[int], top: int, chosen: int, room: int) -> int:
 # -- agents --
 
 
-def doing(seen: Seen, asks: dict[str, Asked]) -> str:
+def doing(seen: Seen, asks: dict[str, Asked], home: str) -> str:
     """What the agent does, or wants."""
     agent = seen.agent
     if agent.status != BLOCKED and agent.name in asks:
         return f"asks: {asks[agent.name].text}"
     if agent.status == LISTENING:
         return "idle"
-    what = f"{agent.context.removeprefix('tool:')} {agent.detail}".strip()
+    # a path is cut at its end, which is what tells
+    detail = short(agent.detail.removeprefix(f"{agent.directory}/" * bool(agent.directory)), home)
+    what = f"{agent.context.removeprefix('tool:')} {detail}".strip()
     return what or agent.status
 
 
@@ -116,7 +118,10 @@ def agent_line(seen: Seen, asks, place: Place, named: int, chosen: bool) -> Line
     spans = [
         Span(head, Look.CHOSEN if chosen else look),
         Span(pad(agent.tool, 7) + " ", Look.DIM),
-        Span(pad(doing(seen, asks), room) + " ", look if look == Look.NEED else Look.PLAIN),
+        Span(
+            pad(doing(seen, asks, place.home), room) + " ",
+            look if look == Look.NEED else Look.PLAIN,
+        ),
         Span(right, Look.DIM),
     ]
     return laid(place.cols, spans)
@@ -182,7 +187,7 @@ def _message(event: Event, data: Data, head: str, cols: int) -> list[Line]:
     return [laid(cols, spans, [came]), *lines]
 
 
-def _said(event: Event, data: Data) -> "tuple[str, str, Look]":
+def _said(event: Event, data: Data, home: str) -> "tuple[str, str, Look]":
     """The letter and the words of an event that is no message, and how they look."""
     said, kind = event.data, event.type
     if kind == "life":
@@ -191,11 +196,11 @@ def _said(event: Event, data: Data) -> "tuple[str, str, Look]":
     act, what = data.acts.get(event.id, ("", ""))
     context, detail = str(said["context"]), str(said["detail"])
     if act == "edit":
-        return "~", f"edit {detail or what}", Look.WORK
+        return "~", f"edit {short(detail or what, home)}", Look.WORK
     if act == "command":
         return "$", f"{what or detail}", Look.PLAIN
     if context.startswith("tool:"):
-        return "·", f"{context[5:]} {detail}", Look.PLAIN
+        return "·", f"{context[5:]} {short(detail, home)}", Look.PLAIN
     if context.startswith("deliver:"):
         return "«", f"reads {context[8:]} {detail}", Look.DIM
     status = said["val"]
@@ -209,7 +214,7 @@ def event_lines(event: Event, data: Data, place: Place, chosen: bool) -> list[Li
         head = f"{mark}»#{event.id} {clock(event.timestamp, place.now)} "
         lines = _message(event, data, head, place.cols)
     else:
-        letter, words, look = _said(event, data)
+        letter, words, look = _said(event, data, place.home)
         head = f"{mark}{letter}#{event.id} {clock(event.timestamp, place.now)} "
         lines = [
             laid(
@@ -284,10 +289,10 @@ def _rows(text: str, room: int) -> list[str]:
 
 
 TITLES = {
-    FILTER: "filter, such as agent:luna type:message; nothing for all",
+    FILTER: "filter, such as agent:luna tool:Edit, or before:1d; nothing for all",
     TAG: "tag of {}",
     LAUNCH: f"launch: [N] {'|'.join(TOOLS)} [tag:NAME] [in:DIR] [headless] [prompt]",
-    WATCH: "be told of: a preset such as idle:luna, or a filter such as agent:luna tool:Bash",
+    WATCH: "be told of, such as idle:luna, cmd:commit, or agent:luna tool:Edit",
     SETTING: "setting: KEY VALUE",
     ARCHIVE: "archive: its number",
 }
@@ -352,7 +357,7 @@ def _lists(state: State, data: Data, place: Place, room: int) -> "tuple[Frame, S
     share = max((room - 2) // (2 if on_agents else 4), 3)
     above, top_agent = agents(state, data, place, min(max(len(data.agents), 1), share))
     below, events = stream(state, data, place, room - 2 - len(above))
-    asked = f" /{state.filter} " if state.filter else ""
+    asked = f" /{state.filter} (Esc: all) " if state.filter else ""
     lines = [
         _bar("agents", place.cols, on_agents, "" if on_agents else " Tab "),
         *above,
