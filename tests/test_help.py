@@ -367,7 +367,7 @@ class Outputs(unittest.TestCase):
         ):
             self.assertIn(piece, said)
         os.chmod(self.home.hcom_dir, 0o755)
-        self.assertTrue(re.search(r"to do +chmod 700 ", self.home.said("status")))
+        self.assertTrue(re.search(r"to do .*: chmod 700 ", self.home.said("status")))
         self.home.program("claude", "echo '9.9.9 (Claude Code)'")
         said = self.home.said("status")
         self.assertIn("claude     9.9.9, /", said)

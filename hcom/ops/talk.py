@@ -56,7 +56,7 @@ def send(db, sender: Sender, text: str, addressed: str, envelope: message.Envelo
     watched = events.is_watched(db)
     after(db.home, Done(sent.to, sent.wakes, sent.parents, watched=watched))
     ended = [agent.name for agent in found if agent.ended_at is not None]
-    deaf = [_named(a, kept.proven(db.home, a).client) for a in found if _is_deaf(db.home, a)]
+    deaf = [_named(a, kept.proven(db.home, a).client) for a in found if is_deaf(db.home, a)]
     unwoken = [
         f"{agent.display}: {agent.wake_failure}"
         for agent in (agents.find(db, a.name) for a in found)  # as it is after the wake
@@ -77,7 +77,7 @@ def is_heard(home, agent) -> bool:
     return agent.tool != ADHOC and (bool(agent.parent) or kept.heard(home, agent))
 
 
-def _is_deaf(home, agent) -> bool:
+def is_deaf(home, agent) -> bool:
     """Whether hooks are to bring the agent its mail, and none of its session was ever heard, nor
     can be by waking it."""
     hooked = agent.tool in adapters.TOOLS and (agent.session or agent.launch or agent.pid)

@@ -7,16 +7,15 @@ from ..model import Command, Option
 def _text(said: dict) -> str:
     where, database = said["terminal"], said["database"]
     size = f"{said['events']} events, {said['agents']} agents, {said['bytes'] / 1_000_000:.1f} MB"
-    foreign = filter(None, [said["foreign"]])
     lines = [
         f"hcom {said['version']}, Python {said['python']}",
         f"directory  {said['directory']} ({said['permissions']})",
-        *(f"           {theirs} is another program's of this name" for theirs in foreign),
         f"database   {database}, {size}",
         *(_tool(tool, facts) for tool, facts in said["tools"].items()),
         f"terminal   {where['setting']} (opens: {where['opens']})",
         f"relay      {said['relay'] or 'off'}",
         *(f"to do      {line}" for line in said["todo"]),
+        *(f"note       {line}" for line in said["notes"]),
         *said.get("logs", ()),
     ]
     return "\n".join(lines)
