@@ -85,6 +85,9 @@ LAUNCH = {
     "handles": list,
     "errors": list,
 }
+FIELDS = """id timestamp type instance msg_from msg_text msg_thread msg_intent msg_reply_to
+    msg_mentions msg_delivered_to status_val status_context status_detail life_action life_by
+    life_batch_id"""
 WRONG_SQL = (
     "",
     "nonsense = 1",
@@ -163,6 +166,8 @@ class Documented(unittest.TestCase):
         ):
             text = self.section(said, name)
             self.assertEqual([k for k in keys if not re.search(rf"\b{k}\b", text)], [], name)
+        text = self.section(said, "Session.events")
+        self.assertEqual([one for one in FIELDS.split() if one not in text], [])
         self.assertTrue(os.path.exists(os.path.join(ROOT, "hcom", "py.typed")))
 
     def section(self, said: str, name: str) -> str:
@@ -300,6 +305,8 @@ class Events(Api):
         self.assertEqual(self.ci.events("msg_thread = ?", params=("t/1",)), found[:1])
         self.assertEqual(self.ci.events("created:luna")[0]["type"], "life")
         self.assertEqual(self.ci.events()[-2:], found)
+        for field in FIELDS.split():
+            self.ci.events(f"{field} IS NULL")
 
     def test_wrong_sql(self):
         for sql in WRONG_SQL:

@@ -358,6 +358,8 @@ class Documented(Workflow):
                 stream.write(text)
         pair = self.run_("pair", "Count.").splitlines()
         self.assertEqual([line.split(maxsplit=1)[1] for line in pair], ["my answer"] * 2)
+        pair = self.run_("pair", "Count.", odd={"Count": "dies"}).splitlines()
+        self.assertEqual([line.split(maxsplit=1)[1] for line in pair], ["has ended"] * 2)
         [worker] = self.workers(1)
         self.assertEqual(self.run_("ask", worker, "Why?"), "my answer\n")
         done = self.home.run("run", "ask", "nobody", "Why?")

@@ -16,6 +16,8 @@ import sys
 
 import hcom
 
+ENDED = "(life_action = 'stopped' OR status_context LIKE 'exit:%')"
+
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
@@ -33,7 +35,7 @@ def main():
         thread="survey",
     )
     event = me.wait(
-        "instance = ? AND (msg_reply_to = ? OR life_action = 'stopped')",
+        f"instance = ? AND (msg_reply_to = ? OR {ENDED})",
         [target, root],
         timeout=args.timeout,
         after=root,
@@ -58,25 +60,27 @@ if __name__ == "__main__":
 #!/usr/bin/env python3
 """Let two new agents do a task, and print what they answer."""
 import argparse
+import os
 import subprocess
 import sys
 
 import hcom
+
+ENDED = "(life_action = 'stopped' OR status_context LIKE 'exit:%')"
 
 parser = argparse.ArgumentParser(description=__doc__)
 parser.add_argument("task")
 parser.add_argument("--timeout", type=float, default=600, help="seconds for each answer")
 args = parser.parse_args()
 me = hcom.session(name="pair", external=True)
+tag = f"pair-{os.getpid()}"  # no other run's
 root = me.send("@bigboss a pair begins").id
 command = f"hcom send --reply-to {root} -- TEXT"
 try:
-    told = hcom.launch(2, tag="pair-1", prompt=f"{args.task} Send it: `{command}`", background=True)
-    waiting, after = {one["base_name"] for one in hcom.instances() if one["tag"] == "pair-1"}, root
+    hcom.launch(2, tag=tag, prompt=f"{args.task} Send it: `{command}`", background=True)
+    waiting, after = {one["base_name"] for one in hcom.instances() if one["tag"] == tag}, root
     while waiting:
-        event = me.wait(
-            "msg_reply_to = ? OR life_action = 'stopped'", [root], args.timeout, after=after
-        )
+        event = me.wait(f"msg_reply_to = ? OR {ENDED}", [root], args.timeout, after=after)
         if event is None:
             sys.exit(f"no answer of {', '.join(waiting)}")
         after = event["id"]
@@ -84,7 +88,8 @@ try:
             waiting.discard(event["instance"])
             print(event["instance"], event["data"].get("text", "has ended"))
 finally:  # whatever happens, nobody stays
-    subprocess.run(["hcom", "kill", "tag:pair-1"], stdout=subprocess.DEVNULL)
+    for act in ("kill", "stop"):  # also who has ended by itself
+        subprocess.run(["hcom", act, f"tag:{tag}"], capture_output=True)
 ```
 
 ## What to know
@@ -98,11 +103,14 @@ finally:  # whatever happens, nobody stays
   `wait("msg_reply_to = ?", [id], after=id)`. With `after`, none that came meanwhile is missed.
 - Events name agents without tags: compare with `base_name`. In `send` both names do.
 - @names in TEXT behind -- are none; in a message that comes by --stdin they say whom it goes to.
-- A turn that ends: `wait("idle:luna")`. An agent that left: `wait("stopped:luna")`. More presets:
-  `hcom events sub --help`.
+- A turn that ends: `wait("idle:luna")`. An agent that left or ended: `wait("stopped:luna")`, in SQL
+  as above. More presets: `hcom events sub --help`.
+- A file that anybody edits: `wait("id IN (SELECT event_id FROM acts WHERE kind = 'edit' AND
+  what = ?)", [os.path.realpath(path)])`; who did is `event["instance"]`. In .sh:
+  `hcom events --wait 60 --file PATH`.
 - To wake an agent, not the script, when something happens: `s.subscribe(...)`.
 - Never sleep and look again: `wait` costs nothing. Always give a timeout, and say who was silent.
-- End what you launch, as above; SIGKILL skips `finally`. `hcom stop` leaves programs running.
+- End what you launch, as above; SIGKILL skips `finally`. `hcom stop` alone leaves programs running.
 - An agent that runs a script waits for it: let it run in the background where the same agent has to
   answer, or where it takes long.
 
