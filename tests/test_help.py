@@ -4,6 +4,7 @@ import json
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
 import unittest
@@ -15,6 +16,7 @@ from hcom.cli import help as helps
 from hcom.cli.catalog import COMMANDS, find
 from hcom.cli.model import NAME
 from hcom.config import KEYS
+from hcom.home import LIMIT_BYTES
 from tests.sealed import ROOT, Home
 
 # Written out from the public documentation: each command's flags and the forms of its use.
@@ -339,6 +341,55 @@ class Outputs(unittest.TestCase):
         self.assertRegex(self.home.run("run").stderr, "docs.py cannot be run: docs is the name")
         for name in ("nope", "../echo", ""):
             self.assertEqual(self.home.run("run", name).returncode, 1)
+
+    def test_scripts_that_cannot_be_run_or_do_not_end(self):
+        folder = Path(self.home.hcom_dir, "scripts")
+        folder.mkdir(parents=True)
+        for name in ("lost.py", "gone.sh"):  # what root cannot read, either
+            (folder / name).touch()
+            os.truncate(folder / name, LIMIT_BYTES + 1)
+        for name, text in (
+            ("null.py", "\0"),
+            ("open.sh", "if true; then\n"),
+            ("bare.py", ""),
+            ("list.sh", "# A list of mine.\necho mine\n"),
+            ("loop.sh", "echo on\nwhile :; do sleep 60; done\n"),
+            ("wait.py", "import time\nprint('on', flush=True)\nwhile True: time.sleep(60)\n"),
+        ):
+            (folder / name).write_text(text)
+        listed = self.home.said("run")
+        for line in (
+            "lost .*/lost.py cannot be read: ",
+            "bare +.it has no doc",
+            "list +A list of m",
+        ):
+            self.assertRegex(listed, f"(?m)^{line}")
+        for name, code, why in (
+            ("lost", 1, "hcom: .*/lost.py cannot be read: .*"),
+            ("gone", 1, "hcom: .*/gone.sh cannot be read: .*"),
+            ("null", 1, "hcom: .*/null.py:1: .*null bytes.*"),
+            ("open", 2, ".*/open.sh: line 2: .*"),
+            ("bare", 0, None),
+            ("list", 0, None),
+        ):
+            done = self.home.run("run", name)
+            self.assertEqual(done.returncode, code, name)
+            self.assertRegex(done.stderr, rf"\A{why}\n\Z" if why else r"\A\Z")
+        for name in ("loop", "wait"):
+            with self.subTest(name):
+                argv = ["hcom", "run", name]
+                loop = subprocess.Popen(
+                    argv,
+                    env=self.home.env,
+                    stdout=subprocess.PIPE,
+                    stderr=subprocess.PIPE,
+                    start_new_session=True,
+                )
+                self.assertEqual(loop.stdout.readline(), b"on\n")
+                os.killpg(loop.pid, signal.SIGINT)  # as a terminal does
+                loop.communicate(timeout=60)
+                self.assertIn(loop.returncode, (-signal.SIGINT, 128 + signal.SIGINT))
+                self.assertEqual(self.home.inmates(), [])
 
     def test_a_script_has_the_hcom_that_runs_it(self):
         folder, copy = Path(self.home.hcom_dir, "scripts"), Path(self.home.root, "copy")

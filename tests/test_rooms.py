@@ -24,7 +24,7 @@ BUDGETS = {
     "ops": 1540,
     "hooks": 660,
     "wrap": 310,
-    "cli": 1430,
+    "cli": 1440,
     "api": 150,
     "demo": 770,
     "relay": 800,

@@ -34,15 +34,22 @@ def scripts(home) -> dict[str, str]:
 def _summary(path: str) -> str:
     """What a script says of itself: the first line of its docstring or of its comments."""
     try:
-        text = read(path).decode("utf-8", "replace")
-    except OSError:
-        return ""
+        text = _text(path)
+    except HcomError as error:
+        return f"({error.message})"
     found = (
         re.search(r'^(?:"""|\'\'\')\s*(.+?)\s*(?:"""|\'\'\')?$', text, re.MULTILINE)
         if path.endswith(".py")
         else re.search(r"^#(?!!)\s*(.+)$", text, re.MULTILINE)
     )
-    return found.group(1) if found else ""
+    return found.group(1) if found else "(it has no docstring or comment)"
+
+
+def _text(path: str) -> str:
+    try:
+        return read(path).decode("utf-8", "replace")
+    except OSError as error:
+        raise HcomError(f"{path} cannot be read: {error.strerror}", "ls -l") from None
 
 
 def run(call) -> int:
@@ -61,16 +68,16 @@ def run(call) -> int:
     if name not in found:
         raise HcomError(f"no script {name!r}", "hcom run lists them")
     if args == ["--source"]:
-        call.say(read(found[name]).decode("utf-8", "replace").rstrip("\n"))
+        call.say(_text(found[name]).rstrip("\n"))
         return 0
     return _execute(call, found[name], args)
 
 
 def _execute(call, path: str, args: list[str]) -> int:
     """The script takes the place of this process, and can import and call this hcom."""
-    program = INTERPRETERS[os.path.splitext(path)[1]]
+    program, text = INTERPRETERS[os.path.splitext(path)[1]], _text(path)
     if program == sys.executable:
-        _check(path)
+        _check(path, text)
     package = os.path.dirname(process.itself()[-1])
     env = {
         **call.env,
@@ -85,12 +92,12 @@ def _execute(call, path: str, args: list[str]) -> int:
     os.execvpe(program, [program, path, *args], env)
 
 
-def _check(path: str) -> None:
+def _check(path: str, text: str) -> None:
     """HcomError where the script does not parse, in one line."""
     try:
-        ast.parse(read(path), path)
+        ast.parse(text, path)
     except (SyntaxError, ValueError) as error:
-        line = error.lineno if isinstance(error, SyntaxError) else 1
+        line = getattr(error, "lineno", None) or 1
         raise HcomError(f"{path}:{line}: {error.args[0]}", "mend it, then run it again") from None
 
 
