@@ -93,29 +93,6 @@ class Signatures(unittest.TestCase):
         rules.verify(SECRET, ROOM, EVENT, KEY, got["event"], got["mac"])
 
 
-class ShortIds(unittest.TestCase):
-    def test_four_letters_one_can_say(self):
-        self.assertRegex(rules.short_ids(["dev-a"])["dev-a"], r"^([^AEIOU][AEIOU]){2}$")
-
-    def test_two_with_the_same_get_longer_ones(self):
-        by_short: dict[str, str] = {}
-        number = 0
-        while True:
-            one = f"device-{number}"
-            short = rules.short_ids([one])[one]
-            if short in by_short:
-                break
-            by_short[short] = one
-            number += 1
-        both = [one, by_short[short], "another"]
-        found = rules.short_ids(both)
-        self.assertEqual(len(set(found.values())), 3)
-        self.assertEqual([len(found[each]) for each in both], [6, 6, 4])
-        self.assertIsNone(rules.device_of(short, both))  # it means none of the two any more
-        for device, each in found.items():
-            self.assertEqual(rules.device_of(each.lower(), both), device)
-
-
 class Taken(unittest.TestCase):
     def test_what_is_right(self):
         got = rules.event(KEY, MESSAGE)
@@ -131,7 +108,7 @@ class Taken(unittest.TestCase):
                 "thread": "",
                 "reply_to": ("dev-b", 3),
                 "all": False,
-                "to": (("dev-b", "nova"),),
+                "to": (("dev-b", "nova", ""),),
             },
         )
         self.assertEqual(rules.event(KEY, STATUS).data["val"], "active")
@@ -171,6 +148,8 @@ class Taken(unittest.TestCase):
             ("malformed", changed(MESSAGE, reply_to=["dev b", 3])),
             ("malformed", changed(MESSAGE, to="nova")),
             ("malformed", changed(MESSAGE, to=["nova"])),
+            ("malformed", changed(MESSAGE, to=[["dev-b", "nova", "1.5", "1"]])),
+            ("malformed", changed(MESSAGE, to=[["dev-b", "nova", "then"]])),
             ("malformed", changed(MESSAGE, to=[["dev-b", "nova:BOXE"]])),
             ("malformed", changed(MESSAGE, to=[["dev-b", "nova"]] * 1001)),
             ("malformed", changed(MESSAGE, all=1)),
@@ -195,7 +174,7 @@ class Taken(unittest.TestCase):
         agents = {"luna": one, "no va": one, "nova": {"status": "dead"}, "kira": 7}
         self.assertEqual(
             rules.seats({"agents": agents}, dropped),
-            [rules.Seat("luna", "dev", "adhoc", "listening", "", "", 3)],
+            [rules.Seat("luna", "dev", "adhoc", "listening", "", "", 3, "")],
         )
         self.assertEqual(dropped["malformed"], 3)
         many = {f"a{n}": one for n in range(600)}
@@ -241,7 +220,7 @@ class News(unittest.TestCase):
         self.assertEqual(
             dropped, {"forged": 4, "unsigned": 1, "malformed": 2, "type": 1, "many": 0}
         )
-        self.assertEqual(rules.news([], SECRET, ROOM, dropped), ([], []))
+        self.assertEqual(rules.news([], SECRET, ROOM, dropped), ([], [], {}))
 
     def test_without_a_key_all_that_has_the_form(self):
         devices = {"dev-a": {"events": [{"epoch": "e1", "seq": 1, "event": MESSAGE}]}}
@@ -276,7 +255,7 @@ class Wire1(unittest.TestCase):
             [one.key for one in found.events],
             [Key("dev-a", "1764244800", 42), Key("dev-a", "1764244800", 1)],
         )
-        self.assertEqual(found.events[0].data["to"], (("dev-b", "nova"),))
+        self.assertEqual(found.events[0].data["to"], (("dev-b", "nova", ""),))
         self.assertEqual(found.states[0][1][0].status, "active")
 
     def test_a_message_as_the_page_has_it(self):

@@ -14,25 +14,25 @@ from tests.test_architecture import LAYERS, ROOT, Source, imported, sources
 # What each room may have; the leaves are one room. Past it, something is written twice.
 BUDGETS = {
     "leaves": 610,
-    "bus": 470,
-    "store": 970,
+    "bus": 520,
+    "store": 1100,
     "delivery": 340,
     "adapters": 2650,
     "pty": 1150,
     "terminal": 290,
-    "hub": 770,
-    "ops": 1540,
+    "hub": 1040,
+    "ops": 1550,
     "hooks": 660,
     "wrap": 310,
     "cli": 1440,
     "api": 150,
     "demo": 770,
-    "relay": 800,
+    "relay": 790,
     "scripts": 380,
     "tui": 1170,
     "zipped": 50,
 }
-TOTAL = 14450
+TOTAL = 14900
 LEAVES = ("__init__", "__main__", "errors", "home", "log", "process", "config")
 
 

@@ -19,7 +19,7 @@ from hcom.delivery import marks
 from hcom.errors import HcomError, LockedError, StoreError
 from hcom.home import Home
 from hcom.hub import archive, mail, people
-from hcom.store import agents, deliveries, events, subscriptions, turn
+from hcom.store import agents, deliveries, devices, events, subscriptions, turn
 from hcom.store.connect import open_db, open_sandboxed, transaction
 from hcom.store.schema import MIGRATIONS, VERSION
 
@@ -155,6 +155,8 @@ class Opening(Stored):
                 self.assertEqual(
                     subscriptions.matched_up_to(db), (7 if old > 1 else 0, 7 if 1 < old < 6 else 0)
                 )
+                own = devices.own(db)
+                self.assertEqual((own.seq, own.up_to), (0, -1))  # no relay was used
                 self.assertEqual(db.execute("PRAGMA user_version").fetchone()[0], VERSION)
 
     def test_an_open_changes_nothing_that_is_up_to_date(self):
@@ -352,6 +354,7 @@ class Verbs(Stored):
             "see": lambda: deliveries.see(db, "luna", [1]),
             "release": lambda: deliveries.release(db, "luna", [1]),
             "requeue": lambda: deliveries.requeue(db, "luna", [1]),
+            "refuse": lambda: deliveries.refuse(db, "luna", [1]),
             "retire": lambda: deliveries.retire(db, "luna"),
             "revive": lambda: deliveries.revive(db, "luna"),
         }

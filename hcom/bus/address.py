@@ -11,8 +11,9 @@ from .agent import BIGBOSS
 from .names import near
 
 # A word may not stand in front of the @ (an e-mail address), nor a path behind the name
-# (@scope/package).
-MENTION = re.compile(r"(?<![\w.@/\\+-])@([A-Za-z0-9][\w-]*(?::[A-Za-z0-9]{4})?)(?![\w/@])")
+# (@scope/package). A device has four letters, and more only as bus.remote makes them.
+DEVICE = r"(?::(?:[A-Za-z0-9]{4}|(?:[B-Z][AEIOU]){3,8}))?"
+MENTION = re.compile(rf"(?<![\w.@/\\+-])@([A-Za-z0-9][\w-]*{DEVICE})(?![\w/@])")
 CODE = re.compile(
     r"(^[ \t]*(`{3,}|~{3,}).*?(?:^[ \t]*\2[ \t]*$|\Z))|(`+)(?!`).+?(?<!`)\3(?!`)",
     re.DOTALL | re.MULTILINE,
@@ -36,28 +37,30 @@ def mentions(text: str) -> list[str]:
 
 
 def matches(mention: str, agents) -> list[str]:
-    """The names of the `agents` that `mention` means: one by name, or all who carry the tag."""
-    wanted = mention.lower()
-    for agent in agents:
-        if wanted in (agent.name.lower(), agent.display.lower()):
+    """The names of the `agents` that `mention` means: one by name, or all who carry the tag; on
+    this device, or on the one that is named."""
+    wanted, _, place = mention.lower().partition(":")
+    there = [agent for agent in agents if agent.place.lower() == place]
+    for agent in there:
+        if mention.lower() in (agent.name.lower(), agent.display.lower()):
             return [agent.name]
     tag = wanted[:-1] if wanted.endswith("-") else wanted
-    return [agent.name for agent in agents if agent.tag and agent.tag.lower() == tag]
+    return [agent.name for agent in there if agent.tag and agent.tag.lower() == tag]
 
 
-def recipients(addresses: list[str], listed, known, sender: str) -> Recipients:
+def recipients(addresses: list[str], listed, known, sender: str, persons=()) -> Recipients:
     """Who gets a message from `sender` that names `addresses`.
 
     `listed` take part now and get broadcasts; `known` can also be addressed by name (they have
-    ended and may resume). UnknownAgent when an address means nobody: then nothing is sent.
+    ended and may resume); `persons` are those of other devices (bigboss:BOXE). UnknownAgent when an
+    address means nobody: then nothing is sent.
     """
     if not addresses:
         return Recipients([a.name for a in listed if a.name != sender], [], "broadcast")
     names, unknown = [], []
     for mention in addresses:
-        if mention.lower() == BIGBOSS:
-            found = [BIGBOSS]
-        else:
+        found = [one for one in (BIGBOSS, *persons) if one.lower() == mention.lower()]
+        if not found:
             found = matches(mention, listed) or matches(mention, known)
         if not found:
             unknown.append(mention)
@@ -70,7 +73,8 @@ def recipients(addresses: list[str], listed, known, sender: str) -> Recipients:
 def unknown_address(unknown: list[str], known) -> UnknownAgent:
     """The error for addresses that mean nobody, with the names that come near."""
     names = {a.display for a in known} | {a.name for a in known} | {a.tag for a in known if a.tag}
-    close = [f"@{n}" for mention in unknown for n in near(mention.lower(), names)]
+    lowered = {name.lower(): name for name in names}
+    close = [f"@{lowered[n]}" for mention in unknown for n in near(mention.lower(), lowered)]
     hint = f"did you mean {' or '.join(dict.fromkeys(close))}?" if close else "hcom list"
     return UnknownAgent(
         "nothing sent: no agent " + ", ".join(f"@{m}" for m in unknown),

@@ -2,6 +2,8 @@
 
 from collections import namedtuple
 
+from ..errors import HcomError
+
 ADHOC = "adhoc"  # the tool of an agent in any other: it runs hcom commands and has no hooks
 BIGBOSS = "bigboss"  # the person at the dashboard; an address, never an agent
 PROGRAM = "a program"  # what people read of who asked for something, and is neither
@@ -38,7 +40,8 @@ class Agent(
     `client` is a dict that only the tool's adapter reads. Times are Unix seconds; `ended_at` is
     when its client's session ended, `stopped_at` when it left the bus, `retired_at` when it left
     the lists long after either; None while that is not so. `turn_at` is when it last had a prompt.
-    `hints_by` is who set its hints, "" where they are those of the settings.
+    `hints_by` is who set its hints, "" where they are those of the settings. `device` is the id of
+    the device it is on, which its name then ends in (luna:BOXE); "" for this one.
     """
 
     __slots__ = ()
@@ -49,9 +52,20 @@ class Agent(
         return f"{self.tag}-{self.name}" if self.tag else self.name
 
     @property
+    def place(self) -> str:
+        """What the device is called that the agent is on; "" for this one."""
+        return self.name.partition(":")[2]
+
+    @property
     def option(self) -> str:
         """What its commands have to say so that it speaks; "" where its session tells."""
         return f" --name {self.name}" if self.parent or self.tool == ADHOC else ""
+
+
+def refuse_remote(agent: Agent) -> None:
+    """HcomError when the agent is on another device: nothing of it is ours to change."""
+    if agent.device:
+        raise HcomError(f"{agent.display} is on another device", f"hcom send @{agent.name} -- TEXT")
 
 
 def past(at: float, now: float) -> float:

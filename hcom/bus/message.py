@@ -12,7 +12,7 @@ LIMIT_BYTES = 1024 * 1024
 # C0 and C1 controls but tab and newline, DEL, and the characters that turn text around.
 FORBIDDEN = "[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]"
 THREAD = r"[\w.:/#-]{1,64}"
-REFERENCE = r"(\d{1,18})(?::([A-Za-z0-9]{4}))?"
+REFERENCE = r"(\d{1,18})(?::([A-Za-z0-9]{4,16}))?"
 
 
 def forbidden(text: str) -> "re.Match[str] | None":
@@ -34,15 +34,30 @@ class Envelope(namedtuple("Envelope", "intent reply_to thread", defaults=("", ""
     __slots__ = ()
 
 
-class Message(namedtuple("Message", "id at sender text envelope to")):
-    """A stored message; `at` is its UTC timestamp, `to` the names it went to."""
+class Message(namedtuple("Message", "id at sender text envelope to origin", defaults=(0,))):
+    """A stored message; `at` is its UTC timestamp, `to` the names it went to, `origin` its id on
+    the device that it came from, 0 where that is this one."""
 
     __slots__ = ()
+
+    @property
+    def reference(self) -> str:
+        """What a reply to it says: 42, or 42:BOXE."""
+        return (
+            f"{self.origin}:{self.sender.name.partition(':')[2]}" if self.origin else f"{self.id}"
+        )
 
     @property
     def wakes(self) -> bool:
         """Whether it may wake an idle agent: an acknowledgement waits for the next turn."""
         return self.envelope.intent != ACK
+
+
+def reference(given: str) -> str:
+    """`given` as what a message is named by, 42 or 42:BOXE. UsageError when it is neither."""
+    if not re.fullmatch(REFERENCE, given):
+        raise UsageError(f"not a message id: {given!r}", "use 42, or 42:BOXE for another device")
+    return given
 
 
 def text_of(raw: str) -> str:
@@ -74,8 +89,8 @@ def envelope(intent: str, reply_to: str, thread: str) -> Envelope:
         raise UsageError(
             "an ack needs --reply-to", "hcom send @name --intent ack --reply-to 42 -- ok"
         )
-    if reply_to and not re.fullmatch(REFERENCE, reply_to):
-        raise UsageError(f"not a message id: {reply_to!r}", "use 42, or 42:BOXE for another device")
+    if reply_to:
+        reference(reply_to)
     if thread and not re.fullmatch(THREAD, thread):
         raise UsageError(
             f"not a thread name: {thread!r}", "use up to 64 letters, digits, . _ - : / #"

@@ -92,7 +92,9 @@ def header(message: Message) -> str:
     sender, envelope = message.sender, message.envelope
     parts = [f"from {sender.tag + '-' if sender.tag else ''}{sender.name}"]
     if sender.kind == EXTERNAL:
-        parts[0] += " (the person)" if sender.name == BIGBOSS else " (not an agent)"
+        name, _, device = sender.name.partition(":")
+        person = " (the person there)" if device else " (the person)"
+        parts[0] += person if name == BIGBOSS else " (not an agent)"
     if envelope.intent:
         parts.append(envelope.intent)
     if envelope.thread:
@@ -105,13 +107,13 @@ def header(message: Message) -> str:
 def footer(message: Message, option: str = "") -> str:
     """The last line of the frame, with the command that answers; `option` as Agent has it."""
     sender = message.sender
-    if sender.kind == SYSTEM or (sender.kind == EXTERNAL and sender.name != BIGBOSS):
+    if sender.kind == SYSTEM or (
+        sender.kind == EXTERNAL and sender.name.partition(":")[0] != BIGBOSS
+    ):
         return f"[/hcom #{message.id}]"
     verb = "answer" if message.envelope.intent == REQUEST else "to reply"
-    name = harmless(one_line(sender.name))
-    return (
-        f"[/hcom #{message.id} {verb}: hcom send @{name}{option} --reply-to {message.id} -- TEXT]"
-    )
+    to = f"@{harmless(one_line(sender.name))}{option} --reply-to {message.reference}"
+    return f"[/hcom #{message.id} {verb}: hcom send {to} -- TEXT]"
 
 
 def size(text: str) -> int:

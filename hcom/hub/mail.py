@@ -56,23 +56,31 @@ def send(
     Without addresses it goes to everyone, a reply to whom it answers. UnknownAgent, HcomError.
     """
     from ..bus import address  # no hook sends
-    from . import retirement
+    from . import devices, retirement
 
     with transaction(db):
         retirement.retire(db, now)
-        everyone = agents.every(db)
-        envelope, answered = _threaded(db, envelope)
+        everyone = agents.everywhere(db)
+        envelope, answered, origin = _threaded(db, envelope)
+        abroad = _abroad(db, everyone, addresses, answered)
+        if abroad:
+            addresses = abroad.addresses
         if answered and not addresses:
             to = address.Recipients(_answered(db, sender, answered, everyone), [], "mentions")
             to = to._replace(mentions=to.names)
         else:
             listed = [a for a in everyone if is_listed(a, now)]
             try:
-                to = address.recipients(addresses, listed, everyone, sender.name)
+                to = address.recipients(
+                    addresses, listed, everyone, sender.name, abroad.persons if abroad else ()
+                )
             except UnknownAgent:
                 _refuse_departed(db, addresses)
                 raise
-        event = events.append_message(db, sender, text, to, envelope, now)
+        remote = {"re": list(origin)} if origin else {}
+        if abroad and (there := devices.resolved(to.names, everyone, abroad.labels)):
+            remote["there"] = there
+        event = events.append_message(db, sender, text, to, envelope, now, remote)
         wakes = envelope.intent != ACK
         deliveries.queue(db, event, to.names, wakes)
         _note_answers(db, sender, event, envelope.intent, to.names)
@@ -89,12 +97,25 @@ def _note_answers(db, sender: Sender, event: int, intent: str, to: list[str]) ->
         requests.ask(db, event, sender.name, to)
 
 
-def _threaded(db, envelope: Envelope) -> tuple[Envelope, Message | None]:
-    """The envelope with the thread it inherits, and the message it answers."""
+def _abroad(db, everyone: list[Agent], addresses: list[str], answered: Message | None):
+    """What the message may need of other devices (devices.Elsewhere); None where it is nothing."""
+    names = [*addresses, *([answered.sender.name, *answered.to] if answered else ())]
+    if not any(":" in name for name in names) and not any(a.device for a in everyone):
+        return None
+    from . import devices
+
+    return devices.elsewhere(db, addresses)
+
+
+def _threaded(db, envelope: Envelope) -> tuple[Envelope, Message | None, tuple]:
+    """The envelope with the thread it inherits and the id that people know; the message that it
+    answers, and its (device, id) where that is another device's."""
     if not envelope.reply_to:
-        return envelope, None
-    local, _, device = envelope.reply_to.partition(":")
-    event = None if device else events.find(db, int(local))
+        return envelope, None, ()
+    from .devices import referred
+
+    local, origin = referred(db, envelope.reply_to)
+    event = events.find(db, local)
     if event is None or event.type != "message":
         raise HcomError(
             f"nothing sent: #{envelope.reply_to} is not a message", "hcom events --last 20"
@@ -102,7 +123,8 @@ def _threaded(db, envelope: Envelope) -> tuple[Envelope, Message | None]:
     answered = events.message(event)
     if envelope.intent == ACK and answered.envelope.intent == ACK:
         raise HcomError("nothing sent: an ack of an ack", "it is enough")
-    return envelope._replace(thread=envelope.thread or answered.envelope.thread), answered
+    thread = envelope.thread or answered.envelope.thread
+    return envelope._replace(thread=thread, reply_to=answered.reference), answered, origin
 
 
 def _answered(db, sender: Sender, answered: Message, everyone: list[Agent]) -> list[str]:
@@ -110,7 +132,9 @@ def _answered(db, sender: Sender, answered: Message, everyone: list[Agent]) -> l
     these who can read it."""
     author = answered.sender.name
     names = [author] if author != sender.name else list(answered.to)
-    found = [n for n in names if n == BIGBOSS or any(a.name == n for a in everyone)]
+    found = [
+        n for n in names if n.partition(":")[0] == BIGBOSS or any(a.name == n for a in everyone)
+    ]
     if not found:
         _refuse_departed(db, names)
     return found

@@ -2,7 +2,7 @@
 
 from collections import namedtuple
 
-from ..bus.agent import ACTIVE, INACTIVE, Agent, is_listed
+from ..bus.agent import ACTIVE, INACTIVE, Agent, is_listed, refuse_remote
 from ..bus.message import EXTERNAL, INSTANCE, Sender
 from ..errors import HcomError, UnknownAgent
 from ..process import alive, ended, environment, is_above
@@ -112,6 +112,7 @@ def reclaim(db, name: str, caller: Caller, now: float) -> Agent:
         agent = agents.find(db, name)
         if agent is None:
             raise UnknownAgent(f"no agent {name!r}", "hcom list")
+        refuse_remote(agent)
         refuse_elsewhere(db, agent, caller)
         launched = caller.launch and agents.bound(db, "launch", caller.launch)
         mine = not launched or _fits(launched, caller)
@@ -307,7 +308,7 @@ def named(db, name: str) -> Agent:
     if agent is None:
         from ..bus import names
 
-        shown = {a.display: a for a in agents.every(db)}
+        shown = {a.display: a for a in agents.everywhere(db)}
         agent = next((a for display, a in shown.items() if display.lower() == wanted), None)
         if agent is None:
             raise UnknownAgent(f"no agent {name!r}", names.meant(wanted, shown, "hcom list"))
@@ -315,8 +316,9 @@ def named(db, name: str) -> Agent:
 
 
 def known(db, name: str) -> Agent:
-    """The same, but that it takes part. UnknownAgent when not."""
+    """The same, but that it takes part, on this device. UnknownAgent when not."""
     agent = named(db, name)
+    refuse_remote(agent)
     if agent.stopped_at is not None:
         way = "resume" if agent.session else "start --as"
         raise UnknownAgent(f"{agent.display} has left", f"hcom {way} {agent.name}")
@@ -395,6 +397,4 @@ def listed(db, now: float) -> list[Agent]:
 
 def sender(agent: Agent | None, external: str) -> Sender:
     """The sender value for an agent, or for the external name when there is no agent."""
-    if agent is not None:
-        return Sender(agent.name, INSTANCE, agent.tag)
-    return Sender(external, EXTERNAL)
+    return Sender(agent.name, INSTANCE, agent.tag) if agent else Sender(external, EXTERNAL)

@@ -36,10 +36,11 @@ def after(home, done: Done) -> None:
         marks.unmark(home, keys)
         marks.lower_flag(home, name)
         bell.ring(home, [name], bell.QUIT)
-    if done.mail:
-        marks.raise_flag(home, [*done.mail, *done.parents])
-    bell.ring(home, [bell.EVERYONE, *done.mail, *done.rung])
-    idle = [*done.restless, *(done.mail if done.wakes else ())]
+    mail = [name for name in done.mail if ":" not in name]  # the others have no hook here
+    if mail:
+        marks.raise_flag(home, [*mail, *done.parents])
+    bell.ring(home, [bell.EVERYONE, *mail, *done.rung])
+    idle = [*done.restless, *(mail if done.wakes else ())]
     if idle:
         from .wake import rouse  # most of what happens wakes nobody
 

@@ -13,6 +13,8 @@ from ..bus.agent import (
     LISTENING,
     STOPPED,
     Agent,
+    is_listed,
+    refuse_remote,
 )
 from ..delivery.bell import heard
 from ..errors import HcomError
@@ -32,6 +34,8 @@ class Seen(namedtuple("Seen", "agent unread")):
 
 def current(home, agent: Agent) -> Agent:
     """The agent with the status that its client shows now, where the client can be asked."""
+    if agent.device:
+        return agent
     if agent.status == INACTIVE and agent.ended_at is None:
         return agent._replace(context=LAUNCHING, detail="")
     if (agent.status, agent.context) == (LISTENING, LISTEN) and agent.name not in heard(home):
@@ -51,7 +55,7 @@ def here(db, now: float) -> list[Seen]:
     them those that do not, but run."""
     bury(db, now)
     unread = deliveries.unread(db)
-    there = [current(db.home, a) for a in people.listed(db, now)]
+    there = [current(db.home, a) for a in agents.everywhere(db) if is_listed(a, now)]
     return [Seen(a, unread.get(a.name, 0)) for a in [*there, *loose(db, now)]]
 
 
@@ -68,7 +72,9 @@ def loose(db, now: float) -> list[Agent]:
 def one(db, name: str, now: float) -> Seen:
     """The agent called `name`. UnknownAgent."""
     bury(db, now)
-    agent = people.known(db, name)
+    agent = people.named(db, name)
+    if not agent.device:
+        agent = people.known(db, agent.name)
     return Seen(current(db.home, agent), deliveries.count_queued(db, agent.name))
 
 
@@ -100,6 +106,7 @@ def facts(seen: Seen, now: float) -> dict:
         "base_name": agent.name,
         "tag": agent.tag,
         "tool": agent.tool,
+        "device": agent.place,
         "status": agent.status,
         "status_context": agent.context,
         "status_detail": agent.detail,
@@ -171,6 +178,7 @@ def again(db, word: str, fork: bool) -> Again:
     """The agent called `word`, also by its session and when it has left, can be started again; or
     a copy of it. HcomError when it cannot."""
     agent = people.named(db, word)
+    refuse_remote(agent)
     known = kept.of(db.home, agent.session)
     if agent.tool not in adapters.TOOLS:
         raise HcomError(f"{agent.tool} cannot be started by hcom", "hcom list -v")

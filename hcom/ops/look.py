@@ -7,7 +7,7 @@ from ..bus.agent import BIGBOSS
 from ..bus.notice import COLLISIONS, OWN
 from ..delivery import bell
 from ..errors import HcomError, UnknownAgent, UsageError
-from ..hub import people, subscriptions
+from ..hub import devices, people, subscriptions
 from ..store import events, filters, launches
 from ..store.connect import SQL_S, open_sandboxed
 from ..store.sieve import Sieve
@@ -114,11 +114,11 @@ def coming(db, wanted: filters.Where, timeout: float, last: int = 0, after: "int
             db.wait_on()
 
 
-def text(db, event_id: int) -> str:
-    """The whole text of a message. HcomError when it is none."""
-    event = events.find(db, event_id)
+def text(db, reference: str) -> str:
+    """The whole text of a message (42, or 42:BOXE). HcomError when it is none."""
+    event = events.find(db, devices.referred(db, reference)[0])
     if event is None or event.type != "message":
-        raise HcomError(f"#{event_id} is not a message", "hcom events --last 20")
+        raise HcomError(f"#{reference} is not a message", "hcom events --last 20")
     return event.data["text"]
 
 

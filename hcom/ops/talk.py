@@ -52,7 +52,7 @@ def send(db, sender: Sender, text: str, addressed: str, envelope: message.Envelo
     sent = mail.send(db, sender, text, address.mentions(addressed), envelope, now)
     found = [agent for agent in (agents.find(db, name) for name in sent.to) if agent]
     shown = [agent.display for agent in found]
-    shown += [name for name in sent.to if name == BIGBOSS]
+    shown += [name for name in sent.to if name.partition(":")[0] == BIGBOSS]
     watched = events.is_watched(db)
     after(db.home, Done(sent.to, sent.wakes, sent.parents, watched=watched))
     ended = [agent.name for agent in found if agent.ended_at is not None]

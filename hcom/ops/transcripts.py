@@ -12,7 +12,7 @@ from itertools import chain
 
 from .. import adapters
 from ..adapters import history
-from ..bus.agent import Agent
+from ..bus.agent import Agent, refuse_remote
 from ..bus.exchange import PERSON, Exchange, Prompt, Span, searched, span
 from ..bus.render import one_line
 from ..errors import HcomError, UnknownAgent, UsageError
@@ -123,6 +123,7 @@ def of(db, name: str) -> Iterator[Conversation]:
     UnknownAgent, NoTranscript."""
     try:
         agent = people.named(db, name)
+        refuse_remote(agent)
     except UnknownAgent:
         old = archived(db.home, name)  # whose database is open as long as this is there
         _, db, agent = next(old, ("", db, None))
@@ -133,8 +134,9 @@ def of(db, name: str) -> Iterator[Conversation]:
 
 
 def everyone(db) -> list[Agent]:
-    """All agents of the database, also those that have left."""
-    return [agent for name in agents.names(db) if (agent := agents.find(db, name))]
+    """All agents of this device, also those that have left."""
+    found = (agents.find(db, name) for name in agents.names(db))
+    return [agent for agent in found if agent and not agent.device]
 
 
 def archived(home, name: str) -> Iterator[tuple]:

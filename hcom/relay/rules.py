@@ -22,8 +22,6 @@ STATE, EVENT = "state", "event"  # what a signature is of
 AGENTS = 500  # of one device
 TO = 1000  # addresses of one message
 DETAIL = 400  # characters of what is shown on a line
-ONSETS, VOWELS = "BDFGHJKLMNPRSTVWXZ", "AEIOU"
-SHORT, LONG = 4, 16  # letters of a short id
 
 
 class Key(namedtuple("Key", "device epoch seq")):
@@ -32,8 +30,9 @@ class Key(namedtuple("Key", "device epoch seq")):
     __slots__ = ()
 
 
-class Seat(namedtuple("Seat", "name tag tool status context detail age_s")):
-    """An agent of another device, as it says; `age_s` is how old its status was, None: not said."""
+class Seat(namedtuple("Seat", "name tag tool status context detail age_s born")):
+    """An agent of another device, as it says; `age_s` is how old its status was, None: not said;
+    `born` tells it from a later one of its name."""
 
     __slots__ = ()
 
@@ -72,30 +71,6 @@ def verify(secret: bytes, room: str, kind: str, key: Key, value, mac) -> None:
         raise Dropped("malformed") from None
     if not hmac.compare_digest(mac.encode("ascii", "replace"), right.encode()):
         raise Dropped("forged")
-
-
-def _letters(device: str) -> str:
-    digest = hashlib.sha256(device.encode()).digest()[:LONG]
-    pairs = zip(digest[::2], digest[1::2])
-    return "".join(ONSETS[one % len(ONSETS)] + VOWELS[two % len(VOWELS)] for one, two in pairs)
-
-
-def short_ids(devices) -> "dict[str, str]":
-    """Each device's short id: four letters one can say; where two have the same, both have as many
-    more as make them differ. So what somebody typed before never means another one."""
-    full = {device: _letters(device) for device in devices}
-    found = {}
-    for device, letters in full.items():
-        others = [other for one, other in full.items() if one != device]
-        sizes = range(SHORT, LONG, 2)
-        size = next((n for n in sizes if letters[:n] not in {o[:n] for o in others}), LONG)
-        found[device] = letters[:size]
-    return found
-
-
-def device_of(short: str, devices) -> "str | None":
-    """Which of the devices people call so, in any case; None for none."""
-    return next((d for d, s in short_ids(devices).items() if s == short.upper()), None)
 
 
 # -- what is taken: a check gives the value, or raises Dropped
@@ -151,7 +126,10 @@ def _reference(value) -> "tuple[str, int] | None":
 def _addressees(value) -> tuple:
     if not isinstance(value, list) or len(value) > TO:
         raise Dropped("malformed")
-    return tuple(_pair(one, _like(NAME)) for one in value)
+    pairs = [(one[:2], one[2:] or [""]) if isinstance(one, list) else (one, [""]) for one in value]
+    if any(len(born) > 1 for _, born in pairs):
+        raise Dropped("malformed")
+    return tuple((*_pair(who, _like(NAME)), _BORN(born[0])) for who, born in pairs)
 
 
 def _truth(value) -> bool:
@@ -160,6 +138,7 @@ def _truth(value) -> bool:
     return value
 
 
+_BORN = _like(r"[0-9.]{1,40}", empty=True)
 # The events that are taken, and of each the fields: (check, what it is where it is not given), or
 # only the check where it must be.
 TYPES = {
@@ -172,7 +151,8 @@ TYPES = {
         "thread": (_like(THREAD, empty=True), ""),
         "reply_to": (_reference, None),  # [device, id]
         "all": (_truth, False),  # a broadcast, which `to` says nothing of
-        "to": (_addressees, ()),  # [[device, name], ...]: the sender has resolved them
+        # [[device, name, born], ...], `born` where it is known: the sender has resolved them
+        "to": (_addressees, ()),
     },
     "status": {
         "val": (_one_of(*STATUSES),),
@@ -199,6 +179,7 @@ _SEAT = {
     "context": (_line, ""),
     "detail": (_line, ""),
     "age_s": (lambda value: None if value is None else _number(value), None),
+    "born": (_BORN, ""),
 }
 
 
@@ -241,18 +222,21 @@ def seats(given, dropped: "Counter[str]") -> "list[Seat]":
     return found
 
 
-class News(namedtuple("News", "states events")):
-    """`states` are (Key, [Seat]) of each device that told of one, `events` Incoming in order."""
+class News(namedtuple("News", "states events ages", defaults=((), (), {}))):
+    """`states` are (Key, [Seat]) of each device that told of one, `events` Incoming in order;
+    `ages` how long ago the server heard each device, in seconds."""
 
     __slots__ = ()
 
 
 def news(devices, secret: bytes, room: str, dropped: "Counter[str]") -> News:
     """What is taken of a poll's `devices`; the rest is counted in `dropped`."""
-    states, events = [], []
+    states, events, ages = [], [], {}
     for device, one in devices.items() if isinstance(devices, dict) else ():
         given = one if isinstance(one, dict) and re.fullmatch(ID, device) else {}
-        told, listed = given.get("state"), given.get("events")
+        told, listed, age = given.get("state"), given.get("events"), given.get("age_ms")
+        if given:
+            ages[device] = age / 1000 if type(age) is int and 0 <= age < NUMBER else 0.0
         for kind, item in [(STATE, told), *((EVENT, each) for each in _list(listed))]:
             if item is None:
                 continue
@@ -266,7 +250,7 @@ def news(devices, secret: bytes, room: str, dropped: "Counter[str]") -> News:
                     states.append((key, seats(item.get(STATE), dropped)))
             except Dropped as reason:
                 dropped[str(reason)] += 1
-    return News(states, events)
+    return News(states, events, ages)
 
 
 def _list(value) -> list:

@@ -52,12 +52,37 @@ def find(db, name: str) -> Agent | None:
 
 
 def every(db) -> list[Agent]:
-    """All agents that have not left and not retired, oldest first."""
+    """All agents of this device that have not left and not retired, oldest first."""
+    return [agent for agent in everywhere(db) if not agent.device]
+
+
+def everywhere(db) -> list[Agent]:
+    """The same, and those of other devices."""
     rows = db.execute(
         f"SELECT {_COLUMNS} FROM agents WHERE stopped_at IS NULL AND retired_at IS NULL "
         "ORDER BY created_at, name"
     ).fetchall()
     return [_agent(row) for row in rows]
+
+
+def on_device(db, device: str) -> list[Agent]:
+    """The agents of another device."""
+    rows = db.execute(
+        f"SELECT {_COLUMNS} FROM agents WHERE device = ? AND device <> ''", (device,)
+    ).fetchall()
+    return [_agent(row) for row in rows]
+
+
+def restate(db, agent: Agent) -> None:
+    """The agent of another device is as its device says."""
+    db.execute(
+        "UPDATE agents SET tag = ?, tool = ?, status = ?, context = ?, detail = ?, status_at = ?, "
+        "directory = ?, client = ? WHERE name = ? AND device = ? AND device <> ''",
+        (
+            *(agent.tag, agent.tool, agent.status, agent.context, agent.detail, agent.status_at),
+            *(agent.directory, json.dumps(agent.client), agent.name, agent.device),
+        ),
+    )
 
 
 def names(db) -> list[str]:

@@ -16,14 +16,20 @@ from .events import explained
 
 # What of a table stays for those who go on; a table not named here is emptied.
 _KEPT = "SELECT name FROM temp.kept"
-_WAITING = (
-    "SELECT event_id FROM deliveries WHERE state < 'seen' AND agent IN (SELECT name FROM temp.kept)"
-)
+# Who is on another device goes on there, and what is on its way to it.
+_OPEN = f"state < 'seen' AND (agent IN ({_KEPT}) OR instr(agent, ':'))"
+_WAITING = f"SELECT event_id FROM deliveries WHERE {_OPEN}"
 _STAYS = {
-    "agents": f"name IN ({_KEPT})",
+    "agents": f"name IN ({_KEPT}) OR device <> ''",
     "bindings": f"agent IN ({_KEPT})",
     "events": f"id IN ({_WAITING})",
-    "deliveries": f"state < 'seen' AND agent IN ({_KEPT})",
+    "deliveries": _OPEN,
+    "device": "1",
+    "devices": "1",
+    "outgoing": "1",
+    "imports": "1",
+    "epochs": "1",
+    "receipts": f"event_id IN ({_WAITING})",
     "subscriptions": f"owner IN ({_KEPT}) OR owner = '{BIGBOSS}'",
     "requests": f"target IN ({_KEPT}) AND requester IN ({_KEPT}) AND event_id IN ({_WAITING})",
     "launches": f"agent IN ({_KEPT})",
@@ -53,7 +59,10 @@ def copy(home, into: str) -> None:
 
 def unread(db, names) -> dict[str, int]:
     """How many messages each agent that is not among `names` has not seen."""
-    rows = db.execute("SELECT agent, count(*) FROM deliveries WHERE state <> 'seen' GROUP BY agent")
+    rows = db.execute(
+        "SELECT agent, count(*) FROM deliveries WHERE state <> 'seen' "
+        "AND instr(agent, ':') = 0 GROUP BY agent"
+    )
     return {row[0]: row[1] for row in rows if row[0] not in names}
 
 

@@ -26,6 +26,7 @@ MOVES = {
     "see": Move((LEASED, DELIVERED), SEEN, "there is evidence that the model was asked with it"),
     "release": Move((LEASED,), QUEUED, "its holder could not write it, or is dead: no evidence"),
     "requeue": Move((DELIVERED,), QUEUED, "what it was written into is lost or over: no evidence"),
+    "refuse": Move((QUEUED, LEASED), UNDELIVERABLE, "the device of its agent says so"),
     "retire": Move((QUEUED, LEASED, DELIVERED), UNDELIVERABLE, "its agent has retired"),
     "revive": Move((UNDELIVERABLE,), QUEUED, "its agent is back"),
 }
@@ -53,10 +54,10 @@ class Held(
 
 
 def queue(db, event_id: int, agents: list[str], wakes: bool) -> None:
-    """Each of `agents` has the message queued."""
+    """Each of `agents` has the message queued; who is on another device is woken there."""
     db.connection.executemany(
         "INSERT OR IGNORE INTO deliveries (event_id, agent, wakes) VALUES (?, ?, ?)",
-        [(event_id, agent, int(wakes)) for agent in agents],
+        [(event_id, agent, int(wakes and ":" not in agent)) for agent in agents],
     )
 
 
@@ -102,6 +103,15 @@ def requeue(db, agent: str, ids) -> None:
     db.connection.executemany(
         "UPDATE deliveries SET state = 'queued', leased_at = NULL, delivered_at = NULL "
         "WHERE event_id = ? AND agent = ? AND state = 'delivered'",
+        [(i, agent) for i in ids],
+    )
+
+
+def refuse(db, agent: str, ids) -> None:
+    """These messages will not be had by `agent`."""
+    db.connection.executemany(
+        "UPDATE deliveries SET state = 'undeliverable' "
+        "WHERE event_id = ? AND agent = ? AND state IN ('queued', 'leased')",
         [(i, agent) for i in ids],
     )
 
@@ -213,8 +223,12 @@ def waking(db, agent: str) -> "tuple[int, int] | tuple[()]":
 
 
 def receipts(db, event_id: int) -> dict[str, str]:
-    """Each recipient of a message and how far it came."""
-    return {
-        row[0]: row[1]
-        for row in db.execute("SELECT agent, state FROM deliveries WHERE event_id = ?", (event_id,))
-    }
+    """Each recipient of a message and how far it came; of who is on another device, whether the
+    relay has it, or that device."""
+    rows = db.execute(
+        "SELECT agent, CASE WHEN state <> 'leased' OR instr(agent, ':') = 0 THEN state "
+        "WHEN channel = 'relay' THEN 'relayed' ELSE 'arrived' END "
+        "FROM deliveries WHERE event_id = ?",
+        (event_id,),
+    )
+    return {row[0]: row[1] for row in rows}

@@ -41,8 +41,12 @@ def append(db, kind: str, instance: str, data: dict, now: float) -> int:
     ).lastrowid
 
 
-def append_message(db, sender: Sender, text: str, to, envelope: Envelope, now: float) -> int:
-    """A message is in the log, as `message` reads it; `to` are its address.Recipients."""
+def append_message(
+    db, sender: Sender, text: str, to, envelope: Envelope, now: float, elsewhere=()
+) -> int:
+    """A message is in the log, as `message` reads it; `to` are its address.Recipients. `elsewhere`
+    is what other devices need: the (device, name, born) of each that is `there`, as `re` the
+    (device, id) of what it answers."""
     (names, mentions, scope), reply_to = to, envelope.reply_to
     data = {
         "from": sender.name,
@@ -55,6 +59,7 @@ def append_message(db, sender: Sender, text: str, to, envelope: Envelope, now: f
         "intent": envelope.intent or None,
         "thread": envelope.thread or None,
         "reply_to": int(reply_to) if reply_to.isdigit() else reply_to or None,
+        **dict(elsewhere),
     }
     return append(db, "message", sender.name, data, now)
 
@@ -109,6 +114,7 @@ def message(event: Event) -> Message:
             data.get("intent") or "", str(data.get("reply_to") or ""), data.get("thread") or ""
         ),
         tuple(data["delivered_to"]),
+        data.get("origin") or 0,
     )
 
 

@@ -124,12 +124,17 @@ def preset(text: str, name_of) -> Where | None:
 
 def _command(kind: str, given: str, name_of) -> Where:
     name, pattern = "", given
-    head, colon, rest = given.partition(":")
-    if colon and re.match(r"@?[A-Za-z][\w-]*\Z", head.strip()):
+    first, colon, rest = given.partition(":")
+    second, both, more = rest.partition(":")
+    # luna:BOXE:git is of luna there, if there is one; else the pattern begins with BOXE
+    for head, tail in ((f"{first}:{second}", more), (first, rest))[not both :]:
+        if not (colon and re.match(r"@?[A-Za-z][\w-]*(:\w{4,16})?\Z", head.strip())):
+            continue
         try:
-            name, pattern = name_of(head.strip()), rest.strip()
+            name, pattern = name_of(head.strip()), tail.strip()
+            break
         except UnknownAgent:
-            if _unquoted(rest.strip()) != rest.strip():
+            if head is first and _unquoted(tail.strip()) != tail.strip():
                 raise
     pattern = _unquoted(pattern)
     if not pattern:

@@ -7,7 +7,11 @@ def ask(db, event_id: int, requester: str, targets) -> None:
     """`requester` waits for the answer of each of `targets`; the person is not waited for."""
     db.connection.executemany(
         "INSERT OR IGNORE INTO requests (event_id, target, requester) VALUES (?, ?, ?)",
-        [(event_id, target, requester) for target in targets if target != BIGBOSS],
+        [
+            (event_id, target, requester)
+            for target in targets
+            if target.partition(":")[0] != BIGBOSS
+        ],
     )
 
 
@@ -45,10 +49,12 @@ def oldest(db) -> int:
 
 def developments(db, low: int, high: int) -> list:
     """What the targets of open requests did in (low, high], oldest first: rows of event_id, target,
-    requester, text, leased_at, and the target's event as type, timestamp, data."""
+    requester, text, leased_at (of who is on another device: when it was heard to be delivered), and
+    the target's event as type, timestamp, data."""
     return db.execute(
         "SELECT r.event_id, r.target, r.requester, json_extract(m.data, '$.text') AS text, "
-        "d.leased_at, e.type, e.timestamp, e.data FROM requests r "
+        "CASE WHEN instr(r.target, ':') THEN d.delivered_at ELSE d.leased_at END AS leased_at, "
+        "e.type, e.timestamp, e.data FROM requests r "
         "JOIN events e ON e.instance = r.target AND e.id > max(?, r.event_id) AND e.id <= ? "
         "JOIN events m ON m.id = r.event_id "
         "LEFT JOIN deliveries d ON d.event_id = r.event_id AND d.agent = r.target "

@@ -231,8 +231,79 @@ ALTER TABLE launches ADD COLUMN by TEXT NOT NULL DEFAULT '';
 CREATE INDEX launches_untold ON launches (batch) WHERE by <> '';
 """
 
+# device: what this one is to others. epoch: of its numbers, with which seq is counted; up_to: the
+# newest event that has one or needs none, -1 where no relay was used yet; pushed: the newest number
+# that a relay has; states: how many states of it were told; cursor: how far its news were polled.
+# devices: the others. label: what it is called here; epoch, state_seq: of the newest state of it;
+# dropped: how much that it sent was not taken; forgotten_at: NULL while it is not forgotten.
+# outgoing: what is told to others: an event, or data, which is no event here (a receipt).
+# imports: what came from others, each once; origin is its id there, at its time, event_id the one
+# here, or 0. epochs: those that were met of each, and up to which number nothing comes any more.
+# receipts: which deliveries of imported messages their senders hear of, and what they heard last.
+_V8 = """
+CREATE TABLE device (
+    one    INTEGER PRIMARY KEY CHECK (one = 1),
+    id     TEXT NOT NULL,
+    epoch  TEXT NOT NULL,
+    seq    INTEGER NOT NULL DEFAULT 0,
+    up_to  INTEGER NOT NULL DEFAULT -1,
+    pushed INTEGER NOT NULL DEFAULT 0,
+    states INTEGER NOT NULL DEFAULT 0,
+    cursor TEXT NOT NULL DEFAULT ''
+);
+INSERT INTO device (one, id, epoch) VALUES (1, lower(hex(randomblob(16))),
+    lower(hex(randomblob(8))));
+
+CREATE TABLE devices (
+    id           TEXT PRIMARY KEY CHECK (id <> ''),
+    label        TEXT NOT NULL,
+    epoch        TEXT NOT NULL DEFAULT '',
+    state_seq    INTEGER NOT NULL DEFAULT -1,
+    heard_at     REAL NOT NULL,
+    signed       INTEGER NOT NULL DEFAULT 0,
+    dropped      INTEGER NOT NULL DEFAULT 0,
+    error        TEXT NOT NULL DEFAULT '',
+    forgotten_at REAL
+);
+
+CREATE TABLE outgoing (
+    seq      INTEGER PRIMARY KEY,
+    event_id INTEGER NOT NULL DEFAULT 0,
+    data     TEXT NOT NULL DEFAULT 'null' CHECK (json_valid(data))
+);
+CREATE INDEX outgoing_by_event ON outgoing (event_id) WHERE event_id <> 0;
+
+CREATE TABLE imports (
+    device   TEXT NOT NULL,
+    epoch    TEXT NOT NULL,
+    seq      INTEGER NOT NULL,
+    origin   INTEGER NOT NULL DEFAULT 0,
+    at       TEXT NOT NULL DEFAULT '',
+    event_id INTEGER NOT NULL DEFAULT 0,
+    PRIMARY KEY (device, epoch, seq)
+) WITHOUT ROWID;
+CREATE INDEX imports_by_event ON imports (event_id) WHERE event_id <> 0;
+CREATE INDEX imports_by_origin ON imports (device, origin) WHERE event_id <> 0;
+
+CREATE TABLE epochs (
+    device TEXT NOT NULL,
+    epoch  TEXT NOT NULL,
+    floor  INTEGER NOT NULL DEFAULT 0,
+    PRIMARY KEY (device, epoch)
+) WITHOUT ROWID;
+
+CREATE TABLE receipts (
+    event_id INTEGER NOT NULL,
+    agent    TEXT NOT NULL COLLATE NOCASE,
+    told     TEXT NOT NULL DEFAULT '',
+    PRIMARY KEY (event_id, agent)
+) WITHOUT ROWID;
+
+CREATE INDEX agents_by_device ON agents (device) WHERE device <> '';
+"""
+
 # Entry i leads from version i to i + 1; a landed entry is never edited.
-MIGRATIONS = (_V1 + VIEW + ";", _V2, _V3, _V4, _V5, _V6, _V7)
+MIGRATIONS = (_V1 + VIEW + ";", _V2, _V3, _V4, _V5, _V6, _V7, _V8)
 VERSION = len(MIGRATIONS)
 # By which a database is known as ours, since the version that sets it.
 MARK, MARKED = 0x68636F6D, 6

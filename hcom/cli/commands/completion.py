@@ -85,7 +85,7 @@ VALUES = {
 }
 LIVE = {
     "agent": lambda call: [agent.display for agent in _asked(call, people.listed, call.now)],
-    "known": lambda call: [agent.display for agent in _asked(call, agents.every)],
+    "known": lambda call: [agent.display for agent in _asked(call, agents.everywhere)],
     "script": lambda call: scripts(call.home),
     "subscription": lambda call: [one.id for one in _asked(call, subscriptions.every)],
     "tag": lambda call: [a.tag for a in _asked(call, people.listed, call.now) if a.tag],

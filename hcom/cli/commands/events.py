@@ -3,6 +3,7 @@
 import math
 import sys
 
+from ...bus.message import reference
 from ...bus.render import harmless
 from ...errors import UsageError
 from ...ops import look
@@ -133,7 +134,7 @@ COMMAND = Command(
         Option("--sql", "Those a WHERE expression admits, or a preset", "EXPR"),
         Option("--wait", "Block until the next one comes (default: 60 s)", "[SEC]"),
         Option("--follow", "Print each as it comes; with --last, the newest first"),
-        Option("--message", "The whole text of one message", "ID", count),
+        Option("--message", "The whole text of one message", "ID", reference),
         *filtering.OPTIONS,
         *PART.options,
     ),

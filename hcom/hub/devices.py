@@ -1,0 +1,196 @@
+"""This device among others: who it is to them, who is meant by their names, what is told to them.
+What they say is `hearing`'s. Knows no network; each use is one transaction.
+"""
+
+import re
+from collections import namedtuple
+
+from ..bus import remote
+from ..bus.agent import BIGBOSS, INACTIVE, STOPPED, Agent, is_listed
+from ..errors import HcomError
+from ..home import keep, read
+from ..store import deliveries, devices, events
+from ..store.connect import transaction
+from ..store.deliveries import Into
+
+KEEP_S = 7 * 86400.0  # so long a message is told again of which nobody said that it came
+FILE = "device"  # the id, where no agent in a sandbox can change it
+BY = r"[A-Za-z][A-Za-z0-9_.-]{0,40}"  # of who did something, where others can know it
+
+
+def begin(db) -> devices.Own:
+    """This device, by the id that is kept beside the database: one that was copied from elsewhere
+    is another's, and what it numbered is not told again."""
+    path = db.home.kept(FILE)
+    try:
+        kept = read(path).decode("ascii", "replace").strip()
+    except OSError:
+        kept = ""
+    with transaction(db):
+        own = devices.own(db)
+        if kept and kept != own.id:
+            devices.renew(db, kept)
+        if devices.own(db).up_to < 0:  # the relay is new here: nobody hears what was before
+            devices.skip(db)
+    if not kept:
+        keep(path, own.id + "\n")
+    return devices.own(db)
+
+
+def skip(db) -> None:
+    """Nobody hears what happened while the relay was off, but for messages that wait for it."""
+    with transaction(db):
+        devices.skip(db)
+
+
+def renew(db) -> None:
+    """This device counts anew, as after its database was put back to an earlier one."""
+    with transaction(db):
+        for event_id, agent in devices.relayed(db):  # else who has them knows them
+            deliveries.release(db, agent, [event_id])
+        devices.renew(db, devices.own(db).id)
+
+
+# -- addresses --
+
+
+def label(db) -> str:
+    """What this device is called."""
+    own = devices.own(db).id
+    return remote.labels([own, *(d.id for d in devices.every(db))])[own]
+
+
+class Elsewhere(namedtuple("Elsewhere", "addresses persons labels")):
+    """Addresses without the name of this device; the persons of others (bigboss:BOXE); the id of
+    each other device by its label."""
+
+    __slots__ = ()
+
+
+def elsewhere(db, addresses: "list[str]") -> Elsewhere:
+    """The addresses as they are meant here."""
+    known = {d.label: d.id for d in devices.every(db) if d.forgotten_at is None}
+    own = label(db)
+    meant = [remote.split(address) for address in addresses]
+    bare = [name if there == own else word for (name, there), word in zip(meant, addresses)]
+    return Elsewhere(bare, [remote.at(BIGBOSS, there) for there in known], known)
+
+
+def resolved(names, everyone: "list[Agent]", labels: "dict[str, str]") -> list:
+    """The (device, name, born) of each of `names` that is on another device."""
+    born = {a.name: a.client.get("born", "") for a in everyone if a.device}
+    return [
+        [labels[label], name, born.get(f"{name}:{label}", "")]
+        for name, _, label in (one.partition(":") for one in names)
+        if label in labels
+    ]
+
+
+def referred(db, reference: str) -> "tuple[int, tuple]":
+    """The event that 42 or 42:BOXE is here, 0 for none, and its (device, id) where it is another
+    device's. HcomError when two devices may be meant."""
+    number, there = remote.split(reference)
+    if not there:
+        return int(number), devices.origin(db, int(number))
+    if there == label(db):
+        return int(number), ()
+    # One that was typed before there was another that is called alike.
+    known = [d for d in devices.every(db) if d.label.startswith(there)]
+    if len(known) > 1:
+        which = " or ".join(f"{number}:{d.label}" for d in known)
+        raise HcomError(f"{reference} may be of {len(known)} devices", f"use {which}")
+    if not known:
+        return 0, ()
+    return devices.imported(db, known[0].id, int(number)), (known[0].id, int(number))
+
+
+# -- what is told to others --
+
+
+def born(agent: Agent) -> str:
+    """What tells an agent from a later one of its name."""
+    return f"{agent.created_at:.6f}"
+
+
+def next_state(db) -> int:
+    """The number of a state that is new."""
+    with transaction(db):
+        return devices.next_state(db)
+
+
+def state(shown: "list[Agent]", now: float) -> dict:
+    """The state of this device: those of `shown` that are of it and take part."""
+    told = {
+        a.name: {
+            "tag": a.tag,
+            "tool": a.tool,
+            "status": a.status,
+            "context": a.context,
+            "detail": a.detail,
+            "age_s": int(max(now - a.status_at, 0)),
+            "born": born(a),
+        }
+        for a in shown
+        if not a.device and a.context != STOPPED and is_listed(a, now)
+    }
+    return {"agents": told}
+
+
+def number(db, now: float) -> devices.Own:
+    """This device; all that is to be told to others has a number: what happened here, and what
+    became of what came from them; never what came from them."""
+    if not devices.is_behind(db):
+        return devices.own(db)
+    with transaction(db):
+        # What an agent did before it had a message is told before it is said to have it.
+        devices.number(db)
+        for event_id, agent, became in devices.news(db):
+            of = " ".join(map(str, devices.origin(db, event_id)))
+            devices.queue(db, _said(agent, remote.RECEIPT + became, of, now))
+        return devices.own(db)
+
+
+def outgoing(db, since: int, limit: int, now: float) -> "list[tuple[int, dict]]":
+    """At most `limit` (number, event) behind `since`, of what has one."""
+    own = devices.own(db).id
+    return [(seq, _told(one, own, now)) for seq, one in devices.outgoing(db, since, limit)]
+
+
+def _said(name: str, context: str, detail: str, now: float) -> dict:
+    """What is told as a status, and is none."""
+    data = {"val": INACTIVE, "context": context, "detail": detail}
+    return events.Event(0, events.timestamp(now), "status", name, data).as_dict()
+
+
+def _told(one, own: str, now: float) -> dict:
+    if one is None:
+        return _said("hcom", remote.NOTHING, "", now)
+    if isinstance(one, dict):
+        return one
+    told = {"message": _message, "life": _life}.get(one.type, lambda data, _: data)
+    return one._replace(data=told(one.data, own)).as_dict()
+
+
+def _message(data: dict, own: str) -> dict:
+    """A message as others are told: its addresses resolved, and what it answers."""
+    here = [[own, name] for name in data["delivered_to"] if ":" not in name]
+    answered = data.get("reply_to")
+    return {
+        **{key: data.get(key) or "" for key in ("from", "tag", "sender_kind", "text")},
+        **{key: data.get(key) or "" for key in ("intent", "thread")},
+        "reply_to": data.get("re") or ([own, answered] if isinstance(answered, int) else None),
+        "all": data.get("scope") == "broadcast",
+        "to": here + data.get("there", []),
+    }
+
+
+def _life(data: dict, _own: str) -> dict:
+    return {**data, "by": data["by"] if re.fullmatch(BY, data.get("by") or "") else ""}
+
+
+def pushed(db, up_to: int, now: float) -> None:
+    """A relay has all up to this number: what waited for other devices is on its way."""
+    with transaction(db):
+        for event_id, agent in devices.pushed(db, up_to):
+            deliveries.lease(db, agent, [event_id], 0, "", Into(devices.RELAYED), now)
+        devices.repeat(db, events.timestamp(now - KEEP_S))
