@@ -3,9 +3,11 @@
 import http.client
 import json
 import os
+import shutil
 import ssl
 import subprocess
 import sys
+import unittest
 from typing import Any, NamedTuple
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
@@ -22,13 +24,13 @@ class Answer(NamedTuple):
 class Relay:
     """`python server.py` on a free port of loopback, with at most `limit` open files, 0 for any."""
 
-    def __init__(self, *argv: str, env=None, token: str = TOKEN, limit: int = 0):
+    def __init__(self, *argv: str, env=None, token: str = TOKEN, limit: int = 0, port: int = 0):
         self.token = token
         self.context: ssl.SSLContext | None = None
         env = {"HCOM_RELAY_TOKEN": token} if env is None else env
         files = ["sh", "-c", f'ulimit -n {limit}; exec "$@"', "sh"] if limit else []
         self.process = subprocess.Popen(
-            [*files, sys.executable, "-I", "-S", SERVER, "--port", "0", *argv],
+            [*files, sys.executable, "-I", "-S", SERVER, "--port", str(port), *argv],
             env={**env, "PATH": os.environ["PATH"]},
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -101,3 +103,14 @@ def answer(link: http.client.HTTPConnection) -> Answer:
 def numbers(said: dict, device: str) -> list[int]:
     """The sequence numbers of the device's events in a poll's answer."""
     return [event["seq"] for event in said["devices"].get(device, {"events": []})["events"]]
+
+
+def certificate(test: unittest.TestCase, place: str) -> tuple[str, str]:
+    """The files of a certificate for localhost and of its key; skips where no openssl is."""
+    if not shutil.which("openssl"):
+        test.skipTest("no openssl to make a certificate with")
+    cert, key = os.path.join(place, "cert"), os.path.join(place, "key")
+    made = ["req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=localhost"]
+    made += ["-addext", "subjectAltName=DNS:localhost", "-out", cert, "-keyout", key]
+    subprocess.run(["openssl", *made], check=True, capture_output=True)
+    return cert, key

@@ -14,7 +14,7 @@ import tempfile
 import unittest
 
 from hcom.cli.catalog import find
-from tests.relay import SERVER, TOKEN, Relay, answer, numbers
+from tests.relay import SERVER, TOKEN, Relay, answer, certificate, numbers
 from tests.sealed import Home
 from tests.waiting import looks
 
@@ -351,21 +351,7 @@ class Start(Case):
 
     def test_tls(self):
         place = self.folder()
-        cert, key = os.path.join(place, "cert"), os.path.join(place, "key")
-        if not shutil.which("openssl"):
-            self.skipTest("no openssl to make a certificate with")
-        made = ["req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2"]
-        made += [
-            "-subj",
-            "/CN=localhost",
-            "-addext",
-            "subjectAltName=DNS:localhost",
-            "-out",
-            cert,
-            "-keyout",
-            key,
-        ]
-        subprocess.run(["openssl", *made], check=True, capture_output=True)
+        cert, key = certificate(self, place)
         relay = self.start("--tls-cert", cert, "--tls-key", key)
         context = ssl.create_default_context(cafile=cert)
         silent = socket.create_connection(("127.0.0.1", relay.port))  # never begins its handshake

@@ -1,0 +1,155 @@
+"""What a worker does next, pure: pushes and polls of wire 2, when, and what their answers mean.
+
+Two lanes, each with one request at a time, so that a push never waits for a poll that is held. What
+is stored and sent is others' work: a Sync and what happened in, another Sync out.
+"""
+
+from collections import namedtuple
+
+from ..bus.render import one_line
+
+HOLD_S = 25  # the server's own limit, asked for in full: a worker is gone 35 s after the last agent
+# Seconds to wait after that many failures in a row, the last one for ever; each less by up to half,
+# so that a hundred clients of a server that comes back do not come as one.
+BACKOFF_S = (1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 60.0)
+REFUSED_S = 300.0  # a token that is wrong is wrong until a person acts, who rings
+BEAT_S = 240.0  # a state is pushed again though nothing changed: that the lane works is then known
+BATCH_BYTES = 512 * 1024
+GAP_S = 0.25  # between two polls with news, as between two pushes: a server takes 10 requests/s
+WRONG = (400, 401, 403, 404, 405, 411, 431)  # what no second try makes right
+
+
+class Lane(namedtuple("Lane", "at failures error", defaults=(0.0, 0, ""))):
+    """Requests of one kind: none before `at`; `error` is the last one's, "" when it went well."""
+
+    __slots__ = ()
+
+
+class Outbox(namedtuple("Outbox", "epoch first last state")):
+    """What there is to push: events `first` to `last` of the epoch (last is first - 1 for none),
+    and the number of the newest state."""
+
+    __slots__ = ()
+
+
+class Push(namedtuple("Push", "epoch seq first with_state after limit")):
+    """A push to be made: events behind number `after`, `limit` bytes of them or one; -1: none."""
+
+    __slots__ = ()
+
+
+class Poll(namedtuple("Poll", "cursor timeout")):
+    """A poll to be made."""
+
+    __slots__ = ()
+
+
+class Answer(namedtuple("Answer", "status said retry_after", defaults=(0.0,))):
+    """What came back: `said` is the parsed body, a dict; `status` 0 is no answer, and its `said`
+    {"error": why}."""
+
+    __slots__ = ()
+
+
+class Sync(
+    namedtuple(
+        "Sync",
+        "boot epoch have told told_at cursor limit push poll usurped",
+        defaults=("", "", None, -1, 0.0, "", BATCH_BYTES, Lane(), Lane(), False),
+    )
+):
+    """How far a device and the server are with each other.
+
+    `boot` is the server's, as it last pushed; `have` is the last event of `epoch` that it holds,
+    None: not known; `told` the newest state that it has, -1: none. `usurped`: the server has more
+    of this epoch than there is: a new one has to begin.
+    """
+
+    __slots__ = ()
+
+
+def next_push(sync: Sync, outbox: Outbox, now: float) -> "Push | None":
+    """The push to make now; None for none."""
+    if now < sync.push.at:
+        return None
+    known = sync.epoch == outbox.epoch and sync.have is not None
+    with_state = not known or sync.told < outbox.state or now >= sync.told_at + BEAT_S
+    waits = known and sync.have < outbox.last
+    if not with_state and not waits:
+        return None
+    # What the server has is asked for with a state alone: it would refuse what comes too early.
+    after = max(sync.have, outbox.first - 1) if waits else -1
+    return Push(outbox.epoch, outbox.state, outbox.first, with_state, after, sync.limit)
+
+
+def next_poll(sync: Sync, now: float) -> "Poll | None":
+    """The poll to make now; None for none."""
+    return Poll(sync.cursor, HOLD_S) if now >= sync.poll.at else None
+
+
+def pause(sync: Sync, outbox: Outbox, now: float) -> float:
+    """Seconds until there may be a push to make, if nothing else happens."""
+    if next_push(sync, outbox, now):
+        return 0.0
+    return max(sync.push.at, 0.0 if _waits(sync, outbox) else sync.told_at + BEAT_S) - now
+
+
+def _waits(sync: Sync, outbox: Outbox) -> bool:
+    known = sync.epoch == outbox.epoch and sync.have is not None
+    return not known or sync.told < outbox.state or sync.have < outbox.last
+
+
+def pushed(sync: Sync, push: Push, last: int, answer: Answer, now: float, chance: float) -> Sync:
+    """After the push of events up to `last` was answered; `chance` is from 0 to 1."""
+    if answer.status == 413 and sync.limit > 1:  # less at a time; in the end one event
+        return sync._replace(limit=sync.limit // 4, push=Lane(now))
+    if answer.status not in (200, 409):
+        return sync._replace(push=_later(sync.push, answer, now, chance))
+    have, boot = answer.said.get("have"), answer.said.get("boot", "")
+    if type(have) is not int or not isinstance(boot, str):
+        wrong = Answer(0, {"error": "the server's answer is none of wire 2"})
+        return sync._replace(push=_later(sync.push, wrong, now, chance))
+    sync = sync._replace(epoch=push.epoch, have=have, usurped=have > last)
+    if answer.status == 409:  # it began empty, or lost a push: its state may be gone with that
+        # Only the first comes at once: a server that never agrees is not asked without a pause.
+        lane = sync.push._replace(at=now, failures=sync.push.failures + 1, error="a gap")
+        if sync.push.failures:
+            lane = _later(sync.push, answer, now, chance)
+        return sync._replace(told=-1, push=lane)
+    fresh = boot != sync.boot and not push.with_state
+    told, told_at = (push.seq, now) if push.with_state else (sync.told, sync.told_at)
+    # The other lane need not wait for its turn: there is a server again.
+    poll = sync.poll._replace(at=now) if sync.poll.failures and sync.push.failures else sync.poll
+    return sync._replace(
+        boot=boot, told=-1 if fresh else told, told_at=told_at, push=Lane(), poll=poll
+    )
+
+
+def polled(sync: Sync, answer: Answer, now: float, chance: float) -> Sync:
+    """After a poll was answered, and what it brought is stored."""
+    cursor, boot = answer.said.get("cursor"), answer.said.get("boot")
+    if answer.status == 200 and not (isinstance(cursor, str) and isinstance(boot, str)):
+        answer = Answer(0, {"error": "the server's answer is none of wire 2"})
+    if answer.status != 200:
+        return sync._replace(poll=_later(sync.poll, answer, now, chance))
+    push = sync.push._replace(at=now) if sync.push.failures and sync.poll.failures else sync.push
+    if boot != sync.boot and sync.boot:  # it began anew: it says what it has when asked
+        sync = sync._replace(have=None, told=-1, boot=boot)
+    return sync._replace(cursor=cursor, poll=Lane(now + GAP_S), push=push)
+
+
+def rung(sync: Sync, now: float) -> Sync:
+    """After a person asked for it, or changed the settings: nothing waits any longer."""
+    return sync._replace(
+        push=sync.push._replace(at=now), poll=sync.poll._replace(at=now), limit=BATCH_BYTES
+    )
+
+
+def _later(lane: Lane, answer: Answer, now: float, chance: float) -> Lane:
+    """The lane after one more failure."""
+    wait = BACKOFF_S[min(lane.failures, len(BACKOFF_S) - 1)] * (1 - chance / 2)
+    if answer.status in WRONG:
+        wait = REFUSED_S * (1 - chance / 2)
+    wait = max(wait, min(answer.retry_after, 3600.0))
+    why = answer.said.get("error") or f"the server said {answer.status}"
+    return Lane(now + wait, lane.failures + 1, one_line(str(why)))
