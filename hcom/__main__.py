@@ -27,6 +27,7 @@ if __name__ == "__main__":
     mains = {
         "hook": "hooks.main",
         "match": "ops.match",
+        "relayed": "relay.main",
         "sift": "store.sieve",
         "wake": "ops.wake",
         "wrapped": "wrap.main",

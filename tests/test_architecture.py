@@ -26,6 +26,7 @@ LAYERS: "dict[str, set[str]]" = {
     "__main__": {
         "cli",
         "hooks",
+        "relay",
         "wrap",
         "ops",
         "store",

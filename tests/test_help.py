@@ -63,7 +63,7 @@ SPEC = {
         "--json --edit --reset --info -i",
         ["tag, timeout, hints, subagent_timeout", "self", *KEYS],
     ),
-    "relay": ("", ["serve"]),  # of --update, on, off, pull and hf nothing is there yet
+    "relay": ("", ["on", "off", "pull", "serve"]),  # of --update and hf nothing is there yet
     "transcript": ("--last --full --detailed --json", ["timeline", "N-M"]),
     "archive": ("--here --sql --last --json", ["N agents", "NAME"]),
     "run": ("", ["docs", "--cli", "--config", "--api", "SCRIPT"]),
@@ -75,6 +75,7 @@ SPEC_KEYS = (
     "TAG TERMINAL HINTS SUBAGENT_TIMEOUT CLAUDE_ARGS GEMINI_ARGS CODEX_ARGS RELAY "
     "RELAY_TOKEN AUTO_APPROVE DEFAULT_SUBSCRIPTIONS NAME_EXPORT"
 )
+OWN_KEYS = ("BELL", "RELAY_KEY", "RELAY_ENABLED")
 
 
 class Declarations(unittest.TestCase):
@@ -93,7 +94,7 @@ class Declarations(unittest.TestCase):
 
     def test_every_setting_of_spec_is_there(self):
         """Those, and after them what the dashboard has besides."""
-        self.assertEqual([f"HCOM_{key}" for key in (*SPEC_KEYS.split(), "BELL")], list(KEYS))
+        self.assertEqual([f"HCOM_{key}" for key in (*SPEC_KEYS.split(), *OWN_KEYS)], list(KEYS))
 
     def test_every_command_has_help_and_examples(self):
         overview = helps.overview()

@@ -70,14 +70,19 @@ work is done. Its parent waits for it that long.
 From 1 to 86400; 30 where nothing is set.
 """,
     "relay": """
-The relay server through which agents on several machines reach each other. `hcom relay` sets it.
+The relay server through which agents on several machines reach each other.
 
-A server of your own answers POST /push/{device_id}, GET /poll and GET /version. The URL begins with
-https://, or with http:// on this machine.
+  hcom config relay https://relay.example.org
+  hcom config relay http://192.168.1.7:8765
+  hcom config relay ""            none
+
+A server of your own answers POST /push/{device_id}, GET /poll and GET /version; hcom relay serve is
+one. The URL begins with https://, or with http:// on this machine or a private network, by numbers.
+Who talks to it goes by config.env alone: the environment is an agent's, too.
 """,
     "relay_token": """
-The token that the relay server asks for. `hcom relay` sets it. Shown masked, stored in config.env,
-which only you can read. With - it is read from standard input, so that no history has it:
+The token that the relay server asks for. Shown masked, stored in config.env, which only you can
+read, and given to no agent. With - it is read from standard input, so that no history has it:
 
   hcom config relay_token - < FILE
 """,
@@ -124,6 +129,15 @@ request to @bigboss. How many do is in the terminal's title, also without the be
   hcom config bell 1              (the default; also: true, yes, on)
 
 A dashboard goes by what is set when it begins.
+""",
+    "relay_key": """
+A secret that all devices of a room have: each signs what it tells, and takes only what is signed.
+Without one, who runs the relay or has its token can write in anybody's name.
+
+  hcom config relay_key - < FILE
+""",
+    "relay_enabled": """
+Whether this device talks to the relay that is set. `hcom relay on` and `hcom relay off` change it.
 """,
 }
 

@@ -13,8 +13,11 @@ from ..home import BELLS, dropped, listed
 
 RING = b"."
 QUIT = b"q"  # the agent has left
+NOW = b"n"  # a person wants it, whatever it waits for
 YIELD = b"y"  # a waiter of the agent's client wakes it from now on
 EVERYONE = "_all"  # the bells of those who watch everything; no agent can have this name
+# The bell of who talks to other devices; a file of this name in run/ says that there is to be one.
+RELAY = "_relay"
 # A sandbox may refuse FIFOs, or a ring be lost with a crash: look this often all the same.
 SAFETY_S = 5.0
 
@@ -105,12 +108,11 @@ class Bell:
         return self.rung()
 
 
-def ring(home, names, token: bytes = RING) -> None:
-    """Every bell of each of `names` rings. A bell without a listener is taken down."""
+def ring(home, names, token: bytes = RING) -> set[str]:
+    """Every bell of each of `names` rings; the names that somebody listens for. A bell without a
+    listener is taken down."""
     wanted = set(names)
-    for name, path in _hung(home):
-        if name in wanted:
-            _ring_one(path, token)
+    return {name for name, path in _hung(home) if name in wanted and _ring_one(path, token)}
 
 
 def heard(home) -> set[str]:

@@ -39,7 +39,9 @@ def after(home, done: Done) -> None:
     mail = [name for name in done.mail if ":" not in name]  # the others have no hook here
     if mail:
         marks.raise_flag(home, [*mail, *done.parents])
-    bell.ring(home, [bell.EVERYONE, *mail, *done.rung])
+    rung = bell.ring(home, [bell.EVERYONE, bell.RELAY, *mail, *done.rung])
+    if bell.RELAY not in rung and os.path.exists(home.run(bell.RELAY)):
+        leave_behind([*itself(), "relayed"], {**os.environ, "HCOM_DIR": home.root})
     idle = [*done.restless, *(mail if done.wakes else ())]
     if idle:
         from .wake import rouse  # most of what happens wakes nobody

@@ -15,7 +15,7 @@ from ..hub import people
 from ..process import environment, itself
 from ..store import agents, events
 from ..store.connect import transaction
-from . import evidence, talk
+from . import evidence, relay, talk
 from .after import Done, after
 
 
@@ -41,6 +41,7 @@ def start(db, env, caller, own: "Agent | None", wanted: "str | None", now: float
     marks.mark(home, people.keys(db, agent), agent.name)
     rung = [bell.of_launch(caller.launch)]  # its client may have been another agent's
     after(home, Done(rung=rung, watched=events.is_watched(db)))
+    relay.rouse(home, env)
     return Joined(agent, _told(home, env, agent, caller.tool in ("", ADHOC)))
 
 

@@ -22,7 +22,7 @@ from ..hub import people
 from ..process import itself, leave_behind
 from ..store import agents, events, kept, launches
 from ..store.connect import open_db, transaction
-from . import handover, look
+from . import handover, look, relay
 from .after import Done, after
 from .agents import again, runs
 from .caller import surroundings
@@ -126,6 +126,7 @@ def prepare(home, spec: LaunchSpec, settings, batch: str) -> Ready:
         facts = {"name": agent.name, "tool": spec.tool, "directory": spec.cwd}
         kept.note(home, key, client=plan.client, **facts)
         marks.mark(home, [key], agent.name)
+    relay.rouse(home, spec.env)
     argv, lines = plan.args, None
     if spec.headless:
         argv, lines = adapters.load(spec.tool, "stream").fed(plan.args)
@@ -184,6 +185,7 @@ def _environment(home, spec: LaunchSpec, plan, agent, key: str, settings) -> dic
 def here(home, spec: LaunchSpec) -> None:
     """The client runs in this terminal, in front of what this process becomes: an interpreter with
     nothing loaded but the wrapper, for it stays as long as the client does."""
+    spec = spec._replace(env=config.public(spec.env))
     ready = prepare(home, spec, config.read(home, spec.env), "")
     sys.stderr.write(f"hcom: this is {ready.agent.display}\n")
     sys.stderr.flush()
@@ -197,7 +199,7 @@ def here(home, spec: LaunchSpec) -> None:
 def elsewhere(home, spec: LaunchSpec) -> Batch:
     """`spec.count` clients have started in new windows, or headless, and those that fail at once
     have failed. HcomError when none can be opened here."""
-    batch = uuid.uuid4().hex[:8]
+    batch, spec = uuid.uuid4().hex[:8], spec._replace(env=config.public(spec.env))
     settings = config.read(home, spec.env)
     preset = None if spec.headless else terminal.chosen(settings.terminal, spec.env)
     started, names = [], {}

@@ -8,6 +8,7 @@ from ..bus.agent import Agent
 from ..errors import HcomError
 from ..store import agents
 from ..store.connect import transaction
+from . import relay
 from .after import Done, after
 
 PERSON = "a person must do it, in a terminal of their own"
@@ -35,7 +36,10 @@ def change(home, env, key: str, value: str, inside: bool) -> list[str]:
     if key == "HCOM_TERMINAL":
         value = "default" if value.strip().lower() in ("", "default") else value
         said += _terminal_trouble(env, value)
+    before = relay.settings(home)
     config.write(home, key, value)
+    if key.startswith("HCOM_RELAY"):
+        relay.changed(home, env, before)
     now = config.found(home, env).in_force[key]
     if now.source == config.ENVIRONMENT and now.value != value:
         said.append(f"here the environment says otherwise: {key}={config.masked(key, now.value)}")

@@ -26,6 +26,7 @@ TABLE = (
     ("-h", False),
     ("--version", False),
     ("relay", False),
+    ("relay pull", False),
     ("config", False),
     ("config --json", False),
     ("config KEY", False),

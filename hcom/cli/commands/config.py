@@ -194,6 +194,7 @@ def _agent(call, given: str, words) -> int:
 MODES = {"edit": _edit, "reset": _reset, "info": _info}
 
 
+_PERSONS = [config.short(key) for key, one in config.KEYS.items() if one.person]
 COMMAND = Command(
     "config",
     "Get/set settings",
@@ -203,7 +204,6 @@ COMMAND = Command(
         ("hcom config KEY VALUE", 'Set it ("" for nothing)'),
         ("hcom config relay_token -", "Set it to what stands on standard input"),
         ("hcom config KEY --info", "What it means, with examples"),
-        ("hcom config --edit", "Open config.env in $EDITOR"),
         ("hcom config [KEY] --reset", "Back to the default, one or all"),
         ("hcom config -i NAME|self", "What is set of an agent that runs"),
         ("hcom config -i NAME KEY [VALUE]", "One of: " + ", ".join(settings.RUNTIME)),
@@ -224,7 +224,6 @@ COMMAND = Command(
         "hcom config terminal --info",
         "hcom config -i luna",
         "hcom config -i luna timeout 600",
-        "hcom config tag --reset",
         "hcom config --reset",
     ),
     "Settings:\n"
@@ -233,9 +232,10 @@ COMMAND = Command(
 
 Other variables in config.env (ANTHROPIC_MODEL=opus) go to the clients as they are.
 Precedence: default < config.env < environment, each key by itself.
-From inside an agent, settings that can run code or send data away are refused:
-  """
-    + ", ".join(config.short(k) for k, one in config.KEYS.items() if one.person)
+An agent may not change what can run code or send data away: """
+    + ", ".join(_PERSONS[:3])
+    + ",\n"
+    + ", ".join(_PERSONS[3:])
     + ".\n",
     VALUE,
 )

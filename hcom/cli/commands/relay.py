@@ -1,8 +1,13 @@
-"""hcom relay: the way to agents on other machines. So far the server that carries it."""
+"""hcom relay: the way to agents on other machines, and the server that carries it."""
 
-from ...errors import UsageError
+import time
+
+from ...bus.render import age
+from ...errors import HcomError, UsageError
 from ...home import create
+from ...ops import relay, settings
 from ..model import Command, Option
+from .config import is_inside_agent
 
 
 def _port(text: str) -> int:
@@ -12,40 +17,100 @@ def _port(text: str) -> int:
 
 
 def run(call) -> int:
-    if call.words != ["serve"]:
-        extra = f"unexpected argument: {call.words[-1]!r}" if call.words else "relay what?"
-        raise UsageError(extra, "hcom relay serve")
+    word, *rest = [*call.words, *(call.tail or ())] or [""]
+    if word not in ACTS:
+        raise UsageError(f"relay {word!r}?", "use " + ", ".join(filter(None, ACTS)))
+    if rest:
+        raise UsageError(f"unexpected argument: {rest[-1]!r}", f"hcom relay {word} --help")
+    return ACTS[word](call)
+
+
+def _status(call) -> int:
+    from ...relay import report
+
+    said = report.facts(call.home, call.env, time.time())
+    relay.rouse(call.home, call.env)
+    call.show(said, "\n".join(_lines(said)))
+    return 1 if said["probe"]["error"] else 0
+
+
+def _lines(said: dict) -> "list[str]":
+    trust = "signed" if said["signed"] else "unsigned: the operator can forge"
+    found = said["probe"]
+    times = f"pushed in {found['pushed_s']:.3f} s, came back after {found['back_s']:.3f} s"
+    off, now = "off (hcom relay on)", "told at once"
+    lines = [
+        f"relay      {said['relay']} ({'on' if said['on'] else off}; {trust})",
+        f"here       {said['device']}; {now if said['worker'] else 'told while an agent lives'}",
+        f"probe      {(found['error'] or times) if said['on'] else 'none'}",
+        f"queue      {said['queue']} to push",
+    ]
+    for one in said["devices"]:
+        count, signed = len(one["agents"]), "signed" if one["signed"] else "unsigned"
+        dropped = f", {one['dropped']} dropped" if one["dropped"] else ""
+        heard = f"heard {age(one['news_age_s'])} ago, {signed}{dropped}"
+        names = " ".join(name.partition(":")[0] for name in one["agents"])
+        lines.append(f"device     {one['device']}: {count} agents, {heard}  {names}".rstrip())
+    return [*lines, *(f"error      {lane}: {why}" for lane, why in said["errors"].items())]
+
+
+def _turned(value: str):
+    def turn(call) -> int:
+        from ...relay import report
+
+        report.set_up(call.home)
+        inside = is_inside_agent(call)
+        said = settings.change(call.home, call.env, "HCOM_RELAY_ENABLED", value, inside)
+        for line in said:
+            call.tell(f"hcom: {line}")
+        call.say(f"relay {'on' if value == '1' else 'off'}")
+        return 0
+
+    return turn
+
+
+def _pull(call) -> int:
+    from ...relay import report
+
+    found = report.probe(call.home, call.env)
+    if found.error:
+        raise HcomError(f"not all is here: {found.error}", "hcom relay")
+    call.say("all that the relay has is here")
+    return 0
+
+
+def _serve(call) -> int:
     from ...relay import server
 
     given = {}
     if call.values.stdio:
         create(call.home)
         given["--socket"] = call.home.run("relay", "socket")
-    given |= {o.flags: vars(call.values)[o.key] for o in OPTIONS if o.value}
+    given |= {o.flags: vars(call.values)[o.key] for o in PART.options if o.value}
     argv = [
         word for flag, value in given.items() if value is not None for word in (flag, str(value))
     ]
-    argv += [o.flags for o in OPTIONS if not o.value and vars(call.values)[o.key]]
+    argv += [o.flags for o in PART.options if not o.value and vars(call.values)[o.key]]
     return server.main(argv, call.env)
 
 
-OPTIONS = (
-    Option("--host", "Where it listens (default 127.0.0.1: this machine only)", "ADDRESS"),
-    Option("--port", "Its port, 0 for any free one (default 8765)", "PORT", _port),
-    Option("--token-file", "The token that it asks for (16 characters or more)", "FILE"),
-    Option("--state", "Keep what it holds here, for the next start", "FILE"),
-    Option("--tls-cert", "Speak https with this certificate (PEM)", "FILE"),
-    Option("--tls-key", "The certificate's key, if it is not in there", "FILE"),
-    Option("--quiet", "No line for each request on stderr"),
-    Option("--stdio", "Be one connection, for ssh, to a server all on this machine share"),
-)
-COMMAND = Command(
-    "relay",
-    "Cross-device messaging",
-    (("hcom relay serve", "Run a relay server for several machines, until Ctrl-C"),),
-    OPTIONS,
+ACTS = {"": _status, "on": _turned("1"), "off": _turned("0"), "pull": _pull, "serve": _serve}
+PART = Command(
+    "relay serve",
+    "Run a relay server for several machines",
+    (("hcom relay serve", "Run it in this terminal, until Ctrl-C"),),
+    (
+        Option("--host", "Where it listens (default 127.0.0.1: this machine only)", "ADDRESS"),
+        Option("--port", "Its port, 0 for any free one (default 8765)", "PORT", _port),
+        Option("--token-file", "The token that it asks for (16 characters or more)", "FILE"),
+        Option("--state", "Keep what it holds here, for the next start", "FILE"),
+        Option("--tls-cert", "Speak https with this certificate (PEM)", "FILE"),
+        Option("--tls-key", "The certificate's key, if it is not in there", "FILE"),
+        Option("--quiet", "No line for each request on stderr"),
+        Option("--stdio", "Be one connection, for ssh, to a server all on this machine share"),
+    ),
     run,
-    "serve",
+    "",
     ("hcom relay serve --port 0", "hcom relay serve --port 0 --token-file ~/relay-token"),
     """Where other machines reach it, a server needs a token:
   (umask 077; python3 -c 'import secrets; print(secrets.token_urlsafe(24))' > ~/relay-token)
@@ -54,4 +119,29 @@ Without TLS use it behind a proxy that has it. HCOM_RELAY_TOKEN instead of --tok
 It keeps messages for a week, or less where there are many; its log has no text and no token.
 What it speaks is in docs/protocol.md; the file hcom/relay/server.py runs alone, too.
 """,
+)
+COMMAND = Command(
+    "relay",
+    "Cross-device messaging",
+    (
+        ("hcom relay", "Talk to the relay now and say how it went; the other devices"),
+        ("hcom relay on|off", "Talk to the relay that is set, or to none"),
+        ("hcom relay pull", "Tell and take all now, also where no agent lives"),
+        ("hcom relay serve", "Run a relay server (hcom relay serve --help)"),
+    ),
+    (Option("--json", "One JSON object"), *PART.options),
+    run,
+    "on|off|pull|serve",
+    PART.examples,
+    """On one machine: hcom relay serve, with a token (hcom relay serve --help). Then, on each:
+  hcom config relay URL               where it is
+  hcom config relay_token - < FILE    its token
+  hcom relay                          whether it works
+From then on hcom list shows the agents of the others as luna:BOXE; @luna:BOXE reaches that one,
+@luna the one here, and a message to nobody by name all of them. 42:BOXE is their message 42.
+A process of its own does it while an agent lives. What is sent offline waits. Of a message to
+another device hcom list says: queued (here), relayed (the relay has it), arrived, delivered, seen.
+All text that agents send, and what they do, can be read by who runs the relay.
+""",
+    parts=(PART,),
 )

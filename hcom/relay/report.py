@@ -1,0 +1,120 @@
+"""How this device and the relay are with each other, found out by talking to it now.
+
+What is said and taken on the way is what a worker would say and take, and may be so beside one.
+"""
+
+import json
+import time
+from collections import namedtuple
+from urllib.parse import quote
+
+from ..delivery import bell
+from ..errors import HcomError
+from ..home import read
+from ..hub import devices
+from ..ops import relay
+from ..store import agents
+from ..store import devices as known
+from ..store.connect import open_db
+from .main import STATUS, Ledger, link, member
+from .worker import PUSH_S, Worker
+
+BACK_S = 5.0  # so long what was pushed may take to come back
+ANSWERS = 200  # of 1 MiB, at the most: the server holds 128
+
+
+class Probe(namedtuple("Probe", "error pushed_s back_s", defaults=(0.0, 0.0))):
+    """How long it took until the relay had all of this device, and until that came back; or why it
+    did not, else ""."""
+
+    __slots__ = ()
+
+
+def set_up(home):
+    """The settings with a relay. HcomError where none is set."""
+    settings = relay.settings(home)
+    if not settings.relay:
+        raise HcomError("no relay is set", "hcom config relay URL; hcom relay --help")
+    return settings
+
+
+def probe(home, env) -> Probe:
+    """All that is here is told, all that is there is taken, and what was told came back. HcomError
+    where nothing is set, or the relay is off."""
+    settings = set_up(home)
+    if not relay.is_on(settings):
+        raise HcomError("the relay is off", "hcom relay on")
+    with open_db(home) as db:
+        own = devices.begin(db)
+    way = link(settings, env)
+    try:
+        said = way.ask("GET", "/version", None, PUSH_S)
+        if said.status != 200 or said.said.get("v") != 2:
+            return Probe(str(said.said.get("error") or "no relay of wire 2 is there"))
+        ledger, began = Ledger(home, settings, bell.Bell(home, bell.RELAY)), time.monotonic()
+        worker = Worker(ledger, member(own.id, settings), lambda: way, own.cursor)
+        error = worker.once(way)
+        pushed = time.monotonic() - began
+        if error:
+            return Probe(error)
+        back = _came_back(way, own, ledger.number)
+        return Probe(back, pushed, time.monotonic() - began)
+    finally:
+        way.close()
+
+
+def _came_back(way, own, number: int) -> str:
+    """Why the newest state of this device did not come back from the relay, "" when it did."""
+    cursor = own.cursor
+    for _ in range(ANSWERS):
+        answer = way.ask("GET", f"/poll?cursor={quote(cursor)}&timeout={BACK_S:g}", None, PUSH_S)
+        if answer.status != 200:
+            return str(answer.said.get("error") or f"the server said {answer.status}")
+        mine = (answer.said.get("devices") or {}).get(own.id) or {}
+        if (mine.get("state") or {}).get("seq", -1) >= number:
+            return ""
+        if cursor == answer.said.get("cursor"):
+            break
+        cursor = str(answer.said.get("cursor"))
+    return "what was pushed did not come back"
+
+
+def facts(home, env, now: float) -> dict:
+    """All that `hcom relay` says. HcomError where nothing is set."""
+    settings = set_up(home)
+    found = probe(home, env) if relay.is_on(settings) else Probe("")
+    with open_db(home) as db:
+        own, everyone = known.own(db), agents.everywhere(db)
+        others = [
+            {
+                "device": d.label,
+                "id": d.id,
+                "agents": [a.name for a in everyone if a.device == d.id],
+                "news_age_s": round(max(now - d.heard_at, 0.0), 1),
+                "signed": bool(d.signed),
+                "dropped": d.dropped,
+            }
+            for d in known.every(db)
+            if d.forgotten_at is None
+        ]
+        return {
+            "relay": settings.relay,
+            "on": relay.is_on(settings),
+            "signed": bool(settings.relay_key),
+            "device": devices.label(db),
+            "id": own.id,
+            "probe": found._asdict(),
+            "queue": own.seq - own.pushed,
+            "worker": bell.RELAY in bell.heard(home),
+            "errors": _errors(home),
+            "devices": others,
+        }
+
+
+def _errors(home) -> "dict[str, str]":
+    """The last error of each lane of the worker that is there, or was."""
+    try:
+        said = json.loads(read(home.run(STATUS)))
+        return {lane: said[lane] for lane in ("push", "poll") if said[lane]}
+    except (OSError, ValueError, KeyError):
+        return {}
