@@ -284,12 +284,20 @@ def masked(key: str, value: str) -> str:
 def write(home, key: str, value: str | None) -> None:
     """config.env says that `key` is `value`, or nothing of it (None); the other lines stay byte for
     byte. HcomError when it cannot be written."""
+    write_all(home, {key: value})
+
+
+def write_all(home, values: "dict[str, str | None]") -> None:
+    """As `write`, of several keys at once: all of them or none."""
     try:
         homes.create(home)
         with homes.Lock(home, "config") as lock:
             lock.take(wait=True)
             path = os.path.realpath(home.path("config.env"))
-            homes.rewrite(path, _changed(_text(home), key, value))
+            text = _text(home)
+            for key, value in values.items():
+                text = _changed(text, key, value)
+            homes.rewrite(path, text)
             homes.set_mode(path, 0o600)
     except OSError as error:
         raise HcomError(

@@ -24,13 +24,21 @@ class Answer(NamedTuple):
 class Relay:
     """`python server.py` on a free port of loopback, with at most `limit` open files, 0 for any."""
 
-    def __init__(self, *argv: str, env=None, token: str = TOKEN, limit: int = 0, port: int = 0):
+    def __init__(
+        self,
+        *argv: str,
+        env=None,
+        token: str = TOKEN,
+        limit: int = 0,
+        port: int = 0,
+        path: str = SERVER,
+    ):
         self.token = token
         self.context: ssl.SSLContext | None = None
         env = {"HCOM_RELAY_TOKEN": token} if env is None else env
         files = ["sh", "-c", f'ulimit -n {limit}; exec "$@"', "sh"] if limit else []
         self.process = subprocess.Popen(
-            [*files, sys.executable, "-I", "-S", SERVER, "--port", str(port), *argv],
+            [*files, sys.executable, "-I", "-S", path, "--port", str(port), *argv],
             env={**env, "PATH": os.environ["PATH"]},
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,

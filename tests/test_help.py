@@ -63,7 +63,7 @@ SPEC = {
         "--json --edit --reset --info -i",
         ["tag, timeout, hints, subagent_timeout", "self", *KEYS],
     ),
-    "relay": ("", ["on", "off", "pull", "serve"]),  # of --update and hf nothing is there yet
+    "relay": ("--update", ["on", "off", "pull", "hf", "serve"]),
     "transcript": ("--last --full --detailed --json", ["timeline", "N-M"]),
     "archive": ("--here --sql --last --json", ["N agents", "NAME"]),
     "run": ("", ["docs", "--cli", "--config", "--api", "SCRIPT"]),

@@ -13,7 +13,7 @@ from tests.test_architecture import LAYERS, ROOT, Source, imported, sources
 
 # What each room may have; the leaves are one room. Past it, something is written twice.
 BUDGETS = {
-    "leaves": 610,
+    "leaves": 620,
     "bus": 520,
     "store": 1100,
     "delivery": 340,
@@ -24,15 +24,15 @@ BUDGETS = {
     "ops": 1590,
     "hooks": 660,
     "wrap": 310,
-    "cli": 1490,
+    "cli": 1540,
     "api": 150,
     "demo": 770,
-    "relay": 1320,
+    "relay": 1460,
     "scripts": 380,
     "tui": 1170,
     "zipped": 50,
 }
-TOTAL = 15510
+TOTAL = 15720
 LEAVES = ("__init__", "__main__", "errors", "home", "log", "process", "config")
 
 

@@ -24,6 +24,15 @@ def is_on(said: config.Settings) -> bool:
     return bool(said.relay and said.relay_enabled)
 
 
+def connect(home, env, values: "dict[str, str | None]") -> None:
+    """The settings are these, all at once, and the relay is on. HcomError when one may not be."""
+    for key, value in values.items():
+        config.check(key, value or "")
+    before = settings(home)
+    config.write_all(home, {**values, "HCOM_RELAY_ENABLED": None})
+    changed(home, env, before)
+
+
 def changed(home, env, before: config.Settings) -> None:
     """What follows when the settings were `before` and are others now: who is new to hear us hears
     nothing of what was until now, but for messages that others have not got."""

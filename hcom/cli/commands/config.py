@@ -93,24 +93,22 @@ def is_inside_agent(call) -> bool:
     return bool(call.tool or call.caller.launch or call.values.name)
 
 
-def _secret(key: str) -> str:
-    """What stands on standard input: an argument is in the shell's history, and any process of this
-    machine may read it."""
+def secret(what: str, command: str) -> str:
+    """What stands on standard input, for the `command`: an argument is in the shell's history, and
+    any process of this machine may read it."""
     if sys.stdin.isatty():
         from getpass import getpass
 
-        return getpass(f"{config.short(key)}: ").strip()
+        return getpass(f"{what}: ").strip()
     given = sys.stdin.readline(10_000).strip()
     if not given:
-        raise UsageError(
-            "nothing stands on standard input", f"hcom config {config.short(key)} - < FILE"
-        )
+        raise UsageError("nothing stands on standard input", f"{command} - < FILE")
     return given
 
 
 def _set(call, key: str, value: str) -> int:
     if value == "-" and config.KEYS[key].secret:
-        value = _secret(key)
+        value = secret(config.short(key), f"hcom config {config.short(key)}")
     said = settings.change(call.home, call.env, key, value, is_inside_agent(call))
     written = config.found(call.home, {}).in_force[key].value
     call.say(f"{config.short(key)} = {config.masked(key, written) or '(empty)'}")

@@ -18,8 +18,13 @@ def _port(text: str) -> int:
 
 def run(call) -> int:
     word, *rest = [*call.words, *(call.tail or ())] or [""]
+    if word in SETTING_UP:
+        from .. import relaying  # with what only a person waits for
+
+        return getattr(relaying, word)(call, rest)
     if word not in ACTS:
-        raise UsageError(f"relay {word!r}?", "use " + ", ".join(filter(None, ACTS)))
+        known = (*filter(None, ACTS), *SETTING_UP)
+        raise UsageError(f"relay {word!r}?", "use " + ", ".join(known))
     if rest:
         raise UsageError(f"unexpected argument: {rest[-1]!r}", f"hcom relay {word} --help")
     return ACTS[word](call)
@@ -95,6 +100,7 @@ def _serve(call) -> int:
 
 
 ACTS = {"": _status, "on": _turned("1"), "off": _turned("0"), "pull": _pull, "serve": _serve}
+SETTING_UP = ("hf",)
 PART = Command(
     "relay serve",
     "Run a relay server for several machines",
@@ -127,11 +133,17 @@ COMMAND = Command(
         ("hcom relay", "Talk to the relay now and say how it went; the other devices"),
         ("hcom relay on|off", "Talk to the relay that is set, or to none"),
         ("hcom relay pull", "Tell and take all now, also where no agent lives"),
+        ("hcom relay hf", "Set up a relay in a private Hugging Face Space of yours"),
+        ("hcom relay hf -", "With a token that is read from standard input"),
         ("hcom relay serve", "Run a relay server (hcom relay serve --help)"),
     ),
-    (Option("--json", "One JSON object"), *PART.options),
+    (
+        Option("--json", "One JSON object"),
+        Option("--update", "hf: put this version's server into the Space that is there"),
+        *PART.options,
+    ),
     run,
-    "on|off|pull|serve",
+    "on|off|pull|hf|serve token",
     PART.examples,
     """On one machine: hcom relay serve, with a token (hcom relay serve --help). Then, on each:
   hcom config relay URL               where it is
@@ -142,6 +154,12 @@ From then on hcom list shows the agents of the others as luna:BOXE; @luna:BOXE r
 A process of its own does it while an agent lives. What is sent offline waits. Of a message to
 another device hcom list says: queued (here), relayed (the relay has it), arrived, delivered, seen.
 All text that agents send, and what they do, can be read by who runs the relay.
+
+hf finds or makes the Space hcom-relay, waits until our server answers there, and only then
+changes settings. Its token is, in this order: TOKEN behind hf (which your shell's history keeps;
+prefer -), $HF_TOKEN, the file $HF_TOKEN_PATH, $HF_HOME/token, ~/.cache/huggingface/token. It must
+be one that may write; HF_ENDPOINT names another Hub. The token is the relay's too, and is kept in
+config.env, which only you can read. Docker Spaces need a paid plan of Hugging Face.
 """,
     parts=(PART,),
 )
