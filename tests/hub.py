@@ -49,11 +49,12 @@ class Hub:
         self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self.url = f"http://127.0.0.1:{self.server.server_port}"
         there = {"id": SPACE, "author": "ann", "sdk": "docker", "private": True, "host": self.url}
+        commit = f"{self.url}/spaces/{SPACE}/commit/{'c' * 40}"
         self.script: dict[str, list[Any]] = {
             WHO: [ANN],
             LOOK: [(404, {"error": "Repository not found"}), (200, there)],
             CREATE: [(200, {"url": f"{self.url}/spaces/{SPACE}", "name": SPACE})],
-            COMMIT: [(200, {"success": True, "commitOid": "c" * 40, "commitUrl": self.url})],
+            COMMIT: [(200, {"success": True, "commitOid": "c" * 40, "commitUrl": commit})],
             STAGE: [(200, {"stage": "BUILDING"}), (200, {"stage": "RUNNING"})],
             VERSION: [RELAY],
         }

@@ -4,8 +4,11 @@ import hashlib
 import json
 import os
 import re
+import subprocess
+import sys
 import tempfile
 import unittest
+from base64 import b64encode
 from typing import Any
 
 from hcom.errors import HcomError
@@ -13,6 +16,8 @@ from hcom.relay import hf
 from tests import hub as hubs
 from tests.hub import COMMIT, CREATE, LOOK, RELAY, STAGE, TOKEN, VERSION, WHO, Hub, committed
 from tests.relay import Relay
+from tests.rig import clients
+from tests.rig.clients import requires
 from tests.sealed import Home
 
 RUNS = (200, {"stage": "RUNNING"})
@@ -29,11 +34,8 @@ class Case(unittest.TestCase):
         self.addCleanup(found.close)
         return found
 
-
-class Waiting(Case):
-    """In this process, with a clock of its own."""
-
     def set_up(self, hub: Hub, update: bool = False, token: str = TOKEN) -> str:
+        """In this process, with a clock of its own."""
         self.now, self.told, self.lines = 0.0, [], []
 
         def sleep(seconds: float) -> None:
@@ -45,6 +47,8 @@ class Waiting(Case):
         around = hf.Around(lambda: self.now, sleep, self.told.append, progress)
         return hf.set_up({"HF_ENDPOINT": hub.url}, token, update, around)
 
+
+class Waiting(Case):
     def refused(self, hub: Hub, **more) -> HcomError:
         with self.assertRaises(HcomError) as raised:
             self.set_up(hub, **more)
@@ -376,6 +380,74 @@ class Command(Case):
         self.home.until(lambda: os.path.exists(place), "the client runs")
         with open(place, encoding="utf-8") as stream:
             self.assertNotIn(TOKEN, stream.read())
+
+
+# The same as set_up asks, said by the official library.
+LIBRARY = """
+import json, sys
+from base64 import b64decode
+from huggingface_hub import CommitOperationAdd, HfApi
+given = json.load(sys.stdin)
+api, space = HfApi(), given["space"]
+api.whoami()
+api.create_repo(space.split("/")[1], repo_type="space", space_sdk="docker", private=True)
+files = [CommitOperationAdd(path, b64decode(text)) for path, text in given["files"].items()]
+api.create_commit(space, files, commit_message=given["summary"], repo_type="space")
+api.space_info(space)
+api.get_space_runtime(space)
+"""
+
+
+class Library(Case):
+    """Beside the official client of the Hub, which is fetched for this alone."""
+
+    @requires("hub")
+    def test_our_requests_are_those_of_the_official_library(self):
+        ours, theirs = self.hub(), self.hub()
+        self.set_up(ours)
+
+        def regular():
+            wanted = json.loads(theirs.seen[-1].body)["files"]
+            said = [{"path": one["path"], "uploadMode": "regular"} for one in wanted]
+            return 200, {"files": [{**one, "shouldIgnore": False} for one in said]}
+
+        theirs.script |= {
+            LOOK: [theirs.there],
+            "POST /api/validate-yaml": [(200, {"errors": [], "warnings": []})],
+            f"POST {hubs.API}/preupload/main": [regular],
+        }
+        head = json.loads(ours.asked(COMMIT)[0].body.splitlines()[0])
+        files = {path: b64encode(text).decode() for path, text in hf.files(TOKEN).items()}
+        given = {"space": hubs.SPACE, "summary": head["value"]["summary"], "files": files}
+        with tempfile.TemporaryDirectory() as folder:
+            done = subprocess.run(
+                [sys.executable, "-c", LIBRARY],
+                input=json.dumps(given),
+                env={
+                    "PATH": "/usr/bin:/bin",
+                    "HOME": folder,
+                    "HF_HOME": folder,
+                    "HF_ENDPOINT": theirs.url,
+                    "HF_TOKEN": TOKEN,
+                    "HF_HUB_DISABLE_TELEMETRY": "1",
+                    "PYTHONPATH": str(clients.folder("hub")),
+                },
+                capture_output=True,
+                text=True,
+                timeout=120,
+                check=False,
+            )
+        self.assertEqual(done.returncode, 0, done.stderr[-2000:])
+        for what in (WHO, CREATE, COMMIT, LOOK, STAGE):
+            with self.subTest(what):
+                self.assertEqual(said(ours.asked(what)[-1]), said(theirs.asked(what)[-1]))
+
+
+def said(request: hubs.Request) -> "tuple[Any, ...]":
+    """What of a request the Hub goes by."""
+    names = ("authorization", "content-type") if request.body else ("authorization",)
+    lines = [json.loads(line) for line in request.body.splitlines()]
+    return *(request.headers.get(name) for name in names), lines
 
 
 if __name__ == "__main__":

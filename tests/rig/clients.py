@@ -1,7 +1,8 @@
 """The client programs that the end-to-end tests drive, each pinned to one version.
 
 They live in `tests/.clients/<tool>-<version>` (or under HCOM_TEST_CLIENTS), put there once by npm,
-which brings each package's platform binary as an optional dependency and runs its postinstall.
+which brings each package's platform binary as an optional dependency and runs its postinstall; a
+library of Python's, by pip.
 `python3 -m tests.rig.clients` fetches what is missing.
 """
 
@@ -22,6 +23,12 @@ class Client(NamedTuple):
     tool: str  # the command's name on PATH
     package: str
     version: str
+    by: str = "npm"
+
+    @property
+    def program(self) -> str:
+        """Where it lies in its folder: the command, or the library's own package."""
+        return f"node_modules/.bin/{self.tool}" if self.by == "npm" else self.tool
 
 
 CLIENTS = {
@@ -33,6 +40,21 @@ CLIENTS = {
     "gemini": Client("gemini", "@google/gemini-cli", "0.61.0"),
     "codex": Client("codex", "@openai/codex", "0.171.0"),
     "codex-old": Client("codex", "@openai/codex", "0.169.0"),
+    "hub": Client("huggingface_hub", "huggingface_hub", "2.4.0", "pip"),
+}
+
+# How one is installed into its place; without its postinstall claude is a stub that only complains.
+INSTALLS = {
+    "npm": (
+        *("npm", "install", "--prefix", "{place}", "--no-audit", "--no-fund", "--loglevel=error"),
+        *("--no-package-lock", "--include=optional", "--ignore-scripts=false"),
+        "{client.package}@{client.version}",
+    ),
+    "pip": (
+        *(sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"),
+        *("--root-user-action=ignore", "--target", "{place}"),
+        "{client.package}=={client.version}",
+    ),
 }
 
 
@@ -44,7 +66,9 @@ def root() -> Path:
 
 def folder(name: str) -> Path:
     client = CLIENTS[name]
-    return root() / f"{client.tool}-{client.version}"
+    # what a library needs depends on the Python
+    tag = f"-{sys.implementation.cache_tag}" if client.by == "pip" else ""
+    return root() / f"{client.tool}-{client.version}{tag}"
 
 
 def available(name: str) -> Path | None:
@@ -52,7 +76,7 @@ def available(name: str) -> Path | None:
     # our own mark, made after the program has said its version: a half-made install has none
     if not (folder(name) / "complete").exists():
         return None
-    return folder(name) / "node_modules" / ".bin" / CLIENTS[name].tool
+    return folder(name) / CLIENTS[name].program
 
 
 def fetch(name: str) -> Path:
@@ -64,20 +88,7 @@ def fetch(name: str) -> Path:
         found = available(name)
         if found:
             return found
-        argv = [
-            "npm",
-            "install",
-            "--prefix",
-            str(place),
-            "--no-audit",
-            "--no-fund",
-            "--loglevel=error",
-            "--no-package-lock",
-            "--include=optional",
-            # without its postinstall claude is a stub that only prints a complaint
-            "--ignore-scripts=false",
-            f"{client.package}@{client.version}",
-        ]
+        argv = [one.format(place=place, client=client) for one in INSTALLS[client.by]]
         place.mkdir(exist_ok=True)
         subprocess.run(
             argv,
@@ -88,7 +99,7 @@ def fetch(name: str) -> Path:
         )
         verify(name)
         (place / "complete").touch()
-    return place / "node_modules" / ".bin" / client.tool
+    return place / client.program
 
 
 def fetch_all(names: tuple[str, ...] = tuple(CLIENTS)) -> int:
@@ -116,9 +127,14 @@ def verify(name: str) -> None:
     """The installed client runs and says the pinned version; AssertionError otherwise."""
     place, client = folder(name), CLIENTS[name]
     env = {"PATH": os.environ["PATH"], "HOME": str(place), "CODEX_HOME": str(place)}
-    program = place / "node_modules" / ".bin" / client.tool
+    program = str(place / client.program)
+    argv = [program, "--version"]
+    if client.by == "pip":
+        env["PYTHONPATH"] = str(place)
+        code = f"import {client.tool}; print({client.tool}.__version__)"
+        argv = [sys.executable, "-c", code]
     done = subprocess.run(
-        [str(program), "--version"],
+        argv,
         env=env,
         capture_output=True,
         text=True,

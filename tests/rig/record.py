@@ -34,7 +34,7 @@ class Recorder:
     """One client in a pane; what it writes goes to a file, too."""
 
     def __init__(self, world: World, client: str, cwd: Path):
-        tool, _, version = clients.CLIENTS[client]
+        tool, version = clients.CLIENTS[client].tool, clients.CLIENTS[client].version
         self.world, self.name = world, f"{tool}-{version}"
         self.raw, go = world.root / f"{cwd.name}.raw", world.root / f"{cwd.name}.go"
         wait = f'while [ ! -e {go} ]; do sleep 0.05; done; exec "$@"'
