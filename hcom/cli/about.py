@@ -132,7 +132,8 @@ A dashboard goes by what is set when it begins.
 """,
     "relay_key": """
 A secret that all devices of a room have: each signs what it tells, and takes only what is signed.
-Without one, who runs the relay or has its token can write in anybody's name.
+Without one, who runs the relay or has its token can write in anybody's name. `hcom relay invite`
+makes it, `hcom relay join` sets it.
 
   hcom config relay_key - < FILE
 """,

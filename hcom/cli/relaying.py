@@ -1,29 +1,41 @@
-"""`hcom relay hf`: what sets up the way to other machines."""
+"""`hcom relay hf`, `invite` and `join`: what sets up the way to other machines."""
 
 import os
+import secrets
 import sys
 import time
+from contextlib import closing
 
-from ..bus.render import clean
+from .. import config
+from ..bus.render import clean, one_line
 from ..errors import HcomError, UsageError
 from ..ops import relay
 from ..ops.settings import PERSON
 from ..process import itself
 from ..relay import hf as hugging
+from ..relay import rules
+from ..relay.link import Link
 from .commands.config import is_inside_agent, secret
 
+ANSWER_S = 20.0
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import NoReturn
 
 
-def _given(call, words, what: str) -> str:
-    """The secret behind the command's word, "" where nothing is."""
+def _command(call, words, most: int) -> str:
+    """The command, as a person may run it. HcomError for an agent, and for more words than that."""
     command = f"hcom relay {call.words[0]}"
     if is_inside_agent(call):
         raise HcomError("an agent may not change the relay", f"{PERSON}: {command}")
-    if len(words) > 1:
-        raise UsageError(f"one {what} at a time", f"{command} --help")
+    if len(words) > most:
+        raise UsageError(f"unexpected argument: {words[-1]!r}", "hcom relay --help")
+    return command
+
+
+def _given(call, words, what: str) -> str:
+    """The secret behind the command's word, "" where nothing is."""
+    command = _command(call, words, 1)
     if words and words[0] != "-":
         call.tell(f"hcom: the {what} is in your shell's history now; {command} - would ask for it")
         sys.stderr.flush()
@@ -43,6 +55,15 @@ def _begun_anew(call, given: str) -> "NoReturn":
     os.execve(argv[0], argv, call.env)
 
 
+def _probe(call, url: str, token: str, hint: str) -> None:
+    """A relay answers at the URL. HcomError, with the `hint`, when none does."""
+    with closing(Link(url, token, config.public(call.env))) as link:
+        answer = link.ask("GET", "/version", None, ANSWER_S)
+    if answer.status != 200 or answer.said.get("v") != 2:
+        why = one_line(str(answer.said.get("error") or "it does not speak wire 2"))
+        raise HcomError(f"no relay at {url}: {why}", hint)
+
+
 def _progress(text: str, seconds: int) -> None:
     """A line that the next one is written over; where there is no terminal, one now and then."""
     line = f"{clean(text)}, {seconds} s"
@@ -60,4 +81,40 @@ def hf(call, words) -> int:
     url = hugging.set_up(call.env, token, call.values.update, around)
     relay.connect(call.home, call.env, {"HCOM_RELAY": url, "HCOM_RELAY_TOKEN": token})
     call.say(f"relay = {url}")
+    return 0
+
+
+def invite(call, words) -> int:
+    """The code by which another machine joins is printed; its room is signed from now on."""
+    _command(call, words, 0)
+    said = relay.settings(call.home)
+    if not said.relay:
+        raise HcomError("there is no relay to invite to", "hcom relay hf, or hcom relay --help")
+    key = said.relay_key or secrets.token_urlsafe(32)
+    if not said.relay_key:
+        relay.connect(call.home, call.env, {"HCOM_RELAY_KEY": key})
+        call.tell("From now on what comes from a machine that has not joined is dropped.")
+    call.tell(
+        "A secret: who has it reads all that goes through the relay, writes in any machine's name, "
+        "and has the relay's token (from hcom relay hf: your token of Hugging Face).\n"
+        "On the other machine: hcom relay join -"
+    )
+    call.say(rules.Invitation(said.relay, said.relay_token, key).code())
+    return 0
+
+
+def join(call, words) -> int:
+    """This machine is in the room of the invitation, whose relay answers."""
+    code = _given(call, words, "code")
+    if not code:
+        raise UsageError("join by which code?", "hcom relay join - reads it")
+    said = rules.invited(code)
+    if said is None:
+        raise HcomError("that is no invitation, or not all of it", "hcom relay invite prints one")
+    values = {"HCOM_RELAY": said.url, "HCOM_RELAY_TOKEN": said.token, "HCOM_RELAY_KEY": said.key}
+    for key, value in values.items():
+        config.check(key, value)
+    _probe(call, said.url, said.token, "when it runs, or by a new invitation: hcom relay join -")
+    relay.connect(call.home, call.env, values)
+    call.say(f"joined {said.url}")
     return 0

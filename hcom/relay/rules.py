@@ -4,6 +4,7 @@ What comes from a device is data. Here it becomes values, or is dropped and coun
 nothing behind this file has to look at it again.
 """
 
+import base64
 import hashlib
 import hmac
 import json
@@ -19,6 +20,7 @@ ID = r"[A-Za-z0-9_-]{1,64}"  # of a device and of an epoch, in a path and in a k
 NAME = r"[A-Za-z][A-Za-z0-9_.-]{0,40}"  # of who speaks: an agent, a program, the person
 NUMBER = 1 << 53  # what every JSON reader takes for the same number
 STATE, EVENT = "state", "event"  # what a signature is of
+INVITES = "hcom-join-"  # begins the code of an invitation
 AGENTS = 500  # of one device
 TO = 1000  # addresses of one message
 DETAIL = 400  # characters of what is shown on a line
@@ -71,6 +73,27 @@ def verify(secret: bytes, room: str, kind: str, key: Key, value, mac) -> None:
         raise Dropped("malformed") from None
     if not hmac.compare_digest(mac.encode("ascii", "replace"), right.encode()):
         raise Dropped("forged")
+
+
+class Invitation(namedtuple("Invitation", "url token key")):
+    """All that a device needs to join: the relay, its token, and the key of the room."""
+
+    __slots__ = ()
+
+    def code(self) -> str:
+        """It as one word, a secret."""
+        return INVITES + base64.urlsafe_b64encode(canonical(list(self))).decode().rstrip("=")
+
+
+def invited(code: str) -> "Invitation | None":
+    """What the code says, unchecked but for its form; None when it is none, or not whole."""
+    head, _, rest = code.strip().partition(INVITES)
+    try:
+        said = json.loads(base64.urlsafe_b64decode(rest + "=" * (-len(rest) % 4)))
+    except (ValueError, RecursionError):
+        return None
+    is_whole = isinstance(said, list) and [type(one) for one in said] == [str] * 3
+    return Invitation(*said) if is_whole and not head else None
 
 
 # -- what is taken: a check gives the value, or raises Dropped

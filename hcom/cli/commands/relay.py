@@ -100,7 +100,7 @@ def _serve(call) -> int:
 
 
 ACTS = {"": _status, "on": _turned("1"), "off": _turned("0"), "pull": _pull, "serve": _serve}
-SETTING_UP = ("hf",)
+SETTING_UP = ("hf", "invite", "join")
 PART = Command(
     "relay serve",
     "Run a relay server for several machines",
@@ -135,6 +135,8 @@ COMMAND = Command(
         ("hcom relay pull", "Tell and take all now, also where no agent lives"),
         ("hcom relay hf", "Set up a relay in a private Hugging Face Space of yours"),
         ("hcom relay hf -", "With a token that is read from standard input"),
+        ("hcom relay invite", "Print the code by which another machine joins: a secret"),
+        ("hcom relay join CODE", "Join by it; with - it is read from standard input"),
         ("hcom relay serve", "Run a relay server (hcom relay serve --help)"),
     ),
     (
@@ -143,11 +145,13 @@ COMMAND = Command(
         *PART.options,
     ),
     run,
-    "on|off|pull|hf|serve token",
+    "on|off|pull|hf|invite|join|serve token|code",
     PART.examples,
     """On one machine: hcom relay serve, with a token (hcom relay serve --help). Then, on each:
   hcom config relay URL               where it is
   hcom config relay_token - < FILE    its token
+or, instead: hcom relay join -, with what hcom relay invite prints on one of them: URL, token and a
+key by which all sign, so that who runs the relay can read but not write in their names.
   hcom relay                          whether it works
 From then on hcom list shows the agents of the others as luna:BOXE; @luna:BOXE reaches that one,
 @luna the one here, and a message to nobody by name all of them. 42:BOXE is their message 42.
