@@ -1,4 +1,4 @@
-"""How a machine is set up for a relay: by an invitation."""
+"""How a machine is set up for a relay: by ssh, by an invitation."""
 
 import os
 import subprocess
@@ -54,6 +54,85 @@ class Case(unittest.TestCase):
         found = Machine()
         self.addCleanup(found.remove)
         return found
+
+
+class BySsh(Case):
+    """`ssh` is a stand-in, which keeps its arguments and runs the command as a machine far away."""
+
+    def setUp(self):
+        self.far = self.machine()
+
+    def ssh(self, machine: Machine, code: str = "") -> None:
+        env = " ".join(f'{name}="{self.far.env[name]}"' for name in ("HOME", "HCOM_DIR", "PATH"))
+        code = code or f'for last; do :; done; exec env -i {env} sh -c "$last"'
+        machine.program("ssh", f'printf "%s\\n" "$*" >>"{machine.root}/asked"\n{code}')
+
+    def asked(self, machine: Machine) -> "list[str]":
+        path = os.path.join(machine.root, "asked")
+        if not os.path.exists(path):
+            return []
+        with open(path, encoding="utf-8") as stream:
+            return stream.read().splitlines()
+
+    def test_two_hear_of_each_other_with_no_server_kept(self):
+        here, there = self.machine(), self.machine()
+        here.said("config", "relay_token", "-", stdin=TOKEN)  # of a relay before
+        for one in (here, there):
+            self.ssh(one)
+            self.assertEqual(one.said("relay", "ssh", "me@far:2222"), "relay = ssh://me@far:2222\n")
+            self.assertEqual(one.text(), "HCOM_RELAY=ssh://me@far:2222\n")
+            self.assertRegex(self.asked(one)[0], r" -p 2222 -- me@far hcom relay serve --stdio\Z")
+        name = here.start()
+        here.said("relay", "pull")
+        there.said("relay", "pull")
+        self.assertRegex("\n".join(there.names()), rf"(?m)^{name}:[A-Z]{{4}}$")
+
+    def test_no_argument_is_an_option_of_ssh(self):
+        here = self.machine()
+        self.ssh(here)
+        option = "-oProxyCommand=touch${IFS}x"
+        for words in (
+            (option,),
+            ("--", option),
+            ("--", f"ssh://{option}"),
+            ("--", f"me@{option}"),
+            ("--", "-l me@far"),
+            ("far -oX=y",),
+            ("far;x",),
+            ("$(x)@far",),
+            ("",),
+            (),
+            ("a", "b"),
+        ):
+            with self.subTest(words):
+                done = here.run("relay", "ssh", *words)
+                self.assertEqual((done.returncode, done.stdout), (2, ""), done.stderr)
+        self.assertEqual(self.asked(here), [])
+        self.assertFalse(os.path.exists(os.path.join(here.hcom_dir, "config.env")))
+
+    def test_what_goes_wrong_is_said_and_nothing_set(self):
+        here = self.machine()
+        for code, wanted in (
+            ("echo 'me@far: Permission denied (publickey).' >&2; exit 255", "Permission denied"),
+            ("echo 'sh: 1: hcom: not found' >&2; exit 127", "hcom: not found"),
+            ("cat >/dev/null & echo hello; exit 0", "no relay at ssh://me@far"),
+            ('printf "\\033[2Jnope\\n" >&2; exit 1', r"\x1b[2Jnope"),
+        ):
+            with self.subTest(wanted):
+                self.ssh(here, code)
+                done = here.run("relay", "ssh", "me@far")
+                self.assertEqual((done.returncode, done.stdout), (1, ""))
+                self.assertIn(wanted, done.stderr)
+                self.assertIn("ssh me@far hcom --version", done.stderr)
+                self.assertNotIn("\x1b", done.stderr)
+                self.assertFalse(os.path.exists(os.path.join(here.hcom_dir, "config.env")))
+
+    def test_an_agent_may_not(self):
+        here = self.machine()
+        self.ssh(here)
+        done = here.run("relay", "ssh", "me@far", env=AGENT)
+        self.assertIn("an agent may not", done.stderr)
+        self.assertEqual(self.asked(here), [])
 
 
 class Inviting(Case):

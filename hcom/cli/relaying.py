@@ -1,4 +1,4 @@
-"""`hcom relay hf`, `invite` and `join`: what sets up the way to other machines."""
+"""`hcom relay hf`, `ssh`, `invite` and `join`: what sets up the way to other machines."""
 
 import os
 import secrets
@@ -80,6 +80,20 @@ def hf(call, words) -> int:
     around = hugging.Around(time.monotonic, time.sleep, call.tell, _progress)
     url = hugging.set_up(call.env, token, call.values.update, around)
     relay.connect(call.home, call.env, {"HCOM_RELAY": url, "HCOM_RELAY_TOKEN": token})
+    call.say(f"relay = {url}")
+    return 0
+
+
+def ssh(call, words) -> int:
+    """The relay is a server on a host that the person reaches by ssh, which runs it when asked."""
+    _command(call, words, 1)
+    if not words:
+        raise UsageError("ssh to where?", "hcom relay ssh USER@HOST")
+    where = words[0].removeprefix("ssh://")
+    url = f"ssh://{where}"
+    config.check("HCOM_RELAY", url)
+    _probe(call, url, "", f"this has to work and ask nothing: ssh {where} hcom --version")
+    relay.connect(call.home, call.env, {"HCOM_RELAY": url, "HCOM_RELAY_TOKEN": None})
     call.say(f"relay = {url}")
     return 0
 

@@ -100,7 +100,7 @@ def _serve(call) -> int:
 
 
 ACTS = {"": _status, "on": _turned("1"), "off": _turned("0"), "pull": _pull, "serve": _serve}
-SETTING_UP = ("hf", "invite", "join")
+SETTING_UP = ("hf", "ssh", "invite", "join")
 PART = Command(
     "relay serve",
     "Run a relay server for several machines",
@@ -135,6 +135,10 @@ COMMAND = Command(
         ("hcom relay pull", "Tell and take all now, also where no agent lives"),
         ("hcom relay hf", "Set up a relay in a private Hugging Face Space of yours"),
         ("hcom relay hf -", "With a token that is read from standard input"),
+        (
+            "hcom relay ssh USER@HOST",
+            "Use a host that you reach by ssh and that has hcom, as a relay",
+        ),
         ("hcom relay invite", "Print the code by which another machine joins: a secret"),
         ("hcom relay join CODE", "Join by it; with - it is read from standard input"),
         ("hcom relay serve", "Run a relay server (hcom relay serve --help)"),
@@ -145,7 +149,7 @@ COMMAND = Command(
         *PART.options,
     ),
     run,
-    "on|off|pull|hf|invite|join|serve token|code",
+    "on|off|pull|hf|ssh|invite|join|serve token|host|code",
     PART.examples,
     """On one machine: hcom relay serve, with a token (hcom relay serve --help). Then, on each:
   hcom config relay URL               where it is
