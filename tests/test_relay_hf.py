@@ -272,6 +272,7 @@ class Command(Case):
         self.assertEqual(mode & 0o777, 0o600)
         self.assertIn(f"{hub.url}/spaces/ann/hcom-relay is made", done.stderr)
         self.leaves_no_trace(hub, done, stored=True)
+        self.home.said("relay", "pull")
         self.assertEqual(running[0].ask("GET", "/version").status, 401)
 
     def test_where_the_token_is_found(self):
