@@ -92,7 +92,8 @@ def put(files) -> bool:
 
 def take(files) -> list[str]:
     """Nothing of ours is in `files`; the paths of those in which it was. HcomError."""
-    return [file.path for file in files if file.take()]
+    # The last first: what lies deeper is gone before its folder may be.
+    return [file.path for file in reversed(files) if file.take()][::-1]
 
 
 class Owned(
@@ -177,7 +178,7 @@ class Owned(
         dropped(self._record())
         if exact and not known["existed"]:
             dropped(os.path.realpath(self.path))
-        if not self.home.is_default:
+        if not (self.home.is_default and known.get("folder", True)):
             _tidy(os.path.dirname(self.path))
         return True
 
@@ -244,7 +245,8 @@ class Owned(
             if existed and not (os.access(target, os.W_OK) and os.stat(target).st_mode & 0o222):
                 raise PermissionError(13, "read-only")
             if known.get("written") != before:
-                known = {"original": clean, "existed": existed}
+                folder = os.path.isdir(os.path.dirname(target))
+                known = {"original": clean, "existed": existed, "folder": folder}
             keep(self._record(), json.dumps({**known, "written": after}))
             rewrite(target, after, _encoding(read(target, LIMIT_BYTES) if existed else b""))
         except OSError as error:
