@@ -368,6 +368,15 @@ class Page(Sealed):
                 for name in names:
                     found = getattr(found, name)
 
+    def test_each_claim_names_a_test(self):
+        text = Path(PAGE).read_text(encoding="utf-8")
+        head = "| who | what they may try | what stops it | the test |\n|---|---|---|---|\n"
+        rows = text.partition(head)[2].partition("\n\n")[0].split("\n")
+        self.assertGreater(len(rows), 30)
+        for row in rows:
+            with self.subTest(row[:60]):
+                self.assertRegex(row, r"\| [^|]*`test_\w+[^|]* \|$")
+
     def test_the_table_has_every_column(self):
         """Of every table, as the newest schema has them."""
         text = Path(PAGE).read_text(encoding="utf-8")
