@@ -97,7 +97,7 @@ def _check(path: str, text: str) -> None:
     try:
         ast.parse(text, path)
     except (SyntaxError, ValueError) as error:
-        line = getattr(error, "lineno", None) or 1
+        line = (isinstance(error, SyntaxError) and error.lineno) or 1
         raise HcomError(f"{path}:{line}: {error.args[0]}", "mend it, then run it again") from None
 
 
