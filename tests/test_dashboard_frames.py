@@ -7,9 +7,10 @@ from hcom.bus.agent import ACTIVE, BLOCKED, INACTIVE, LISTENING
 from hcom.errors import UsageError
 from hcom.ops.agents import Seen
 from hcom.store import agents, events
-from hcom.tui import cells, compose, keys, views
+from hcom.tui import cells, compose, keys, prompt, views
 from hcom.tui.compose import Wanted
 from hcom.tui.keys import View
+from hcom.tui.place import Place
 from hcom.tui.state import Asked, Data, Entry, Page, Question, State, ordered
 
 NOW = 1_800_000_000.0
@@ -41,7 +42,7 @@ def status(number: int, name: str, val: str, context: str, detail: str) -> event
 
 
 def shown(state: State, data: Data, cols: int = 80, rows: int = 24) -> str:
-    frame, _ = views.frame(state, data, views.Place(cols, rows, NOW, "/home/dev"))
+    frame, _ = views.frame(state, data, Place(cols, rows, NOW, "/home/dev"))
     return cells.text_of(frame.lines)
 
 
@@ -152,7 +153,7 @@ class Frames(unittest.TestCase):
         ):  # fmt: skip
             for cols, rows in ((80, 24), (60, 15), (400, 120), (30, 5), (1, 1)):
                 with self.subTest(state=state.focus, cols=cols):
-                    frame, _ = views.frame(state, data, views.Place(cols, rows, NOW))
+                    frame, _ = views.frame(state, data, Place(cols, rows, NOW))
                     self.assertEqual(len(frame.lines), rows)
                     for line in frame.lines:
                         text = "".join(span.text for span in line)
@@ -168,7 +169,7 @@ class Frames(unittest.TestCase):
         ):
             with self.subTest(text[:9]):
                 data = Data(events=(message(1, "ci", ["kira"], text),))
-                frame, _ = views.frame(State(), data, views.Place(80, 24, NOW))
+                frame, _ = views.frame(State(), data, Place(80, 24, NOW))
                 self.assertEqual(frame.events, (1,))
                 lines = cells.text_of(frame.lines).split("\n")
                 at = next(n for n, line in enumerate(lines) if "ci → kira" in line) + 1
@@ -181,7 +182,7 @@ class Frames(unittest.TestCase):
 
     def test_only_what_is_on_the_screen_counts_as_seen(self):
         many = tuple(message(n, "ci", ["bigboss"], f"text {n}") for n in range(1, 100))
-        frame, _ = views.frame(State(), Data(events=many), views.Place(80, 24, NOW))
+        frame, _ = views.frame(State(), Data(events=many), Place(80, 24, NOW))
         said = cells.text_of(frame.lines)
         self.assertEqual(frame.events[-1], 99)
         for number in (frame.events[0] - 1, *frame.events):
@@ -205,7 +206,7 @@ class Frames(unittest.TestCase):
 
     def test_a_screen_stands_still_for_ten_seconds(self):
         def at(now):
-            return views.frame(State(), DATA, views.Place(80, 24, now))[0]
+            return views.frame(State(), DATA, Place(80, 24, now))[0]
 
         base = NOW - NOW % 10
         people = tuple(
@@ -214,7 +215,7 @@ class Frames(unittest.TestCase):
         )
         data = DATA._replace(agents=people)
         before, after = (
-            views.frame(State(), data, views.Place(80, 24, base + late))[0] for late in (0, 9.9)
+            views.frame(State(), data, Place(80, 24, base + late))[0] for late in (0, 9.9)
         )
         self.assertEqual(before, after)
 
@@ -228,7 +229,7 @@ class Frames(unittest.TestCase):
             (Entry("message", "@nobody hi"), "no agent @nobody"),
         ):
             with self.subTest(entry.text):
-                self.assertEqual(views.reached(entry, here), wanted)
+                self.assertEqual(prompt.reached(entry, here), wanted)
 
     def test_the_cursor_is_where_the_next_letter_comes(self):
         for text, at, wanted in (
@@ -236,7 +237,7 @@ class Frames(unittest.TestCase):
         ):  # fmt: skip
             with self.subTest(text[:5]):
                 frame, _ = views.frame(
-                    State(entry=Entry("message", text, at)), DATA, views.Place(80, 24, NOW)
+                    State(entry=Entry("message", text, at)), DATA, Place(80, 24, NOW)
                 )
                 self.assertEqual(frame.cursor, wanted)
 

@@ -15,7 +15,7 @@ from ..store.connect import SQL_S, open_db
 from . import keys
 from .cells import wrapped
 from .state import ARCHIVE, EVENT, SETTING, Page
-from .views import receipt
+from .stream import receipt
 
 EXCHANGES = 10
 ARCHIVED = 1000  # of the newest events of an archive; hcom archive shows all

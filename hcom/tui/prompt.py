@@ -1,0 +1,78 @@
+"""What is typed and what is asked, as lines at the bottom. Pure."""
+
+from ..adapters import TOOLS
+from ..bus import address
+from ..bus.agent import BIGBOSS
+from ..errors import UnknownAgent
+from .cells import Line, Look, Span, clusters, columns, laid
+from .state import ARCHIVE, FILTER, LAUNCH, MESSAGE, SETTING, TAG, WATCH, Data, Entry, Question
+
+ENTRY_LINES = 6
+
+
+def reached(entry: Entry, listed) -> str:
+    """Whom the message would go to."""
+    mentions = address.mentions(entry.text)
+    if entry.reply_to and not mentions:
+        return f"to {entry.of}, #{entry.reply_to}"
+    try:
+        to = address.recipients(mentions, listed, listed, BIGBOSS)
+    except UnknownAgent as error:
+        return error.message.removeprefix("nothing sent: ")
+    if not mentions:
+        return f"to everyone: {len(to.names)}"
+    words = " ".join(f"@{name}" for name in mentions)
+    named = ", ".join(to.names)
+    return f"to {words}" if words == f"@{named}" else f"to {words} = {named}"
+
+
+def _rows(text: str, room: int) -> list[str]:
+    """`text` in rows of `room` columns, broken anywhere: what is before a place in it has the same
+    rows, but for the last."""
+    rows = [""]
+    for number, line in enumerate(text.split("\n")):
+        used = 0
+        rows += [""] * (number > 0)
+        for letter, taken in clusters(line):
+            if used + taken > room:
+                rows.append("")
+                used = 0
+            rows[-1] += letter
+            used += taken
+    return rows
+
+
+TITLES = {
+    FILTER: "filter, such as agent:luna tool:Edit, or before:1d; nothing for all",
+    TAG: "tag of {}",
+    LAUNCH: f"launch: [N] {'|'.join(TOOLS)} [tag:NAME] [in:DIR] [headless] [prompt]",
+    WATCH: "be told of, such as idle:luna, cmd:commit, or agent:luna tool:Edit",
+    SETTING: "setting: KEY VALUE",
+    ARCHIVE: "archive: its number",
+}
+
+
+def entry_lines(entry: Entry, data: Data, cols: int) -> "tuple[list[Line], tuple[int, int]]":
+    """The lines of what is typed, and where in them the cursor is."""
+    if entry.kind == MESSAGE:
+        parts = [reached(entry, [seen.agent for seen in data.agents]), entry.intent]
+        title = "   ".join(filter(None, [*parts, "sending" * entry.busy]))
+    else:
+        title = TITLES[entry.kind].format(entry.of) + "   ..." * entry.busy
+    rows, before = _rows(entry.text, cols - 4), _rows(entry.text[: entry.at], cols - 4)
+    at = len(before) - 1
+    first = max(0, at - ENTRY_LINES + 1)
+    lines = [laid(cols, [Span(" " + title, Look.BAR)])]
+    for number, row in enumerate(rows[first : first + ENTRY_LINES], first):
+        lines.append(laid(cols, [Span("> " if not number else "  ", Look.DIM), Span(row)]))
+    if entry.note:
+        lines.append(laid(cols, [Span(" " + entry.note, Look.BAD)]))
+    return lines, (1 + at - first, 2 + columns(before[-1]))
+
+
+def question(asked: Question) -> str:
+    """What is asked before it is done."""
+    said = f"{asked.verb} {asked.name}? y/n"
+    if len(asked.tagged) > 1:
+        said += f", t: all {len(asked.tagged)} with its tag: {', '.join(asked.tagged)}"
+    return said

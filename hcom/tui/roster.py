@@ -1,0 +1,62 @@
+"""The list of agents, as lines. Pure."""
+
+from ..bus.agent import BLOCKED, LISTENING, MARKS
+from ..ops.agents import Seen
+from .cells import Line, Look, Span, columns, laid, pad
+from .place import LOOKS, Place, coarse, scrolled, short
+from .state import Asked, Data, State, agent_at
+
+
+def doing(seen: Seen, asks: dict[str, Asked], home: str) -> str:
+    """What the agent does, or wants."""
+    agent = seen.agent
+    if agent.status != BLOCKED and agent.name in asks:
+        return f"asks: {asks[agent.name].text}"
+    if agent.status == LISTENING:
+        return "idle"
+    # a path is cut at its end, which is what tells
+    detail = short(agent.detail.removeprefix(f"{agent.directory}/" * bool(agent.directory)), home)
+    what = f"{agent.context.removeprefix('tool:')} {detail}".strip()
+    return what or agent.status
+
+
+def _notes(seen: Seen) -> str:
+    notes = [f"{seen.unread} unread"] if seen.unread else []
+    notes += ["not woken"] if seen.agent.wake_failure else []
+    notes += ["headless"] if seen.agent.headless else []
+    return ", ".join(notes)
+
+
+def agent_line(seen: Seen, asks, place: Place, named: int, chosen: bool) -> Line:
+    """The line of one agent; its name has `named` columns."""
+    agent = seen.agent
+    look = Look.NEED if agent.name in asks else LOOKS[agent.status]
+    where = short(agent.directory, place.home)
+    right = f"{coarse(place.now - agent.status_at):>4} {pad(_notes(seen), 10)}"
+    right += " " + pad(where[-(place.cols // 6) :], place.cols // 6) if place.cols >= 80 else ""
+    head = f"{'>' if chosen else ' '}{MARKS[agent.status]} {pad(agent.display, named)} "
+    room = place.cols - columns(head) - 8 - columns(right) - 1
+    spans = [
+        Span(head, Look.CHOSEN if chosen else look),
+        Span(pad(agent.tool, 7) + " ", Look.DIM),
+        Span(
+            pad(doing(seen, asks, place.home), room) + " ",
+            look if look == Look.NEED else Look.PLAIN,
+        ),
+        Span(right, Look.DIM),
+    ]
+    return laid(place.cols, spans)
+
+
+def agents(state: State, data: Data, place: Place, room: int) -> "tuple[list[Line], int]":
+    """The lines of the list, and the first agent shown."""
+    if not data.agents:
+        return [laid(place.cols, [Span(" no agents; start one with: hcom claude", Look.DIM)])], 0
+    at = agent_at(state, data)
+    top = scrolled([1] * len(data.agents), state.top_agent, at, room)
+    shown = data.agents[top : top + room]
+    named = min(max(columns(seen.agent.display) for seen in shown), 20)
+    return [
+        agent_line(seen, data.asks, place, named, number == at)
+        for number, seen in enumerate(shown, top)
+    ], top

@@ -1,0 +1,116 @@
+"""The stream of events, as lines. Pure."""
+
+from itertools import islice
+
+from ..bus.agent import BIGBOSS, MARKS
+from ..store.deliveries import DELIVERED, QUEUED, SEEN
+from ..store.events import Event
+from .cells import Line, Look, Span, laid, wrapped
+from .keys import View
+from .place import LOOKS, Place, clock, scrolled, short
+from .state import Data, State, event_at
+
+TEXT_LINES = 3  # of a message in the stream
+INDENT = 6
+
+
+def receipt(states: dict[str, str]) -> str:
+    """How far a message came."""
+    came = list(states.values())
+    if len(came) == 1:
+        return "✓ seen" if came[0] == SEEN else came[0]
+    if not came:
+        return "to nobody"
+    count = came.count(SEEN)
+    done = f"✓ {count}/{len(came)} seen" if count else f"{came.count(DELIVERED)}/{len(came)} there"
+    left = [name for name, found in states.items() if found == QUEUED]
+    return f"{done}, {left[0]} queued" if len(left) == 1 else done
+
+
+def _message(event: Event, data: Data, head: str, cols: int) -> list[Line]:
+    said = event.data
+    to = "everyone" if said["scope"] == "broadcast" else ", ".join(said["delivered_to"])
+    answer = f" ↩ #{said['reply_to']}" if said.get("reply_to") else ""
+    thread = f" th:{said['thread']}" if said.get("thread") else ""
+    look = Look.BAD if said.get("intent") == "error" else Look.BOLD
+    spans = [
+        Span(head, Look.DIM),
+        Span(f"{event.instance} → {to}", look),
+        Span(f"  {said.get('intent') or ''}{thread}{answer}", Look.DIM),
+    ]
+    states = data.receipts.get(event.id, {})
+    came = Span(f" {receipt(states)} ", Look.DIM)
+    if states.get(BIGBOSS) == QUEUED:
+        came = Span(" NEW ", Look.NEED)
+    most = TEXT_LINES * cols  # all that can show
+    texts = list(islice(wrapped(said["text"][:most], cols - INDENT - 1), TEXT_LINES + 1))
+    more = [Span(" Enter: all ", Look.DIM)] if texts[TEXT_LINES:] or said["text"][most:] else []
+    lines = [laid(cols, [Span(" " * INDENT + text)]) for text in texts[:TEXT_LINES]]
+    lines[-1] = laid(cols, [Span(" " * INDENT + texts[len(lines) - 1])], more)
+    return [laid(cols, spans, [came]), *lines]
+
+
+def _said(event: Event, data: Data, home: str) -> "tuple[str, str, Look]":
+    """The letter and the words of an event that is no message, and how they look."""
+    said, kind = event.data, event.type
+    if kind == "life":
+        by = f" by {said['by']}" if said.get("by") else ""
+        return "+-"[said["action"] == "stopped"], f"{said['action']}{by} {said['reason']}", Look.DIM
+    act, what = data.acts.get(event.id, ("", ""))
+    context, detail = str(said["context"]), str(said["detail"])
+    if act == "edit":
+        return "~", f"edit {short(detail or what, home)}", Look.WORK
+    if act == "command":
+        return "$", f"{what or detail}", Look.PLAIN
+    if context.startswith("tool:"):
+        return "·", f"{context[5:]} {short(detail, home)}", Look.PLAIN
+    if context.startswith("deliver:"):
+        return "«", f"reads {context[8:]} {detail}", Look.DIM
+    status = said["val"]
+    return MARKS.get(status, "?"), f"{status} {context} {detail}", LOOKS.get(status, Look.DIM)
+
+
+def event_lines(event: Event, data: Data, place: Place, chosen: bool) -> list[Line]:
+    """The lines of one event."""
+    mark = ">" if chosen else " "
+    if event.type == "message":
+        head = f"{mark}»#{event.id} {clock(event.timestamp, place.now)} "
+        lines = _message(event, data, head, place.cols)
+    else:
+        letter, words, look = _said(event, data, place.home)
+        head = f"{mark}{letter}#{event.id} {clock(event.timestamp, place.now)} "
+        lines = [
+            laid(
+                place.cols,
+                [Span(head, Look.DIM), Span(event.instance + "  ", look), Span(words, look)],
+            )
+        ]
+    if chosen:
+        lines[0][0] = lines[0][0]._replace(look=Look.CHOSEN)
+    return lines
+
+
+def stream(
+    state: State, data: Data, place: Place, room: int
+) -> "tuple[list[Line], tuple[int, ...]]":
+    """The lines of the stream, and the ids of the events that are shown whole."""
+    if not data.events:
+        said = "no such events" if state.filter else "nothing has happened yet"
+        return [laid(place.cols, [Span(" " + said, Look.DIM)])], ()
+    at = event_at(state, data)
+    near = range(max(0, at - room), min(len(data.events), at + room + 1))
+    seen = state.view == View.STREAM
+    found = {n: event_lines(data.events[n], data, place, n == at and seen) for n in near}
+    heights = [len(found[n]) for n in near]
+    first = next((n for n in near if data.events[n].id >= state.top), near[-1])
+    high = room - bool(state.event)
+    top = near[scrolled(heights, first - near[0], at - near[0], high)]
+    shown = [n for n in near if n >= top]
+    lines = [line for n in shown for line in found[n]]
+    while shown and sum(len(found[n]) for n in shown) > high:
+        shown.pop()
+    lines = lines[:high]
+    if state.event:
+        more = f" {len(data.events) - 1 - at} more behind it (G: the newest)"
+        lines.append(laid(place.cols, [Span(more, Look.DIM)]))
+    return lines, tuple(data.events[n].id for n in shown) or (data.events[at].id,)
