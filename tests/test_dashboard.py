@@ -38,7 +38,8 @@ class Decoded(unittest.TestCase):
         self.assertEqual(found, [Paste("ab"), "q"])
 
     def test_every_key_has_an_act(self):
-        app = App(Home("/nowhere", "/nowhere"), {}, -1, types.SimpleNamespace(renew=None))
+        screen = types.SimpleNamespace(renew=None, suspend=None)
+        app = App(Home("/nowhere", "/nowhere"), {}, screen)
         self.assertEqual({key.verb for key in keys.KEYS}, set(app.verbs))
         app.work.end(10)
         for fd in app.work.fds:

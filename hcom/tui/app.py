@@ -1,22 +1,19 @@
-"""The dashboard's loop: keys and doorbells in, frames out; what may take long is done beside it."""
+"""What the dashboard is, and what its keys do to it; what may take long is done beside the loop."""
 
-import os
-import select
-import signal
 import sys
 import time
 from collections.abc import Callable
 from importlib import import_module
 
-from .. import config, log
+from .. import config
 from ..bus.agent import BIGBOSS, Agent
-from ..delivery import bell
 from ..errors import HcomError, told
 from ..store.deliveries import QUEUED, SEEN
 from . import compose, feed, keys, verbs, views
 from .draw import Screen
 from .keys import View
 from .moves import MOVES
+from .place import Place
 from .state import (
     ARCHIVE,
     EVENT,
@@ -33,17 +30,9 @@ from .state import (
     event_at,
     selected,
 )
-from .typed import Decoder, Paste
+from .typed import Paste
 from .work import Work
 
-TICK_S = 10.0  # ages, and what no doorbell tells of
-SCREEN_S = 0.5  # the screen of an agent tells nobody that it changed
-TROUBLE_S = 1.0  # until a database that could not be read is looked at again
-LEAST_S = 0.1  # between two readings of the bus
-SHARE = 4  # reading takes at most a quarter of the time
-LAST_S = 10.0  # what was asked for before the end is still done
-ENDS = (signal.SIGTERM, signal.SIGHUP, signal.SIGINT, signal.SIGQUIT)
-HEARD = (*ENDS, signal.SIGWINCH, signal.SIGTSTP, signal.SIGCONT)
 LIVE = ("agent", "transcript", "screen", EVENT, SETTING)
 
 
@@ -54,95 +43,23 @@ def _beside(name: str):
 
 
 class App:
-    """The person's dashboard, on the terminal of this process; `owner` is at its end once whoever
-    looks after that has gone."""
+    """The person's dashboard on this screen; the loop ends once there is a `code`."""
 
-    def __init__(self, home, env, owner: int, screen: Screen):
-        self.home, self.env, self.owner, self.screen = home, env, owner, screen
+    def __init__(self, home, env, screen: Screen):
+        self.home, self.env, self.screen = home, env, screen
         self.state, self.data = State(), Data()
         self.file: object = None  # which database the data is of
-        self.decoder, self.work = Decoder(), Work()
+        self.work = Work()
         self.code: int | None = None
         self.needy, self.rings = sys.maxsize, config.read(home, env).bell
-        self.read_at, self.took, self.rung = 0.0, 0.0, True
+        self.read_at, self.rung = 0.0, True  # of the bus, and whether something happened since
         self.asked: Page | None = None  # the page that is being read
         self.verbs = verbs.of(self)
-
-    # -- the loop --
-
-    def run(self) -> int:
-        """The exit code, once the person has quit or the terminal has gone."""
-        woken, written = os.pipe()
-        for fd in (woken, written):
-            os.set_blocking(fd, False)
-        signal.set_wakeup_fd(written, warn_on_full_buffer=False)
-        for number in HEARD:
-            signal.signal(number, lambda *_: None)
-        with bell.Bell(self.home, bell.EVERYONE) as rings:
-            while self.code is None:
-                if time.monotonic() >= self.due(rings):
-                    self.read(rings)
-                self.draw()
-                fds = [fd for fd in (0, woken, self.owner, self.work.fd, rings.fd) if fd >= 0]
-                left = max(self.due(rings) - time.monotonic(), 0)
-                ready = select.select(fds, (), (), left)[0]
-                self.heard(ready, woken)
-                self.rung = bool(rings.rung()) or self.rung
-        self.work.end(LAST_S)
-        return self.code
-
-    def due(self, rings) -> float:
-        """When (monotonic) the bus is to be read again."""
-        if self.rung:
-            return self.read_at + max(LEAST_S, SHARE * self.took)
-        if self.data.trouble:
-            return self.read_at + TROUBLE_S
-        if self.state.page and self.state.page.kind == "screen":
-            return self.read_at + SCREEN_S
-        return self.read_at + (TICK_S if rings.path else bell.SAFETY_S)
-
-    def heard(self, ready, woken: int) -> None:
-        """What came is seen to: signals, keys, what was done beside."""
-        if self.owner in ready:
-            self.code = 129
-        if woken in ready:
-            for number in os.read(woken, 512):
-                if number in ENDS:
-                    self.code = 128 + number
-                elif number == signal.SIGTSTP:
-                    self.suspend()
-        if self.work.fd in ready:
-            os.read(self.work.fd, 512)
-            self.work.finish()
-        if 0 in ready:
-            symbols = self.screen.read()
-            if not symbols and not os.isatty(0):
-                self.code = 129
-            for key in self.decoder.feed(symbols):
-                self.press(key)
-
-    def read(self, rings) -> None:
-        """The data is as the bus has it; where that cannot be read, as it was, and why is said."""
-        self.rung, before = False, time.monotonic()
-        try:
-            data, file = feed.read(self.home, self.state, time.time())
-            if self.file not in (None, file):  # another database: its ids begin anew
-                self.state = self.state._replace(event=0, top=0)
-                data, file = feed.read(self.home, self.state, time.time())
-            self.data, self.file = data, file
-        except HcomError as error:
-            self.data = self.data._replace(trouble=told(error))
-        if not os.path.exists(rings.path):  # its folder was removed, or is there by now
-            rings.__exit__()
-            rings.__enter__()
-        self.refresh()
-        self.read_at = time.monotonic()
-        self.took = self.read_at - before
 
     def draw(self) -> None:
         """The screen shows what is so."""
         cols, rows = self.screen.size()
-        place = views.Place(cols, rows, time.time(), self.env.get("HOME", "/"))
+        place = Place(cols, rows, time.time(), self.env.get("HOME", "/"))
         frame, self.state = views.frame(self.state, self.data, place)
         self.screen.put(frame)
         wanted = views.needy(self.data)
@@ -366,25 +283,5 @@ class App:
 
     # -- going --
 
-    def suspend(self) -> None:
-        """Stopped until the shell has us go on."""
-        self.screen.leave()
-        signal.signal(signal.SIGTSTP, signal.SIG_DFL)
-        os.kill(os.getpid(), signal.SIGTSTP)
-        signal.signal(signal.SIGTSTP, lambda *_: None)
-        self.screen.take()
-
     def quit(self) -> None:
         self.code = 0
-
-
-def run(home, env, owner: int) -> int:
-    """The dashboard has run on this terminal; its exit code."""
-    try:
-        with Screen(env) as screen:
-            return App(home, env, owner, screen).run()
-    except OSError:
-        return 129  # the terminal is gone
-    except Exception as error:  # boundary
-        log.log("tui.failed", error=repr(error)[:300])
-        raise

@@ -3,6 +3,7 @@
 import curses
 import locale
 import os
+import signal
 from contextlib import suppress
 
 from .cells import Look
@@ -95,6 +96,14 @@ class Screen:
         """The terminal is ours again, and all is drawn anew by the next `put`."""
         self.send(PASTES[0] + TITLES[0] * self.has_title)
         self.renew()
+
+    def suspend(self) -> None:
+        """Stopped until the shell has us go on."""
+        self.leave()
+        signal.signal(signal.SIGTSTP, signal.SIG_DFL)
+        os.kill(os.getpid(), signal.SIGTSTP)
+        signal.signal(signal.SIGTSTP, lambda *_: None)
+        self.take()
 
     def renew(self) -> None:
         """All is drawn anew by the next `put`."""

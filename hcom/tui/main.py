@@ -18,7 +18,7 @@ def usable(env) -> bool:
 
 def main(home, env) -> int:
     """The dashboard has run; its exit code. The terminal is as before."""
-    from . import app
+    from . import loop
 
-    how = front.run(lambda owner: app.run(home, env, owner))
+    how = front.run(lambda owner: loop.run(home, env, owner))
     return how.code if isinstance(how, spawn.Exited) else 128 + how.signal

@@ -28,7 +28,7 @@ def of(app) -> dict[str, Callable[[], None]]:
         "archive": lambda: app.show_to(ARCHIVE),
         "filter": lambda: app.begin(Entry(FILTER, app.state.filter, len(app.state.filter))),
         "redraw": app.screen.renew,
-        "suspend": app.suspend,
+        "suspend": app.screen.suspend,
         "quit": app.quit,
         "send": app.send,
         "complete": app.complete,
