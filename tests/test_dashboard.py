@@ -134,6 +134,25 @@ class OnATerminal(Sealed):
         said = "SELECT json_extract(data, '$.reply_to') FROM events WHERE id = 4"
         self.assertEqual(self.home.sql(said), [(3,)])
 
+    def test_one_key_leads_to_who_needs_the_person(self):
+        pane = self.begun()
+        pane.keys("a")
+        pane.until("^ nobody needs you$")
+        self.home.said("send", "--name", self.nova, "--intent", "request", "@bigboss which one?")
+        self.home.change(f"UPDATE agents SET status = 'blocked' WHERE name = '{self.luna}'")
+        pane.until("2 need you")
+        pane.keys("Tab", "a")
+        pane.until(rf"(?s)-- screen {self.luna} --.* {self.luna} waits for an answer in its own")
+        pane.keys("a")
+        pane.until(rf"(?s)-- event 3 --.*which one\?.*to {self.nova}, #3")
+        pane.text("the first")
+        pane.keys("Enter")
+        pane.until("1 need you")
+        said = "SELECT json_extract(data, '$.reply_to') FROM events WHERE id = 4"
+        self.assertEqual(self.home.sql(said), [(3,)])
+        pane.keys("a")
+        pane.until(f"-- screen {self.luna} --")
+
     def test_mail_for_the_person_is_unread_until_a_key_is_pressed_there(self):
         pane = self.begun()
         self.home.said("send", "--name", self.luna, "@bigboss done")

@@ -28,6 +28,7 @@ from .state import (
     Question,
     State,
     event_at,
+    need,
     selected,
 )
 from .typed import Paste
@@ -184,6 +185,25 @@ class App:
             self.begin(Entry(MESSAGE, of=found.agent.name, reply_to=str(asked.id)))
         else:
             self.write()
+
+    def answer(self) -> None:
+        """An agent that needs the person is selected, another than the one on the page: with what
+        it asks and an answer begun, or with the dialog that its terminal shows."""
+        names = [seen.agent.name for seen in self.data.agents if need(seen, self.data.asks) < 2]
+        if not names:
+            self.say("nobody needs you")
+            return
+        state, name = self.state, names[0]
+        if state.view == View.AGENTS and state.agent in names:
+            name = names[(names.index(state.agent) + bool(state.page)) % len(names)]
+        self.state = self.state._replace(view=View.AGENTS, agent=name)
+        asked = self.data.asks.get(name)
+        if asked:
+            self.show(EVENT, str(asked.id))
+            self.begin(Entry(MESSAGE, of=name, reply_to=str(asked.id)))
+        else:
+            self.show("screen", name)
+            self.say(f"{name} waits for an answer in its own window")
 
     def send(self) -> None:
         entry = self.entry

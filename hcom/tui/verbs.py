@@ -17,6 +17,7 @@ def of(app) -> dict[str, Callable[[], None]]:
         "write": app.write,
         "everyone": lambda: app.begin(Entry(MESSAGE)),
         "reply": app.reply,
+        "answer": app.answer,
         "transcript": lambda: app.show_of("transcript"),
         "screen": lambda: app.show_of("screen"),
         "help": lambda: app.show("help", ""),
