@@ -14,10 +14,10 @@ PASTE, PASTED = "\x1b[200~", "\x1b[201~"
 class Terminal:
     """`output` is all that the program has written, `ending` how it ended, None while it runs."""
 
-    def __init__(self, argv, env, cwd: str):
-        self.child = spawn.spawn(argv, env, cols=COLS, rows=ROWS, cwd=cwd)
+    def __init__(self, argv, env, cwd: str, cols: int = COLS, rows: int = ROWS):
+        self.child = spawn.spawn(argv, env, cols=cols, rows=rows, cwd=cwd)
         os.set_blocking(self.child.fd, False)
-        self.mirror = Mirror(COLS, ROWS)
+        self.mirror = Mirror(cols, rows)
         self.output = b""
         self.ending: spawn.Ending | None = None
 

@@ -21,7 +21,8 @@ def doing(seen: Seen, asks: dict[str, Asked], home: str) -> str:
 
 
 def _notes(seen: Seen) -> str:
-    notes = [f"{seen.unread} unread"] if seen.unread else []
+    many = f"{seen.unread // 1000}k" if seen.unread > 999 else seen.unread
+    notes = [f"{many} unread"] if seen.unread else []
     notes += ["not woken"] if seen.agent.wake_failure else []
     notes += ["headless"] if seen.agent.headless else []
     return ", ".join(notes)
