@@ -12,7 +12,7 @@ from pathlib import Path
 
 sys.path[0] = str(Path(__file__).resolve().parent.parent)
 
-from bench import local, messages, real, relay, wrapper  # noqa: E402 - found by the line above
+from bench import dashboard, local, messages, real, relay, wrapper  # noqa: E402 - found by the line above
 from bench.measure import Row, header, table  # noqa: E402
 
 # The targets are design section 10; ratios count, absolute times drift with the machine.
@@ -29,6 +29,8 @@ ROWS = {
     "ended": local.ended,
     "crowd": messages.crowd,
     "relay": relay.held,
+    "paint": dashboard.paint,
+    "shows": dashboard.shows,
     "wrapper-idle": wrapper.idle,
     "wrapper-bytes": wrapper.throughput,
     "wrapper-echo": wrapper.echo,
