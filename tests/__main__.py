@@ -50,6 +50,7 @@ LONG = {
     "test_cli.Sending",
     "test_config.Values",
     "test_dashboard.OnATerminal",
+    "test_documented.Lines.test_each",
     "test_filters.Flags",
     "test_help.Examples",
     "test_opening.Replaced.test_waiters_end",

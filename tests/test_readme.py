@@ -1,19 +1,36 @@
 """The README and the page of troubles say what the commands say. `python3 -m tests.test_readme`
 rewrites them."""
 
+import os
+import time
 import unittest
 from pathlib import Path
+from unittest import mock
 
 from hcom.cli.help import reference
 from hcom.ops import problems
 from hcom.tui import keys
+from hcom.tui.state import State
+from tests import test_dashboard_frames as frames
 
 ROOT = Path(__file__).resolve().parent.parent
 README = ROOT / "README.md"
 PAGES = (README, ROOT / "docs/troubleshooting.md")
+
+
+def screen() -> str:
+    """What the dashboard draws of the agents and events of its own tests."""
+    with mock.patch.dict(os.environ, {"TZ": "UTC"}):
+        time.tzset()
+        drawn = frames.shown(State(agent="kira"), frames.DATA, rows=15)
+    time.tzset()
+    return f"```text\n{drawn}\n```"
+
+
 # What stands between <!-- name --> and <!-- /name -->.
 MADE = {
     "keys": lambda: f"```text\n{keys.reference()}\n```",
+    "screen": screen,
     "problems": problems.page,
     "reference": lambda: reference().strip("\n"),
 }
@@ -33,7 +50,15 @@ class Readme(unittest.TestCase):
         for page in PAGES:
             text = page.read_text(encoding="utf-8")
             self.assertEqual(text, written(text), "run: python3 -m tests.test_readme")
-        self.assertEqual(sum(p.read_text().count(f"<!-- {n} -->") for p in PAGES for n in MADE), 3)
+        self.assertEqual(
+            sum(p.read_text().count(f"<!-- {n} -->") for p in PAGES for n in MADE), len(MADE)
+        )
+
+    def test_its_first_part_is_short_and_begins_with_the_two_commands(self):
+        text = README.read_text(encoding="utf-8").partition("## Reference\n")[0]
+        self.assertLess(text.count("\n"), 250)
+        code = [line.strip() for line in text.split("\n") if line.startswith("    ")]
+        self.assertEqual(code[:2], ["python3 -m hcom demo", "python3 -m unittest"])
 
     def test_every_command_is_in_it(self):
         from hcom.cli.catalog import COMMANDS
