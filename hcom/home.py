@@ -84,7 +84,8 @@ class Home(namedtuple("Home", "root tools")):
 
 def user(env) -> str:
     """The person's own folder."""
-    return os.path.abspath(env.get("HOME") or os.path.expanduser("~"))
+    # "~" stays where there is no HOME and no such user: nothing is made in the working folder.
+    return os.path.abspath(env.get("HOME") or os.path.join("/", os.path.expanduser("~")))
 
 
 def of_user(env) -> Home:

@@ -1,11 +1,13 @@
 """What a person is told when the disk, the home or the database is not as it should be."""
 
+import contextlib
 import os
 import shutil
 import sqlite3
 import subprocess
 import unittest
 
+from hcom import home as homes
 from tests.sealed import ROOT
 from tests.test_cli import NOBODY, Commands, allowed
 
@@ -63,6 +65,18 @@ class Trouble(Commands):
             self.assertEqual(stream.read(), b"junk" * 5000)
         self.assertEqual(self.home.run("status").stderr, "")
         self.assertEqual(self.home.hook("claude", "Stop", {"session_id": "x"}), "")
+
+    @unittest.skipIf(os.geteuid(), "may not be a user who is in no list")
+    def test_nobody_knows_a_home(self):
+        read, write = os.pipe()
+        if not (child := os.fork()):
+            with contextlib.suppress(BaseException):
+                os.setuid(54321)
+                os.environ.pop("HOME", None)
+                os.write(write, f"{homes.user({})} {homes.user({'HOME': '/x'})}".encode())
+            os._exit(0)
+        os.waitpid(child, 0)
+        self.assertEqual(os.read(read, 99), b"/~ /x")
 
     def as_nobody(self, place: str) -> list[str]:
         """How nobody runs hcom from a copy in `place`, which only has to be readable."""
