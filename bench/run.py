@@ -12,10 +12,10 @@ from pathlib import Path
 
 sys.path[0] = str(Path(__file__).resolve().parent.parent)
 
-from bench import dashboard, local, messages, real, relay, wrapper  # noqa: E402 - found by the line above
+from bench import dashboard, local, messages, real, relay, wrapper  # noqa: E402 - by the line above
 from bench.measure import Row, header, table  # noqa: E402
 
-# The targets are design section 10; ratios count, absolute times drift with the machine.
+# Ratios count: absolute times drift with the machine.
 ROWS = {
     "unused": local.unused,
     "nothing-waits": local.nothing_waits,
