@@ -14,7 +14,7 @@ from hcom.home import keep
 from hcom.hub import archive, devices, hearing, mail, people, subscriptions
 from hcom.ops import agents as ops_agents
 from hcom.ops import look, talk, transcripts
-from hcom.relay import server
+from hcom.relay import rules, server
 from hcom.store import agents, deliveries, events
 from hcom.store import devices as stored
 from hcom.store.connect import transaction
@@ -314,6 +314,17 @@ class Wire(Devices):
         luna = agents.find(b.db, f"luna:{a.short}")
         self.assertLess(luna.status_at, b.clock)
         self.assertLess(max(e.timestamp for e in events.latest(b.db, 9)), "2034")
+
+    def test_a_device_that_is_not_heard_says_nothing_of_now(self):
+        a, b = self.pair()
+        there, at = f"luna:{b.short}", a.clock
+        self.assertNotEqual(ops_agents.one(a.db, there, at + 60).agent.context, "not heard")
+        found = ops_agents.one(a.db, there, at + 600).agent
+        self.assertEqual((found.status, found.context), ("inactive", "not heard"))
+        self.assertLess(abs(found.status_at - at), 5)
+        silent = rules.news({b.id: {"age_ms": 500_000}}, b"", "", Counter())
+        hearing.take(a.db, b.id, silent, at)  # as the server says
+        self.assertEqual(ops_agents.one(a.db, there, at).agent.context, "not heard")
 
     def test_an_older_state_changes_nothing(self):
         a, b = self.pair()

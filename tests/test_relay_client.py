@@ -27,6 +27,16 @@ class Steps(unittest.TestCase):
         self.assertEqual(client.next_push(sync, OUTBOX._replace(last=4), 0).after, 3)
         self.assertEqual(client.next_push(sync, OUTBOX._replace(epoch="e2"), 0).after, -1)
 
+    def test_ages_are_asked_for_where_there_is_always_news(self):
+        quiet = Answer(200, {"boot": "b", "cursor": "b.1", "devices": {"d": {"events": []}}})
+        news = Answer(200, {"boot": "b", "cursor": "b.2", "devices": {"d": {"events": [1]}}})
+        sync = client.polled(Sync(), news, 0, 0)
+        held = []
+        for now in range(10, 200, 10):
+            held.append(client.next_poll(sync, now).timeout == client.HOLD_S)
+            sync = client.polled(sync, news if held[-1] else quiet, now, 0)
+        self.assertEqual([n for n, one in enumerate(held, 1) if not one], [7, 14])
+
     def test_what_is_gone_here_is_not_missed_there(self):
         sync = Sync("b", "e1", 2, 1)
         push = client.next_push(sync, Outbox("e1", 10, 12, 1), 0)

@@ -20,7 +20,7 @@ from ..delivery.bell import heard
 from ..errors import HcomError
 from ..hub import people
 from ..process import alive
-from ..store import agents, deliveries, events, kept
+from ..store import agents, deliveries, devices, events, kept
 from .after import Done, after
 
 # -- who is here --
@@ -32,10 +32,24 @@ class Seen(namedtuple("Seen", "agent unread")):
     __slots__ = ()
 
 
+UNHEARD_S = 90.0  # a device that is there is heard each 25 s, and by us a minute after at most
+
+
+def shown(db, agent: Agent, now: float) -> Agent:
+    """The agent with the status that is known of it now: of one on another device, what that has
+    told, as long as it is heard."""
+    if not agent.device:
+        return current(db.home, agent)
+    device = devices.find(db, agent.device)
+    if device is None or now - device.heard_at < UNHEARD_S:
+        return agent
+    return agent._replace(
+        status=INACTIVE, context="not heard", detail="", status_at=device.heard_at
+    )
+
+
 def current(home, agent: Agent) -> Agent:
     """The agent with the status that its client shows now, where the client can be asked."""
-    if agent.device:
-        return agent
     if agent.status == INACTIVE and agent.ended_at is None:
         return agent._replace(context=LAUNCHING, detail="")
     if (agent.status, agent.context) == (LISTENING, LISTEN) and agent.name not in heard(home):
@@ -55,7 +69,7 @@ def here(db, now: float) -> list[Seen]:
     them those that do not, but run."""
     bury(db, now)
     unread = deliveries.unread(db)
-    there = [current(db.home, a) for a in agents.everywhere(db) if is_listed(a, now)]
+    there = [shown(db, a, now) for a in agents.everywhere(db) if is_listed(a, now)]
     return [Seen(a, unread.get(a.name, 0)) for a in [*there, *loose(db, now)]]
 
 
@@ -75,7 +89,7 @@ def one(db, name: str, now: float) -> Seen:
     agent = people.named(db, name)
     if not agent.device:
         agent = people.known(db, agent.name)
-    return Seen(current(db.home, agent), deliveries.count_queued(db, agent.name))
+    return Seen(shown(db, agent, now), deliveries.count_queued(db, agent.name))
 
 
 def unread_by_person(db) -> int:

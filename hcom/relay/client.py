@@ -4,6 +4,7 @@ Two lanes, each with one request at a time, so that a push never waits for a pol
 is stored and sent is others' work: a Sync and what happened in, another Sync out.
 """
 
+import math
 from collections import namedtuple
 
 from ..bus.render import one_line
@@ -14,6 +15,7 @@ HOLD_S = 25  # the server's own limit, asked for in full: a worker is gone 35 s 
 BACKOFF_S = (1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 60.0)
 REFUSED_S = 300.0  # a token that is wrong is wrong until a person acts, who rings
 BEAT_S = 240.0  # a state is pushed again though nothing changed: that the lane works is then known
+AGES_S = 60.0  # ages come with an answer without news: where there always is some, one is asked for
 BATCH_BYTES = 512 * 1024
 GAP_S = 0.25  # between two polls with news, as between two pushes: a server takes 10 requests/s
 WRONG = (400, 401, 403, 404, 405, 411, 431)  # what no second try makes right
@@ -54,15 +56,16 @@ class Answer(namedtuple("Answer", "status said retry_after", defaults=(0.0,))):
 class Sync(
     namedtuple(
         "Sync",
-        "boot epoch have told told_at cursor limit push poll usurped",
-        defaults=("", "", None, -1, 0.0, "", BATCH_BYTES, Lane(), Lane(), False),
+        "boot epoch have told told_at cursor limit push poll usurped aged_at",
+        defaults=("", "", None, -1, 0.0, "", BATCH_BYTES, Lane(), Lane(), False, math.inf),
     )
 ):
     """How far a device and the server are with each other.
 
     `boot` is the server's, as it last pushed; `have` is the last event of `epoch` that it holds,
     None: not known; `told` the newest state that it has, -1: none. `usurped`: the server has more
-    of this epoch than there is: a new one has to begin.
+    of this epoch than there is: a new one has to begin. `aged_at` is when it last said how long ago
+    it heard each device.
     """
 
     __slots__ = ()
@@ -84,7 +87,9 @@ def next_push(sync: Sync, outbox: Outbox, now: float) -> "Push | None":
 
 def next_poll(sync: Sync, now: float) -> "Poll | None":
     """The poll to make now; None for none."""
-    return Poll(sync.cursor, HOLD_S) if now >= sync.poll.at else None
+    if now < sync.poll.at:
+        return None
+    return Poll(sync.cursor, 0 if now > sync.aged_at + AGES_S else HOLD_S)
 
 
 def pause(sync: Sync, outbox: Outbox, now: float) -> float:
@@ -135,7 +140,13 @@ def polled(sync: Sync, answer: Answer, now: float, chance: float) -> Sync:
     push = sync.push._replace(at=now) if sync.push.failures and sync.poll.failures else sync.push
     if boot != sync.boot and sync.boot:  # it began anew: it says what it has when asked
         sync = sync._replace(have=None, told=-1, boot=boot)
-    return sync._replace(cursor=cursor, poll=Lane(now + GAP_S), push=push)
+    devices = answer.said.get("devices")
+    news = devices.values() if isinstance(devices, dict) else ()
+    quiet = not any(
+        isinstance(one, dict) and (one.get("events") or one.get("state")) for one in news
+    )
+    aged_at = now if quiet or sync.aged_at == math.inf else sync.aged_at
+    return sync._replace(cursor=cursor, poll=Lane(now + GAP_S), push=push, aged_at=aged_at)
 
 
 def rung(sync: Sync, now: float) -> Sync:
