@@ -2,6 +2,7 @@
 
 import json
 import os
+import socket
 import time
 from collections.abc import Callable
 from functools import partial
@@ -10,6 +11,7 @@ from pathlib import Path
 from bench.bus import HCOM, SESSION, Bus
 from bench.measure import BARE, Row, at_most, medians, timed
 from hcom.adapters import history
+from hcom.delivery import bell
 from hcom.store import kept
 
 REPEATS = 40
@@ -87,6 +89,29 @@ def delivers() -> list[Row]:
         found = medians({"hook": delivering(bus), "base": partial(timed, STORE, bus.env)}, REPEATS)
     return [
         at_most("hook that delivers", found["hook"], "python sqlite3, json", found["base"], 1.5)
+    ]
+
+
+def silent() -> list[Row]:
+    """`send` and a hook that delivers, where the relay's server takes connections and says nothing,
+    beside the same where there is no relay."""
+    with Bus(200) as alone, Bus(200) as bus, socket.create_server(("127.0.0.1", 0)) as server:
+        bus.hcom("config", "relay", f"http://127.0.0.1:{server.getsockname()[1]}")
+        server.accept()  # by its worker, which waits for an answer from now on
+        sends = {
+            name: partial(timed, [*HCOM, *COMMANDS["send"]], one.env)
+            for name, one in (("base", alone), ("send", bus))
+        }
+        sent = medians(sends, REPEATS)
+        hooks = medians({"base": delivering(alone), "hook": delivering(bus)}, REPEATS)
+        bus.hcom("config", "relay", "")
+        while bell.RELAY in bell.heard(bus.home):
+            time.sleep(0.1)
+    return [
+        at_most("hcom send, a silent relay", sent["send"], "no relay", sent["base"], 1.2),
+        at_most(
+            "hook that delivers, a silent relay", hooks["hook"], "no relay", hooks["base"], 1.2
+        ),
     ]
 
 

@@ -31,6 +31,7 @@ ROWS = {
     "relay": relay.held,
     "paint": dashboard.paint,
     "shows": dashboard.shows,
+    "relay-silent": local.silent,
     "wrapper-idle": wrapper.idle,
     "wrapper-bytes": wrapper.throughput,
     "wrapper-echo": wrapper.echo,
