@@ -106,6 +106,21 @@ class Trouble(unittest.TestCase):
         for trouble in ("lost before", "lost after", "twice", "late"):
             self.assertGreater(self.proxy.done[trouble], 0, trouble)
 
+    def test_five_machines(self):
+        """In peace: every message of each reaches all the others, once."""
+        self.proxy.calm = True
+        for _ in range(5):
+            self.machine(0, f"device-{len(self.machines)}")
+        self.meet()
+        for number in range(10):
+            for one in self.machines:
+                self.say(one, f"{one.id} {number}")
+        self.until(
+            lambda: all(one.due == one.got for one in self.machines),
+            lambda: [one.due - one.got for one in self.machines],
+        )
+        self.assertEqual([one.got.total() for one in self.machines], [10 * (4 * 2 + 1)] * 5)
+
 
 if __name__ == "__main__":
     unittest.main()

@@ -46,7 +46,7 @@ class Proxy(ThreadingHTTPServer):
     def __init__(self, port: int, seed: int):
         super().__init__(("127.0.0.1", 0), Through)
         self.behind, self.random = port, random.Random(seed)
-        self.cut, self.kept = False, []
+        self.cut, self.calm, self.kept = False, False, []
         self.done: Counter[str] = Counter()
         self.url = f"http://127.0.0.1:{self.server_address[1]}"
         threading.Thread(target=self.serve_forever, daemon=True).start()
@@ -83,11 +83,13 @@ class Through(BaseHTTPRequestHandler):
 
     def through(self, body: bytes) -> None:
         server, asked = self.server, (self.command, self.path, {**self.headers}, body)
-        luck = server.random.random()
+        luck = 0.5 if server.calm else server.random.random()
         self.close_connection = True
         if server.cut or luck < 0.1:
             server.done["lost before"] += 1
             return
+        if server.calm:
+            body = b""  # nothing is done to it
         if body and luck < 0.4:
             server.kept.append(asked)
         if server.kept and luck > 0.6:  # an old one comes once more, behind newer ones
