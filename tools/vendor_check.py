@@ -12,6 +12,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import venv
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -242,11 +243,13 @@ def check_own(repo: Path) -> str:
 
 
 def check_wheel(repo: Path) -> str:
-    """Every file of the package is in the wheel as it is, and the wheel requires nothing."""
+    """Every file of the package is in the wheel as it is, the wheel requires nothing, and installed
+    it runs."""
     with tempfile.TemporaryDirectory(prefix="hcom-wheel-") as place:
         wheel = built(repo, Path(place))
         if wheel is None:
             return read_pyproject(repo)
+        installed(wheel, Path(place))
         with zipfile.ZipFile(wheel) as archive:
             inside = {name: archive.read(name) for name in archive.namelist()}
     files = package_files(repo / "hcom")
@@ -262,7 +265,8 @@ def check_wheel(repo: Path) -> str:
         wrong.append("the wheel has no hcom script")
     if wrong:
         raise Failed("\n".join(wrong))
-    return f"built {wheel.name}: all {len(files)} files are in it, it requires nothing"
+    said = "are in it, it requires nothing, and installed it runs"
+    return f"built {wheel.name}: all {len(files)} files {said}"
 
 
 def built(repo: Path, place: Path) -> Path | None:
@@ -301,6 +305,37 @@ def built(repo: Path, place: Path) -> Path | None:
         errors = re.findall(r"^.*Error: .*$", done.stderr, re.MULTILINE)
         raise Failed(f"pip wheel: {(errors or [done.stderr])[-1].strip()}")
     return next(place.glob("*.whl"))
+
+
+def installed(wheel: Path, place: Path) -> None:
+    """`hcom` runs in a venv with the wheel, as `pipx install` makes one, and all of it is gone once
+    that is uninstalled."""
+    if importlib.util.find_spec("ensurepip") is None:
+        return  # Debian has it in a package of its own
+    venv.create(place / "venv", with_pip=True)
+    folder, home = place / "venv/bin", place / "home"
+    home.mkdir()
+    for program, words in (
+        ("pip", ["install", "--no-index", "--no-deps", "--quiet", str(wheel)]),
+        ("hcom", ["--version"]),
+        ("hcom", ["status"]),
+        ("pip", ["uninstall", "--yes", "--quiet", "hcom"]),
+    ):
+        done = subprocess.run(
+            [folder / program, *words],
+            env={"HOME": str(home), "PATH": os.defpath},
+            cwd=place,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=WHEEL_S,
+        )
+        if done.returncode:
+            raise Failed(
+                f"installed, {program} {words[0]} ended with {done.returncode}: {done.stderr}"
+            )
+    if left := list((place / "venv").rglob("*hcom*")):
+        raise Failed(f"uninstalled, it leaves {left[0]}")
 
 
 def read_pyproject(repo: Path) -> str:
