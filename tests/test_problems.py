@@ -5,14 +5,16 @@ import contextlib
 import json
 import os
 import sqlite3
+import sys
 import unittest
 from pathlib import Path
 from unittest import mock
 
 from hcom import home as homes
+from hcom.demo.terminal import Terminal
 from hcom.ops import problems
 from hcom.store import connect
-from tests.sealed import Home
+from tests.sealed import ROOT, Home
 from tests.test_homes import foreign
 
 SAID = {"database": "ok", "permissions": "700", "tools": {}, "foreign": ""}
@@ -89,7 +91,7 @@ class Rows(unittest.TestCase):
         self.assertEqual(
             shown(gone), ["No client is installed", "Hooks are there, and their client is not"]
         )
-        with mock.patch("importlib.util.find_spec", lambda _name: None):
+        with mock.patch.dict(sys.modules, {"_curses": None}):
             self.assertEqual(shown(self.facts()), ["There is no dashboard"])
         self.home.said("list")
         with mock.patch.object(problems, "LOW_BYTES", 1 << 80):
@@ -134,6 +136,18 @@ class Status(unittest.TestCase):
                 os.unlink(os.path.join(self.home.hcom_dir, "db", "hcom.db" + end))
         Path(self.home.hcom_dir, "db/hcom.db").write_bytes(b"junk" * 5000)
         self.assertRegex(self.todo(), "the database is corrupt: .*: hcom reset moves it")
+
+    def test_a_python_without_curses(self):
+        code = (
+            "import sys; sys.modules['_curses'] = sys.modules['curses'] = None;"
+            f"sys.path.insert(0, {ROOT!r}); from hcom.cli import main; sys.exit(main([]))"
+        )
+        env = {name: said for name, said in self.home.env.items() if name != "AI_AGENT"}
+        terminal = Terminal([sys.executable, "-I", "-S", "-c", code], env, self.home.work)
+        self.addCleanup(terminal.close)
+        self.home.until(lambda: terminal.pump() or terminal.ending, "its end")
+        self.assertIn(b"no agents; start one with: hcom claude", terminal.output)
+        self.assertIn(b"hcom: this Python has no curses for the dashboard", terminal.output)
 
     def test_no_home_at_all(self):
         for env in ({"HOME": "/proc/nowhere", "HCOM_DIR": ""}, {"HCOM_DIR": "/proc/nowhere"}):

@@ -3,7 +3,6 @@ hold here, docs/troubleshooting.md has them all. A check looks only; it gives wh
 row's words, once for each that it finds.
 """
 
-import importlib.util
 import os
 import shlex
 import shutil
@@ -137,6 +136,15 @@ def _modified(path: str) -> float:
     with suppress(OSError):
         return os.stat(path).st_mtime
     return time.time()
+
+
+def without_curses() -> bool:
+    """Whether this Python can draw no dashboard."""
+    try:
+        import _curses  # noqa: F401
+    except ImportError:
+        return True
+    return False
 
 
 def _over_ssh(facts: Facts) -> Iterable[dict]:
@@ -276,7 +284,7 @@ PROBLEMS = (
         "There is no dashboard",
         "this Python has no curses, so hcom alone is hcom list",
         "run hcom with another Python",
-        lambda _facts: [{}] if importlib.util.find_spec("_curses") is None else [],
+        lambda _facts: [{}] if without_curses() else [],
     ),
 )  # fmt: skip
 
