@@ -12,6 +12,7 @@ import unittest
 from hcom import process
 from hcom.pty import spawn
 from hcom.pty.spawn import Exited, Killed, SpawnError
+from tests.sealed import ROOT
 
 PATIENCE_S = 30.0
 SEALED = {"PATH": "/usr/local/bin:/usr/bin:/bin", "LANG": "C.UTF-8", "TZ": "UTC", "HOME": "/"}
@@ -69,6 +70,16 @@ class Beginning(Spawned):
             self.assertEqual(lines[:3], [b"31 91", real.encode(), b"a b"])
             self.assertTrue(lines[3].startswith(b"/dev/"))
             self.assertEqual(self.ended(child), Exited(0))
+
+    def test_where_there_are_no_terminals(self):
+        code = (
+            f"import os, resource, sys; sys.path.insert(0, {ROOT!r}); from hcom.pty import spawn\n"
+            "resource.setrlimit(resource.RLIMIT_NOFILE, (3, 3))\n"
+            "try: spawn.spawn(['true'], os.environ, cols=9, rows=9)\n"
+            "except spawn.SpawnError as error: print(error.message)"
+        )
+        done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+        self.assertEqual(done.stdout, "no terminal can be made here: too many open files\n")
 
     def test_it_leads_the_group_in_front(self):
         child = self.start("sh", "-c", "echo ready; read x")

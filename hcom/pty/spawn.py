@@ -64,9 +64,13 @@ def spawn(
 
     The pty begins with the modes of `tty` (its erase key, for one), and the keeper puts `tty` right
     if this process is killed before it could do so itself.
-    Raises SpawnError when the directory or the program cannot be used.
+    Raises SpawnError when the directory or the program cannot be used, or there are no terminals.
     """
-    master, slave = os.openpty()
+    try:
+        master, slave = os.openpty()
+    except OSError as error:
+        why = f"no terminal can be made here: {(error.strerror or '').lower()}"
+        raise SpawnError(why, "it takes /dev/ptmx and /dev/pts") from None
     told, tell = os.pipe()  # both close on exec: end of file means that the program runs
     try:
         resize(master, cols, rows)
