@@ -15,7 +15,7 @@ from pathlib import Path
 
 from tests.skips import summed_up
 
-BEGIN_S = 90.0  # nothing more begins after it: a slow machine is to be done in two minutes, too
+BEGIN_S = 75.0  # nothing more begins after it: a slow machine is to be done in two minutes, too
 
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
