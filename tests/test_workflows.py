@@ -24,17 +24,24 @@ def answer(text):
         said = said.replace("NAME", next(iter(re.findall(r"## (\w+)", text)), ""))
         subprocess.run(["hcom", "send", *command.split(), "--stdin"], input=said.encode())
 prompt = " ".join(sys.argv[1:])
-begun = {"session_id": f"s-{os.getpid()}", "hook_event_name": "SessionStart", "source": "startup"}
-subprocess.run(["hcom", "hook", os.environ["TOOL"], "SessionStart", str(os.getpid())],
-               input=json.dumps({**begun, "cwd": os.getcwd()}).encode(), stdout=subprocess.DEVNULL)
+def hook(event, **more):
+    given = {"session_id": f"s-{os.getpid()}", "hook_event_name": event, "cwd": os.getcwd(), **more}
+    subprocess.run(["hcom", "hook", os.environ["TOOL"], event, str(os.getpid())],
+                   input=json.dumps(given).encode(), stdout=subprocess.DEVNULL)
+hook("SessionStart", source="startup")
 does = found(odd, prompt, "")
 while does == "silent":
     time.sleep(60)
 if does == "dies":
     sys.exit(3)
-answer(prompt)
+if does in ("forgets", "idles"):
+    hook("UserPromptSubmit", prompt=prompt)
+    hook("Stop")
+else:
+    answer(prompt)
 while True:
-    answer(subprocess.run(["hcom", "listen", "60"], stdout=subprocess.PIPE, text=True).stdout)
+    told = subprocess.run(["hcom", "listen", "60"], stdout=subprocess.PIPE, text=True).stdout
+    hook("Stop") if does == "idles" else answer(told)
 """
 
 
@@ -145,6 +152,29 @@ class Clone(Workflow):
             with self.subTest(does):
                 said = self.clone("--timeout", "3", odd={"count": does}, code=1)
                 self.assertRegex(said, rf"(?s){why}.*no result of")
+
+    def test_one_whose_turn_ends_without_an_answer(self):
+        self.assertIn("my answer", self.clone(odd={"count": "forgets"}))
+        [asked] = [text for text in self.messages() if "ended without an answer" in text]
+        self.assertIn("count", asked)
+        said = self.clone(odd={"count": "idles"}, code=1)
+        self.assertRegex(said, r"(?s)has ended its turn twice .*no result of")
+
+    @unittest.skipUnless(os.path.isdir("/proc/self"), "the process is found by /proc")
+    def test_one_that_outlives_who_would_end_it(self):
+        flow = self.begun(
+            *("clone", "--target", self.luna, "--background", "--timeout", "3", "count"),
+            odd={"count": "silent"},
+            until=READY,
+        )
+        [keeper] = [pid for pid in self.home.inmates() if "_crew.py" in self.argv(pid)]
+        os.kill(keeper, signal.SIGKILL)
+        self.assertIn("no result of", flow.communicate(timeout=60)[0])
+        self.assertEqual((flow.returncode, self.left()), (1, []))
+
+    def argv(self, pid: int) -> str:
+        with open(f"/proc/{pid}/cmdline", encoding="utf-8") as stream:
+            return stream.read()
 
     def test_however_it_ends(self):
         """By each signal, and also before the client that is being launched is known to run."""

@@ -35,6 +35,7 @@ class Flow(unittest.TestCase):
         done = room.world.run(argv, cwd=room.folder("nova"), timeout=150)
         self.assertEqual((done.returncode, done.stderr), (0, ""), done.stdout)
         self.assertEqual(self.left(room), [])
+        self.assertEqual(room.events("msg_text LIKE '%has ended without an answer%'"), [])
         return done.stdout
 
     def left(self, room: Room) -> list[str]:
@@ -101,16 +102,22 @@ class Claude(Flow):
         self.assertEqual(flow.wait(60).returncode, 130, flow.stderr)
         self.assertEqual(self.left(room), [])
 
-    def test_one_that_is_killed_and_one_that_is_silent(self):
-        for kills, why in ((True, "has ended"), (False, "has not answered in 12 s")):
+    def test_one_that_is_killed_one_that_works_on_and_one_that_says_nothing(self):
+        for does, why in (
+            ("dies", "has ended"),
+            ("works", "has not answered in 45 s"),
+            ("ends", "has ended its turn twice without an answer"),
+        ):
             with self.subTest(why):
                 room = self.begun(Room(), "You argue FOR", "You are the judge")
-                flow = self.debating(room, "AGAINST", "--timeout", "12")
-                if kills:
+                if does == "works":
+                    room.world.model.rule("You argue AGAINST", "RUN: hcom listen 100")
+                flow = self.debating(room, "AGAINST", "--timeout", "45")
+                if does == "dies":
                     name = re.search(r"AGAINST: (\S+)", flow.stdout)[1]
                     [pid] = [a["pid"] for a in room.reported() if a["name"] == name]
                     os.kill(pid, signal.SIGKILL)
-                done = flow.wait(90)
+                done = flow.wait(150)
                 self.assertEqual((done.returncode, done.stderr), (0, ""), done.stdout)
                 self.assertRegex(done.stdout, rf"(?s){why}.*judge: .*\nmy answer")
                 self.assertEqual(self.left(room), [])

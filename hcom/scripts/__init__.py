@@ -105,18 +105,21 @@ finally:  # whatever happens, nobody stays
 - @names in TEXT behind -- are none; in a message that comes by --stdin they say whom it goes to.
 - A turn that ends: `wait("idle:luna")`. An agent that left or ended: `wait("stopped:luna")`, in SQL
   as above. More presets: `hcom events sub --help`.
+- An agent may end its turn and forget to answer: ask it once more where its `idle` comes first.
 - A file that anybody edits: `wait("id IN (SELECT event_id FROM acts WHERE kind = 'edit' AND
   what = ?)", [os.path.realpath(path)])`; who did is `event["instance"]`. In .sh:
   `hcom events --wait 60 --file PATH`.
 - To wake an agent, not the script, when something happens: `s.subscribe(...)`.
 - Never sleep and look again: `wait` costs nothing. Always give a timeout, and say who was silent.
-- End what you launch, as above; SIGKILL skips `finally`. `hcom stop` alone leaves programs running.
+- End what you launch, as above; SIGKILL skips `finally`: then `hcom kill tag:TAG` does it.
+  `hcom stop` alone leaves programs running.
 - An agent that runs a script waits for it: let it run in the background where the same agent has to
   answer, or where it takes long.
 
 ## Bundled scripts
 
-Each is an example: `hcom run NAME --source`. A copy in HCOM_DIR/scripts works as it is.
+Each is an example: `hcom run NAME --source`. A copy in HCOM_DIR/scripts works as it is. What they
+share (a second process ends what they launch, even if they are killed) is hcom.scripts._crew.
 
 - clone: a fork of the agent does a task and sends the result (1 agent)
 - watcher: a background reviewer of an agent's turns (1 agent)

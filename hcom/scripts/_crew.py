@@ -27,6 +27,11 @@ ARGUMENT_BYTES = 100_000  # Linux allows 128 KiB; a longer prompt is sent
 # As the presets idle and stopped of `hcom events sub --help`, to be joined with others.
 IDLE = "(status_val = 'listening' AND status_context NOT IN ('start', 'new'))"
 ENDED = "(life_action = 'stopped' OR status_context LIKE 'exit:%')"
+REMINDER = """\
+Your turn has ended without an answer. If that takes longer, stay in your turn until you have it:
+nobody waits for it once this turn has ended. Asked was:
+
+"""
 
 
 def options(about: str | None) -> argparse.ArgumentParser:
@@ -82,16 +87,14 @@ class Crew:
     """Who takes part in a workflow, by names without tags; `boss` is whose workflow it is."""
 
     def __init__(self, args):
-        # it is a tag, too
-        self.args, self.title = (
-            args,
-            f"{re.sub('[^A-Za-z0-9]+', '-', _kind())}-{secrets.token_hex(2)}",
-        )
+        kind = re.sub("[^A-Za-z0-9]+", "-", _kind())  # it is in a tag
+        self.args, self.title = args, f"{kind}-{secrets.token_hex(2)}"
         self.agent = _asker(args.name)
         self.boss = self.agent or "bigboss"
         # a dot is in no tag, and a program may not be called as one
         self.own = hcom.session(self.title.replace("-", "."), external=True)
         self.keeper, self.tools = None, itertools.cycle(args.tool)
+        self.asked: dict[str, tuple[int, str]] = {}  # the newest question to each, and its message
         self.taken: dict[str, int] = {}  # the newest answer of each
 
     def __enter__(self):
@@ -109,7 +112,8 @@ class Crew:
     def __exit__(self, *error):
         if self.keeper:
             self.keeper.stdin.close()
-            self.keeper.wait()
+            if self.keeper.wait():  # somebody has killed it
+                end(self.title)
 
     def target(self) -> str:
         """The agent that --target names, else whose workflow it is. HcomError for none."""
@@ -132,6 +136,7 @@ class Crew:
         more |= {"prompt": prompt if fits else None, "background": background}
         told = hcom.launch(1, tag=self.title, **more)
         new = hcom.instances(told["handles"][0]["instance_name"])
+        self.asked[new["base_name"]] = 0, prompt
         print(f"{role}: {new['name']} ({new['tool']}), for {self.boss}", flush=True)
         if not fits:
             self.ask(prompt, new["base_name"])
@@ -140,18 +145,19 @@ class Crew:
     def ask(self, text: str, name: str) -> None:
         """That agent is asked; `answers` says what came of it, also where it has left."""
         with suppress(hcom.HcomError):  # it has left
-            self.own.send(text, to=name, intent="request", thread=self.title)
+            told = self.own.send(text, to=name, intent="request", thread=self.title)
+            self.asked[name] = told.id, text
 
     def answers(self, names) -> dict[str, str]:
-        """The next answer of each of them, in their order. The others are told who has ended, and
-        who has been silent for too long."""
+        """The next answer of each of them, in their order. Who ends its turn without is asked once
+        more. The others are told who has ended, and who has been silent for too long."""
         found: dict[str, str] = {}
-        waiting, after = list(names), self.root
+        waiting, after, reminded = list(names), self.root, set[str]()
         end = time.monotonic() + self.args.timeout
         while waiting:
             marks = ", ".join("?" * len(waiting))
             event = self.own.wait(
-                f"instance IN ({marks}) AND (msg_reply_to = ? OR {ENDED})",
+                f"instance IN ({marks}) AND (msg_reply_to = ? OR {ENDED} OR {IDLE})",
                 [*waiting, self.root],
                 max(0.0, end - time.monotonic()),
                 after=after,
@@ -159,15 +165,30 @@ class Crew:
             if event is None:
                 break
             after, name = event["id"], event["instance"]
-            if event["type"] != "message":
+            if event["type"] == "message":
+                if after > self.taken.get(name, 0):
+                    waiting.remove(name)
+                    found[name], self.taken[name] = event["data"]["text"][:CUT], after
+            elif has_ended(event):
                 waiting.remove(name)
                 self._gone(name, "has ended", names)
-            elif after > self.taken.get(name, 0):
+            elif not self._has_read(name, after):
+                pass  # that turn was another's
+            elif name in reminded:
                 waiting.remove(name)
-                found[name], self.taken[name] = event["data"]["text"][:CUT], after
+                self._gone(name, "has ended its turn twice without an answer", names)
+            else:
+                reminded.add(name)
+                self.ask(REMINDER + self.asked[name][1], name)
         for name in waiting:
             self._gone(name, f"has not answered in {self.args.timeout:g} s", names)
         return {name: found[name] for name in names if name in found}
+
+    def _has_read(self, name: str, event: int) -> bool:
+        """Whether the agent knew what it was asked when it did what that event says."""
+        with suppress(hcom.HcomError, KeyError):  # it has left, or had when it was asked
+            return event > self.asked[name][0] and not hcom.instances(name)["unread"]
+        return False
 
     def turns(self, sql: str, params):
         """The newest event each time that some have matched since it began: for ever."""
@@ -191,6 +212,11 @@ class Crew:
         """Whose workflow it is knows why it came to nothing; the exit code."""
         self.tell(f"{self.title}: {text}", [self.boss])
         return 1
+
+
+def has_ended(event) -> bool:
+    """Whether an event that is one of `ENDED`, or else of an agent that is there, is that."""
+    return event["type"] == "life" or event["data"].get("context", "").startswith("exit:")
 
 
 def _kind() -> str:

@@ -21,10 +21,10 @@ LINE = re.compile(r"^[-*` ]*@?([\w-]+)`?: +(.+)$", re.MULTILINE)
 
 def work(crew, args) -> int:
     """Whoever should know something is told, now or at the end of each turn of anybody."""
-    focus, glue, told = f"Only about: {args.focus}\n" if args.focus else "", "", dict[str, str]()
-    wanted = f"{_crew.IDLE} AND instance <> ?"
-    own = [""]
-    for _ in crew.turns(wanted, own) if args.watch else [None]:
+    focus = f"Only about: {args.focus}\n" if args.focus else ""
+    glue, told = "", dict[str, str]()
+    own = [glue]  # whose turns are none of others
+    for _ in crew.turns(f"{_crew.IDLE} AND instance <> ?", own) if args.watch else [None]:
         known = "\n".join(told.values()) or "(nothing)"
         question = LOOK.format(focus=focus, told=known, command=crew.command())
         if glue:

@@ -30,7 +30,7 @@ def work(crew, args) -> int:
     print(f"{crew.title} waits for turns of {name}", flush=True)
     wanted = f"instance = ? AND ({_crew.IDLE}{WORKS * args.active} OR {_crew.ENDED})"
     for event in crew.turns(wanted, [name]):
-        if event["type"] == "life" or event["data"].get("context", "").startswith("exit:"):
+        if _crew.has_ended(event):
             print(f"{name} has ended")
             return 0
         if reviewer:
