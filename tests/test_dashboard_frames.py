@@ -242,6 +242,31 @@ class Frames(unittest.TestCase):
                 self.assertEqual(frame.cursor, wanted)
 
 
+class Completion(unittest.TestCase):
+    def test_the_word_before_the_cursor(self):
+        here = [seen.agent for seen in DATA.agents]
+        for kind, text, wanted, shown in (
+            ("message", "hi @ki", "hi @kira ", ["@kira"]),
+            ("message", "(@ap", "(@api", ["@api", "@api-luna"]),
+            ("message", "ki", "ki", []),
+            ("message", "@kira ", "@kira ", []),
+            ("filter", "ag", "agent:", [f"agent:{n}" for n in ("", "api-luna", "gone", "kira")]),
+            ("filter", "type:life agent:k", "type:life agent:kira ", ["agent:kira"]),
+            ("filter", "thr", "thread:", ["thread:"]),
+            ("subscribe", "idle:z", "idle:zara ", ["idle:zara"]),
+            ("subscribe", "cmd-e", "cmd-exact:", ["cmd-exact:"]),
+            ("launch", "2 cl", "2 claude ", ["claude"]),
+            ("launch", "2 claude ta", "2 claude tag:", ["tag:", "tag:api"]),
+            ("settings", "be", "bell ", ["bell"]),
+            ("archive", "1", "1", []),
+        ):
+            with self.subTest(text):
+                entry = Entry(kind, text, len(text))
+                made, found = compose.completed(entry, compose.offered(kind, here))
+                self.assertEqual((made.text, made.at), (wanted, len(wanted)))
+                self.assertEqual(found[:4], shown)
+
+
 class Launches(unittest.TestCase):
     def test_what_is_asked_for(self):
         for text, wanted in (
@@ -250,6 +275,10 @@ class Launches(unittest.TestCase):
             (
                 "gemini in:~/api  look\nhere ",
                 Wanted("gemini", 1, None, "~/api", False, "look\nhere"),
+            ),
+            (
+                "codex terminal:tmux-window headless",
+                Wanted("codex", headless=True, terminal="tmux-window"),
             ),
             ("claude tag: go", Wanted("claude", 1, "", "", False, "go")),
             ("claude headlessly tag:x", Wanted("claude", prompt="headlessly tag:x")),

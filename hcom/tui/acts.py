@@ -99,7 +99,8 @@ def start(home, env, entry: Entry) -> str:
     """What the entry asks for has been launched. HcomError."""
     asked = wanted(entry.text)
     given = (asked.tag, asked.prompt, "", "", False, asked.cwd)
-    spec = launch.asked(home, dict(env), asked.tool, "", *given)
+    env = {**env, "HCOM_TERMINAL": asked.terminal} if asked.terminal else dict(env)
+    spec = launch.asked(home, env, asked.tool, "", *given)
     count = launch.counted(asked.many)
     return _launched(home, spec._replace(count=count, headless=asked.headless or spec.headless))
 

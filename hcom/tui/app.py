@@ -114,9 +114,11 @@ class App:
         self.typing(compose.recalled(self.entry, self.state.sent, by))
 
     def complete(self) -> None:
-        agents = [seen.agent for seen in self.data.agents]
-        names = {a.display for a in agents} | {a.tag for a in agents if a.tag}
-        self.typing(compose.completed(self.entry, names))
+        words = compose.offered(self.entry.kind, [seen.agent for seen in self.data.agents])
+        entry, found = compose.completed(self.entry, words)
+        shown = entry.text == self.entry.text and len(found) > 1
+        self.typing(entry._replace(note=""))
+        self.say("  ".join(found) if shown else "")
 
     def begin(self, entry: Entry) -> None:
         self.state = self.state._replace(entry=entry, said="")

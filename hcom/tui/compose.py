@@ -1,12 +1,15 @@
 """Typing at the bottom of the screen: each edit makes one entry another. Pure."""
 
+import os
 import re
 from typing import NamedTuple
 
+from .. import config
 from ..adapters import TOOLS
 from ..bus.message import INFORM, REQUEST
 from ..errors import UsageError
-from .state import MESSAGE, Entry
+from ..store import filters
+from .state import FILTER, LAUNCH, MESSAGE, SETTING, TAG, WATCH, Entry
 
 INTENTS = ("", REQUEST, INFORM)
 
@@ -59,18 +62,36 @@ def recalled(entry: Entry, sent: tuple[str, ...], by: int) -> Entry:
     return entry._replace(text=text, at=len(text), back=entry.back + by, draft=texts[-1])
 
 
-def completed(entry: Entry, names) -> Entry:
-    """The @name before the cursor, as far as the `names` that begin so agree."""
+def offered(kind: str, agents) -> set[str]:
+    """The words that Tab completes where that is typed."""
+    names, tags = {a.display for a in agents}, {a.tag for a in agents if a.tag}
+    flags = {f"{flag}:" for flag in filters.FLAGS}
+    flags |= {f"{flag}:{name}" for flag in ("agent", "from", "to") for name in names}
+    about = {f"{name}:{of}" for name, p in filters.PRESETS.items() if p.sql for of in names}
+    about |= {name for name, p in filters.PRESETS.items() if p.everyone}
+    return {
+        MESSAGE: {f"@{name}" for name in names | tags},
+        FILTER: flags,
+        WATCH: flags | about | {f"{kind}:" for kind in filters.COMMANDS},
+        LAUNCH: {*TOOLS, *LAUNCH_WORDS, *(f"tag:{tag}" for tag in tags)},
+        SETTING: set(config.SHORT_KEYS),
+        TAG: tags,
+    }.get(kind, set())
+
+
+def completed(entry: Entry, words) -> "tuple[Entry, list[str]]":
+    """The word before the cursor as far as those of `words` agree that begin so, and these."""
     head = entry.text[: entry.at]
-    at = head.rfind("@")
-    begun = head[at + 1 :].lower()
-    found = sorted(name for name in names if name.lower().startswith(begun))
-    if at < 0 or " " in begun or not found:
-        return entry
-    low, high = found[0], found[-1]
-    same = next((n for n, (a, b) in enumerate(zip(low, high)) if a != b), min(len(low), len(high)))
-    done = low[:same] + " " * (len(found) == 1)
-    return inserted(entry._replace(text=head[: at + 1] + entry.text[entry.at :], at=at + 1), done)
+    begun = re.search(r"@[^\s@]*\Z" if entry.kind == MESSAGE else r"\S*\Z", head)
+    if not begun:
+        return entry, []
+    is_begun = begun[0].lower()
+    found = sorted(w for w in words if w.lower().startswith(is_begun) and w.lower() != is_begun)
+    if not found:
+        return entry, []
+    done = os.path.commonprefix(found) + " " * (len(found) == 1 and found[0][-1] != ":")
+    rest = head[: begun.start()] + entry.text[entry.at :]
+    return inserted(entry._replace(text=rest, at=begun.start()), done), found
 
 
 class Wanted(NamedTuple):
@@ -82,11 +103,13 @@ class Wanted(NamedTuple):
     cwd: str = ""
     headless: bool = False
     prompt: str = ""
+    terminal: str = ""
 
 
-LAUNCH = re.compile(
+LAUNCH_WORDS = ("tag:", "in:", "terminal:", "headless")
+ASKED = re.compile(
     rf"\s*(?:(?P<count>\d{{1,3}})\s+)?(?P<tool>{'|'.join(TOOLS)})(?=\s|\Z)"
-    r"(?P<words>(?:\s+(?:tag:\S*|in:\S+|headless)(?=\s|\Z))*)\s*(?P<prompt>.*)",
+    r"(?P<words>(?:\s+(?:tag:\S*|(?:in|terminal):\S+|headless)(?=\s|\Z))*)\s*(?P<prompt>.*)",
     re.DOTALL,
 )
 
@@ -94,7 +117,7 @@ LAUNCH = re.compile(
 def wanted(text: str) -> Wanted:
     """What is asked for by words such as: 2 claude tag:web in:~/api headless fix the tests.
     UsageError."""
-    found = LAUNCH.match(text)
+    found = ASKED.match(text)
     if not found:
         raise UsageError("launch what?", f"[N] {'|'.join(TOOLS)} [prompt]")
     words = dict(word.partition(":")[::2] for word in found["words"].split())
@@ -105,4 +128,5 @@ def wanted(text: str) -> Wanted:
         words.get("in", ""),
         "headless" in words,
         found["prompt"].strip(),
+        words.get("terminal", ""),
     )

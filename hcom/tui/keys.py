@@ -58,7 +58,7 @@ KEYS = (
     Key(("q", "Ctrl-C"), READ, "quit", "Quit", "quit"),
     Key(("Enter",), (W,), "send", "Send it", "send"),
     Key(("Alt-Enter", "Ctrl-J"), (W,), "newline", "A new line", "new line"),
-    Key(("Tab",), (W,), "complete", "Complete an @name", "complete"),
+    Key(("Tab",), TYPED, "complete", "Complete the word; again: what it may become", "complete"),
     Key(("Ctrl-T",), (W,), "intent", "Next intent: request, inform, none", "intent"),
     Key(("Up",), (W,), "earlier", "What was sent before"),
     Key(("Down",), (W,), "later", "What was sent after that"),
