@@ -317,6 +317,22 @@ class OnATerminal(Sealed):
         pane.keys("Escape")
         pane.until("-- agents --")
 
+    def test_what_is_installed_and_hooks(self):
+        self.home.stand_in("claude", "exec sleep 600")
+        pane = self.begun()
+        pane.keys("h")
+        pane.until(r"(?s)-- status --.*database .*claude .*hooks not installed.*hooks: add\|remove")
+        pane.text("ad")
+        pane.keys("Tab")
+        pane.text("nonsense")
+        pane.keys("Enter")
+        pane.until("neither add nor remove: 'add nonsense'")
+        pane.keys("C-w")
+        pane.text("claude")
+        pane.keys("Enter")
+        pane.until(r"(?s)claude .*; hooks installed.*claude: hooks added to ")
+        self.assertIn("installed", self.home.said("hooks", "status"))
+
     def test_a_window_of_any_size(self):
         pane = self.begun()
         for cols, rows in ((120, 40), (60, 15), (100, 30), (33, 4), (80, 24)):

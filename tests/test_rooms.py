@@ -21,18 +21,18 @@ BUDGETS = {
     "pty": 1160,
     "terminal": 290,
     "hub": 1040,
-    "ops": 1610,
+    "ops": 1620,
     "hooks": 660,
     "wrap": 310,
-    "cli": 1590,
+    "cli": 1580,
     "api": 150,
     "demo": 770,
     "relay": 1480,
     "scripts": 400,
-    "tui": 1240,
+    "tui": 1250,
     "zipped": 50,
 }
-TOTAL = 15900
+TOTAL = 15910
 LEAVES = ("__init__", "__main__", "errors", "home", "log", "process", "config")
 
 

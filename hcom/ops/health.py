@@ -95,6 +95,28 @@ def report(home, env) -> dict:
     return {**said, **found}
 
 
+def lines(said: dict) -> list[str]:
+    """What a `report` says, for a person."""
+    where, database = said["terminal"], said["database"]
+    size = f"{said['events']} events, {said['agents']} agents, {said['bytes'] / 1_000_000:.1f} MB"
+    return [
+        f"hcom {said['version']}, Python {said['python']}",
+        f"directory  {said['directory']} ({said['permissions']})",
+        f"database   {database}, {size}",
+        *(_line(tool, facts) for tool, facts in said["tools"].items()),
+        f"terminal   {where['setting']} (opens: {where['opens']})",
+        f"relay      {said['relay'] or 'off'}",
+        *(f"to do      {line}" for line in said["todo"]),
+        *(f"note       {line}" for line in said["notes"]),
+        *said.get("logs", ()),
+    ]
+
+
+def _line(tool: str, facts: dict) -> str:
+    version = f"{facts['version']}, " if facts["version"] else ""
+    return f"{tool:<10} {version}{facts['program'] or 'not found on PATH'}; hooks {facts['state']}"
+
+
 def troubles(home, count: int = 20) -> list[str]:
     """The newest lines of the log that tell of something that went wrong."""
     words = ("failed", "error", "refused", "dropped", "skipped", "trace")

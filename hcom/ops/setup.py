@@ -157,3 +157,22 @@ def _own_files(home, env, setup) -> list:
     files = setup.files(home, env, (), SAFE)
     shared = _leads_elsewhere(home, setup.hooks_file(home, env))
     return [file for file in files if not shared or isinstance(file, settings.Owned)]
+
+
+def added(home, env, tool: str) -> list[str]:
+    """The tool has our hooks; what the person should know of it, a line each. HcomError."""
+    with moved(home, env, tool) as lost:
+        done = add(home, env, tool)
+    said = f"hooks {'added to' if done else 'are in'} {hooks(home, env, tool).path}"
+    return [f"{tool}: {line}" for line in (said, *lost, advice(home, env, tool)) if line]
+
+
+def removed(home, env, tool: str) -> list[str]:
+    """The tool has no hook of ours; what the person should know of it, a line each. HcomError."""
+    with moved(home, env, tool) as lost:
+        paths = remove(home, env, tool)
+    said = f"hooks removed from {', '.join(paths)}" if paths else "no hooks"
+    return [f"{tool}: {line}" for line in (said, *lost)]
+
+
+CHANGES = {"add": added, "remove": removed}

@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable
 from functools import partial
 
-from .. import config
+from .. import adapters, config
 from ..bus import message
 from ..bus.agent import BIGBOSS
 from ..bus.message import EXTERNAL, Sender
@@ -15,7 +15,7 @@ from ..store import filters
 from ..store.connect import open_db
 from . import feed, state
 from .compose import wanted
-from .state import LAUNCH, SETTING, TAG, WATCH, Entry
+from .state import LAUNCH, SETTING, STATUS, TAG, WATCH, Entry
 
 
 def send(home, entry: Entry) -> str:
@@ -86,6 +86,16 @@ def configure(home, env, entry: Entry) -> str:
     return "; ".join([f"{config.short(key)} = {config.masked(key, value.strip())}", *said])
 
 
+def hook(home, env, entry: Entry) -> str:
+    """Clients have our hooks, or have them no more. HcomError."""
+    action, *tools = entry.text.split()
+    if action not in setup.CHANGES or not {*tools} <= {*adapters.TOOLS}:
+        raise UsageError(f"neither add nor remove: {entry.text!r}")
+    return "; ".join(
+        line for tool in tools or adapters.TOOLS for line in setup.CHANGES[action](home, env, tool)
+    )
+
+
 def _launched(home, spec) -> str:
     """The clients of `spec` have started, where hcom opens them. HcomError."""
     launch.program_of(spec.tool, spec.env)  # before anything is written for it
@@ -117,6 +127,7 @@ TAKES: dict[str, Callable[..., str]] = {
     LAUNCH: start,
     WATCH: subscribe,
     SETTING: configure,
+    STATUS: hook,
 }
 # What is asked about first, and then done to (home, env, names).
 STEERS: dict[str, Callable[..., str]] = dict(

@@ -130,10 +130,12 @@ class App:
             self.work.do(act, self.taken, self.refused)
 
     def taken(self, said: str) -> None:
-        """What was typed has been done with: that is said."""
-        entry, sent = self.state.entry, self.state.sent
+        """What was typed has been done with: that is said, and the page it is of read again."""
+        entry, sent, page = self.state.entry, self.state.sent, self.state.page
         if entry and entry.busy:
             sent = (*sent, entry.text) if entry.kind == MESSAGE else sent
+            if page and page.kind == entry.kind:
+                self.show(page.kind, page.of)
             entry = None
         self.state = self.state._replace(entry=entry, said=said, sent=sent)
 

@@ -8,13 +8,13 @@ from ..bus import notice
 from ..bus.exchange import shown
 from ..errors import HcomError
 from ..hub import archive
-from ..ops import agents, screens, transcripts
+from ..ops import agents, health, screens, transcripts
 from ..store import archive as stored
 from ..store import deliveries, events
 from ..store.connect import SQL_S, open_db
 from . import keys
 from .cells import wrapped
-from .state import ARCHIVE, EVENT, SETTING, Page
+from .state import ARCHIVE, EVENT, SETTING, STATUS, Page
 from .stream import receipt
 
 EXCHANGES = 10
@@ -71,6 +71,10 @@ def _settings(home, _of: str) -> list[str]:
     return [*lines, *problems]
 
 
+def _status(home, _of: str) -> list[str]:
+    return health.lines(health.report(home, os.environ))
+
+
 def _archive(home, number: str) -> list[str]:
     every = archive.every(home)
     if not number:
@@ -97,6 +101,7 @@ PAGES = {
     "transcript": _transcript,
     "screen": _screen,
     SETTING: _settings,
+    STATUS: _status,
     ARCHIVE: _archive,
     "help": _help,
 }

@@ -5,7 +5,19 @@ from ..bus import address
 from ..bus.agent import BIGBOSS
 from ..errors import UnknownAgent
 from .cells import Line, Look, Span, clusters, columns, laid
-from .state import ARCHIVE, FILTER, LAUNCH, MESSAGE, SETTING, TAG, WATCH, Data, Entry, Question
+from .state import (
+    ARCHIVE,
+    FILTER,
+    LAUNCH,
+    MESSAGE,
+    SETTING,
+    STATUS,
+    TAG,
+    WATCH,
+    Data,
+    Entry,
+    Question,
+)
 
 ENTRY_LINES = 6
 
@@ -48,6 +60,7 @@ TITLES = {
     LAUNCH: f"launch: [N] {'|'.join(TOOLS)} [tag:T in:DIR terminal:T headless] [prompt]",
     WATCH: "be told of, such as idle:luna, cmd:commit, or agent:luna tool:Edit",
     SETTING: "setting: KEY VALUE",
+    STATUS: f"hooks: add|remove [{'|'.join(TOOLS)}]",
     ARCHIVE: "archive: its number",
 }
 

@@ -10,7 +10,7 @@ from .keys import View
 # What is typed, and kinds of pages.
 MESSAGE, FILTER, TAG, LAUNCH, WATCH = "message", "filter", "tag", "launch", "subscribe"
 STEERS = ("stop", "kill", "resume", "fork")  # what is asked about first
-SETTING, ARCHIVE, EVENT = "settings", "archive", "event"
+SETTING, ARCHIVE, EVENT, STATUS = "settings", "archive", "event", "status"
 
 
 class Asked(NamedTuple):

@@ -5,7 +5,7 @@ from functools import partial
 
 from . import compose
 from .moves import MOVES
-from .state import ARCHIVE, FILTER, LAUNCH, MESSAGE, SETTING, STEERS, Entry
+from .state import ARCHIVE, FILTER, LAUNCH, MESSAGE, SETTING, STATUS, STEERS, Entry
 
 
 def of(app) -> dict[str, Callable[[], None]]:
@@ -26,6 +26,7 @@ def of(app) -> dict[str, Callable[[], None]]:
         "tag": app.ask_tag,
         "subscribe": app.subscribe,
         "settings": lambda: app.show_to(SETTING),
+        "status": lambda: app.show_to(STATUS),
         "archive": lambda: app.show_to(ARCHIVE),
         "filter": lambda: app.begin(Entry(FILTER, app.state.filter, len(app.state.filter))),
         "redraw": app.screen.renew,

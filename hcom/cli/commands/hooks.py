@@ -10,7 +10,7 @@ from ..model import Command, Option
 def run(call) -> int:
     action = call.words[0] if call.words else "status"
     named = call.words[1:] or ["all"]
-    if action not in ("status", "add", "remove") or len(named) > 1:
+    if action not in ("status", *setup.CHANGES) or len(named) > 1:
         raise UsageError(f"unexpected argument: {call.words[-1]!r}", "hcom hooks --help")
     if named[0] not in (*adapters.TOOLS, "all"):
         raise UsageError(f"no tool {named[0]!r}", "use " + ", ".join((*adapters.TOOLS, "all")))
@@ -18,7 +18,11 @@ def run(call) -> int:
     code = 0
     for tool in chosen:
         try:
-            {"status": _status, "add": _add, "remove": _remove}[action](call, tool)
+            if action == "status":
+                _status(call, tool)
+                continue
+            for line in setup.CHANGES[action](call.home, call.env, tool):
+                call.say(line)
         except HcomError as error:
             if len(chosen) == 1:
                 raise
@@ -42,23 +46,6 @@ def _status(call, tool: str) -> None:
         },
         f"{line}\n         {advice}" if advice else line,
     )
-
-
-def _add(call, tool: str) -> None:
-    with setup.moved(call.home, call.env, tool) as lost:
-        done = setup.add(call.home, call.env, tool)
-    path = setup.hooks(call.home, call.env, tool).path
-    call.say(f"{tool}: hooks {'added to' if done else 'are in'} {path}")
-    for line in filter(None, [*lost, setup.advice(call.home, call.env, tool)]):
-        call.say(f"{tool}: {line}")
-
-
-def _remove(call, tool: str) -> None:
-    with setup.moved(call.home, call.env, tool) as lost:
-        paths = setup.remove(call.home, call.env, tool)
-    call.say(f"{tool}: hooks removed from {', '.join(paths)}" if paths else f"{tool}: no hooks")
-    for line in lost:
-        call.say(f"{tool}: {line}")
 
 
 COMMAND = Command(
