@@ -28,6 +28,7 @@ from .state import (
     Question,
     State,
     event_at,
+    event_of,
     need,
     selected,
 )
@@ -177,11 +178,7 @@ class App:
         self.begin(Entry(MESSAGE, text, len(text)))
 
     def reply(self) -> None:
-        found, page = selected(self.state, self.data), self.state.page
-        number = int(page.of) if page and page.kind == EVENT else 0
-        if not page and self.state.view == View.STREAM and self.data.events:
-            number = self.data.events[event_at(self.state, self.data)].id
-        one = next((e for e in self.data.events if e.id == number), None)
+        found, one = selected(self.state, self.data), event_of(self.state, self.data)
         asked = self.data.asks.get(found.agent.name) if found else None
         if one and one.type == "message":
             self.begin(Entry(MESSAGE, of=one.instance, reply_to=str(one.id)))

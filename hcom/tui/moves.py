@@ -17,7 +17,7 @@ def moved(state: State, data: Data, by: int) -> State:
         at = max(0, min(agent_at(state, data) + by, len(data.agents) - 1))
         return state._replace(agent=data.agents[at].agent.name) if data.agents else state
     at = event_at(state, data) + by
-    if at >= len(data.events) - 1:
+    if at >= len(data.events) - 1 or not data.events:
         return state._replace(event=0)
     return state._replace(event=data.events[max(at, 0)].id)
 

@@ -122,13 +122,20 @@ def event_at(state: State, data: Data) -> int:
     return max(before - 1, 0) if data.events else -1
 
 
-def selected(state: State, data: Data) -> "Seen | None":
-    """The selected agent; in the stream the one that the selected event is of."""
-    name = state.agent
+def event_of(state: State, data: Data) -> "Event | None":
+    """The event that is looked at: the one of the page, else the selected one of the stream."""
     if state.page:
-        name = state.page.of
-    elif state.view == View.STREAM and data.events:
-        name = data.events[event_at(state, data)].instance
-    elif data.agents:
+        whole = state.page.kind == EVENT
+        return next((e for e in data.events if whole and str(e.id) == state.page.of), None)
+    if state.view != View.STREAM or not data.events:
+        return None
+    return data.events[event_at(state, data)]
+
+
+def selected(state: State, data: Data) -> "Seen | None":
+    """The selected agent; where an event is looked at the one that this is of."""
+    event = event_of(state, data)
+    if not event and not state.page and data.agents:
         return data.agents[agent_at(state, data)]
+    name = event.instance if event else state.page.of if state.page else ""
     return next((seen for seen in data.agents if seen.agent.name == name), None)
