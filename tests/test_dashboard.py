@@ -16,7 +16,7 @@ from hcom.tui import keys
 from hcom.tui.app import App
 from hcom.tui.typed import Decoder, Paste
 from tests.rig.log import Model
-from tests.rig.pane import Pane, Tmux, script
+from tests.rig.pane import IN_TMUX, Pane, Tmux, script
 from tests.sealed import Sealed
 
 
@@ -233,6 +233,27 @@ class OnATerminal(Sealed):
         pane.until(rf"killed {kira}")
         pane.keys("Escape")
         pane.until("no agents")
+
+    def test_to_the_window_of_an_agent(self):
+        self.home.stand_in("claude", "echo kira is here; exec sleep 600")
+        self.addCleanup(self.home.run, "kill", "all")
+        pane = self.begun(HCOM_TERMINAL="tmux-window", **IN_TMUX)
+        pane.keys("o")
+        pane.until("has no window that hcom knows")
+        pane.keys("n")
+        pane.text("claude")
+        pane.keys("Enter")
+        pane.until(r"(?s) claude .*^ launched (\w+)$")
+        pane.keys("G", "o")
+        pane.until("^kira is here")
+        self.tmux("select-window", "-t", "one:0")
+        pane.until(r"^ here is \w+$")
+        # one that the person started in a pane: no window that hcom opened
+        given = script(["hcom", "claude"], Path(self.home.work), {**self.env, **IN_TMUX})
+        self.tmux("new-window", "-d", "-t", "one:7", given)
+        pane.until(r"(?s) claude .* claude ")
+        pane.keys("k", "o")
+        self.home.until(lambda: pane.fact("#{window_index}") == "7", "its window is shown")
 
     def test_agents_are_launched_and_started_again(self):
         self.home.stand_in("claude", 'echo "args $*"; exec sleep 600')

@@ -187,6 +187,8 @@ SIGNS: dict = {
     "send": "no agent @we$",
     "newline": entry(text="@we\n one two"),
     "intent": entry(intent="request"),
+    "complete": lambda seen, was: seen.changed or was.entry.kind == ARCHIVE,  # a number
+    "window": "has no window that hcom knows",
     "earlier": entry(text="and after"),
     "later": entry(text="@we one two"),
     "left": lambda seen, was: seen.app.state.entry.at == max(was.entry.at - 1, 0),

@@ -93,6 +93,7 @@ FIELDS = {
     "prints": ("named groups", lambda raw: is_pattern(raw) and re.compile(raw).groupindex),
     "reports": TEXTS,
     "close": TEXTS,
+    "show": TEXTS,
     "gone": ("patterns", lambda raw: is_texts(raw) and all(map(is_pattern, raw))),
     "inside": TEXTS,
     "multiplexer": TRUE,
@@ -143,11 +144,12 @@ def incomplete(fields, table):
     if not all(name in OPEN_NAMES or name.isupper() for name in names):
         yield "open has an unknown placeholder"
     own = {*re.compile(fields.get("prints", "")).groupindex, *fields.get("reports", ())}
-    used = set(placeholders(tuple(fields.get("close", ()))))
-    if used - own - set(fields.get("keep", ())):
-        yield "close has an unknown placeholder"
-    if "close" in fields and not used & own:
-        yield "close does not say which window"
+    for verb in {"close", "show"} & fields.keys():
+        used = set(placeholders(tuple(fields[verb])))
+        if used - own - set(fields.get("keep", ())):
+            yield f"{verb} has an unknown placeholder"
+        if not used & own:
+            yield f"{verb} does not say which window"
     if fields.get("opener") == "window" and "close" in fields:
         yield "closes by its pid and by a command"
     if "full" in fields:
@@ -184,6 +186,7 @@ class Table(unittest.TestCase):
             ("xterm", {"open": ["xterm", "{script}", "{nme}"]}, "open has an unknown placeholder"),
             ("xterm", {"open": []}, "open is not a list of texts"),
             ("xterm", {"close": ["xterm"]}, "close does not say which window"),
+            ("kitty-tab", {"show": ["kitten"]}, "show does not say which window"),
             ("zellij", {"opener": "window"}, "closes by its pid and by a command"),
             ("zellij", {"gone": ["("]}, "gone is not patterns"),
             ("zellij", {"close": ["zellij", "{PANE}"]}, "close has an unknown placeholder"),

@@ -17,10 +17,12 @@ from hcom.process import start_of
 from hcom.terminal import (
     Opened,
     Platform,
+    around,
     builtin,
     close_window,
     open_window,
     parse_custom,
+    show_window,
     window,
     with_reported,
 )
@@ -206,6 +208,38 @@ class Tmux(Place):
         close_window(opened, self.env)
         self.assertEqual([self.first], self.panes())
 
+    def test_a_window_is_shown_also_of_another_session(self):
+        opened = self.open(PRESETS["tmux-window"])
+        self.assertEqual(self.tmux("display", "-p", "-t", "main", "#{pane_id}").strip(), self.first)
+        show_window(opened, self.env)
+        self.assertNotEqual(
+            self.tmux("display", "-p", "-t", "main", "#{pane_id}").strip(), self.first
+        )
+        seen = ["tmux", "-S", self.socket, "attach", "-t", "other"]
+        self.tmux("new-session", "-d", "-s", "other", "sleep 1000")
+        self.tmux("new-session", "-d", "-s", "eyes", f"env -u TMUX {shlex.join(seen)}")
+        at = ["list-clients", "-F", "#{client_session}"]
+        until(lambda: self.tmux(*at) == "other\n")
+        show_window(opened, {k: v for k, v in self.env.items() if not k.startswith("TMUX")})
+        self.assertEqual(self.tmux(*at), "main\n")
+        close_window(opened, self.env)
+        with self.assertRaisesRegex(HcomError, "'tmux-window' did not show it: can't find pane"):
+            show_window(opened, self.env)
+
+    def test_the_window_around_a_process(self):
+        opened = self.open(PRESETS["tmux-window"])
+        self.ran()
+        found = around(self.saw())
+        self.assertEqual(sorted(shlex.split(found.id)), sorted(shlex.split(opened.id)))
+        for env, said in (
+            ({"WEZTERM_UNIX_SOCKET": "/s", "WEZTERM_PANE": "3"}, ("WezTerm", "PANE=3")),
+            ({"KITTY_LISTEN_ON": "unix:k", "KITTY_WINDOW_ID": "7"}, ("kitty-tab", "window=7")),
+        ):
+            found = around(env)
+            self.assertEqual(found.preset, said[0])
+            self.assertIn(said[1], found.id)
+        self.assertIsNone(around({"TMUX": "", "KITTY_WINDOW_ID": "7", "WEZTERM_PANE": "3"}))
+
     def test_a_pane_that_is_gone_is_no_error(self):
         opened = self.open(PRESETS["tmux-split"])
         close_window(opened, self.env)
@@ -359,6 +393,10 @@ class Returning(Place):
         close_window(opened, {**self.env, "KITTY_LISTEN_ON": "unix:other"})
         self.assertIn(f"{self.script} unix:/a b", self.log()[0])
         self.assertEqual("@ close-window --match id:7 unix:/a b", self.log()[1])
+        show_window(opened, self.env)
+        self.assertEqual("@ focus-window --match id:7 unix:/a b", self.log()[2])
+        with self.assertRaisesRegex(HcomError, "'xterm' cannot be asked to show a window"):
+            show_window(Opened("xterm"), self.env)
 
     def test_gone_is_no_error_but_another_failure_is(self):
         self.stand_in("kitten", self.KITTEN)

@@ -12,6 +12,7 @@ from ..delivery import bell
 from ..errors import HcomError
 from ..home import dropped, private_folder, read, write_private
 from ..hub import people
+from ..process import alive, environment
 from ..store import kept, launches
 
 SHOW = b"s"  # rung by who wants to see the screen
@@ -60,6 +61,24 @@ def look(home, terminal: Terminal) -> Screen:
                 raise HcomError(f"the terminal of {terminal.agent} does not answer", "hcom list")
             rings.wait(0.2)
     return Screen(**json.loads(read(path)))
+
+
+def show(db, name: str, env) -> str:
+    """The window of the agent called `name` is the one that its terminal shows; the name that
+    people see of the agent. UnknownAgent; HcomError where there is no window that can be shown."""
+    from .. import terminal  # no wrapper shows one
+
+    agent = people.known(db, name)
+    known = kept.of(db.home, launches.of_agent(db, agent.name))
+    asked = kept.proven(db.home, agent)
+    window = terminal.Opened(*known.window) if known.window else None
+    for pid, start in ((known.wrapper, known.wrapper_start), (asked.pid, asked.pid_start)):
+        if not (window or agent.headless) and alive(pid, start):
+            window = terminal.around(environment(pid))
+    if window is None:
+        raise HcomError(f"{agent.display} has no window that hcom knows", f"hcom term {agent.name}")
+    terminal.show_window(window, env)
+    return agent.display
 
 
 def put(home, launch: str, screen: Screen) -> None:

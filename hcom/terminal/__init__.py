@@ -1,4 +1,5 @@
-"""Where a person keeps terminals: presets as data, and opening and closing one window, pane or tab.
+"""Where a person keeps terminals: presets as data, and opening, showing and closing one
+window, pane or tab.
 
 Knows nothing of agents or of what the script does. `choice` and `preset` are pure; `table` reads
 the JSON file; `window` starts processes. No command ever passes through a shell of ours.
@@ -7,7 +8,7 @@ the JSON file; `window` starts processes. No command ever passes through a shell
 from .choice import ancestors, choose, chosen, current_platform, platform_of
 from .preset import Opener, Platform, Preset
 from .table import builtin, parse_custom, settings
-from .window import Opened, close_window, open_window, with_reported
+from .window import Opened, around, close_window, open_window, show_window, with_reported
 
 __all__ = [
     "Opened",
@@ -15,6 +16,7 @@ __all__ = [
     "Platform",
     "Preset",
     "ancestors",
+    "around",
     "builtin",
     "choose",
     "chosen",
@@ -24,5 +26,6 @@ __all__ = [
     "parse_custom",
     "platform_of",
     "settings",
+    "show_window",
     "with_reported",
 ]

@@ -55,6 +55,7 @@ class Preset(NamedTuple):
     prints: str = ""
     reports: tuple[str, ...] = ()
     close: tuple[str, ...] = ()
+    show: tuple[str, ...] = ()  # has a person look at it
     gone: str = ""  # what the closing command says when the window is gone already
     inside: tuple[tuple[str, ...], ...] = ()  # any one set of "VAR" and "VAR=value", all of it
     multiplexer: bool = False

@@ -105,6 +105,42 @@ def close_window(opened: Opened, env: Mapping[str, str]) -> None:
     if preset.opener is Opener.WINDOW and opened.pid:
         _end(opened.pid, parts.get("born", ""))
         return
+    try:
+        _ask(preset, preset.close, parts, env)
+    except _Failed as error:
+        if not preset.gone or not re.search(preset.gone, str(error), re.I):
+            raise HcomError(f"terminal {preset.name!r} did not close: {error}") from None
+
+
+def show_window(opened: Opened, env: Mapping[str, str]) -> None:
+    """The window of `opened` is the one that its terminal shows. HcomError when that terminal has
+    no way to, or failed."""
+    preset = builtin(current_platform()).get(opened.preset.casefold())
+    try:
+        if preset and _ask(preset, preset.show, _parts(opened.id), env):
+            return
+        said = "cannot be asked to show a window"
+    except _Failed as error:
+        said = f"did not show it: {error}"
+    raise HcomError(f"terminal {opened.preset!r} {said}")
+
+
+def around(env: Mapping[str, str]) -> Opened | None:
+    """The window that a process with this environment began in; None where it has no name."""
+    socket, server, *_ = (*env.get("TMUX", "").split(","), "", "")
+    wezterm, kitty = ("WEZTERM_UNIX_SOCKET", "WEZTERM_PANE"), ("KITTY_LISTEN_ON", "KITTY_WINDOW_ID")
+    for preset, parts in (
+        ("tmux-window", {"socket": socket, "server": server, "pane": env.get("TMUX_PANE", "")}),
+        ("WezTerm", {name: env.get(name, "") for name in wezterm}),
+        ("kitty-tab", dict(zip(("KITTY_LISTEN_ON", "window"), (env.get(n, "") for n in kitty)))),
+    ):
+        if all(parts.values()):
+            return Opened(preset, _joined(parts))
+    return None
+
+
+def _ask(preset: Preset, command: tuple[str, ...], parts: dict[str, str], env) -> bool:
+    """Whether the window has a name, and the command was run on it. Raises _Failed."""
     # An agent in a sandbox can write what we remember; some terminals read commands in it.
     parts = {
         name: parts[name]
@@ -112,14 +148,11 @@ def close_window(opened: Opened, env: Mapping[str, str]) -> None:
         if re.fullmatch(PLAIN, parts[name])
     }
     # Half an id could name another window: pane 5 of whichever terminal answers us now.
-    if not preset.close or not preset.parts <= parts.keys():
-        return
+    if not command or not preset.parts <= parts.keys():
+        return False
     where = {name: value for name, value in parts.items() if name.isupper()}
-    try:
-        _run(fill(preset.close, parts), "/", {**env, **where}, CLOSE_S)
-    except _Failed as error:
-        if not preset.gone or not re.search(preset.gone, str(error), re.I):
-            raise HcomError(f"terminal {preset.name!r} did not close: {error}") from None
+    _run(fill(command, parts), "/", {**env, **where}, CLOSE_S)
+    return True
 
 
 def label(title: str) -> str:

@@ -10,7 +10,7 @@ from ..bus.agent import BIGBOSS
 from ..bus.message import EXTERNAL, Sender
 from ..errors import UsageError
 from ..hub import subscriptions
-from ..ops import agents, kill, launch, look, settings, setup, talk
+from ..ops import agents, kill, launch, look, screens, settings, setup, talk
 from ..store import filters
 from ..store.connect import open_db
 from . import feed, state
@@ -38,6 +38,12 @@ def see(home, ids) -> None:
     """The person has seen these messages."""
     with open_db(home) as db:
         talk.seen_by_person(db, ids, time.time())
+
+
+def go(home, env, name: str) -> str:
+    """The person is in the window of the agent. HcomError."""
+    with open_db(home) as db:
+        return f"here is {screens.show(db, name, env)}"
 
 
 def stop(home, _env, names) -> str:

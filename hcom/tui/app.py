@@ -269,6 +269,13 @@ class App:
         elif self.data.events:
             self.show(EVENT, str(self.data.events[event_at(self.state, self.data)].id))
 
+    def go(self) -> None:
+        """The person is in the selected agent's window."""
+        agent = self.chosen()
+        if agent:
+            act = _beside("acts").go
+            self.work.do(lambda: act(self.home, self.env, agent.name), self.say, self.say)
+
     def show_of(self, kind: str) -> None:
         agent = self.chosen()
         if agent:

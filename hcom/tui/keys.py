@@ -42,6 +42,7 @@ KEYS = (
     Key(("a",), READ, "answer", "To who needs you, to answer; again: to the next", "answer"),
     Key(("t",), READ, "transcript", "What the selected agent was asked and answered", "transcript"),
     Key(("v",), READ, "screen", "What the selected agent's terminal shows"),
+    Key(("o",), READ, "window", "To the selected agent's window (tmux, kitty, WezTerm)"),
     Key(("x",), READ, "stop", "The selected agent leaves hcom; asks first", "stop"),
     Key(("X",), READ, "kill", "End the selected agent's program; asks first"),
     Key(("R",), READ, "resume", "Start the selected agent's program again; asks first"),

@@ -20,6 +20,7 @@ def of(app) -> dict[str, Callable[[], None]]:
         "answer": app.answer,
         "transcript": lambda: app.show_of("transcript"),
         "screen": lambda: app.show_of("screen"),
+        "window": app.go,
         "help": lambda: app.show("help", ""),
         **{name: partial(app.ask, name) for name in STEERS},
         "launch": lambda: app.begin(Entry(LAUNCH)),
