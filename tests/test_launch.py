@@ -221,11 +221,8 @@ class Launch(unittest.TestCase):
         before = room.world.run(["stty", "-a", "-F", shell.fact("#{pane_tty}")]).stdout
         shell.submit("hcom claude")
         shell.until(READY["claude"], 40)
-        wrapper = next(
-            p
-            for p in descendants(shell.pid)
-            if b"wrapped" in Path(f"/proc/{p}/cmdline").read_bytes()
-        )
+        # the shell that a hook began may end meanwhile, the wrapper does not
+        wrapper = next(p for p in descendants(shell.pid) if b"wrapped" in _words(p))
         os.kill(wrapper, signal.SIGKILL)
         shell.until(r"Killed(.|\n)*\$")
         room.until(
@@ -233,6 +230,14 @@ class Launch(unittest.TestCase):
         )
         shell.submit("echo still-$((40+2))")  # pasted: the terminal no longer marks pastes
         shell.until("still-42")
+
+
+def _words(pid: int) -> bytes:
+    """What the process was begun with; nothing of one that has ended."""
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_bytes()
+    except OSError:
+        return b""
 
 
 def _state(pid: int) -> bytes:
