@@ -46,7 +46,6 @@ MEANT = {
     "python3 ": f"{sys.executable} ",
     "NAME": "luna",
     "bench/": f"{ROOT}/bench/",
-    "hcom config --edit": "EDITOR=true hcom config --edit",
 }
 
 

@@ -213,8 +213,10 @@ PROBLEMS = (
     Problem("The disk is nearly full", "{free} MB are left for {root}", "free some space", _low),
     Problem("The database cannot be used for another reason", "{why}", "{hint}", _database()),
     Problem(
-        "A setting cannot be read", "{why}", "hcom config --edit",
-        lambda facts: [{"why": line} for line in facts.config],
+        "A setting cannot be read",
+        "{why}",
+        "mend that line of {root}/config.env, or hcom config KEY VALUE",
+        lambda facts: [{"why": line, "root": facts.home.root} for line in facts.config],
     ),
     Problem("No client is installed", "no client is on your PATH", "install one of {tools}", _none),
     Problem(
