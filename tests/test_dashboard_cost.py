@@ -29,16 +29,17 @@ MILLION = """
 INSERT INTO events (timestamp, type, instance, data)
 WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n LIMIT 1000000)
 SELECT strftime('%Y-%m-%dT%H:%M:%fZ', 1760000000 + i, 'unixepoch'),
-    iif(i % 10, 'status', 'message'), iif(i % 2, 'luna', 'nova'),
-    iif(i % 10, '{"val": "active", "context": "tool:Bash", "detail": "make test"}',
-        '{"from": "nova", "tag": "", "text": "how is the build?", "scope": "mentions",
+    CASE WHEN i % 10 THEN 'status' ELSE 'message' END, CASE WHEN i % 2 THEN 'luna' ELSE 'nova' END,
+    CASE WHEN i % 10 THEN '{"val": "active", "context": "tool:Bash", "detail": "make test"}'
+        ELSE '{"from": "nova", "tag": "", "text": "how is the build?", "scope": "mentions",
           "sender_kind": "instance", "delivered_to": ["luna"], "mentions": ["luna"],
-          "intent": "inform", "thread": null, "reply_to": null}') FROM n
+          "intent": "inform", "thread": null, "reply_to": null}' END FROM n
 """
 CROWD = """
 INSERT INTO agents (name, tool, status, status_at, created_at, directory)
-WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n LIMIT 200)
-SELECT printf('a%03d', i), 'adhoc', 'listening', unixepoch() - i, unixepoch() - i, '/srv/api' FROM n
+WITH RECURSIVE n (i, at) AS (SELECT 1, strftime('%s', 'now') - 1 UNION ALL
+    SELECT i + 1, at - 1 FROM n LIMIT 200)
+SELECT printf('a%03d', i), 'adhoc', 'listening', at, at, '/srv/api' FROM n
 """
 # What draws tells at SIGUSR1 which modules it has.
 TELLS = """
@@ -229,19 +230,19 @@ class Sane(Drawn):
         for mode in (b"\x1b[?2004", b"\x1b[?1049"):
             self.assertEqual(terminal.output.rpartition(mode)[2][:1], b"l", mode)
 
-    def within(self, *argv: str) -> tuple[Terminal, int]:
-        """The dashboard in a shell, and its process."""
+    def within(self, *argv: str) -> Terminal:
+        """The dashboard in a shell."""
         if os.path.exists(os.path.join(self.home.work, "after")):
             os.unlink(os.path.join(self.home.work, "after"))
         code = '"$@"; echo "ended with $?"; stty -a >part; mv part after; exec cat'
-        terminal = self.begun("sh", "-c", f"stty -a >before; {code}", "sh", *(argv or ("hcom",)))
-        return terminal, below(terminal.child.pid)
+        return self.begun("sh", "-c", f"stty -a >before; {code}", "sh", *(argv or ("hcom",)))
 
     @unittest.skipUnless(os.path.isdir("/proc/self/task"), "there is no /proc")
     def test_after_signals(self):
         for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT):
             with self.subTest(number):
-                terminal, front = self.within()
+                terminal = self.within()
+                front = below(terminal.child.pid)
                 os.kill(front, number)
                 self.after(terminal, 128 + number)
 
@@ -249,7 +250,8 @@ class Sane(Drawn):
     def test_after_the_end_of_what_draws(self):
         for number in (signal.SIGKILL, signal.SIGSEGV, signal.SIGTERM):
             with self.subTest(number):
-                terminal, front = self.within()
+                terminal = self.within()
+                front = below(terminal.child.pid)
                 os.kill(below(front), number)
                 self.after(terminal, 128 + number)
                 with suppress(ProcessLookupError):
@@ -257,14 +259,14 @@ class Sane(Drawn):
                     self.fail("it has not ended")
 
     def test_after_a_bug(self):
-        terminal, _ = self.within(sys.executable, "-I", "-S", "-c", CRASHES, ROOT)
+        terminal = self.within(sys.executable, "-I", "-S", "-c", CRASHES, ROOT)
         self.home.change("UPDATE agents SET tag = 'crash'")
         self.home.said("send", "--from", "ci", "go on")  # it looks
         self.after(terminal, 1)
         self.assertIn("planted", Path(self.home.hcom_dir, "logs", "hcom.log").read_text())
 
     def test_after_quitting(self):
-        terminal, _ = self.within()
+        terminal = self.within()
         terminal.type("q")
         self.after(terminal, 0)
 
