@@ -35,6 +35,7 @@ PACE_S = 0.35  # who starts a client shows by then that it uses a core
 SLOW = {
     "test_claude.Talk.test_an_idle_agent_costs_nothing": 26,
     "test_claude.Talk.test_parallel_tools_get_each_message_once": 20,
+    "test_dashboard_cost.Counted": 90,
     "test_gemini_live.Launched.test_parallel_tools_get_each_message_once": 30,
     "test_help.Examples": 30,
     "test_inmate_live.Inmate": 40,
@@ -50,6 +51,8 @@ LONG = {
     "test_cli.Sending",
     "test_config.Values",
     "test_dashboard.OnATerminal",
+    "test_dashboard_cost.Counted",
+    "test_dashboard_cost.Sane",
     "test_documented.Lines.test_each",
     "test_filters.Flags",
     "test_help.Examples",
