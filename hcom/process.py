@@ -144,12 +144,20 @@ def is_above(pid: int, below: int = 0) -> bool:
 
 def environment(pid: int) -> dict[str, str]:
     """What process `pid` was started with; {} where nobody tells."""
+    return dict(entry.split("=", 1) for entry in _given(pid, "environ") if "=" in entry)
+
+
+def command(pid: int) -> list[str]:
+    """The program of process `pid` and its arguments; [] where nobody tells."""
+    return _given(pid, "cmdline")[:-1]
+
+
+def _given(pid: int, file: str) -> list[str]:
     try:
-        with open(f"{PROC}/{pid}/environ", "rb") as stream:
-            entries = os.fsdecode(stream.read()).split("\0")
+        with open(f"{PROC}/{pid}/{file}", "rb") as stream:
+            return os.fsdecode(stream.read()).split("\0")
     except OSError:
-        return {}
-    return dict(entry.split("=", 1) for entry in entries if "=" in entry)
+        return []
 
 
 def outside(sign: str) -> int:

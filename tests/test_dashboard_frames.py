@@ -7,7 +7,7 @@ from hcom.bus.agent import ACTIVE, BLOCKED, INACTIVE, LISTENING
 from hcom.errors import UsageError
 from hcom.ops.agents import Seen
 from hcom.store import agents, events
-from hcom.tui import cells, compose, keys, prompt, views
+from hcom.tui import cells, compose, keys, prompt, stream, views
 from hcom.tui.compose import Wanted
 from hcom.tui.keys import View
 from hcom.tui.place import Place
@@ -133,7 +133,7 @@ class Frames(unittest.TestCase):
             r"^ ~#42 \d\d:\d\d kira  edit src/a.py$",
             r"^ \$#43 \d\d:\d\d kira  pytest -q$",
             r"^ ■#44 \d\d:\d\d luna  blocked approval Bash: rm -r build$",
-            r"^ »#45 \d\d:\d\d bigboss → kira, zara +✓ 1/2 seen, zara queued$",
+            r"^ »#45 \d\d:\d\d bigboss → kira, zara +✓ kira · zara queued$",
             r"^      please +Enter: all$",
         ):
             with self.subTest(line):
@@ -230,6 +230,19 @@ class Frames(unittest.TestCase):
         ):
             with self.subTest(entry.text):
                 self.assertEqual(prompt.reached(entry, here), wanted)
+
+    def test_who_has_seen_a_message(self):
+        for states, room, wanted in (
+            ({}, 30, "to nobody"),
+            ({"luna": "seen"}, 30, "✓ seen"),
+            ({"luna": "queued"}, 30, "queued"),
+            ({"luna": "queued", "nova": "seen", "kira": "seen"}, 30, "✓ nova, kira · luna queued"),
+            ({"luna": "queued", "nova": "seen", "kira": "seen"}, 25, "✓ 2/3 seen, luna queued"),
+            ({"luna": "delivered", "nova": "queued"}, 20, "1/2 there, nova queued"),
+            ({"luna": "queued", "nova": "queued"}, 9, "0/2 there"),
+        ):
+            with self.subTest(states, room=room):
+                self.assertEqual(stream.receipt(states, room), wanted)
 
     def test_the_cursor_is_where_the_next_letter_comes(self):
         for text, at, wanted in (

@@ -1,16 +1,17 @@
 """What is read whole: an agent, an event, a transcript, a screen, settings, archives; as lines."""
 
 import os
+import shlex
 import time
 
-from .. import config
+from .. import config, process
 from ..bus import notice
 from ..bus.exchange import shown
 from ..errors import HcomError
 from ..hub import archive
-from ..ops import agents, health, screens, transcripts
+from ..ops import agents, health, look, screens, talk, transcripts
 from ..store import archive as stored
-from ..store import deliveries, events
+from ..store import deliveries, events, kept, subscriptions
 from ..store.connect import SQL_S, open_db
 from . import keys
 from .cells import wrapped
@@ -18,6 +19,7 @@ from .state import ARCHIVE, EVENT, SETTING, STATUS, Page
 from .stream import receipt
 
 EXCHANGES = 10
+MESSAGES = 8  # of an agent, the newest
 ARCHIVED = 1000  # of the newest events of an archive; hcom archive shows all
 PAGE_CHARS = 200_000  # of one text; the command that prints it all is said
 
@@ -25,10 +27,24 @@ PAGE_CHARS = 200_000  # of one text; the command that prints it all is said
 def _agent(home, name: str) -> list[str]:
     now = time.time()
     with open_db(home) as db:
-        said = agents.facts(agents.one(db, name, now), now)
-        last, states = agents.receipts(db, name)
+        seen = agents.one(db, name, now)
+        asked = kept.proven(home, seen.agent)
+        said = agents.facts(seen, now)
+        said["command"] = shlex.join(process.command(asked.pid))
+        said["hooks"] = "none was heard yet (hcom hooks)" if talk.is_deaf(home, seen.agent) else ""
+        watched = subscriptions.every(db, seen.agent.name)
+        flags = [look.where(db, None, {flag: seen.agent.name}, now) for flag in ("from", "to")]
+        mail = {one.id: one for where in flags for one in look.latest(db, where, MESSAGES)}
+        last = [(mail[n], deliveries.receipts(db, n)) for n in sorted(mail)[-MESSAGES:]]
     lines = [f"{key.replace('_', ' '):<16} {value}" for key, value in said.items() if value]
-    return [*lines, *([f"{'last message':<16} #{last} {receipt(states)}"] if last else [])]
+    lines += [
+        f"{'subscription':<16} {one.id} {one.label}" + f" (off: {one.off})" * bool(one.off)
+        for one in watched
+    ]
+    return [
+        *lines,
+        *(f"#{one.id} {notice.happened(one)}  [{receipt(states)}]" for one, states in last),
+    ]
 
 
 def _event(home, number: str) -> list[str]:

@@ -5,7 +5,7 @@ from itertools import islice
 from ..bus.agent import BIGBOSS, MARKS
 from ..store.deliveries import DELIVERED, QUEUED, SEEN
 from ..store.events import Event
-from .cells import Line, Look, Span, laid, wrapped
+from .cells import Line, Look, Span, columns, laid, wrapped
 from .keys import View
 from .place import LOOKS, Place, clock, scrolled, short
 from .state import Data, State, event_at
@@ -14,13 +14,20 @@ TEXT_LINES = 3  # of a message in the stream
 INDENT = 6
 
 
-def receipt(states: dict[str, str]) -> str:
-    """How far a message came."""
+def receipt(states: dict[str, str], room: int = 30) -> str:
+    """How far a message came: with whom, where that has room."""
     came = list(states.values())
     if len(came) == 1:
         return "✓ seen" if came[0] == SEEN else came[0]
     if not came:
         return "to nobody"
+    words = {state: [n for n, found in states.items() if found == state] for state in came}
+    named = " · ".join(
+        f"✓ {', '.join(names)}" if state == SEEN else f"{', '.join(names)} {state}"
+        for state, names in sorted(words.items(), key=lambda item: item[0] != SEEN)
+    )
+    if columns(named) <= room:
+        return named
     count = came.count(SEEN)
     done = f"✓ {count}/{len(came)} seen" if count else f"{came.count(DELIVERED)}/{len(came)} there"
     left = [name for name, found in states.items() if found == QUEUED]
@@ -39,7 +46,7 @@ def _message(event: Event, data: Data, head: str, cols: int) -> list[Line]:
         Span(f"  {said.get('intent') or ''}{thread}{answer}", Look.DIM),
     ]
     states = data.receipts.get(event.id, {})
-    came = Span(f" {receipt(states)} ", Look.DIM)
+    came = Span(f" {receipt(states, cols // 3)} ", Look.DIM)
     if states.get(BIGBOSS) == QUEUED:
         came = Span(" NEW ", Look.NEED)
     most = TEXT_LINES * cols  # all that can show
