@@ -154,6 +154,23 @@ class OnATerminal(Sealed):
         pane.keys("a")
         pane.until(f"-- screen {self.luna} --")
 
+    def test_threads_are_folded_and_a_reply_leads_to_what_it_answers(self):
+        asked = ["send", "--name", self.luna, f"@{self.nova}"]
+        self.home.said(*asked[:3], "--thread", "auth", asked[3] + " first of them")
+        for number in range(4, 30):
+            self.home.said(*asked, f"number {number}")
+        self.home.said("send", "--name", self.nova, "--reply-to", "3", "the answer")
+        pane = self.pane()
+        pane.until("»#30 ")
+        pane.keys("Tab", "z")
+        pane.until(rf"^>»#30 .*{self.nova} → {self.luna} +th:auth \(\+1\) ↩ #3")
+        pane.keys("Enter")
+        pane.until(r"(?s)-- thread auth --.*^ #3 .*first of them.*^ #30 .*the answer$")
+        pane.keys("r")
+        pane.until(f"to {self.nova}, #30")
+        pane.keys("Escape", "e")
+        pane.until(rf"^>»#3 .*{self.luna} → {self.nova} +th:auth")
+
     def test_mail_for_the_person_is_unread_until_a_key_is_pressed_there(self):
         pane = self.begun()
         self.home.said("send", "--name", self.luna, "@bigboss done")

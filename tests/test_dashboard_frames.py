@@ -11,7 +11,7 @@ from hcom.tui import cells, compose, keys, prompt, stream, views
 from hcom.tui.compose import Wanted
 from hcom.tui.keys import View
 from hcom.tui.place import Place
-from hcom.tui.state import Asked, Data, Entry, Page, Question, State, ordered
+from hcom.tui.state import Asked, Data, Entry, Page, Question, State, folded, named, ordered
 
 NOW = 1_800_000_000.0
 FAMILY = "\U0001f468\u200d\U0001f469\u200d\U0001f467"
@@ -230,6 +230,35 @@ class Frames(unittest.TestCase):
         ):
             with self.subTest(entry.text):
                 self.assertEqual(prompt.reached(entry, here), wanted)
+
+    def test_threads_are_folded_to_their_newest(self):
+        said = [
+            message(1, "nova", ["luna"], "a", thread="auth"),
+            message(2, "luna", ["nova"], "b"),
+            status(3, "nova", ACTIVE, "tool:Read", "x"),
+            message(4, "luna", ["bigboss"], "c", thread="auth"),
+            message(5, "luna", ["nova"], "d", thread="ui"),
+            message(6, "nova", ["luna"], "e", thread="auth"),
+        ]
+        left, counts = folded(said, ())
+        self.assertEqual(([e.id for e in left], counts), ([2, 3, 5, 6], {6: 2}))
+        left, counts = folded(said, [4])
+        self.assertEqual(([e.id for e in left], counts), ([2, 3, 4, 5, 6], {6: 1}))
+        self.assertRegex(
+            shown(State(folds=True), Data(events=tuple(left), folded=counts)),
+            r"(?m)^ »#6 \d\d:\d\d nova → luna +th:auth \(\+1\)",
+        )
+
+    def test_what_a_message_is_about(self):
+        for text, answers, wanted in (
+            ("done", None, 0), ("done", 41, 41), ("done", "42:BOXE", 0), ("see #7, #8", None, 7),
+            ('luna to nova: "see #3" · event #5 · sub-1 (all)', None, 5),
+            ("collision: luna and nova edited a.py within 20 s · events #7, #9 · sub-2", None, 7),
+            ('nova left without an answer to your request #6: "#1?"', None, 6),
+            ("#" + "9" * 30, None, 0),
+        ):  # fmt: skip
+            with self.subTest(text):
+                self.assertEqual(named(message(9, "hcom", [], text, reply_to=answers)), wanted)
 
     def test_who_has_seen_a_message(self):
         for states, room, wanted in (

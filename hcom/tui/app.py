@@ -21,6 +21,7 @@ from .state import (
     MESSAGE,
     SETTING,
     TAG,
+    THREAD,
     WATCH,
     Data,
     Entry,
@@ -29,6 +30,7 @@ from .state import (
     State,
     event_at,
     event_of,
+    named,
     need,
     selected,
 )
@@ -98,8 +100,20 @@ class App:
         if (state.event, state.filter) != (self.state.event, self.state.filter):
             at = event_at(state, self.data)
             if min(at, len(self.data.events) - 1 - at) < feed.COUNT // 3 or state.event == 1:
-                self.rung, self.read_at = True, 0.0  # what is known ends near there
+                self.look(state)  # what is known ends near there
         self.state = state
+
+    def look(self, state: State) -> None:
+        """The person is there, and the bus is read at once for what stands there."""
+        self.state, self.rung, self.read_at = state, True, 0.0
+
+    def follow(self) -> None:
+        event = event_of(self.state, self.data)
+        number = named(event) if event else 0
+        if number:
+            self.look(State(View.STREAM, self.state.agent, number, sent=self.state.sent))
+        else:
+            self.say("no event is named there")
 
     def typing(self, entry: Entry) -> None:
         if not self.entry.busy:
@@ -267,7 +281,11 @@ class App:
         if self.state.view == View.AGENTS:
             self.show_of("agent")
         elif self.data.events:
-            self.show(EVENT, str(self.data.events[event_at(self.state, self.data)].id))
+            event = self.data.events[event_at(self.state, self.data)]
+            folded = event.id in self.data.folded
+            self.show(
+                THREAD if folded else EVENT, event.data["thread"] if folded else str(event.id)
+            )
 
     def go(self) -> None:
         """The person is in the selected agent's window."""

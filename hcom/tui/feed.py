@@ -8,7 +8,7 @@ from ..errors import UsageError
 from ..ops import agents, look
 from ..store import deliveries, events, filters, requests
 from ..store.connect import open_db
-from .state import Asked, Data, State, ordered
+from .state import Asked, Data, State, folded, ordered
 
 COUNT = 150  # events on either side: more than the largest screen shows
 PERSON_COUNT = 200  # of the messages to the person, the newest
@@ -41,12 +41,18 @@ def read(home, state: State, now: float) -> "tuple[Data, object]":
             last[sender] = Asked(number, text)
         low, high = (around[0].id, around[-1].id) if around else (0, 0)
         messages = [event.id for event in around if event.type == "message"]
+        receipts = {number: deliveries.receipts(db, number) for number in messages}
+        counts: dict[int, int] = {}
+        if state.folds and "thread:" not in state.filter:
+            mine = [n for n, states in receipts.items() if states.get(BIGBOSS) == deliveries.QUEUED]
+            around, counts = folded(around, mine)
         data = Data(
             ordered(here, last),
             tuple(around),
             events.acts(db, low, high),
-            {number: deliveries.receipts(db, number) for number in messages},
+            receipts,
             last,
             deliveries.count_queued(db, BIGBOSS),
+            folded=counts,
         )
         return data, db.file

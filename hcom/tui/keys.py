@@ -39,6 +39,8 @@ KEYS = (
     Key(("m", "@"), READ, "write", "Write to the selected agent", "write"),
     Key(("b",), READ, "everyone", "Write to everyone"),
     Key(("r",), READ, "reply", "Reply to the selected message, or what the agent asks", "reply"),
+    Key(("e",), READ, "follow", "To the event that the selected notice or reply is about"),
+    Key(("z",), LISTS, "fold", "Of each thread only the newest message; again: all"),
     Key(("a",), READ, "answer", "To who needs you, to answer; again: to the next", "answer"),
     Key(("t",), READ, "transcript", "What the selected agent was asked and answered", "transcript"),
     Key(("v",), READ, "screen", "What the selected agent's terminal shows"),

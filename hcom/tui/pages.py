@@ -15,12 +15,13 @@ from ..store import deliveries, events, kept, subscriptions
 from ..store.connect import SQL_S, open_db
 from . import keys
 from .cells import wrapped
-from .state import ARCHIVE, EVENT, SETTING, STATUS, Page
+from .state import ARCHIVE, EVENT, SETTING, STATUS, THREAD, Page
 from .stream import receipt
 
 EXCHANGES = 10
 MESSAGES = 8  # of an agent, the newest
 ARCHIVED = 1000  # of the newest events of an archive; hcom archive shows all
+THREADED, THREAD_CHARS = 200, 4000  # of the newest messages of a thread; Enter shows one whole
 PAGE_CHARS = 200_000  # of one text; the command that prints it all is said
 
 
@@ -60,6 +61,18 @@ def _event(home, number: str) -> list[str]:
     lines += [f"{name:<14} {state}" for name, state in states.items()]
     more = [f"... all of it: hcom events --message {number}"] if len(text) > PAGE_CHARS else []
     return [*lines, "", text[:PAGE_CHARS], *more]
+
+
+def _thread(home, name: str) -> list[str]:
+    lines = []
+    with open_db(home) as db:
+        for one in look.latest(db, look.where(db, None, {"thread": name}, time.time()), THREADED):
+            to = ", ".join(one.data["delivered_to"])
+            intent = f" ({one.data['intent']})" if one.data.get("intent") else ""
+            came = receipt(deliveries.receipts(db, one.id))
+            lines.append(f"#{one.id} {one.instance} → {to}{intent}  [{came}]")
+            lines += ["    " + line for line in one.data["text"][:THREAD_CHARS].split("\n")]
+    return lines
 
 
 def _transcript(home, name: str) -> list[str]:
@@ -114,6 +127,7 @@ def _help(_home, _of: str) -> list[str]:
 PAGES = {
     "agent": _agent,
     EVENT: _event,
+    THREAD: _thread,
     "transcript": _transcript,
     "screen": _screen,
     SETTING: _settings,

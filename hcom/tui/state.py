@@ -1,5 +1,6 @@
 """What the dashboard knows, and where its person is in it: values. Pure."""
 
+import re
 from typing import NamedTuple
 
 from ..bus.agent import ACTIVE, BLOCKED, LISTENING
@@ -10,7 +11,9 @@ from .keys import View
 # What is typed, and kinds of pages.
 MESSAGE, FILTER, TAG, LAUNCH, WATCH = "message", "filter", "tag", "launch", "subscribe"
 STEERS = ("stop", "kill", "resume", "fork")  # what is asked about first
-SETTING, ARCHIVE, EVENT, STATUS = "settings", "archive", "event", "status"
+SETTING, ARCHIVE, EVENT, STATUS, THREAD = "settings", "archive", "event", "status", "thread"
+# How notices name what they tell of; in what they quote others may name anything.
+ABOUT, NAMED = re.compile(r"(?:events?|request) #(\d{1,18})"), re.compile(r"#(\d{1,18})\b")
 
 
 class Asked(NamedTuple):
@@ -23,7 +26,8 @@ class Asked(NamedTuple):
 class Data(NamedTuple):
     """What is so on the bus: its agents, the events around the one that is looked at, which of them
     edited a file or ran a command, how far messages came, the requests to the person by their
-    sender, what the person has not read, and what is wrong."""
+    sender, what the person has not read, and what is wrong; how many
+    messages are folded into each that stands for its thread."""
 
     agents: tuple[Seen, ...] = ()
     events: tuple[Event, ...] = ()
@@ -32,6 +36,7 @@ class Data(NamedTuple):
     asks: dict[str, Asked] = {}
     unread: int = 0
     trouble: str = ""
+    folded: dict[int, int] = {}
 
 
 class Page(NamedTuple):
@@ -71,7 +76,8 @@ class Question(NamedTuple):
 
 class State(NamedTuple):
     """Where the person is. `agent` and `event` are the selected; event 0: the newest is followed.
-    `top` is the first event shown, `said` the last word to the person."""
+    `top` is the first event shown, `said` the last word to the person; `folds`: of each thread only
+    the newest message is shown."""
 
     view: View = View.AGENTS
     agent: str = ""
@@ -84,6 +90,7 @@ class State(NamedTuple):
     question: "Question | None" = None
     said: str = ""
     sent: tuple[str, ...] = ()
+    folds: bool = False
 
     @property
     def focus(self) -> View:
@@ -123,13 +130,39 @@ def event_at(state: State, data: Data) -> int:
 
 
 def event_of(state: State, data: Data) -> "Event | None":
-    """The event that is looked at: the one of the page, else the selected one of the stream."""
+    """The event that is looked at: the one of the page, of a thread the newest, else the selected
+    one of the stream."""
     if state.page:
-        whole = state.page.kind == EVENT
-        return next((e for e in data.events if whole and str(e.id) == state.page.of), None)
+        sign = {EVENT: lambda e: str(e.id), THREAD: lambda e: e.data.get("thread")}
+        of = sign.get(state.page.kind, lambda _: None)
+        return next((e for e in reversed(data.events) if of(e) == state.page.of), None)
     if state.view != View.STREAM or not data.events:
         return None
     return data.events[event_at(state, data)]
+
+
+def named(event: Event) -> int:
+    """The id of the event that a message is about, 0 for none: what it replies to, else what it
+    names, of a notice the event that it tells of."""
+    said = event.data
+    answered = str(said.get("reply_to") or "")  # 42:BOXE is an event of another machine
+    found = ABOUT.findall(said.get("text", "")) or NAMED.findall(said.get("text", ""))
+    return int(next(iter([*[answered] * answered.isdigit(), *found]), 0))
+
+
+def folded(events, kept) -> "tuple[list[Event], dict[int, int]]":
+    """The events without the messages behind which there is a newer one of their thread, but for
+    those that are `kept`; and how many are so without, by the id of the newest."""
+    newest: dict[str, int] = {}
+    counts: dict[int, int] = {}
+    left = []
+    for event in reversed(events):
+        thread = event.data.get("thread") if event.type == "message" else None
+        if not thread or newest.setdefault(thread, event.id) == event.id or event.id in kept:
+            left.append(event)
+        else:
+            counts[newest[thread]] = counts.get(newest[thread], 0) + 1
+    return left[::-1], counts
 
 
 def selected(state: State, data: Data) -> "Seen | None":

@@ -38,7 +38,8 @@ def _message(event: Event, data: Data, head: str, cols: int) -> list[Line]:
     said = event.data
     to = "everyone" if said["scope"] == "broadcast" else ", ".join(said["delivered_to"])
     answer = f" ↩ #{said['reply_to']}" if said.get("reply_to") else ""
-    thread = f" th:{said['thread']}" if said.get("thread") else ""
+    folded = f" (+{data.folded[event.id]})" if event.id in data.folded else ""
+    thread = f" th:{said['thread']}{folded}" if said.get("thread") else ""
     look = Look.BAD if said.get("intent") == "error" else Look.BOLD
     spans = [
         Span(head, Look.DIM),

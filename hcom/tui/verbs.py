@@ -17,6 +17,8 @@ def of(app) -> dict[str, Callable[[], None]]:
         "write": app.write,
         "everyone": lambda: app.begin(Entry(MESSAGE)),
         "reply": app.reply,
+        "follow": app.follow,
+        "fold": lambda: app.look(app.state._replace(folds=not app.state.folds)),
         "answer": app.answer,
         "transcript": lambda: app.show_of("transcript"),
         "screen": lambda: app.show_of("screen"),
