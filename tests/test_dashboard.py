@@ -400,6 +400,55 @@ class OnATerminal(Sealed):
         self.home.said("send", "--from", "ci", "it works again")
         pane.until("it works again")
 
+    def test_a_directory_that_is_removed_begins_anew(self):
+        pane = self.begun()
+        shutil.rmtree(self.home.hcom_dir)
+        pane.until("no agents; start one with", 40)
+        kira = self.home.start()
+        pane.until(rf"(?s)^>. {kira} .*\+#\d+ .*{kira}  created", 40)
+        pane.keys("b")
+        pane.text("hello")
+        pane.keys("Enter")
+        pane.until(rf"sent #\d+ to {kira}")
+
+    def test_a_database_that_is_replaced_is_shown(self):
+        pane = self.begun()
+        db, aside = Path(self.home.hcom_dir, "hcom.db"), Path(self.home.root, "aside")
+        sqlite3.connect(db).execute("VACUUM INTO ?", (str(aside),)).connection.close()
+        self.home.said("send", "--from", "ci", "of the old one")
+        pane.until("of the old one")
+        junk = Path(self.home.root, "junk")
+        junk.write_bytes(b"no database at all" * 1000)
+        for ending in ("-wal", "-shm"):
+            Path(f"{db}{ending}").unlink(missing_ok=True)
+        os.replace(junk, db)
+        pane.until(r"\n [^\n]*is corrupt[^\n]*\Z", 40)
+        os.replace(aside, db)
+        pane.until(lambda screen: "of the old one" not in screen and "q quit" in screen, 40)
+        pane.until(rf"{self.nova}  created")
+        self.home.said("send", "--from", "ci", "of the new one")
+        pane.until("»#3 .*ci → ")
+
+    def test_two_dashboards_at_once(self):
+        one, other = self.begun(), self.begun()
+        one.keys("b")
+        one.text("freeze")
+        one.keys("Enter")
+        other.until("(?s)bigboss → everyone.*freeze")
+        self.home.said("send", "--name", self.luna, "--intent", "request", "@bigboss now?")
+        for pane in (one, other):
+            pane.until("1 unread by you")
+        one.keys("j")
+        other.until(lambda screen: "unread by you" not in screen)
+        other.keys("a", "y", "Enter")
+        one.until(lambda screen: "need you" not in screen and f"bigboss → {self.luna}" in screen)
+        other.keys("Escape", "x", "y")
+        one.until("stopped by bigboss")
+        other.keys("q")
+        self.assertEqual(other.until_ended(), 0)
+        self.home.said("send", "--from", "ci", "still here")
+        one.until("still here")
+
     def test_a_locked_database_keeps_what_is_typed(self):
         pane = self.begun()
         db = sqlite3.connect(os.path.join(self.home.hcom_dir, "hcom.db"))
