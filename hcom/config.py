@@ -52,6 +52,15 @@ def _url(text: str) -> None:
         remote.target(text)
 
 
+ALLOWED = ("stop", "launch", "transcript")
+
+
+def _allowed(text: str) -> None:
+    for word in filter(None, text.split(",")):
+        if word not in ALLOWED:
+            raise HcomError(f"not to be allowed: {word!r}", "use " + ",".join(ALLOWED))
+
+
 def _token(text: str) -> None:
     if not re.fullmatch(r"[!-~]*", text):
         raise HcomError("a token has no spaces, and no letters but a to z")
@@ -123,6 +132,7 @@ KEYS = {
     "HCOM_NAME_EXPORT": Key("", "Variable that carries an agent's name into its client", _variable),
     "HCOM_BELL": Key("1", "The dashboard rings when an agent needs a person (1 or 0)", _truth),
     "HCOM_RELAY_KEY": Key("", "Key of a room whose devices sign", _token, True, True),
+    "HCOM_RELAY_ALLOW": Key("", "What other devices may do here", _allowed, person=True),
     "HCOM_RELAY_ENABLED": Key("1", "Talk to the relay that is set (1 or 0)", _truth, person=True),
 }
 
@@ -146,7 +156,8 @@ class Settings(
     namedtuple(
         "Settings",
         "tag terminal hints subagent_timeout claude_args gemini_args codex_args relay relay_token "
-        "auto_approve default_subscriptions name_export bell relay_key relay_enabled passed",
+        "auto_approve default_subscriptions name_export bell relay_key relay_allow "
+        "relay_enabled passed",
     )
 ):
     """What is in force, parsed: KEYS in their order; `passed` are the non-HCOM variables of

@@ -76,7 +76,7 @@ class Words(Here):
             (("list", "-v", "l"), "luna"),
             (("resume", ""), "luna dev-nova"),
             (("start", "--as", "l"), "luna"),
-            (("config", "re"), "relay relay_enabled relay_key relay_token"),
+            (("config", "re"), "relay relay_allow relay_enabled relay_key relay_token"),
             (("config", "--info", "tag", ""), "dev"),
             (("config", "-i", ""), "luna dev-nova self"),
             (("config", "-i", "luna", "ti"), ""),

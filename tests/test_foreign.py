@@ -53,7 +53,7 @@ class Hostile(Devices):
         ]
         count = events.last_id(a.db)
         taken = self.from_evil(a, *wrong)
-        self.assertEqual(taken, hearing.Taken([], [], (), 0, len(wrong)))
+        self.assertEqual(taken, hearing.Taken([], [], (), 0, len(wrong), []))
         self.assertEqual(events.last_id(a.db), count)
         self.assertEqual(self.evil(a).dropped, len(wrong))
 

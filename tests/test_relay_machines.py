@@ -150,6 +150,35 @@ class Two(unittest.TestCase):
         self.assertIn("\nlast\n", self.b.listen())
         self.assertNotIn("a secret", self.b.said("events", "--last", "99"))
 
+    def test_what_another_device_may_do_is_what_its_person_allows(self):
+        self.b.said("start")
+        self.meet()
+        label = self.to_b.partition(":")[2]
+        there = f"nova:{label}"
+        self.a.until(lambda: there in self.a.names(), "nova, too")
+
+        def answered(*command: str) -> str:
+            self.assertIn(f"asked {label}", self.a.said(*command, "--name", "luna"))
+            return self.a.listen()
+
+        refused = answered("stop", there)
+        self.assertIn(f"from hcom:{label} (not an agent) · error · in reply to #", refused)
+        self.assertIn("stop is not allowed to other devices here", refused)
+        self.assertIn("nova", self.b.names())
+        self.assertIn("transcript is not allowed", answered("transcript", there))
+        self.b.said("config", "relay_allow", "stop,transcript,launch")
+        self.assertIn("stopped nova", answered("stop", there))
+        self.b.until(lambda: "nova" not in self.b.names(), "that it was stopped")
+        told = self.b.said("events", "--agent", "nova", "--last", "1")
+        self.assertIn(f'"by": "{self.to_a}"', told)
+        self.assertIn("no agent 'nobody'", answered("stop", f"nobody:{label}"))
+        self.assertRegex(answered("transcript", self.to_b), "error.*\n.*(no|none)")
+        for order, why in (("launch codex", "with a relay_key only"), ("reset", "cannot be")):
+            self.a.send(f"@hcom:{label}", "--", order)
+            self.assertIn(why, self.a.listen())
+        with self.assertRaises(AssertionError):
+            self.a.send("@hcom", "--", "stop luna")
+
     def test_status(self):
         self.meet()
         said = self.a.status()

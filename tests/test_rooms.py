@@ -13,7 +13,7 @@ from tests.test_architecture import LAYERS, ROOT, Source, imported, sources
 
 # What each room may have; the leaves are one room. Past it, something is written twice.
 BUDGETS = {
-    "leaves": 620,
+    "leaves": 630,
     "bus": 520,
     "store": 1100,
     "delivery": 340,
@@ -21,18 +21,18 @@ BUDGETS = {
     "pty": 1160,
     "terminal": 310,
     "hub": 1040,
-    "ops": 1640,
+    "ops": 1700,
     "hooks": 660,
     "wrap": 310,
     "cli": 1580,
     "api": 150,
     "demo": 770,
-    "relay": 1480,
+    "relay": 1490,
     "scripts": 400,
     "tui": 1320,
     "zipped": 50,
 }
-TOTAL = 16020
+TOTAL = 16110
 LEAVES = ("__init__", "__main__", "errors", "home", "log", "process", "config")
 
 

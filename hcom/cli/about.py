@@ -137,6 +137,17 @@ makes it, `hcom relay join` sets it.
 
   hcom config relay_key - < FILE
 """,
+    "relay_allow": """
+What an agent of another device may do here. It asks by a message to hcom:BOXE, where BOXE is this
+device, and gets an answer; nothing is allowed where nothing is set.
+
+  hcom config relay_allow stop,transcript
+
+  stop         hcom send @hcom:BOXE -- stop luna           or: hcom stop luna:BOXE
+  transcript   hcom send @hcom:BOXE -- transcript luna 5   or: hcom transcript luna:BOXE
+  launch       hcom send @hcom:BOXE -- launch 2 codex "do x"   headless, in your home folder:
+               whoever may do this can run anything here
+""",
     "relay_enabled": """
 Whether this device talks to the relay that is set. `hcom relay on` and `hcom relay off` change it.
 """,

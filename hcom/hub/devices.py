@@ -73,7 +73,8 @@ def elsewhere(db, addresses: "list[str]") -> Elsewhere:
     own = label(db)
     meant = [remote.split(address) for address in addresses]
     bare = [name if there == own else word for (name, there), word in zip(meant, addresses)]
-    return Elsewhere(bare, [remote.at(BIGBOSS, there) for there in known], known)
+    persons = [remote.at(who, there) for there in known for who in (BIGBOSS, remote.HCOM)]
+    return Elsewhere(bare, persons, known)
 
 
 def resolved(names, everyone: "list[Agent]", labels: "dict[str, str]") -> list:

@@ -26,9 +26,12 @@ NAMING = {
 }
 
 
-class Taken(namedtuple("Taken", "mail wakes parents events dropped", defaults=((), (), (), 0, 0))):
+class Taken(
+    namedtuple("Taken", "mail wakes parents events dropped orders", defaults=((), (), (), 0, 0, ()))
+):
     """What came of a batch: who has mail, who of them may be woken, in whose sessions some of them
-    run; how many events are new here, and how many were none."""
+    run; how many events are new here, and how many were none; the `orders` that this device was
+    given, of each the message: its sender, its number here and its text."""
 
     __slots__ = ()
 
@@ -66,7 +69,8 @@ def take(db, device: str, said, now: float, signed: bool = False, dropped: int =
         mail = list({name: None for one in new for name in one.mail})
         wakes = list({name: None for one in new for name in one.wakes})
         parents = agents.parents(db, mail) if mail else ()
-        return Taken(mail, wakes, parents, sum(one.events for one in new), dropped)
+        orders = [order for one in new for order in one.orders]
+        return Taken(mail, wakes, parents, sum(one.events for one in new), dropped, orders)
 
 
 def _known(db, own: str, device: str, now: float) -> str:
@@ -105,7 +109,7 @@ def _taken(db, of: _Of, event, now: float) -> Taken:
     devices.settle(db, key, event, event_id)
     if event.type != "message":
         return Taken(events=1)
-    return _delivered(db, of, event.data, data, event_id)
+    return _delivered(db, of, event.data, data, event_id, now)
 
 
 def _as_here(db, of: _Of, event, now: float) -> dict:
@@ -147,7 +151,7 @@ def _addressed(db, of: _Of, said: dict, now: float) -> dict:
     }
 
 
-def _delivered(db, of: _Of, said: dict, data: dict, event_id: int) -> Taken:
+def _delivered(db, of: _Of, said: dict, data: dict, event_id: int, now: float) -> Taken:
     """The message waits for those of this device that it was sent to."""
     named = [name for name in data["delivered_to"] if ":" not in name]
     births = {name: born for device, name, born in said["to"] if device == of.own}
@@ -156,7 +160,12 @@ def _delivered(db, of: _Of, said: dict, data: dict, event_id: int) -> Taken:
     deliveries.queue(db, event_id, mail, wakes)
     devices.expect(db, event_id, named)
     requests.answer(db, data["from"], mail)
-    return Taken(mail, mail if wakes else (), events=1)
+    orders = [(data["from"], event_id, data["text"])] if remote.HCOM in named else []
+    if orders:  # it is read as soon as it is here
+        deliveries.queue(db, event_id, [remote.HCOM], False)
+        deliveries.lease(db, remote.HCOM, [event_id], 0, "", Into(), now)
+        deliveries.see(db, remote.HCOM, [event_id])
+    return Taken(mail, mail if wakes else (), events=1, orders=orders)
 
 
 def _is_here(db, name: str, birth: str) -> bool:

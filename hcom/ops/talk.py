@@ -10,6 +10,7 @@ from .. import adapters
 from ..bus import address, message, names
 from ..bus.agent import ACTIVE, ADHOC, BIGBOSS, LISTEN, LISTENING
 from ..bus.message import EXTERNAL, Sender
+from ..bus.remote import HCOM
 from ..delivery import bell
 from ..delivery.gate import Why
 from ..errors import HcomError, StoreError, UsageError
@@ -52,7 +53,7 @@ def send(db, sender: Sender, text: str, addressed: str, envelope: message.Envelo
     sent = mail.send(db, sender, text, address.mentions(addressed), envelope, now)
     found = [agent for agent in (agents.find(db, name) for name in sent.to) if agent]
     shown = [agent.display for agent in found]
-    shown += [name for name in sent.to if name.partition(":")[0] == BIGBOSS]
+    shown += [name for name in sent.to if name.partition(":")[0] in (BIGBOSS, HCOM)]
     watched = events.is_watched(db)
     after(db.home, Done(sent.to, sent.wakes, sent.parents, watched=watched))
     ended = [agent.name for agent in found if agent.ended_at is not None]

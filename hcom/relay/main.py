@@ -15,7 +15,7 @@ from ..delivery import bell
 from ..errors import LockedError
 from ..home import KEPT, Lock, dropped, locate, write_private
 from ..hub import devices, hearing
-from ..ops import agents, relay
+from ..ops import agents, orders, relay
 from ..ops.after import Done, after
 from ..store import agents as stored
 from ..store import devices as known
@@ -47,8 +47,8 @@ def link(settings, env) -> Link:
 class Ledger:
     """The database as a worker needs it (worker.Store)."""
 
-    def __init__(self, home, settings, rings: bell.Bell):
-        self.home, self.settings, self.rings = home, settings, rings
+    def __init__(self, home, settings, rings: bell.Bell, env):
+        self.home, self.settings, self.rings, self.env = home, settings, rings, env
         self.told: tuple = ()  # the epoch and the agents of the newest state
         self.newest: dict = {}
         self.number, self.since = -1, 0.0
@@ -100,6 +100,8 @@ class Ledger:
             log.log("relay.dropped", device=device, **dropped)
         if new.events or new.mail:
             after(self.home, Done(new.wakes, parents=new.parents))
+        for order in new.orders:
+            orders.obey(self.home, self.env, *order)
         if quiet := [name for name in new.mail if name not in new.wakes]:
             after(self.home, Done(quiet, wakes=False, watched=False))
 
@@ -172,7 +174,7 @@ def _talk(home, settings, rings: bell.Bell, env) -> None:
         with open_db(home) as db:
             own = devices.begin(db)
         log.log("relay.began", device=own.id)
-        ledger = Ledger(home, settings, rings)
+        ledger = Ledger(home, settings, rings, env)
         Worker(ledger, member(own.id, settings), lambda: link(settings, env), own.cursor).run()
         log.log("relay.ended")
     except LockedError as error:  # others write much: another one begins

@@ -51,7 +51,7 @@ def probe(home, env) -> Probe:
         said = way.ask("GET", "/version", None, PUSH_S)
         if said.status != 200 or said.said.get("v") != 2:
             return Probe(str(said.said.get("error") or "no relay of wire 2 is there"))
-        ledger, began = Ledger(home, settings, bell.Bell(home, bell.RELAY)), time.monotonic()
+        ledger, began = Ledger(home, settings, bell.Bell(home, bell.RELAY), env), time.monotonic()
         worker = Worker(ledger, member(own.id, settings), lambda: way, own.cursor)
         error = worker.once(way)
         pushed = time.monotonic() - began

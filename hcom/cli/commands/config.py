@@ -220,7 +220,6 @@ COMMAND = Command(
         "hcom config tag dev",
         'hcom config tag ""',
         "hcom config terminal --info",
-        "hcom config -i luna",
         "hcom config -i luna timeout 600",
         "hcom config --reset",
     ),

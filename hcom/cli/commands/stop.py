@@ -1,7 +1,7 @@
 """hcom stop: agents leave the bus; their clients go on."""
 
 from ...errors import HcomError
-from ...ops import agents
+from ...ops import agents, orders
 from ...store.connect import open_db
 from ..model import Command
 
@@ -11,6 +11,12 @@ def run(call) -> int:
         own = call.identify(db)
         if not call.words and own is None:
             raise HcomError("stop whom? This session is no agent of hcom", "hcom stop NAME")
+        far = [word for word in call.words if ":" in word and not word.startswith("tag:")]
+        for word in far:
+            call.say(orders.ask(db, call.sender(db), "stop", word, call.now))
+        if far and len(far) == len(call.words):
+            return 0
+        call.words = [word for word in call.words if word not in far]
         targets = agents.chosen(db, call.words, call.now) if call.words else [own]
         agents.stop(db, targets, call.asker(db), "stopped", call.now)
         gone = {a.name for a in targets if a.headless and call.words}
@@ -29,7 +35,8 @@ COMMAND = Command(
         ("hcom stop", "This session leaves hcom"),
         ("hcom stop NAME NAME ...", "These leave"),
         ("hcom stop tag:NAME", "All with the tag"),
-        ("hcom stop all", "Everyone"),
+        ("hcom stop all", "Everyone here"),
+        ("hcom stop NAME:BOXE", "One on another device, if that allows it (relay_allow)"),
     ),
     (),
     run,

@@ -3,7 +3,7 @@
 from ...bus.exchange import as_dict, shown, span
 from ...bus.render import harmless, one_line
 from ...errors import UsageError
-from ...ops import transcripts
+from ...ops import orders, transcripts
 from ...store.connect import open_db
 from ..model import Command, Option, count
 
@@ -34,6 +34,9 @@ def _exchanges(call, name: str, words: list[str]) -> int:
     with open_db(call.home) as db:
         if not name and call.identify(db) is None:
             raise UsageError("whose transcript?", "hcom transcript @name")
+        if ":" in name:
+            call.say(orders.ask(db, call.sender(db), "transcript", name, call.now))
+            return 0
         with transcripts.of(db, name or call.agent.name) as found:
             chosen = found.within(asked) if asked else found.last(call.values.last or DEFAULT_COUNT)
             _print(call, found, chosen)
@@ -93,6 +96,7 @@ COMMAND = Command(
         ("hcom transcript @name N", "Exchange N"),
         ("hcom transcript @name N-M", "Exchanges N through M; N- for all from N on"),
         ("hcom transcript [N-M]", "Your own"),
+        ("hcom transcript @name:BOXE", "Of another device, if that allows it: a message comes"),
         ("hcom transcript timeline", "What persons typed to all agents, by time"),
         ("hcom transcript search TEXT", "Exchanges with TEXT in any case, or /regex/"),
     ),
