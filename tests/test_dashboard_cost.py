@@ -72,7 +72,7 @@ LATER = re.compile(
     r"|wrap|terminal\.\w+|adapters\.\w+\.\w+|delivery\.sweep)$|subprocess|tempfile|inspect|pathlib"
     r"|email|http|asyncio|socket|dataclasses|logging"
 )
-MODULES = 180
+MODULES = 190
 
 
 class Drawn(Sealed):

@@ -91,7 +91,7 @@ class Rows(unittest.TestCase):
         self.assertEqual(
             shown(gone), ["No client is installed", "Hooks are there, and their client is not"]
         )
-        with mock.patch.dict(sys.modules, {"_curses": None}):
+        with mock.patch.dict(sys.modules, {"curses": None}):
             self.assertEqual(shown(self.facts()), ["There is no dashboard"])
         self.home.said("list")
         with mock.patch.object(problems, "LOW_BYTES", 1 << 80):

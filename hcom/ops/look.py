@@ -7,7 +7,7 @@ from ..bus.agent import BIGBOSS
 from ..bus.notice import COLLISIONS, OWN
 from ..delivery import bell
 from ..errors import HcomError, UnknownAgent, UsageError
-from ..hub import devices, people, subscriptions
+from ..hub import people, subscriptions
 from ..store import events, filters, launches
 from ..store.connect import SQL_S, open_sandboxed
 from ..store.sieve import Sieve
@@ -116,6 +116,8 @@ def coming(db, wanted: filters.Where, timeout: float, last: int = 0, after: "int
 
 def text(db, reference: str) -> str:
     """The whole text of a message (42, or 42:BOXE). HcomError when it is none."""
+    from ..hub import devices  # few ask for one, and a dashboard loads this before its first screen
+
     event = events.find(db, devices.referred(db, reference)[0])
     if event is None or event.type != "message":
         raise HcomError(f"#{reference} is not a message", "hcom events --last 20")

@@ -141,7 +141,7 @@ def _modified(path: str) -> float:
 def without_curses() -> bool:
     """Whether this Python can draw no dashboard."""
     try:
-        import _curses  # noqa: F401
+        import curses  # noqa: F401
     except ImportError:
         return True
     return False
