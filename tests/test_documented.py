@@ -25,6 +25,7 @@ ELSEWHERE = {
     "python3 -m tests.rig.record": "test_recorded.Recorded",
     "python3 -m tests": "test_suite.Whole.test_each_test_counts_once_and_what_died_is_a_failure",
     "python3 -m zipapp": "test_zipped.Zipped",
+    "python3 docs/pictures.py": "test_pictures.Pictures",
     "python3 tools/vendor_check.py": "CI",
     ".ci/": "CI",
     "pipx install .": "CI",  # the wheel that it installs: vendor_check
