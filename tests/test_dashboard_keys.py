@@ -188,6 +188,8 @@ SIGNS: dict = {
     "newline": entry(text="@we\n one two"),
     "intent": entry(intent="request"),
     "complete": lambda seen, was: seen.changed or was.entry.kind == ARCHIVE,  # a number
+    "fold": "^ threads are folded",
+    "follow": "no event is named there",
     "window": "has no window that hcom knows",
     "earlier": entry(text="and after"),
     "later": entry(text="@we one two"),

@@ -107,6 +107,11 @@ class App:
         """The person is there, and the bus is read at once for what stands there."""
         self.state, self.rung, self.read_at = state, True, 0.0
 
+    def fold(self) -> None:
+        folds = not self.state.folds
+        self.look(self.state._replace(folds=folds))
+        self.say("threads are folded; Enter shows a whole one" if folds else "nothing is folded")
+
     def follow(self) -> None:
         event = event_of(self.state, self.data)
         number = named(event) if event else 0

@@ -18,7 +18,7 @@ def of(app) -> dict[str, Callable[[], None]]:
         "everyone": lambda: app.begin(Entry(MESSAGE)),
         "reply": app.reply,
         "follow": app.follow,
-        "fold": lambda: app.look(app.state._replace(folds=not app.state.folds)),
+        "fold": app.fold,
         "answer": app.answer,
         "transcript": lambda: app.show_of("transcript"),
         "screen": lambda: app.show_of("screen"),
