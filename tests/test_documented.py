@@ -4,7 +4,6 @@ ELSEWHERE names. What the commands' help has is run by test_help.
 
 import importlib
 import re
-import subprocess
 import sys
 import unittest
 from pathlib import Path
@@ -104,15 +103,7 @@ class Lines(Examples):
         if line.startswith(("hcom send", "hcom listen")):
             self.on_a_terminal(line)
             return
-        done = subprocess.run(
-            ["sh", "-c", line],
-            env=self.home.env,
-            cwd=self.home.work,
-            capture_output=True,
-            text=True,
-            stdin=subprocess.DEVNULL,
-            timeout=60,
-        )
+        done = self.shell(line)
         self.assertEqual(done.returncode, 0, done.stderr)
         self.assertNotIn("Traceback", done.stderr)
 

@@ -153,21 +153,24 @@ class Examples(unittest.TestCase):
                     if name == "relay":
                         self.serves(given)
                         continue
-                    done = subprocess.run(
-                        ["sh", "-c", given],
-                        env=self.home.env,
-                        cwd=self.home.work,
-                        capture_output=True,
-                        text=True,
-                        stdin=subprocess.DEVNULL,
-                        timeout=60,
-                        check=False,
-                    )
+                    done = self.shell(given)
                     waited = example.split()[1] == "listen" or "--wait" in example
                     in_vain = waited and re.match("hcom: no (message|event) within", done.stderr)
                     if not (in_vain and done.returncode == 1):
                         self.assertEqual(done.returncode, 0, done.stderr)
                     self.assertNotIn("Traceback", done.stderr)
+
+    def shell(self, line: str) -> "subprocess.CompletedProcess[str]":
+        """What became of the line, typed in a folder of its own."""
+        return subprocess.run(
+            ["sh", "-c", line],
+            env=self.home.env,
+            cwd=self.home.work,
+            capture_output=True,
+            text=True,
+            stdin=subprocess.DEVNULL,
+            timeout=60,
+        )
 
     def serves(self, given: str) -> None:
         """The example runs a server, which ends when it is told to."""

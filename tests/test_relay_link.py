@@ -135,21 +135,20 @@ class Asking(unittest.TestCase):
         relay.stop()
         self.assertEqual(one.ask("GET", "/version", None, 30).status, 0)
 
-    def test_a_connection_that_was_closed_meanwhile_is_opened_again(self):
-        said = b'HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n{"v": 2 }'
+    def asked_twice(self, head: bytes) -> None:
+        """Both of two answers that begin with these headers are had, of a connection each."""
+        said = b"HTTP/1.1 200 OK\r\n" + head + b'Content-Length: 9\r\n\r\n{"v": 2 }'
         server = Listener(said, said)
         self.addCleanup(server.close)
         one = self.link(server.url)
         for _ in range(2):
             self.assertEqual(one.ask("GET", "/version", None, 30).said, {"v": 2})
 
+    def test_a_connection_that_was_closed_meanwhile_is_opened_again(self):
+        self.asked_twice(b"")
+
     def test_a_server_that_closes_after_each_answer(self):
-        said = b'HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 9\r\n\r\n{"v": 2 }'
-        server = Listener(said, said)
-        self.addCleanup(server.close)
-        one = self.link(server.url)
-        for _ in range(2):
-            self.assertEqual(one.ask("GET", "/version", None, 30).said, {"v": 2})
+        self.asked_twice(b"Connection: close\r\n")
 
     def test_what_is_no_answer(self):
         head = b"HTTP/1.1 200 OK\r\nContent-Length: "
