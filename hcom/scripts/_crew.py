@@ -184,6 +184,10 @@ class Crew:
             self._gone(name, f"has not answered in {self.args.timeout:g} s", names)
         return {name: found[name] for name in names if name in found}
 
+    def answer(self, name: str) -> "str | None":
+        """The next answer of that one, as `answers` has it; None where none comes."""
+        return self.answers([name]).get(name)
+
     def _has_read(self, name: str, event: int) -> bool:
         """Whether the agent knew what it was asked when it did what that event says."""
         with suppress(hcom.HcomError, KeyError):  # it has left, or had when it was asked

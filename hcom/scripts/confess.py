@@ -57,7 +57,7 @@ def work(crew, args) -> int:
     )
     judge = crew.launch("judge", prompt)
     print(f"its verdict comes to {' and '.join(whom)} as a message in {crew.title}", flush=True)
-    verdict = crew.answers([judge]).get(judge)
+    verdict = crew.answer(judge)
     if verdict is None:
         return crew.failed("no verdict. The reports:\n" + "\n\n".join(reports.values()))
     print(verdict)

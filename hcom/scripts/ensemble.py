@@ -59,7 +59,7 @@ def _judged(crew, about, best) -> str:
     if len(best) == 1:
         return next(iter(best))
     judge = crew.launch("judge", JUDGE.format(others=_told(best), **about))
-    verdict = crew.answers([judge]).get(judge, "")
+    verdict = crew.answer(judge) or ""
     print(verdict, flush=True)
     named = [word.strip("@*:.,`#") for word in verdict.split()]
     return next((word for word in named if word in best), "")

@@ -31,7 +31,7 @@ def work(crew, args) -> int:
             crew.ask(question, glue)
         else:
             own[0] = glue = crew.launch("glue", question)
-        said = crew.answers([glue]).get(glue)
+        said = crew.answer(glue)
         if said is None:
             return crew.failed("the one who looks does not answer")
         for name, text in LINE.findall(said):

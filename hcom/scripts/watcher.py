@@ -37,7 +37,7 @@ def work(crew, args) -> int:
             crew.ask(question, reviewer)
         else:
             reviewer = crew.launch("reviewer", question)
-        said = crew.answers([reviewer]).get(reviewer)
+        said = crew.answer(reviewer)
         if said is None:
             return crew.failed(f"no review of {name}")
         print(said, flush=True)
