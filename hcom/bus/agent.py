@@ -62,6 +62,11 @@ class Agent(
         return f" --name {self.name}" if self.parent or self.tool == ADHOC else ""
 
 
+def is_person(name: str) -> bool:
+    """Whether the name is a person's: this device's, or another one's (bigboss:BOXE)."""
+    return name.partition(":")[0] == BIGBOSS
+
+
 def refuse_remote(agent: Agent) -> None:
     """HcomError when the agent is on another device: nothing of it is ours to change."""
     if agent.device:

@@ -6,7 +6,7 @@ Everything that reaches a terminal or a client goes through `clean` or `frame` f
 import re
 from collections import namedtuple
 
-from .agent import BIGBOSS
+from .agent import BIGBOSS, is_person
 from .message import EXTERNAL, FORBIDDEN, REQUEST, SYSTEM, Message, forbidden
 
 # What a message's frame begins with, and the pattern that finds its number in what a model was
@@ -92,9 +92,8 @@ def header(message: Message) -> str:
     sender, envelope = message.sender, message.envelope
     parts = [f"from {sender.tag + '-' if sender.tag else ''}{sender.name}"]
     if sender.kind == EXTERNAL:
-        name, _, device = sender.name.partition(":")
-        person = " (the person there)" if device else " (the person)"
-        parts[0] += person if name == BIGBOSS else " (not an agent)"
+        person = " (the person)" if sender.name == BIGBOSS else " (the person there)"
+        parts[0] += person if is_person(sender.name) else " (not an agent)"
     if envelope.intent:
         parts.append(envelope.intent)
     if envelope.thread:
@@ -107,9 +106,7 @@ def header(message: Message) -> str:
 def footer(message: Message, option: str = "") -> str:
     """The last line of the frame, with the command that answers; `option` as Agent has it."""
     sender = message.sender
-    if sender.kind == SYSTEM or (
-        sender.kind == EXTERNAL and sender.name.partition(":")[0] != BIGBOSS
-    ):
+    if sender.kind == SYSTEM or (sender.kind == EXTERNAL and not is_person(sender.name)):
         return f"[/hcom #{message.id}]"
     verb = "answer" if message.envelope.intent == REQUEST else "to reply"
     to = f"@{harmless(one_line(sender.name))}{option} --reply-to {message.reference}"

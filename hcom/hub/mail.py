@@ -4,7 +4,7 @@ import os
 from collections import namedtuple
 
 from ..bus import render
-from ..bus.agent import ACTIVE, BIGBOSS, Agent, is_listed
+from ..bus.agent import ACTIVE, BIGBOSS, Agent, is_listed, is_person
 from ..bus.message import ACK, INFORM, INSTANCE, REQUEST, SYSTEM, Envelope, Message, Sender
 from ..errors import HcomError, UnknownAgent
 from ..process import alive, sees, start_of
@@ -132,9 +132,7 @@ def _answered(db, sender: Sender, answered: Message, everyone: list[Agent]) -> l
     these who can read it."""
     author = answered.sender.name
     names = [author] if author != sender.name else list(answered.to)
-    found = [
-        n for n in names if n.partition(":")[0] == BIGBOSS or any(a.name == n for a in everyone)
-    ]
+    found = [n for n in names if is_person(n) or any(a.name == n for a in everyone)]
     if not found:
         _refuse_departed(db, names)
     return found

@@ -14,7 +14,7 @@ from ..bus.message import EXTERNAL, Envelope, Sender
 from ..bus.remote import HCOM, split
 from ..bus.render import clean
 from ..config import ALLOWED, words
-from ..errors import HcomError, UnknownAgent
+from ..errors import HcomError, UnknownAgent, told
 from ..store.connect import open_db
 from . import agents, launch, relay, talk, transcripts
 
@@ -73,7 +73,7 @@ def obey(home, env, asker: str, number: int, text: str) -> None:
             raise HcomError(f"{verb} whom, or what?")
         intent, said = "inform", ACTS[verb](home, env, asker, given)
     except HcomError as error:
-        intent, said = "error", error.message + (f" ({error.hint})" if error.hint else "")
+        intent, said = "error", told(error)
     sender, envelope = Sender(HCOM, EXTERNAL), Envelope(intent, str(number))
     with suppress(UnknownAgent), open_db(home) as db:  # who asked may have left
         talk.send(db, sender, clean(said), f"@{asker}", envelope, time.time())

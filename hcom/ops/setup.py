@@ -6,7 +6,7 @@ from contextlib import contextmanager
 
 from .. import adapters, config
 from ..adapters import launcher, settings
-from ..errors import HcomError
+from ..errors import HcomError, told
 from ..home import of_user
 from ..process import itself
 
@@ -62,7 +62,7 @@ def add_for_launch(home, env, tool: str, cwd: str, args) -> list[str]:
                 settings.put([file])
             except HcomError as error:
                 deaf = "" if setup.BRINGS else "no hooks: "
-                said.append(f"{deaf}{error.message}" + (error.hint and f" ({error.hint})"))
+                said.append(deaf + told(error))
     return [*said, *lost, *filter(None, [setup.warnings(home, env, cwd, args)])]
 
 

@@ -1,17 +1,13 @@
 """Requests that wait for an answer: one row for each agent that was asked."""
 
-from ..bus.agent import BIGBOSS
+from ..bus.agent import BIGBOSS, is_person
 
 
 def ask(db, event_id: int, requester: str, targets) -> None:
     """`requester` waits for the answer of each of `targets`; the person is not waited for."""
     db.connection.executemany(
         "INSERT OR IGNORE INTO requests (event_id, target, requester) VALUES (?, ?, ?)",
-        [
-            (event_id, target, requester)
-            for target in targets
-            if target.partition(":")[0] != BIGBOSS
-        ],
+        [(event_id, target, requester) for target in targets if not is_person(target)],
     )
 
 
