@@ -35,17 +35,20 @@ class Seen(namedtuple("Seen", "agent unread")):
 UNHEARD_S = 90.0  # a device that is there is heard each 25 s, and by us a minute after at most
 
 
-def shown(db, agent: Agent, now: float) -> Agent:
-    """The agent with the status that is known of it now: of one on another device, what that has
-    told, as long as it is heard."""
+def shown(db, found: "list[Agent]", now: float) -> list[Agent]:
+    """The agents with the status that is known of each now: of those on another device, what that
+    has told, as long as it is heard."""
+    is_far = any(agent.device for agent in found)
+    heard_at = {one.id: one.heard_at for one in devices.every(db)} if is_far else {}
+    return [_shown(db.home, agent, heard_at.get(agent.device, now), now) for agent in found]
+
+
+def _shown(home, agent: Agent, heard_at: float, now: float) -> Agent:
     if not agent.device:
-        return current(db.home, agent)
-    device = devices.find(db, agent.device)
-    if device is None or now - device.heard_at < UNHEARD_S:
+        return current(home, agent)
+    if now - heard_at < UNHEARD_S:
         return agent
-    return agent._replace(
-        status=INACTIVE, context="not heard", detail="", status_at=device.heard_at
-    )
+    return agent._replace(status=INACTIVE, context="not heard", detail="", status_at=heard_at)
 
 
 def current(home, agent: Agent) -> Agent:
@@ -69,7 +72,7 @@ def here(db, now: float) -> list[Seen]:
     them those that do not, but run."""
     bury(db, now)
     unread = deliveries.unread(db)
-    there = [shown(db, a, now) for a in agents.everywhere(db) if is_listed(a, now)]
+    there = shown(db, [a for a in agents.everywhere(db) if is_listed(a, now)], now)
     return [Seen(a, unread.get(a.name, 0)) for a in [*there, *loose(db, now)]]
 
 
@@ -89,7 +92,8 @@ def one(db, name: str, now: float) -> Seen:
     agent = people.named(db, name)
     if not agent.device:
         agent = people.known(db, agent.name)
-    return Seen(shown(db, agent, now), deliveries.count_queued(db, agent.name))
+    (agent,) = shown(db, [agent], now)
+    return Seen(agent, deliveries.count_queued(db, agent.name))
 
 
 def unread_by_person(db) -> int:

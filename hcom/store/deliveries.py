@@ -4,6 +4,7 @@ MOVES is all that can become of one; each verb below is one row of it, and nothi
 state. What is open comes before what is closed, also as text: state < 'seen'.
 """
 
+import json
 from collections import namedtuple
 
 from ..bus.message import Message
@@ -223,12 +224,20 @@ def waking(db, agent: str) -> "tuple[int, int] | tuple[()]":
 
 
 def receipts(db, event_id: int) -> dict[str, str]:
-    """Each recipient of a message and how far it came; of who is on another device, whether the
-    relay has it, or that device."""
+    """As `receipts_of`, of one message."""
+    return receipts_of(db, [event_id])[event_id]
+
+
+def receipts_of(db, ids: "list[int]") -> dict[int, dict[str, str]]:
+    """Of each of these messages its recipients and how far it came with each; of who is on another
+    device, whether the relay has it, or that device."""
     rows = db.execute(
-        "SELECT agent, CASE WHEN state <> 'leased' OR instr(agent, ':') = 0 THEN state "
+        "SELECT event_id, agent, CASE WHEN state <> 'leased' OR instr(agent, ':') = 0 THEN state "
         "WHEN channel = 'relay' THEN 'relayed' ELSE 'arrived' END "
-        "FROM deliveries WHERE event_id = ?",
-        (event_id,),
+        "FROM deliveries WHERE event_id IN (SELECT value FROM json_each(?))",
+        (json.dumps(ids),),
     )
-    return {row[0]: row[1] for row in rows}
+    found: dict[int, dict[str, str]] = {number: {} for number in ids}
+    for event_id, agent, state in rows:
+        found[event_id][agent] = state
+    return found

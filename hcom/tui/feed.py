@@ -41,7 +41,7 @@ def read(home, state: State, now: float) -> "tuple[Data, object]":
             last[sender] = Asked(number, text)
         low, high = (around[0].id, around[-1].id) if around else (0, 0)
         messages = [event.id for event in around if event.type == "message"]
-        receipts = {number: deliveries.receipts(db, number) for number in messages}
+        receipts = deliveries.receipts_of(db, messages)
         counts: dict[int, int] = {}
         if state.folds and "thread:" not in state.filter:
             mine = [n for n, states in receipts.items() if states.get(BIGBOSS) == deliveries.QUEUED]

@@ -36,7 +36,7 @@ def _agent(home, name: str) -> list[str]:
         watched = subscriptions.every(db, seen.agent.name)
         flags = [look.where(db, None, {flag: seen.agent.name}, now) for flag in ("from", "to")]
         mail = {one.id: one for where in flags for one in look.latest(db, where, MESSAGES)}
-        last = [(mail[n], deliveries.receipts(db, n)) for n in sorted(mail)[-MESSAGES:]]
+        last = deliveries.receipts_of(db, sorted(mail)[-MESSAGES:])
     lines = [f"{key.replace('_', ' '):<16} {value}" for key, value in said.items() if value]
     lines += [
         f"{'subscription':<16} {one.id} {one.label}" + f" (off: {one.off})" * bool(one.off)
@@ -44,7 +44,7 @@ def _agent(home, name: str) -> list[str]:
     ]
     return [
         *lines,
-        *(f"#{one.id} {notice.happened(one)}  [{receipt(states)}]" for one, states in last),
+        *(f"#{n} {notice.happened(mail[n])}  [{receipt(came)}]" for n, came in last.items()),
     ]
 
 
@@ -66,11 +66,12 @@ def _event(home, number: str) -> list[str]:
 def _thread(home, name: str) -> list[str]:
     lines = []
     with open_db(home) as db:
-        for one in look.latest(db, look.where(db, None, {"thread": name}, time.time()), THREADED):
+        said = look.latest(db, look.where(db, None, {"thread": name}, time.time()), THREADED)
+        came = deliveries.receipts_of(db, [one.id for one in said])
+        for one in said:
             to = ", ".join(one.data["delivered_to"])
             intent = f" ({one.data['intent']})" if one.data.get("intent") else ""
-            came = receipt(deliveries.receipts(db, one.id))
-            lines.append(f"#{one.id} {one.instance} → {to}{intent}  [{came}]")
+            lines.append(f"#{one.id} {one.instance} → {to}{intent}  [{receipt(came[one.id])}]")
             lines += ["    " + line for line in one.data["text"][:THREAD_CHARS].split("\n")]
     return lines
 
