@@ -265,7 +265,7 @@ def private_file(path: str, flags: int) -> int:
     try:
         if _regular(os.fstat(descriptor), path).st_mode & 0o600 != 0o600:
             set_mode(descriptor, 0o600)
-    except OSError:
+    except BaseException:
         os.close(descriptor)
         raise
     return descriptor
@@ -284,17 +284,16 @@ class Lock:
         cannot be such a file."""
         import fcntl  # few hooks hold one
 
-        fd = private_file(self.path, os.O_RDWR)
+        held, self.fd = False, private_file(self.path, os.O_RDWR)
         try:
-            fcntl.flock(fd, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(self.fd, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)
+            held = True
         except BlockingIOError:
-            os.close(fd)
-            return False
-        except OSError:
-            os.close(fd)
-            raise
-        self.fd = fd
-        return True
+            pass
+        finally:  # also when it is interrupted
+            if not held:
+                self.free()
+        return held
 
     def free(self) -> None:
         """Another process may hold it."""

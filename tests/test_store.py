@@ -1,9 +1,12 @@
 """The store on a real file: races, migrations, what verbs leave, users' SQL in its sandbox."""
 
 import contextlib
+import gc
 import inspect
 import os
+import random
 import shutil
+import signal
 import sqlite3
 import stat
 import subprocess
@@ -11,6 +14,7 @@ import sys
 import tempfile
 import time
 import unittest
+import warnings
 from unittest import mock
 
 from hcom import log
@@ -238,6 +242,33 @@ class Opening(Stored):
         self.joined(None, writes=True)
         for limit_s, writes in ((None, False), (BUSY_S, True)):
             self.assertRaises(LockedError, self.joined, limit_s, writes)
+
+    def test_an_interrupt_is_never_taken_for_a_damaged_database(self):
+        """Whatever sqlite was about to call when it came."""
+
+        def interrupt(_number, _frame):
+            self.heard += 1
+            raise KeyboardInterrupt
+
+        def work() -> None:
+            before = self.heard
+            while self.heard == before:
+                with open_db(self.home) as db, transaction(db):
+                    db.execute("UPDATE agents SET status = 'active'")
+                    db.execute("SELECT name, tag, directory FROM agents").fetchall()
+
+        self.db()
+        self.heard = 0
+        self.addCleanup(signal.signal, signal.SIGALRM, signal.signal(signal.SIGALRM, interrupt))
+        delays = random.Random(1)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # one that has just been opened when it comes
+            for _ in range(300):
+                with contextlib.suppress(KeyboardInterrupt):
+                    signal.setitimer(signal.ITIMER_REAL, delays.uniform(1e-4, 2e-3))
+                    work()
+            gc.collect()
+        self.assertEqual(self.heard, 300)
 
     def test_the_folder_of_the_database_may_be_in_anybodys_hands(self):
         open_db(self.home).connection.close()

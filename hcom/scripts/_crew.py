@@ -69,8 +69,14 @@ def seconds(text: str) -> float:
 def run(work, parser: argparse.ArgumentParser) -> int:
     """`work(crew, args)` is done, and nobody whom it launched is left; the exit code."""
     args = parser.parse_args()
+    ended: list[int] = []  # what a handler raises may come out as an interrupt
+
+    def end_by(number, _frame) -> None:
+        ended.append(number)
+        sys.exit(128 + number)
+
     for number in (signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, lambda number, _: sys.exit(128 + number))
+        signal.signal(number, end_by)
     try:
         with Crew(args) as crew:
             return work(crew, args) or 0
@@ -80,7 +86,7 @@ def run(work, parser: argparse.ArgumentParser) -> int:
         )
         return 1
     except KeyboardInterrupt:
-        return 128 + signal.SIGINT
+        return 128 + (ended or [signal.SIGINT])[0]
 
 
 class Crew:

@@ -32,11 +32,9 @@ FUNCTIONS = (
     "current_timestamp found "
 )
 VALUE_BYTES = 16 * 1024 * 1024  # of one value there: a message has at most one
-# Finds our mark, where nothing would run by itself but our view.
-OURS = (
-    "SELECT application_id FROM pragma_application_id WHERE NOT EXISTS "
-    "(SELECT 1 FROM sqlite_schema WHERE type NOT IN ('table', 'index') AND sql <> ?)"
-)
+# Finds what would run by itself, but for our view; and our mark.
+FOREIGN = "SELECT 1 FROM sqlite_schema WHERE type NOT IN ('table', 'index') AND sql <> ?"
+OURS = f"SELECT application_id FROM pragma_application_id WHERE NOT EXISTS ({FOREIGN})"
 BESIDE = ("-wal", "-shm", "-journal")  # what sqlite adds to a database's name for its other files
 # The byte of the database that sqlite locks to write without a WAL, and by whose lock it knows that
 # the journal beside it is of somebody alive, not to be played back.
@@ -46,9 +44,18 @@ RESERVED = 0x40000001
 TROUBLE = (sqlite3.Error, StoreError)
 
 
-def translated(error: sqlite3.Error, home: Home) -> HcomError:
-    """The StoreError that says to a person what `error` means."""
+def translated(
+    error: sqlite3.Error, home: Home, connection: "sqlite3.Connection | None" = None
+) -> "HcomError | KeyboardInterrupt":
+    """The StoreError that says to a person what `error` of that connection means.
+
+    What a signal's handler raises while sqlite calls an authorizer is lost but for its refusal: as
+    nobody else has one where the schema is ours, that is KeyboardInterrupt.
+    """
     text = str(error)
+    refused = "not authorized" in text or "prohibited" in text
+    if connection and refused and not connection.execute(FOREIGN, [VIEW]).fetchone():
+        return KeyboardInterrupt()
     if "locked" in text or "busy" in text:
         return LockedError("the database is locked by another process", "try again, or hcom status")
     if "full" in text:
@@ -108,9 +115,11 @@ class Database:
         return self
 
     def __exit__(self, _kind, error, _trace):
-        self.connection.close()
-        if isinstance(error, sqlite3.Error):
-            raise translated(error, self.home) from error
+        try:
+            if isinstance(error, sqlite3.Error):
+                raise translated(error, self.home, self.connection) from error
+        finally:
+            self.connection.close()
 
 
 def _file(home: Home) -> "tuple[int, int] | None":
@@ -173,7 +182,7 @@ def _connected(path: str, busy_s: float) -> "sqlite3.Connection | None":
             raise OSError(errno.ELOOP, "it was exchanged for a link", path)
         if _is_ready(fd, path):
             connection.row_factory = sqlite3.Row
-            connection.set_authorizer(_ours)
+            _without_views(connection)
             return connection
         connection.close()
         return None
@@ -183,11 +192,16 @@ def _connected(path: str, busy_s: float) -> "sqlite3.Connection | None":
         raise
 
 
-def _ours(_action, _arg, _arg2, _db, inner: "str | None") -> int:
-    """The authorizer of our own SQL: no trigger and no view. One that an agent put there would run
-    in our process, and need not come to an end. (trusted_schema = OFF would not stop that, and
-    refuses the json_valid of our tables.)"""
-    return sqlite3.SQLITE_DENY if inner else sqlite3.SQLITE_OK
+def _without_views(connection: sqlite3.Connection) -> None:
+    """No trigger and no view runs. One that an agent put there would do so in our process, and need
+    not come to an end. (trusted_schema = OFF would not stop that, and refuses the json_valid of our
+    tables.)"""
+    if sys.version_info >= (3, 12):
+        connection.setconfig(sqlite3.SQLITE_DBCONFIG_ENABLE_TRIGGER, False)
+        connection.setconfig(sqlite3.SQLITE_DBCONFIG_ENABLE_VIEW, False)
+    else:
+        ok, deny = sqlite3.SQLITE_OK, sqlite3.SQLITE_DENY
+        connection.set_authorizer(lambda _action, _arg, _arg2, _db, inner: deny if inner else ok)
 
 
 def _is_same_name(opened: str, path: str) -> bool:
@@ -302,16 +316,18 @@ def open_db(home: Home, limit_s: "float | None" = None) -> Database:
         connection.execute("PRAGMA synchronous = NORMAL")
         return Database(home, connection, limit_s)
     except (HcomError, sqlite3.Error, OSError) as error:
-        if connection is not None:
-            connection.close()
-        if isinstance(error, HcomError):
-            raise
-        if isinstance(error, sqlite3.Error):
-            raise translated(error, home) from error
-        raise StoreError(
-            f"cannot use {error.filename or home.root}: {error.strerror}",
-            "in a sandbox: export HCOM_DIR=$PWD/.hcom",
-        ) from error
+        try:
+            if isinstance(error, HcomError):
+                raise
+            if isinstance(error, sqlite3.Error):
+                raise translated(error, home, connection) from error
+            raise StoreError(
+                f"cannot use {error.filename or home.root}: {error.strerror}",
+                "in a sandbox: export HCOM_DIR=$PWD/.hcom",
+            ) from error
+        finally:
+            if connection is not None:
+                connection.close()
 
 
 def _admit(action, _arg, _arg2, _db, inner) -> int:
@@ -336,6 +352,8 @@ class Restricted(Database):
     def __init__(self, home: Home, connection: sqlite3.Connection, budget_s: float):
         super().__init__(home, connection)
         connection.row_factory = sqlite3.Row
+        if sys.version_info >= (3, 12):
+            connection.setconfig(sqlite3.SQLITE_DBCONFIG_ENABLE_VIEW, True)
         connection.execute("PRAGMA query_only = 1")
         # Their first use declares a table, which the authorizer would not let happen.
         connection.execute("SELECT * FROM json_each('[]'), json_tree('[]')").fetchall()
