@@ -292,6 +292,64 @@ class Wire(Devices):
         a.take(b.push())
         self.assertEqual(a.receipts(sent), {f"luna:{b.short}": "seen"})
 
+    def test_what_became_of_a_message_is_told_after_a_reset(self):
+        for became, goes_on, read in (
+            ("seen", {"luna"}, True),
+            ("seen", (), True),
+            ("undeliverable", (), False),
+        ):
+            with self.subTest(became, goes_on=goes_on):
+                a, b = self.pair()
+                to = f"luna:{b.short}"
+                sent = a.say("x", [to])
+                b.take(a.push())
+                a.take(b.push())
+                self.assertEqual(a.receipts(sent), {to: "arrived"})
+                if read:
+                    b.read("luna")
+                if not goes_on:
+                    b.leave("luna")
+                b.db.connection.close()
+                archive.reset(b.home, b.now, goes_on)
+                b.open(self)
+                a.take(b.push())
+                self.assertEqual(a.receipts(sent), {to: became})
+                a.take(b.push())
+                self.assertEqual(stored.news(b.db), [])
+
+    def test_a_receipt_that_was_lost_comes_again(self):
+        for lost in ("renewed", "silent", "gone"):
+            with self.subTest(lost):
+                a, b = self.pair()
+                to = f"luna:{b.short}"
+                sent = a.say("x", [to])
+                b.take(a.push())
+                with transaction(b.db):
+                    ids = mail.lease(b.db, agents.find(b.db, "luna"), Into(), 0, b.now).ids
+                mail.delivered(b.db, "luna", ids, b.now)
+                a.take(b.push())
+                self.assertEqual(a.receipts(sent), {to: "delivered"})
+                with transaction(b.db):
+                    mail.settle(b.db, "luna", ids, ())
+                b.push()  # and nobody hears it
+                if lost == "silent":
+                    b.db.execute("DELETE FROM outgoing")  # as of what is too old
+                    a.clock += 600
+                elif lost == "renewed":
+                    devices.renew(b.db)
+                else:  # all that it knew
+                    b = Device(self, b.clock, b.id)
+                    b.join("luna")
+                a.take(b.push())
+                b.take(a.push())
+                self.assertEqual(b.texts("luna"), [])
+                a.take(b.push())
+                became = "undeliverable" if lost == "gone" else "seen"
+                self.assertEqual(a.receipts(sent), {to: became})
+                told = len(a.push()[a.id]["events"])
+                a.take(b.push())
+                self.assertEqual(len(a.push()[a.id]["events"]), told)  # and no more
+
     def test_a_copied_database_is_another_device_that_counts_anew(self):
         a, b = self.pair()
         a.say("old", [f"luna:{b.short}"])
@@ -442,26 +500,25 @@ class Relayed(Devices):
             json.loads(entry.text)["event"]["type"] for entry in self.room.devices[one.id].events
         ]
 
-    def test_a_message_is_told_again_until_it_came(self):
+    def test_who_was_away_is_told_again_what_the_relay_had_no_room_for(self):
         a, b = self.pair()
         sent = a.say("x", [f"luna:{b.short}"])
-        for _ in range(4):  # more than a server holds, while b is away
+        for _ in range(4):  # more than a server holds
             self.busy(a, 900)
             self.pushed(a)
-        self.pushed(a)
-        self.assertIn("message", self.held(a))
-        self.polled(b)
-        self.assertEqual(b.texts("luna"), ["x"])
-        said = b.push()  # that it came is lost: it is told again, and not shown again
-        self.busy(a, 1800)
-        self.pushed(a)
-        self.pushed(a)
         self.polled(b)
         self.assertEqual(b.texts("luna"), [])
-        self.pushed(b)
-        self.polled(a)
-        self.assertEqual(a.receipts(sent), {f"luna:{b.short}": "seen"})
+        a.clock += 600
+        for seen in ("x", ""):  # the second time nobody hears at first that it came
+            self.pushed(b)
+            self.polled(a)
+            self.pushed(a)
+            self.polled(b)
+            self.assertEqual(b.texts("luna"), [seen] if seen else [])
+            said = b.push()
+            a.clock += 600
         a.take(said)
+        self.assertEqual(a.receipts(sent), {f"luna:{b.short}": "seen"})
         self.busy(a, 2500)
         self.pushed(a)
         self.pushed(a)
@@ -470,7 +527,7 @@ class Relayed(Devices):
 
     def test_a_new_epoch_tells_again_what_did_not_come(self):
         a, b = self.pair()
-        a.say("came", [f"luna:{b.short}"])
+        came = a.say("came", [f"luna:{b.short}"])
         b.take(a.push())
         a.take(b.push())
         lost = a.say("lost", [f"luna:{b.short}"])
@@ -480,7 +537,7 @@ class Relayed(Devices):
         b.take({a.id: {"state": None, "events": [one]}})
         devices.renew(a.db)
         told = [e["event"]["id"] for e in a.push()[a.id]["events"] if e["event"]["id"]]
-        self.assertEqual(told, [lost, unsaid])
+        self.assertEqual(told, [came, lost, unsaid])
         b.take(a.push())
         self.assertEqual(b.texts("luna"), ["came", "came, and nobody said so", "lost"])
 

@@ -13,7 +13,6 @@ from ..store import deliveries, devices, events
 from ..store.connect import transaction
 from ..store.deliveries import Into
 
-KEEP_S = 7 * 86400.0  # so long a message is told again of which nobody said that it came
 FILE = "device"  # the id, where no agent in a sandbox can change it
 BY = r"[A-Za-z][A-Za-z0-9_.-]{0,40}"  # of who did something, where others can know it
 
@@ -46,9 +45,8 @@ def skip(db) -> None:
 def renew(db) -> None:
     """This device counts anew, as after its database was put back to an earlier one."""
     with transaction(db):
-        for event_id, agent in devices.relayed(db):  # else who has them knows them
-            deliveries.release(db, agent, [event_id])
         devices.renew(db, devices.own(db).id)
+        devices.repeat(db)  # who has one of them knows it
 
 
 # -- addresses --
@@ -194,4 +192,4 @@ def pushed(db, up_to: int, now: float) -> None:
     with transaction(db):
         for event_id, agent in devices.pushed(db, up_to):
             deliveries.lease(db, agent, [event_id], 0, "", Into(devices.RELAYED), now)
-        devices.repeat(db, events.timestamp(now - KEEP_S))
+        devices.trim(db)

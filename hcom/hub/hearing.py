@@ -50,10 +50,13 @@ def take(db, device: str, said, now: float, signed: bool = False, dropped: int =
         own = devices.own(db).id
         if device == own:
             return Taken()
-        label = _known(db, own, device, now)
-        if not label:
+        known = _known(db, own, device, now)
+        if not known:
             return Taken(dropped=dropped + len(said.events))
-        of = _Of(device, label, own)
+        of, heard_at = _Of(device, known.label, own), now - said.ages.get(device, 0.0)
+        # One that was away, or we were, or that lost what it knew: what was told has been dropped
+        # on the way, or what it said to that.
+        is_back = abs(heard_at - known.heard_at) > devices.UNHEARD_S
         named = {one.key.epoch for one in said.events} | {key.epoch for key, _ in said.states}
         met = {epoch for epoch in named if devices.meet(db, device, epoch)}
         news = [one for one in said.events if one.key.epoch in met]
@@ -63,9 +66,11 @@ def take(db, device: str, said, now: float, signed: bool = False, dropped: int =
             devices.prune(db, device, epoch)
         for key, seats in said.states:
             if key.epoch in met and devices.is_newer(db, device, key.epoch, key.seq):
-                devices.note(db, device, key.epoch, 0)  # no event is 0: this epoch has been
+                is_back |= devices.note(db, *key._replace(seq=0))  # no event is 0: it has been
                 dropped += _restate(db, of, seats, now)
-        devices.heard(db, device, signed, dropped, now - said.ages.get(device, 0.0))
+        devices.heard(db, device, signed, dropped, heard_at)
+        if is_back:
+            devices.repeat(db, of.label)
         mail = list({name: None for one in new for name in one.mail})
         wakes = list({name: None for one in new for name in one.wakes})
         parents = agents.parents(db, mail) if mail else ()
@@ -73,21 +78,21 @@ def take(db, device: str, said, now: float, signed: bool = False, dropped: int =
         return Taken(mail, wakes, parents, sum(one.events for one in new), dropped, orders)
 
 
-def _known(db, own: str, device: str, now: float) -> str:
-    """What the device is called here; "" where there is no room for it. It may make the names of
-    others longer."""
+def _known(db, own: str, device: str, now: float) -> "devices.Device | None":
+    """The device, which has a name here; None where there is no room for it. It may make the names
+    of others longer."""
     known = devices.find(db, device)
     if known:
-        return known.label
+        return known
     others = devices.every(db)
     labels = remote.labels([own, device, *(other.id for other in others)])
     if len(others) >= DEVICES or len({*labels.values()}) < len(labels):
-        return ""
+        return None
     for other in others:
         if other.label != labels[other.id]:
             devices.relabel(db, other.id, other.label, labels[other.id])
     devices.add(db, device, labels[device], now)
-    return labels[device]
+    return devices.find(db, device)
 
 
 def _taken(db, of: _Of, event, now: float) -> Taken:

@@ -32,9 +32,6 @@ class Seen(namedtuple("Seen", "agent unread")):
     __slots__ = ()
 
 
-UNHEARD_S = 90.0  # a device that is there is heard each 25 s, and by us a minute after at most
-
-
 def shown(db, found: "list[Agent]", now: float) -> list[Agent]:
     """The agents with the status that is known of each now: of those on another device, what that
     has told, as long as it is heard."""
@@ -46,7 +43,7 @@ def shown(db, found: "list[Agent]", now: float) -> list[Agent]:
 def _shown(home, agent: Agent, heard_at: float, now: float) -> Agent:
     if not agent.device:
         return current(home, agent)
-    if now - heard_at < UNHEARD_S:
+    if now - heard_at < devices.UNHEARD_S:
         return agent
     return agent._replace(status=INACTIVE, context="not heard", detail="", status_at=heard_at)
 

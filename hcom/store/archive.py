@@ -16,20 +16,22 @@ from .events import explained
 
 # What of a table stays for those who go on; a table not named here is emptied.
 _KEPT = "SELECT name FROM temp.kept"
-# Who is on another device goes on there, and what is on its way to it.
+# Who is on another device goes on there, and what is on its way to it. What became of a message of
+# theirs is theirs to hear: that it was seen, or, by its row being gone, that it never will be.
 _OPEN = f"state < 'seen' AND (agent IN ({_KEPT}) OR instr(agent, ':'))"
 _WAITING = f"SELECT event_id FROM deliveries WHERE {_OPEN}"
 _STAYS = {
     "agents": f"name IN ({_KEPT}) OR device <> ''",
     "bindings": f"agent IN ({_KEPT})",
     "events": f"id IN ({_WAITING})",
-    "deliveries": _OPEN,
+    "deliveries": f"{_OPEN} OR (state = 'seen' AND (event_id, agent) IN "
+    "(SELECT event_id, agent FROM receipts))",
     "device": "1",
     "devices": "1",
     "outgoing": "1",
     "imports": "1",
     "epochs": "1",
-    "receipts": f"event_id IN ({_WAITING})",
+    "receipts": "1",
     "subscriptions": f"owner IN ({_KEPT}) OR owner = '{BIGBOSS}'",
     "requests": f"target IN ({_KEPT}) AND requester IN ({_KEPT}) AND event_id IN ({_WAITING})",
     "launches": f"agent IN ({_KEPT})",

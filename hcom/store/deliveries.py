@@ -27,7 +27,7 @@ MOVES = {
     "see": Move((LEASED, DELIVERED), SEEN, "there is evidence that the model was asked with it"),
     "release": Move((LEASED,), QUEUED, "its holder could not write it, or is dead: no evidence"),
     "requeue": Move((DELIVERED,), QUEUED, "what it was written into is lost or over: no evidence"),
-    "refuse": Move((QUEUED, LEASED), UNDELIVERABLE, "the device of its agent says so"),
+    "refuse": Move((QUEUED, LEASED, DELIVERED), UNDELIVERABLE, "the device of its agent says so"),
     "retire": Move((QUEUED, LEASED, DELIVERED), UNDELIVERABLE, "its agent has retired"),
     "revive": Move((UNDELIVERABLE,), QUEUED, "its agent is back"),
 }
@@ -112,7 +112,7 @@ def refuse(db, agent: str, ids) -> None:
     """These messages will not be had by `agent`."""
     db.connection.executemany(
         "UPDATE deliveries SET state = 'undeliverable' "
-        "WHERE event_id = ? AND agent = ? AND state IN ('queued', 'leased')",
+        "WHERE event_id = ? AND agent = ? AND state < 'seen'",
         [(i, agent) for i in ids],
     )
 

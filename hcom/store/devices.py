@@ -7,10 +7,10 @@ from .events import Event, _event
 
 # How far the numbers go back of what is told again to a relay that lost it; a relay holds as many.
 HELD = 2000
-AGAIN = 1500  # when a message of which no device has said that it came is told once more
 BACKLOG = 5000  # of what no relay has yet; then only messages for other devices wait
 FLOOR = 4000  # below the newest number of a device nothing is to come: more than HELD
 EPOCHS = 256  # of a device, which has a new one when it lost its numbers
+UNHEARD_S = 90.0  # a device that is there is heard each 25 s, and by us a minute after at most
 RELAYED, ARRIVED = "relay", "device"  # the channel of a message for another: who has it
 
 
@@ -299,30 +299,20 @@ def first(db) -> int:
     ).fetchone()[0]
 
 
-def repeat(db, since: str) -> None:
-    """Messages sent after that time of which nobody said that they came are told again, before a
-    relay drops them, and what it may have dropped is not kept to be told."""
+def repeat(db, label: str = "%") -> None:
+    """What is on its way to agents of the device of this label, or of any, is told once more."""
     db.execute(
         "INSERT INTO outgoing (seq, event_id) SELECT seq + row_number() OVER (ORDER BY event_id), "
-        "event_id FROM device, (SELECT DISTINCT o.event_id FROM device, outgoing o "
-        "JOIN deliveries d ON d.event_id = o.event_id JOIN events e ON e.id = o.event_id "
-        "WHERE o.seq <= pushed - ? AND o.event_id <> 0 AND e.timestamp > ? "
-        "AND d.state = 'leased' AND d.channel = ? AND NOT EXISTS (SELECT 1 FROM outgoing later "
-        "WHERE later.event_id = o.event_id AND later.event_id <> 0 AND later.seq > o.seq))",
-        (AGAIN, since, RELAYED),
+        "event_id FROM device, (SELECT DISTINCT event_id FROM deliveries "
+        "WHERE state IN ('leased', 'delivered') AND agent LIKE '%:' || ?)",
+        (label,),
     )
-    db.execute("UPDATE device SET seq = max(seq, (SELECT coalesce(max(seq), 0) FROM outgoing))")
+    db.execute("UPDATE device SET seq = (SELECT max(seq) FROM outgoing) WHERE changes() > 0")
+
+
+def trim(db) -> None:
+    """What a relay may have dropped by now is not kept for it."""
     db.execute("DELETE FROM outgoing WHERE seq <= (SELECT pushed FROM device) - ?", (HELD,))
-
-
-def relayed(db) -> "list[tuple[int, str]]":
-    """The (event, agent) of which nobody has said that they came."""
-    rows = db.execute(
-        "SELECT event_id, agent FROM deliveries WHERE state = 'leased' AND channel = ? "
-        "AND instr(agent, ':')",
-        (RELAYED,),
-    )
-    return [tuple(row) for row in rows]
 
 
 def arrived(db, event_id: int, agent: str) -> None:
