@@ -18,11 +18,9 @@ HINTS_CHARS = 2000  # they follow every delivery, of which Codex carries 10 kB
 FILE, ENVIRONMENT, DEFAULT = "config.env", "environment", "default"
 
 
-class Key(namedtuple("Key", "default about check secret person", defaults=(False, False))):
-    """One setting. `check(text)` raises HcomError for what may not be; `secret` values are shown
-    masked; `person` is one that can run code or send data away, and no agent may change."""
-
-    __slots__ = ()
+# One setting. `check(text)` raises HcomError for what may not be; `secret` values are shown masked;
+# `person` is one that can run code or send data away, and no agent may change.
+Key = namedtuple("Key", "default about check secret person", defaults=(False, False))
 
 
 def _any_text(text: str) -> None:
@@ -175,17 +173,13 @@ class Settings(
         }
 
 
-class InForce(namedtuple("InForce", "value source")):
-    """A value as text, and where it comes from: FILE, ENVIRONMENT or DEFAULT."""
-
-    __slots__ = ()
+# A value as text, and where it comes from: FILE, ENVIRONMENT or DEFAULT
+InForce = namedtuple("InForce", "value source")
 
 
-class Found(namedtuple("Found", "in_force passed problems")):
-    """All that config.env and the environment say: each key's InForce, the variables that go to the
-    clients as they are, and what is wrong in a line each."""
-
-    __slots__ = ()
+# All that config.env and the environment say: each key's InForce, the variables that go to the
+# clients as they are, and what is wrong in a line each.
+Found = namedtuple("Found", "in_force passed problems")
 
 
 def key_of(given: str) -> str | None:

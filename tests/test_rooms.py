@@ -13,15 +13,15 @@ from tests.test_architecture import LAYERS, ROOT, Source, imported, sources
 
 # What each room may have; the leaves are one room. Past it, something is written twice.
 BUDGETS = {
-    "leaves": 630,
-    "bus": 520,
-    "store": 1120,
+    "leaves": 620,
+    "bus": 510,
+    "store": 1110,
     "delivery": 340,
-    "adapters": 2650,
+    "adapters": 2640,
     "pty": 1160,
     "terminal": 310,
     "hub": 1040,
-    "ops": 1710,
+    "ops": 1690,
     "hooks": 660,
     "wrap": 310,
     "cli": 1580,
@@ -32,7 +32,7 @@ BUDGETS = {
     "tui": 1330,
     "zipped": 50,
 }
-TOTAL = 16150
+TOTAL = 16100
 LEAVES = ("__init__", "__main__", "errors", "home", "log", "process", "config")
 
 

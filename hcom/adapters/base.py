@@ -62,19 +62,14 @@ EDITED = "edited"  # what a tool does to the file `name`, as a diff
 SPENT = "spent"  # (input, output) tokens of a response; the last of a `key` counts
 
 
-class Part(namedtuple("Part", "kind value name key", defaults=("", "", ""))):
-    """One thing that a line of a transcript says; `key` is the client's id of the call or the
-    response that it belongs to. Values are whole, they are cut where they are put together."""
-
-    __slots__ = ()
+# One thing that a line of a transcript says; `key` is the client's id of the call or the response
+# that it belongs to. Values are whole, they are cut where they are put together.
+Part = namedtuple("Part", "kind value name key", defaults=("", "", ""))
 
 
-class Given(namedtuple("Given", "channel since at", defaults=("", 0, 0.0))):
-    """How a message was given to the model: by which channel, and when. Records of it end behind
-    `since` in the transcript and are no older than `at`: others are of another message that had
-    its number."""
-
-    __slots__ = ()
+# How a message was given to the model: by which channel, and when. Records of it end behind `since`
+# in the transcript and are no older than `at`: others are of another message that had its number.
+Given = namedtuple("Given", "channel since at", defaults=("", 0, 0.0))
 
 
 def mark_answered(found: dict[int, str], but=()) -> None:
@@ -108,24 +103,18 @@ class Signal(
         return "" if self.subagent else self.transcript
 
 
-class Reply(namedtuple("Reply", "kind text drop", defaults=("", "", False))):
-    """What the model is to be told, by the channel that belongs to `kind`; "" for nothing. `drop`
-    asks the client to forget the prompt that this hook belongs to, or not to run the tool."""
-
-    __slots__ = ()
+# What the model is to be told, by the channel that belongs to `kind`; "" for nothing. `drop` asks
+# the client to forget the prompt that this hook belongs to, or not to run the tool.
+Reply = namedtuple("Reply", "kind text drop", defaults=("", "", False))
 
 
-class Around(
-    namedtuple(
-        "Around",
-        "tool session launch pid shared",
-        defaults=("", "", "", 0, False),
-    )
-):
-    """What runs this process as a command: the `tool`, or adapters.ADHOC for a session that no hook
-    brings mail; its session, launch and process as in a Signal."""
-
-    __slots__ = ()
+# What runs this process as a command: the `tool`, or adapters.ADHOC for a session that no hook
+# brings mail; its session, launch and process as in a Signal.
+Around = namedtuple(
+    "Around",
+    "tool session launch pid shared",
+    defaults=("", "", "", 0, False),
+)
 
 
 # -- payloads --

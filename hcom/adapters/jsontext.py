@@ -17,11 +17,9 @@ BOM, COMMENTS = "\ufeff", "//"  # what a client may skip
 _TOKENS = re.compile(r'"(?:[^"\\]|\\.)*"|//.*?(?=\r?\n|\Z)|/\*.*?(?:\*/|\Z)', re.DOTALL)
 
 
-class Part(namedtuple("Part", "key begin start end value")):
-    """A member of an object or an element of an array: its key or number, where it begins, the span
-    of its value, and that value. The document itself is one too."""
-
-    __slots__ = ()
+# A member of an object or an element of an array: its key or number, where it begins, the span of
+# its value, and that value. The document itself is one too.
+Part = namedtuple("Part", "key begin start end value")
 
 
 def blank(text: str, skipped=(BOM, COMMENTS)) -> str:

@@ -20,10 +20,8 @@ CODE = re.compile(
 )
 
 
-class Recipients(namedtuple("Recipients", "names mentions scope")):
-    """`names` get the message; `mentions` were addressed; `scope` is broadcast or mentions."""
-
-    __slots__ = ()
+# `names` get the message; `mentions` were addressed; `scope` is broadcast or mentions
+Recipients = namedtuple("Recipients", "names mentions scope")
 
 
 def mentions(text: str) -> list[str]:

@@ -11,16 +11,12 @@ from .render import MARK, harmless, one_line
 PERSON, MESSAGE = "user", "hcom"  # who asked: a person who typed, or who sent by hcom
 
 
-class Tool(namedtuple("Tool", "name input result failed", defaults=("", False))):
-    """A tool that was used, as text; `failed` where it did, or was refused."""
-
-    __slots__ = ()
+# A tool that was used, as text; `failed` where it did, or was refused
+Tool = namedtuple("Tool", "name input result failed", defaults=("", False))
 
 
-class Edit(namedtuple("Edit", "file diff")):
-    """A change to a file, as a diff."""
-
-    __slots__ = ()
+# A change to a file, as a diff
+Edit = namedtuple("Edit", "file diff")
 
 
 class Exchange(
@@ -42,10 +38,8 @@ class Exchange(
         return "\n\n".join(self.answers)
 
 
-class Prompt(namedtuple("Prompt", "name position user timestamp")):
-    """What a person typed to the agent `name`."""
-
-    __slots__ = ()
+# What a person typed to the agent `name`
+Prompt = namedtuple("Prompt", "name position user timestamp")
 
 
 class Span(namedtuple("Span", "first last", defaults=(0,))):

@@ -22,16 +22,12 @@ def forbidden(text: str) -> "re.Match[str] | None":
     return re.search(FORBIDDEN, text)
 
 
-class Sender(namedtuple("Sender", "name kind tag", defaults=("",))):
-    """Who speaks; `kind` is INSTANCE (an agent), EXTERNAL (a program, the person) or SYSTEM."""
-
-    __slots__ = ()
+# Who speaks; `kind` is INSTANCE (an agent), EXTERNAL (a program, the person) or SYSTEM
+Sender = namedtuple("Sender", "name kind tag", defaults=("",))
 
 
-class Envelope(namedtuple("Envelope", "intent reply_to thread", defaults=("", "", ""))):
-    """What goes with a text: each "" when not given; `reply_to` is 42 or 42:BOXE."""
-
-    __slots__ = ()
+# What goes with a text: each "" when not given; `reply_to` is 42 or 42:BOXE
+Envelope = namedtuple("Envelope", "intent reply_to thread", defaults=("", "", ""))
 
 
 class Message(namedtuple("Message", "id at sender text envelope to origin", defaults=(0,))):

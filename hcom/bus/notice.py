@@ -19,10 +19,8 @@ DEFAULTS = ("collision", "created", "stopped", "blocked")  # the presets that ne
 OWN = "hcom"  # the instance of notices in the log; no agent can have this name
 
 
-class Edit(namedtuple("Edit", "event_id agent path at")):
-    """A file's edit; `path` is its one real path."""
-
-    __slots__ = ()
+# A file's edit; `path` is its one real path
+Edit = namedtuple("Edit", "event_id agent path at")
 
 
 class Clash(namedtuple("Clash", "path newer older")):
@@ -36,10 +34,8 @@ class Clash(namedtuple("Clash", "path newer older")):
         return tuple(sorted((self.newer.agent, self.older.agent)))
 
 
-class Silence(namedtuple("Silence", "request requester target text how")):
-    """A request that `target` left without an answer; `how` says what it did instead."""
-
-    __slots__ = ()
+# A request that `target` left without an answer; `how` says what it did instead
+Silence = namedtuple("Silence", "request requester target text how")
 
 
 def happened(event) -> str:

@@ -14,11 +14,9 @@ RECEIPT, NOTHING = "receipt:", "nothing"
 HCOM = "hcom"  # who does there what another device asks for, and says what came of it
 
 
-class Target(namedtuple("Target", "scheme user host port path")):
-    """Where a relay is; `path` is what stands before /push, without a slash at its end; the port is
-    None where none is said."""
-
-    __slots__ = ()
+# Where a relay is; `path` is what stands before /push, without a slash at its end; the port is None
+# where none is said.
+Target = namedtuple("Target", "scheme user host port path")
 
 
 _TARGET = re.compile(

@@ -140,11 +140,9 @@ def frame(message: Message, limit: int = 0, option: str = "") -> str:
     )
 
 
-class Hint(namedtuple("Hint", "text by option", defaults=("", "", ""))):
-    """What follows the messages of an agent, and who set it; "" is who wrote the settings. And the
-    `option` (see Agent) that is in the commands which answer them."""
-
-    __slots__ = ()
+# What follows the messages of an agent, and who set it; "" is who wrote the settings. And the
+# `option` (see Agent) that is in the commands which answer them.
+Hint = namedtuple("Hint", "text by option", defaults=("", "", ""))
 
 
 def _hint(hint: Hint, budget: int) -> str:

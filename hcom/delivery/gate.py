@@ -30,22 +30,17 @@ OURS, APART = "ours", "apart"
 HEARD, UNTRIED, DEAF = "heard", "untried", "deaf"
 
 
-class Seen(
-    namedtuple(
-        "Seen",
-        "now mail client box typed_at changed_at confirmed_at enter_after_s hooks",
-        defaults=(NEVER, NEVER, NEVER, ENTER_AFTER_S, HEARD),
-    )
-):
-    """The facts at `now`; times are monotonic seconds, NEVER for what did not happen.
-
-    `client` is what it does, `box` what is proven to stand in its input box (bus.client).
-    `mail` are the ids of the oldest and the newest message that waits and may wake this agent (an
-    ack may not), () for none. `typed_at`: by a person; `changed_at`: the screen; `confirmed_at`:
-    the prompt hook reported the wake text. `hooks`: HEARD, UNTRIED or DEAF.
-    """
-
-    __slots__ = ()
+# The facts at `now`; times are monotonic seconds, NEVER for what did not happen.
+#
+# `client` is what it does, `box` what is proven to stand in its input box (bus.client). `mail` are
+# the ids of the oldest and the newest message that waits and may wake this agent (an ack may not),
+# () for none. `typed_at`: by a person; `changed_at`: the screen; `confirmed_at`: the prompt hook
+# reported the wake text. `hooks`: HEARD, UNTRIED or DEAF.
+Seen = namedtuple(
+    "Seen",
+    "now mail client box typed_at changed_at confirmed_at enter_after_s hooks",
+    defaults=(NEVER, NEVER, NEVER, ENTER_AFTER_S, HEARD),
+)
 
 
 class Why(Enum):

@@ -29,10 +29,8 @@ UNKNOWN = "_unknown"  # of an agent that nothing tells without the database
 TOOLS = (TOOL, SUB_TOOL)
 
 
-class Payload(namedtuple("Payload", "raw tool event signal")):
-    """What a client told a hook, and what it was understood as."""
-
-    __slots__ = ()
+# What a client told a hook, and what it was understood as
+Payload = namedtuple("Payload", "raw tool event signal")
 
 
 def _folder(home) -> str:

@@ -33,11 +33,9 @@ class Archive(namedtuple("Archive", "name path facts")):
         return os.path.join(self.path, "hcom.db")
 
 
-class Done(namedtuple("Done", "archive kept lost")):
-    """What a reset did: the archive ("" when there was nothing), the agents that go on, and how
-    many messages who had not seen, when he does not go on."""
-
-    __slots__ = ()
+# What a reset did: the archive ("" when there was nothing), the agents that go on, and how many
+# messages who had not seen, when he does not go on.
+Done = namedtuple("Done", "archive kept lost")
 
 
 def _folder(home) -> str:

@@ -17,11 +17,9 @@ from ..store.deliveries import Into
 HAND_S = 20.0
 
 
-class Sent(namedtuple("Sent", "id to wakes parents", defaults=((),))):
-    """What a send did: the event's id, the names it went to, whether it may wake them, and the
-    agents in whose sessions some of them are subagents."""
-
-    __slots__ = ()
+# What a send did: the event's id, the names it went to, whether it may wake them, and the agents in
+# whose sessions some of them are subagents.
+Sent = namedtuple("Sent", "id to wakes parents", defaults=((),))
 
 
 class Leased(

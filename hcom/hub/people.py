@@ -9,19 +9,14 @@ from ..process import alive, ended, environment, is_above
 from ..store import agents, deliveries, events, kept
 from ..store.connect import transaction
 
-
-class Caller(
-    namedtuple(
-        "Caller",
-        "session launch pid pid_start tool shared proof vouched",
-        defaults=("", "", 0, "", "", False, "", False),
-    )
-):
-    """What a process's surroundings say of the session that runs it; "" where they are silent.
-    `shared`: its client's process `pid` runs other sessions too, and does not tell them apart.
-    `proof`: what only the processes of a launch have; `vouched`: a person has said yes."""
-
-    __slots__ = ()
+# What a process's surroundings say of the session that runs it; "" where they are silent. `shared`:
+# its client's process `pid` runs other sessions too, and does not tell them apart. `proof`: what
+# only the processes of a launch have; `vouched`: a person has said yes.
+Caller = namedtuple(
+    "Caller",
+    "session launch pid pid_start tool shared proof vouched",
+    defaults=("", "", 0, "", "", False, "", False),
+)
 
 
 PROOF = "HCOM_PROOF"  # a variable of a launched client: what it holds stands nowhere else

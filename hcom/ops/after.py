@@ -11,23 +11,17 @@ from ..delivery import bell, marks
 from ..errors import StoreError
 from ..process import itself, leave_behind
 
-
-class Done(
-    namedtuple(
-        "Done",
-        "mail wakes parents rung restless left watched",
-        defaults=((), True, (), (), (), (), None),
-    )
-):
-    """What a use case did.
-
-    `mail` are the names for whom something was queued, `wakes` whether that may wake the idle,
-    `parents` those in whose sessions some of them run; `rung` who else is to look; `restless` who
-    went idle with mail waiting; `left` (name, keys) of each that takes part no more; `watched`
-    whether anybody waits for such events, None where that was not asked.
-    """
-
-    __slots__ = ()
+# What a use case did.
+#
+# `mail` are the names for whom something was queued, `wakes` whether that may wake the idle,
+# `parents` those in whose sessions some of them run; `rung` who else is to look; `restless` who
+# went idle with mail waiting; `left` (name, keys) of each that takes part no more; `watched`
+# whether anybody waits for such events, None where that was not asked.
+Done = namedtuple(
+    "Done",
+    "mail wakes parents rung restless left watched",
+    defaults=((), True, (), (), (), (), None),
+)
 
 
 def after(home, done: Done) -> None:

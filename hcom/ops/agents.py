@@ -26,10 +26,8 @@ from .after import Done, after
 # -- who is here --
 
 
-class Seen(namedtuple("Seen", "agent unread")):
-    """An agent with the status that its client shows now, and how many messages wait for it."""
-
-    __slots__ = ()
+# An agent with the status that its client shows now, and how many messages wait for it
+Seen = namedtuple("Seen", "agent unread")
 
 
 def shown(db, found: "list[Agent]", now: float) -> list[Agent]:
@@ -175,11 +173,9 @@ def stop(db, targets: list[Agent], by: str, reason: str, now: float) -> None:
     after(db.home, Done(left=left, watched=events.is_watched(db)))
 
 
-class Again(namedtuple("Again", "tool args directory")):
-    """What is started to have an agent, or a copy of it, again: a client with these arguments, in
-    that directory ("" where it is not known)."""
-
-    __slots__ = ()
+# What is started to have an agent, or a copy of it, again: a client with these arguments, in that
+# directory ("" where it is not known).
+Again = namedtuple("Again", "tool args directory")
 
 
 def runs(home, agent: Agent) -> bool:

@@ -10,12 +10,9 @@ from collections import namedtuple
 from ..errors import HcomError
 from ..home import dropped, private_folder, read, write_private
 
-
-class Handover(namedtuple("Handover", "agent tool argv env cwd headless stream")):
-    """The agent's name, its tool, and how the client is started: `headless` for no window, `stream`
-    the first lines of one that is fed, None of one that has a terminal."""
-
-    __slots__ = ()
+# The agent's name, its tool, and how the client is started: `headless` for no window, `stream` the
+# first lines of one that is fed, None of one that has a terminal.
+Handover = namedtuple("Handover", "agent tool argv env cwd headless stream")
 
 
 def paths(home, launch: str) -> tuple[str, str]:

@@ -18,11 +18,8 @@ from ..store.connect import transaction
 from . import evidence, relay, talk
 from .after import Done, after
 
-
-class Joined(namedtuple("Joined", "agent text")):
-    """An agent that takes part, and what it is told of hcom."""
-
-    __slots__ = ()
+# An agent that takes part, and what it is told of hcom
+Joined = namedtuple("Joined", "agent text")
 
 
 def start(db, env, caller, own: "Agent | None", wanted: "str | None", now: float) -> Joined:

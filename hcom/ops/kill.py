@@ -17,11 +17,9 @@ from . import agents, launch
 PATIENCE_S = 8.0
 
 
-class Killed(namedtuple("Killed", "agents left")):
-    """The agents that had a process, which has ended, and a line of each other agent and of each
-    process that was left alone."""
-
-    __slots__ = ()
+# The agents that had a process, which has ended, and a line of each other agent and of each process
+# that was left alone.
+Killed = namedtuple("Killed", "agents left")
 
 
 def kill(db, words, by: str, env, now: float) -> Killed:

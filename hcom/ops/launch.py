@@ -35,30 +35,22 @@ DIES_S = 5.0  # a client that is ready is so in less, and one that does not run 
 ONCE = ("HCOM_GO", "HCOM_TAG", "HCOM_PROCESS_ID")
 
 
-class LaunchSpec(
-    namedtuple(
-        "LaunchSpec",
-        "tool args cwd env by headless count",
-        defaults=(BIGBOSS, False, 1),
-    )
-):
-    """What is to be launched: `args` for the client, `env` the launcher's; `by` who asks;
-    `headless` for no window."""
-
-    __slots__ = ()
+# What is to be launched: `args` for the client, `env` the launcher's; `by` who asks; `headless` for
+# no window.
+LaunchSpec = namedtuple(
+    "LaunchSpec",
+    "tool args cwd env by headless count",
+    defaults=(BIGBOSS, False, 1),
+)
 
 
-class Ready(namedtuple("Ready", "agent launch told log")):
-    """A client that only has to be started, as its hand-over `told` says; `log` is the file that a
-    headless one writes to, "" for none."""
-
-    __slots__ = ()
+# A client that only has to be started, as its hand-over `told` says; `log` is the file that a
+# headless one writes to, "" for none.
+Ready = namedtuple("Ready", "agent launch told log")
 
 
-class Batch(namedtuple("Batch", "id agents errors logs")):
-    """What a launch came to: the agents' names, and why the others failed."""
-
-    __slots__ = ()
+# What a launch came to: the agents' names, and why the others failed
+Batch = namedtuple("Batch", "id agents errors logs")
 
 
 def asker(home, caller) -> str:

@@ -13,19 +13,14 @@ from ..store.connect import open_db
 from . import setup
 from .after import Done, after
 
-
-class Reset(namedtuple("Reset", "archive kept lost set_aside", defaults=("",))):
-    """What a reset did: as `archive.Done`; `set_aside` is that archive again where the
-    database could not be read."""
-
-    __slots__ = ()
+# What a reset did: as `archive.Done`; `set_aside` is that archive again where the database could
+# not be read.
+Reset = namedtuple("Reset", "archive kept lost set_aside", defaults=("",))
 
 
-class Cleaned(namedtuple("Cleaned", "hooks problems settings")):
-    """What was taken away: (tool, path) of each settings file, what could not be, as (tool, why),
-    and where the old config.env is kept, "" when there was none."""
-
-    __slots__ = ()
+# What was taken away: (tool, path) of each settings file, what could not be, as (tool, why), and
+# where the old config.env is kept, "" when there was none.
+Cleaned = namedtuple("Cleaned", "hooks problems settings")
 
 
 def reset(home, everybody_leaves: bool, drain, now: float) -> Reset:

@@ -20,17 +20,13 @@ VIEWERS = "_viewer"
 ANSWER_S = 3.0
 
 
-class Screen(namedtuple("Screen", "lines cursor title complete")):
-    """What a terminal shows: its lines, where the cursor stands as (column, row), and whether all
-    of it is certain."""
-
-    __slots__ = ()
+# What a terminal shows: its lines, where the cursor stands as (column, row), and whether all of it
+# is certain.
+Screen = namedtuple("Screen", "lines cursor title complete")
 
 
-class Terminal(namedtuple("Terminal", "agent launch")):
-    """The name that people see of an agent, and the launch that runs its client now."""
-
-    __slots__ = ()
+# The name that people see of an agent, and the launch that runs its client now
+Terminal = namedtuple("Terminal", "agent launch")
 
 
 def of(db, name: str) -> Terminal:

@@ -23,12 +23,10 @@ LOOK = "look"  # the context of who listens where no doorbell can be had
 BEHIND_CHARS = 6_000  # clients cut the middle out of a command's output, Codex from 10 kB on
 
 
-class Sent(namedtuple("Sent", "id to ended deaf unwoken")):
-    """A message that is stored: its id, the names people see of those it went to, who of them
-    has ended and reads it when it is resumed, whom no hook brings it, and who cannot be woken, the
-    last two with the reason."""
-
-    __slots__ = ()
+# A message that is stored: its id, the names people see of those it went to, who of them has ended
+# and reads it when it is resumed, whom no hook brings it, and who cannot be woken, the last two
+# with the reason.
+Sent = namedtuple("Sent", "id to ended deaf unwoken")
 
 
 def external(db, name: str) -> Sender:

@@ -188,10 +188,8 @@ PATTERN_S = 2.0  # on the text of one exchange
 TEXT_CHARS = 4_000_000  # of one exchange: sqlite's values there have 16 MiB
 
 
-class Hit(namedtuple("Hit", "name position timestamp excerpt archive")):
-    """An exchange that has it: whose, which, and the words around it. `archive` is "" for now."""
-
-    __slots__ = ()
+# An exchange that has it: whose, which, and the words around it. `archive` is "" for now.
+Hit = namedtuple("Hit", "name position timestamp excerpt archive")
 
 
 def search(db, text: str, name: str, everywhere: bool) -> Iterator[Hit]:

@@ -15,10 +15,8 @@ SEEN, UNDELIVERABLE = "seen", "undeliverable"  # closed
 STATES = (QUEUED, LEASED, DELIVERED, SEEN, UNDELIVERABLE)
 
 
-class Move(namedtuple("Move", "before after guard")):
-    """A verb's way: from which states, to which, and what its caller has made sure of."""
-
-    __slots__ = ()
+# A verb's way: from which states, to which, and what its caller has made sure of
+Move = namedtuple("Move", "before after guard")
 
 
 MOVES = {
@@ -35,23 +33,17 @@ MOVES = {
 BATCH = 100  # of what is queued, read at once
 
 
-class Into(namedtuple("Into", "channel transcript since", defaults=("", "", 0))):
-    """Where leased messages are written: by the hook of which kind, into the session of which
-    transcript, and how long that was before."""
-
-    __slots__ = ()
+# Where leased messages are written: by the hook of which kind, into the session of which
+# transcript, and how long that was before.
+Into = namedtuple("Into", "channel transcript since", defaults=("", "", 0))
 
 
-class Held(
-    namedtuple(
-        "Held",
-        "event_id state leased_at delivered_at holder holder_start channel transcript since",
-    )
-):
-    """A delivery that is leased or delivered: since when, by which process (its number, and a word
-    that tells it from others), and into what."""
-
-    __slots__ = ()
+# A delivery that is leased or delivered: since when, by which process (its number, and a word that
+# tells it from others), and into what.
+Held = namedtuple(
+    "Held",
+    "event_id state leased_at delivered_at holder holder_start channel transcript since",
+)
 
 
 def queue(db, event_id: int, agents: list[str], wakes: bool) -> None:

@@ -15,16 +15,12 @@ from ..errors import UnknownAgent, UsageError
 EVENT_TYPES = ("message", "status", "life")
 
 
-class Where(namedtuple("Where", "sql params looks_at label", defaults=(ALL, ""))):
-    """A WHERE expression, its parameters, what it looks at, and what the user called it."""
-
-    __slots__ = ()
+# A WHERE expression, its parameters, what it looks at, and what the user called it
+Where = namedtuple("Where", "sql params looks_at label", defaults=(ALL, ""))
 
 
-class Preset(namedtuple("Preset", "sql everyone looks_at about", defaults=(ALL, ""))):
-    """`sql` is for one agent (? is its name), `everyone` for all, "" where that is not offered."""
-
-    __slots__ = ()
+# `sql` is for one agent (? is its name), `everyone` for all, "" where that is not offered
+Preset = namedtuple("Preset", "sql everyone looks_at about", defaults=(ALL, ""))
 
 
 _EDIT = "EXISTS (SELECT 1 FROM acts WHERE acts.event_id = events_v.id AND acts.kind = 'edit')"
@@ -150,10 +146,8 @@ def _unquoted(text: str) -> str:
     return text[1:-1] if len(text) >= 2 and text[0] == text[-1] and text[0] in "'\"" else text
 
 
-class Flag(namedtuple("Flag", "value sql about looks_at", defaults=(ALL,))):
-    """One filter flag: what its value is called, the expression it stands for, its help."""
-
-    __slots__ = ()
+# One filter flag: what its value is called, the expression it stands for, its help
+Flag = namedtuple("Flag", "value sql about looks_at", defaults=(ALL,))
 
 
 # The value's name also says how it is parsed: see _VALUES.

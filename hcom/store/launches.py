@@ -6,11 +6,9 @@ from collections import namedtuple
 WAITING, READY, FAILED, ENDED = "waiting", "ready", "failed", "ended"
 
 
-class Launch(namedtuple("Launch", "id batch agent tool state why screen log at")):
-    """One row; `screen` are the last lines the client showed when it failed; `agent` is the one
-    that it is now."""
-
-    __slots__ = ()
+# One row; `screen` are the last lines the client showed when it failed; `agent` is the one that it
+# is now.
+Launch = namedtuple("Launch", "id batch agent tool state why screen log at")
 
 
 # A launch turns out to be another agent's when its client goes on with a session that is known.

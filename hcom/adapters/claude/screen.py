@@ -29,11 +29,9 @@ DIALOG = re.compile(
 )
 
 
-class Box(namedtuple("Box", "prompt text above below")):
-    """The input box: the sign before the text, the text, the lines above it that say what the
-    client does, and all lines below it."""
-
-    __slots__ = ()
+# The input box: the sign before the text, the text, the lines above it that say what the client
+# does, and all lines below it.
+Box = namedtuple("Box", "prompt text above below")
 
 
 def types(client) -> bool:

@@ -34,11 +34,9 @@ WORKS = re.compile(r"^ ?\S .*\(esc to cancel\b", re.MULTILINE)
 STATUS_LINES = {"╭": 5}  # of a frame: blank ones and one of files that are read stand between
 
 
-class Box(namedtuple("Box", "prompt text status below")):
-    """The input box: what stands before the text, the text, the lines above its rule that say what
-    the client does, and all lines below it."""
-
-    __slots__ = ()
+# The input box: what stands before the text, the text, the lines above its rule that say what the
+# client does, and all lines below it.
+Box = namedtuple("Box", "prompt text status below")
 
 
 def look(screen) -> Look:
