@@ -17,7 +17,7 @@ BUDGETS = {
     "bus": 510,
     "store": 1110,
     "delivery": 340,
-    "adapters": 2640,
+    "adapters": 2610,
     "pty": 1160,
     "terminal": 310,
     "hub": 1040,
@@ -32,7 +32,7 @@ BUDGETS = {
     "tui": 1330,
     "zipped": 50,
 }
-TOTAL = 16100
+TOTAL = 16060
 LEAVES = ("__init__", "__main__", "errors", "home", "log", "process", "config")
 
 

@@ -11,6 +11,7 @@ import re
 from bisect import bisect_left, bisect_right
 from collections import namedtuple
 from collections.abc import Iterator
+from contextlib import suppress
 from datetime import datetime, timezone
 
 from ..bus.exchange import MESSAGE, PERSON, Edit, Exchange, Tool, cut, diff, messages
@@ -139,22 +140,18 @@ def _check(stream, upto: int) -> str:
 
 def _known(kept: str, stream, size: int) -> Index:
     """What was kept of the file, where it is of this one; else nothing is known of it."""
-    try:
+    with suppress(OSError, ValueError, KeyError):
         said = fields(json.loads(read(kept)))
         if (said["format"], said["check"]) == (FORMAT, _check(stream, said["upto"])):
             return Index(**said)
-    except (OSError, ValueError, KeyError):
-        pass
     return Index()
 
 
 def _keep(kept: str, index: Index, check: str) -> None:
-    try:
+    with suppress(OSError):  # in a sandbox: the next pass takes as long
         private_folder(os.path.dirname(kept))
         said = {**vars(index), "gone": sorted(index.gone), "format": FORMAT, "check": check}
         write_private(kept, json.dumps(said))
-    except OSError:
-        pass  # in a sandbox: the next pass takes as long
 
 
 def forget(home: Home) -> None:
@@ -213,8 +210,7 @@ def exchange(found: History, number: int, position: int, name: str, brief=False)
         elif kind in (RETURNED, FAILED):
             said[FAILED] += [cut(value, VALUE_CHARS)] if kind == FAILED else []
             if tool := tools.get(key):
-                result = cut(value, VALUE_CHARS)
-                tools[key] = tool._replace(result=result, failed=kind == FAILED)
+                tools[key] = tool._replace(result=cut(value, VALUE_CHARS), failed=kind == FAILED)
                 # else it is somebody's quote
                 said[TOLD] += messages(value, name) if "hcom" in tool.input else []
         else:
@@ -238,10 +234,8 @@ def exchange(found: History, number: int, position: int, name: str, brief=False)
 def prompt(found: History, number: int) -> tuple[str, str]:
     """Who asked in the exchange, and what was typed."""
     kinds = {ASKED: PERSON, WOKEN: MESSAGE}
-    for part in found.parts(number, True):
-        if part.kind in kinds:
-            return kinds[part.kind], part.value
-    return MESSAGE, ""
+    asked = (part for part in found.parts(number, True) if part.kind in kinds)
+    return next(((kinds[part.kind], part.value) for part in asked), (MESSAGE, ""))
 
 
 def timestamp(at: float) -> str:

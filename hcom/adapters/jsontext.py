@@ -112,8 +112,7 @@ def add(text: str, path: list[str], element, unit: str) -> str:
         kind = "array" if depth == len(path) else "object"
         raise HcomError(f"{'.'.join(path[:depth]) or 'the document'} is not an {kind}")
     missing = path[depth:]
-    value = _nested(missing[1:], [element]) if missing else element
-    piece = _printed(value, unit, inner)
+    piece = _printed(_nested(missing[1:], [element]) if missing else element, unit, inner)
     if missing:
         piece = f"{json.dumps(missing[0])}: {piece}"
     parts = _parts(seen, last)

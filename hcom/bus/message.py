@@ -43,11 +43,6 @@ class Message(namedtuple("Message", "id at sender text envelope to origin", defa
             f"{self.origin}:{self.sender.name.partition(':')[2]}" if self.origin else f"{self.id}"
         )
 
-    @property
-    def wakes(self) -> bool:
-        """Whether it may wake an idle agent: an acknowledgement waits for the next turn."""
-        return self.envelope.intent != ACK
-
 
 def reference(given: str) -> str:
     """`given` as what a message is named by, 42 or 42:BOXE. UsageError when it is neither."""

@@ -105,9 +105,7 @@ def wake_prompt(source: str, more: str = "", mode: str = "") -> str:
 def stop_cap(env) -> int:
     """How many turn ends in a row may be continued."""
     given = env.get("CLAUDE_CODE_STOP_HOOK_BLOCK_CAP", "")
-    if not given.isdigit():
-        return STOP_CAP
-    return int(given) or base.NO_CAP
+    return (int(given) or base.NO_CAP) if given.isdigit() else STOP_CAP
 
 
 def needs_waiter(env) -> bool:
@@ -200,9 +198,7 @@ def write(event: str, reply: Reply) -> str:
         # Where the version does not tell, it is before any that takes context here.
         takes = knows(_version(os.environ) or (0,), "Stop context")
         return base.answer(event, reply, () if takes else (TURN_END,))
-    if reply.kind != SUB_ASKS:
+    if reply.kind != SUB_ASKS or not reply.drop:
         return base.answer(event, reply)
-    if not reply.drop:
-        return ""
     refused = {"permissionDecision": "deny", "permissionDecisionReason": reply.text}
     return json.dumps({"hookSpecificOutput": {"hookEventName": event, **refused}})

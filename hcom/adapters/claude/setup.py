@@ -51,15 +51,14 @@ HOOK_S = 10  # a hook of ours that takes longer is broken; SessionEnd gets as lo
 
 def hooks_file(home, env) -> settings.Owned:
     """The settings file that our hooks belong in."""
-    folder = settings.folder(home, config_dir(env), ".claude")
-    path = os.path.join(folder, "settings.json")
-    borne, ever = _hooks(home, shared(home, env)), _hooks(home, None)
-    return settings.Owned(home, path, borne, ever, lambda: _refuse(home, env), (BOM,))
-
-
-def _refuse(home, env) -> None:
-    """HcomError where there is no client, or one that could do nothing with our hooks."""
-    program.refuse(env, PROGRAM, config_dir(env), lacks(home, env), "claude update")
+    return settings.Owned(
+        home,
+        os.path.join(settings.folder(home, config_dir(env), ".claude"), "settings.json"),
+        _hooks(home, shared(home, env)),
+        _hooks(home, None),
+        lambda: program.refuse(env, PROGRAM, config_dir(env), lacks(home, env), "claude update"),
+        (BOM,),
+    )
 
 
 def files(home, env, allowed, every) -> list[settings.File]:

@@ -54,7 +54,8 @@ def fates(path: str, given: dict[int, Given]) -> dict[int, str]:
             _begin(turns, item.get("parentUuid"), found)
         elif item.get("subtype") == "compact_boundary":
             _begin(turns, item.get("logicalParentUuid"), found)
-        here = shown(item, place, given, _told(item), _printed(item))
+        printed = "\n".join(part.value for part in _results(item))
+        here = shown(item, place, given, _told(item), printed)
         found.update(dict.fromkeys(here, STANDING))
         turns[-1][0].add(item.get("uuid"))
         turns[-1][1].update(here)
@@ -105,10 +106,6 @@ def _results(item: dict) -> list[Part]:
         for part in _parts(item)
         if part.get("type") == "tool_result"
     ]
-
-
-def _printed(item: dict) -> str:
-    return "\n".join(part.value for part in _results(item))
 
 
 # -- the conversation --

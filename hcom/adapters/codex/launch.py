@@ -114,8 +114,7 @@ def _sandbox(args, home, env, cwd: str, told: asked.Told) -> dict[str, object]:
     else:
         inside = _within(home.root, [*open_to_all, *roots])
         ours = [home.root] if inside else home.shared
-        listed = list(dict.fromkeys([*roots, *ours]))
-        found["sandbox_workspace_write.writable_roots"] = listed
+        found["sandbox_workspace_write.writable_roots"] = list(dict.fromkeys([*roots, *ours]))
     path = _shell_path(home, env, [*open_to_all, *roots])
     if path:
         found["shell_environment_policy.set.PATH"] = path

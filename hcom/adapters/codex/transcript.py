@@ -131,8 +131,7 @@ def _completed(part: dict) -> list[Part]:
 
 def _of_old(part: dict) -> list[Part]:
     """What is an item by now was an event of its own, with one text."""
-    text = part.get("message") or "[image]"
-    return ITEMS[OLD[part["type"]]]({"content": text})
+    return ITEMS[OLD[part["type"]]]({"content": part.get("message") or "[image]"})
 
 
 def _asked(item: dict) -> list[Part]:

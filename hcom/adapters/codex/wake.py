@@ -23,18 +23,16 @@ def state(agent: Agent) -> str:
     """idle, busy, blocked or gone: whether the session is open by its lock, the rest by the last
     hook. One without a session has had no prompt yet, and no queue."""
     home = agent.client.get("home")
-    if not home or not agent.session:
-        return client.GONE
-    if host.is_closed(home, agent.session, agent.pid, agent.pid_start):
+    is_open = home and agent.session
+    if not is_open or host.is_closed(home, agent.session, agent.pid, agent.pid_start):
         return client.GONE
     return STATES.get(agent.status, client.BUSY)
 
 
 def status(agent: Agent) -> tuple[str, str] | None:
     """Inactive when no process has the session open; None otherwise: hooks told the rest."""
-    if agent.session and state(agent) == client.GONE:
-        return INACTIVE, "exit:closed"
-    return None
+    gone = agent.session and state(agent) == client.GONE
+    return (INACTIVE, "exit:closed") if gone else None
 
 
 def ring(agent: Agent, tries: int, _rung_at: float) -> None:

@@ -96,12 +96,10 @@ def surroundings(env) -> Around | None:
 
 def reaches(signal: Signal, agent) -> bool:
     """Whether what the reply to this hook says comes to the model of `agent`."""
-    if signal.kind == TOOL:
-        # Inside a subagent it would come to that one's.
-        return not signal.source and not agent.client.get("inside")
     if signal.kind == TURN_END:
         return not transcript.cancelled(signal.transcript)
-    return True
+    # Inside a subagent a tool's would come to that one's.
+    return not signal.source and not agent.client.get("inside")
 
 
 def introduced(signal: Signal, agent) -> bool:

@@ -131,7 +131,6 @@ def _switched_on(home, env) -> dict[str, str]:
 
 def _prompt_file(home, text: str) -> str:
     """A private file with `text`; it stays, for a client that restarts reads it again."""
-    name = hashlib.sha256(text.encode()).hexdigest()[:16]
-    path = home.kept("prompts", f"{name}.md")
+    path = home.kept("prompts", f"{hashlib.sha256(text.encode()).hexdigest()[:16]}.md")
     keep(path, text)
     return path

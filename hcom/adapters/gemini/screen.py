@@ -84,9 +84,7 @@ def _box(screen, lines: list[str]) -> Box | None:
     column, row = screen.cursor
     if begins == NO_RULE and top < row < end:
         rules = rules or [top]
-    if not rules or top < 0:
-        return None
-    if not top < row < end and not (row > end and column == 0):
+    if not rules or top < 0 or not (top < row < end or (row > end and column == 0)):
         return None
     inner = [line.ljust(3) for line in inner]
     status = lines[max(0, rules[0] - STATUS_LINES.get(begins, 2)) : rules[0]]

@@ -18,6 +18,7 @@ SESSION_VARIABLE = "GEMINI_SESSION_ID"  # in hooks alone, not in the shell tool
 PROGRAM = "gemini"
 BRINGS = False
 PACKAGE = "@google/gemini-cli"
+OTHERWISE = f"npm install -g {PACKAGE}, or use hcom start and hcom listen in it"
 # What came with which version, found by driving those on npm (docs/versions.md), and with hooks
 # that log in `gemini -p`, with each setting that may turn them on.
 SINCE = (0, 24)  # the first with hooks as ours are; 0.22 has some behind tools.enableHooks
@@ -54,13 +55,13 @@ def hooks_file(home, env) -> settings.Owned:
         )
         for event, which, mode in EVENTS
     ]
-    return settings.Owned(home, path, entries, able=lambda: _refuse(env), skipped=(COMMENTS,))
-
-
-def _refuse(env) -> None:
-    """HcomError when there is no client, or one that has no hooks."""
-    otherwise = f"npm install -g {PACKAGE}, or use hcom start and hcom listen in it"
-    program.refuse(env, PROGRAM, config_dir(env), lacks(version(env)), otherwise)
+    return settings.Owned(
+        home,
+        path,
+        entries,
+        able=lambda: program.refuse(env, PROGRAM, config_dir(env), lacks(version(env)), OTHERWISE),
+        skipped=(COMMENTS,),
+    )
 
 
 def files(home, env, allowed, _every) -> list[settings.File]:
@@ -126,8 +127,7 @@ def _system(env) -> str:
 
 def defaults(env) -> str:
     """The file of this machine's defaults, which any other setting wins over."""
-    beside = os.path.join(os.path.dirname(_system(env)), "system-defaults.json")
-    return env.get(DEFAULTS) or beside
+    return env.get(DEFAULTS) or os.path.join(os.path.dirname(_system(env)), "system-defaults.json")
 
 
 def own_defaults(home) -> str:

@@ -123,8 +123,7 @@ def forgot(path: str) -> bool:
 def _document(path: str) -> list[tuple[int, dict]]:
     """The messages of a transcript that is one document, as lines; [] of any other. Its records
     have no place in a file that is written anew: each is behind all that was known before."""
-    whole = tail(path)[:1] == [b"{"]
-    said = document(path, TAIL_BYTES).get("messages") if whole else None
+    said = document(path, TAIL_BYTES).get("messages") if tail(path)[:1] == [b"{"] else None
     lines: list[dict] = []
     for message in said if isinstance(said, list) else []:
         lines += [fields(message), *_results(fields(message))]
@@ -163,10 +162,9 @@ def _conversation(lines: list[tuple[int, dict]]) -> list[tuple[int, dict]]:
 
 def _returned(content) -> list[str]:
     """What tools returned to the model."""
-    found: list = []
-    for part in content if isinstance(content, list) else []:
-        called = fields(fields(part).get("functionResponse"))
-        found += fields(called.get("response")).values()
+    parts = content if isinstance(content, list) else []
+    called = (fields(fields(part).get("functionResponse")) for part in parts)
+    found = (text for one in called for text in fields(one.get("response")).values())
     return [text for text in found if isinstance(text, str)]
 
 
