@@ -21,7 +21,7 @@ BUDGETS = {
     "pty": 1160,
     "terminal": 310,
     "hub": 1040,
-    "ops": 1690,
+    "ops": 1670,
     "hooks": 660,
     "wrap": 310,
     "cli": 1580,
@@ -32,7 +32,7 @@ BUDGETS = {
     "tui": 1330,
     "zipped": 50,
 }
-TOTAL = 16060
+TOTAL = 16030
 LEAVES = ("__init__", "__main__", "errors", "home", "log", "process", "config")
 
 

@@ -26,12 +26,10 @@ Recipients = namedtuple("Recipients", "names mentions scope")
 
 def mentions(text: str) -> list[str]:
     """The addresses in `text`, without @, in order, each once; code is not looked at."""
-    found: list[str] = []
+    found: dict[str, str] = {}
     for match in MENTION.finditer(CODE.sub(" ", text)):
-        name = match.group(1)
-        if name.lower() not in (f.lower() for f in found):
-            found.append(name)
-    return found
+        found.setdefault(match[1].lower(), match[1])
+    return list(found.values())
 
 
 def matches(mention: str, agents) -> list[str]:

@@ -105,10 +105,9 @@ def blocked(context: Context) -> None:
 def ended(context: Context) -> None:
     """The session is over; not so where the same client goes on with another."""
     signal, agent = context.signal, context.agent
-    if signal.source in ("clear", "resume") or signal.session != agent.session:
+    goes_on = signal.source in ("clear", "resume") or signal.session != agent.session
+    if goes_on or agent.ended_at is not None:  # the latter was said before
         return
-    if agent.ended_at is not None:
-        return  # said before
     if agents.end_session(context.db, agent.name, f"exit:{signal.source}", signal.at):
         people.dismiss(context.db, agent.name, signal.at)
         context.note(INACTIVE, f"exit:{signal.source}")

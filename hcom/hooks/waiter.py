@@ -41,8 +41,7 @@ def wait(tool: str, pid: int) -> int:
     lock, death = _owned(home, agent.name), _death_of(pid)
     if lock < 0:
         return 0
-    sign = adapter.WAKE_SIGN
-    way = Channel(channel(tool).state, lambda *_: print(sign, file=sys.stderr))
+    way = Channel(channel(tool).state, lambda *_: print(adapter.WAKE_SIGN, file=sys.stderr))
     with Wake(home, agent, way, lock=lock) as wake:
         drive(
             [wake],

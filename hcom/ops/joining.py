@@ -27,17 +27,15 @@ def start(db, env, caller, own: "Agent | None", wanted: "str | None", now: float
     else under a new name. HcomError when it may not."""
     home, directory = db.home, env.get("PWD", "")
     found = sweep.there(home)
-    if wanted:
-        agent = _again(db, wanted, caller, now)
-    else:
-        agent = own or _joined(db, env, caller, directory, now)
+    again = wanted and _again(db, wanted, caller, now)
+    agent = again or own or _joined(db, env, caller, directory, now)
     if caller.session:
         with transaction(db):
             agents.met(db, agent.name, directory, "", caller.pid, caller.pid_start, {})
     sweep.sweep(home, found, agents.every(db), agents.staying(db))
     marks.mark(home, people.keys(db, agent), agent.name)
-    rung = [bell.of_launch(caller.launch)]  # its client may have been another agent's
-    after(home, Done(rung=rung, watched=events.is_watched(db)))
+    # Rung, for its client may have been another agent's.
+    after(home, Done(rung=[bell.of_launch(caller.launch)], watched=events.is_watched(db)))
     relay.rouse(home, env)
     return Joined(agent, _told(home, env, agent, caller.tool in ("", ADHOC)))
 

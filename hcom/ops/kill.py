@@ -28,7 +28,10 @@ def kill(db, words, by: str, env, now: float) -> Killed:
     whose a process is: nobody's is ended."""
     loose = agents.loose(db, now)
     targets = [
-        (kept.proven(db.home, a), kept.of(db.home, _launch(db, a, loose)))
+        (
+            kept.proven(db.home, a),
+            kept.of(db.home, a.launch if a in loose else launches.of_agent(db, a.name)),
+        )
         for a in agents.chosen(db, words, now, loose)
     ]
     if words == ["all"]:
@@ -50,10 +53,6 @@ def kill(db, words, by: str, env, now: float) -> Killed:
     return Killed(ended, left)
 
 
-def _launch(db, agent, loose) -> str:
-    return agent.launch if agent in loose else launches.of_agent(db, agent.name)
-
-
 def _processes(agent, found) -> list[tuple[int, str]]:
     """The wrapper, where there is one, and the client, as they were known."""
     pairs = ((found.wrapper, found.wrapper_start), (agent.pid, agent.pid_start))
@@ -66,8 +65,9 @@ def _unsure(agent, found) -> list[str]:
     lines = []
     for pid, start in _processes(agent, found):
         if alive(pid, "") and not alive(pid, start):
-            was = f"process {pid} was {agent.display}'s"
-            lines.append(f"hcom: {was}, now it is another and left alone")
+            lines.append(
+                f"hcom: process {pid} was {agent.display}'s, now it is another and left alone"
+            )
         elif alive(pid, start) and not proven(pid, start):
             raise HcomError(
                 f"cannot tell whether process {pid} is still {agent.display}'s: nothing was killed",

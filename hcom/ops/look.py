@@ -46,8 +46,7 @@ def where(db, expression: "str | None", flags: dict[str, str], now: float) -> fi
         if asked is None:
             events.refuse_statement(expression)
             asked = filters.Where(expression, [], label=expression.strip())
-    flagged = filters.flags(flags, name_of, _real_path, now)
-    return filters.both(asked, flagged) or EVERYTHING
+    return filters.both(asked, filters.flags(flags, name_of, _real_path, now)) or EVERYTHING
 
 
 def _real_path(path: str) -> str:

@@ -71,11 +71,6 @@ def _readable(facts: Facts) -> Iterable[dict]:
         yield {"root": facts.home.root}
 
 
-def _read_only(facts: Facts) -> Iterable[dict]:
-    if facts.said["permissions"].endswith("read-only"):
-        yield {"root": facts.home.root}
-
-
 def _low(facts: Facts) -> Iterable[dict]:
     with suppress(OSError):
         free = shutil.disk_usage(facts.home.root).free
@@ -105,11 +100,6 @@ def _tools(when: Callable[[dict], bool]) -> Callable[[Facts], Iterable[dict]]:
     return check
 
 
-def _none(facts: Facts) -> Iterable[dict]:
-    if not any(said["program"] for said in facts.said["tools"].values()):
-        yield {"tools": ", ".join(TOOLS)}
-
-
 def _spooled(facts: Facts) -> Iterable[dict]:
     entries = _entries(facts.home.run(homes.SPOOL))
     waiting = [entry for entry in entries if time.time() - _modified(entry) > SPOOLED_S]
@@ -122,10 +112,6 @@ def _bells(facts: Facts) -> Iterable[dict]:
     dead = [pid for pid in pids if pid.isdigit() and not alive(int(pid), "")]
     if len(dead) > MANY_BELLS:
         yield {"count": len(dead), "bells": facts.home.run(homes.BELLS, "*")}
-
-
-def _parts(facts: Facts) -> Iterable[dict]:
-    return [{} for entry in _entries(facts.home.path("archive")) if "/.part-" in entry][:1]
 
 
 def _entries(folder: str) -> list[str]:
@@ -169,7 +155,9 @@ PROBLEMS = (
         "The home is read-only, or there is none",
         "{root} cannot be written",
         "export HCOM_DIR=$PWD/.hcom",
-        _read_only,
+        lambda facts: (
+            [{"root": facts.home.root}] if facts.said["permissions"].endswith("read-only") else []
+        ),
     ),
     Problem(
         "The same, of the database", "{why}", "export HCOM_DIR=$PWD/.hcom", _database(*READ_ONLY)
@@ -218,7 +206,16 @@ PROBLEMS = (
         "mend that line of {root}/config.env, or hcom config KEY VALUE",
         lambda facts: [{"why": line, "root": facts.home.root} for line in facts.config],
     ),
-    Problem("No client is installed", "no client is on your PATH", "install one of {tools}", _none),
+    Problem(
+        "No client is installed",
+        "no client is on your PATH",
+        "install one of {tools}",
+        lambda facts: (
+            []
+            if any(said["program"] for said in facts.said["tools"].values())
+            else [{"tools": ", ".join(TOOLS)}]
+        ),
+    ),
     Problem(
         "A client has no hooks",
         "{tool} has no hooks",
@@ -268,7 +265,14 @@ PROBLEMS = (
         "rm {bells}",
         _bells,
     ),
-    Problem("A reset was broken off", "a reset did not come to its end", "hcom archive", _parts),
+    Problem(
+        "A reset was broken off",
+        "a reset did not come to its end",
+        "hcom archive",
+        lambda facts: [
+            {} for entry in _entries(facts.home.path("archive")) if "/.part-" in entry
+        ][:1],
+    ),
     Problem(
         "No window can be opened (in a container, over ssh, without a display)",
         "terminal",

@@ -41,8 +41,7 @@ def reset(home, everybody_leaves: bool, drain, now: float) -> Reset:
             keys = [key for one in done.kept for key in agents.bindings(db, one.name)]
     kept.prune(home, keys, archive.folder(home, done.archive) if done.archive else "")
     history.forget(home)
-    left = [(name, ()) for name in before if name not in stay]
-    after(home, Done(left=left, watched=False))
+    after(home, Done(left=[(name, ()) for name in before if name not in stay], watched=False))
     return done
 
 

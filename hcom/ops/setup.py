@@ -61,8 +61,7 @@ def add_for_launch(home, env, tool: str, cwd: str, args) -> list[str]:
             try:
                 settings.put([file])
             except HcomError as error:
-                deaf = "" if setup.BRINGS else "no hooks: "
-                said.append(deaf + told(error))
+                said.append(("" if setup.BRINGS else "no hooks: ") + told(error))
     return [*said, *lost, *filter(None, [setup.warnings(home, env, cwd, args)])]
 
 
@@ -79,8 +78,7 @@ def moved(home, env, tool: str):
     to trust again for it."""
     trusts = adapters.load(tool, "setup").trusts
     lost: list[str] = []
-    places = dict.fromkeys((of_user(env), home))
-    before = [(place, trusts(place, env)) for place in places]
+    before = [(place, trusts(place, env)) for place in dict.fromkeys((of_user(env), home))]
     yield lost
     for place, was in before:
         gone = Counter(was) - Counter(trusts(place, env))

@@ -52,8 +52,7 @@ def send(db, sender: Sender, text: str, addressed: str, envelope: message.Envelo
     found = [agent for agent in (agents.find(db, name) for name in sent.to) if agent]
     shown = [agent.display for agent in found]
     shown += [name for name in sent.to if name.partition(":")[0] in (BIGBOSS, HCOM)]
-    watched = events.is_watched(db)
-    after(db.home, Done(sent.to, sent.wakes, sent.parents, watched=watched))
+    after(db.home, Done(sent.to, sent.wakes, sent.parents, watched=events.is_watched(db)))
     ended = [agent.name for agent in found if agent.ended_at is not None]
     deaf = [_named(a, kept.proven(db.home, a).client) for a in found if is_deaf(db.home, a)]
     unwoken = [

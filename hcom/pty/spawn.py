@@ -132,8 +132,7 @@ def _lead(
         _into_foreground(program)
         os.write(tell, b"pid %d\n" % program)
         os.close(tell)
-        outer = tty._replace(fd=kept) if tty else None
-        keeper.Keeper(program, owner, outer, grace_s).run()
+        keeper.Keeper(program, owner, tty._replace(fd=kept) if tty else None, grace_s).run()
     finally:
         os._exit(127)
 

@@ -234,9 +234,8 @@ def _parsed(name: str, flag: Flag, value: str, name_of, real_path, now: float):
         except UnknownAgent:
             return flag.sql, [value.lstrip("@")]
     if flag.value == "PATH":
-        if "/" not in value:
-            return BARE_FILE, [value, value]
-        return flag.sql, [real_path(value)]
+        is_path = "/" in value
+        return (flag.sql, [real_path(value)]) if is_path else (BARE_FILE, [value, value])
     if flag.value == "TIME":
         if re.match(r"#?\d{1,18}\Z", value):
             return flag.sql.replace("timestamp", "id"), [int(value.lstrip("#"))]

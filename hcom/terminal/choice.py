@@ -70,8 +70,7 @@ def obstacle(
 ) -> str:
     """Why `preset` can't open a window here, or ""."""
     if platform not in preset.platforms:
-        places = sorted(_WHERE[p] for p in preset.platforms)
-        return "is only for " + " and ".join(places)
+        return "is only for " + " and ".join(sorted(_WHERE[p] for p in preset.platforms))
     if not which(preset.program):
         return f"needs {preset.program!r}, which is not installed"
     if preset.display and platform is not Platform.MACOS and not _display(env):

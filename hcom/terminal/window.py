@@ -74,8 +74,7 @@ def open_window(
             if re.search(preset.full.says, room):
                 raise _Failed(room)
         if preset.opener is Opener.RETURNS:
-            out = _run(argv, cwd, env, OPEN_S)
-            return Opened(preset.name, _id_from(preset, out, env))
+            return Opened(preset.name, _id_from(preset, _run(argv, cwd, env, OPEN_S), env))
         return _detached(preset, argv, cwd, env)
     except _Failed as error:
         if preset.full and re.search(preset.full.says, str(error)):
@@ -88,8 +87,7 @@ def open_window(
 
 def with_reported(opened: Opened, preset: Preset, env: Mapping[str, str]) -> Opened:
     """`opened` with the id that the launched script finds in its own environment `env`."""
-    found = _named(preset.reports, env)
-    return opened._replace(id=_joined({**_parts(opened.id), **found}))
+    return opened._replace(id=_joined({**_parts(opened.id), **_named(preset.reports, env)}))
 
 
 def close_window(opened: Opened, env: Mapping[str, str]) -> None:
@@ -163,9 +161,8 @@ def label(title: str) -> str:
 
 def _id_from(preset: Preset, out: str, env: Mapping[str, str]) -> str:
     match = re.search(preset.prints, out)
-    if not match:  # the window is there all the same; it closes when its process ends
-        return ""
-    return _joined({**_named(preset.keep, env), **match.groupdict("")})
+    # Without one the window is there all the same; it closes when its process ends.
+    return _joined({**_named(preset.keep, env), **match.groupdict("")}) if match else ""
 
 
 def _named(names: tuple[str, ...], env: Mapping[str, str]) -> dict[str, str]:

@@ -7,7 +7,7 @@ import time
 from .. import adapters, log
 from .. import home as homes
 from ..adapters.base import WAKE_TEXT
-from ..errors import HcomError
+from ..errors import HcomError, told
 from ..hub import launches as launching
 from ..ops import handover, screens
 from ..ops.after import Done, after
@@ -48,20 +48,20 @@ def main(argv: list[str]) -> int:
     """`wrapped LAUNCH`: take the hand-over of a launch, and be its client's wrapper."""
     home, launch = homes.locate(os.environ), argv[1]
     try:
-        told = _handed_over(home, launch)
+        left = _handed_over(home, launch)
         log.to(home.root)
         with open_db(home) as db:
             agent = agents.bound(db, "launch", launch)
         if agent is None:
             raise HcomError("this launch is nobody's any more", "start it again with hcom")
-        if told.stream is None:
-            run(home, agent, launch, told)
+        if left.stream is None:
+            run(home, agent, launch, left)
         else:
             from . import fed
 
-            fed.run(home, agent, launch, told)
+            fed.run(home, agent, launch, left)
     except HcomError as error:
-        sys.stderr.write(f"hcom: {error.message}" + (f" ({error.hint})\n" if error.hint else "\n"))
+        sys.stderr.write(f"hcom: {told(error)}\n")
         return 1
     except KeyboardInterrupt:
         return 130
@@ -71,13 +71,13 @@ def main(argv: list[str]) -> int:
 def _handed_over(home, launch: str) -> handover.Handover:
     """What the launcher left for this launch; the environment of this terminal is put in its
     place."""
-    told = handover.take(home, launch)
-    if told.headless:
-        return told
-    env = {k: v for k, v in told.env.items() if not k.startswith(TERMINAL)}
+    left = handover.take(home, launch)
+    if left.headless:
+        return left
+    env = {k: v for k, v in left.env.items() if not k.startswith(TERMINAL)}
     env.update((k, v) for k, v in os.environ.items() if k.startswith(TERMINAL))
     _report_window(home, launch)
-    return told._replace(env=env)
+    return left._replace(env=env)
 
 
 def _report_window(home, launch: str) -> None:
@@ -90,29 +90,28 @@ def _report_window(home, launch: str) -> None:
     opened = terminal.Opened(*window)
     preset = terminal.builtin(terminal.current_platform()).get(opened.preset.casefold())
     if preset:
-        reported = terminal.with_reported(opened, preset, os.environ)
-        kept.note(home, launch, window=list(reported))
+        kept.note(home, launch, window=list(terminal.with_reported(opened, preset, os.environ)))
 
 
-def run(home, agent, launch: str, told: handover.Handover) -> None:
-    """The client of `agent` that the hand-over `told` is of runs in front of this terminal, or with
+def run(home, agent, launch: str, left: handover.Handover) -> None:
+    """The client of `agent` that the hand-over `left` is of runs in front of this terminal, or with
     none; this process ends as it does."""
     mirror, keys = Mirror(80, 24), Keys()
     ends = proxy.Ends()
-    if told.headless:  # what is printed goes to its log, and of a screen nothing
-        printing = adapters.load(told.tool, "launch").is_printing(told.argv[1:])
+    if left.headless:  # what is printed goes to its log, and of a screen nothing
+        printing = adapters.load(left.tool, "launch").is_printing(left.argv[1:])
         ends = proxy.Ends(None, 1 if printing else None)
-    way = _way(told.tool, kept.of(home, launch).client or {}, mirror, keys)
+    way = _way(left.tool, kept.of(home, launch).client or {}, mirror, keys)
     with Wake(home, agent, way, launch) as wake:
         try:
             how = proxy.run(
-                told.argv,
-                told.env,
+                left.argv,
+                left.env,
                 policy=Wrap(wake, mirror, keys),
                 keys=keys,
                 on_fault=lambda error: broken(wake, error),
                 ends=ends,
-                cwd=told.cwd,
+                cwd=left.cwd,
                 doorbells=[wake.rings.fd] if wake.rings.fd >= 0 else [],
             )
         except spawn.SpawnError as error:

@@ -187,9 +187,7 @@ class Wrap:
     def notice(self) -> None:
         """Where a client without hooks begins to work, it is known."""
         known = self.wake.known
-        if known.agent is None or not self.ready:
-            return
-        if self.wake.way.state(known.agent) != BUSY:
+        if not (known.agent and self.ready) or self.wake.way.state(known.agent) != BUSY:
             return
         try:
             with open_db(self.home) as db:

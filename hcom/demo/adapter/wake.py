@@ -18,9 +18,7 @@ def _path(agent: Agent, end: str) -> str:
 def state(agent: Agent) -> str:
     """Whether the client is idle, busy, blocked or gone."""
     said = base.document(_path(agent, "json"))
-    if said.get("session") != agent.session:
-        return GONE
-    return STATES.get(said["state"], BUSY)
+    return STATES.get(said["state"], BUSY) if said.get("session") == agent.session else GONE
 
 
 def ring(agent: Agent, _tries: int, _rung_at: float) -> None:
