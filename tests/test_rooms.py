@@ -20,7 +20,7 @@ BUDGETS = {
     "adapters": 2610,
     "pty": 1160,
     "terminal": 310,
-    "hub": 1040,
+    "hub": 1030,
     "ops": 1670,
     "hooks": 660,
     "wrap": 310,
@@ -32,7 +32,7 @@ BUDGETS = {
     "tui": 1330,
     "zipped": 50,
 }
-TOTAL = 16030
+TOTAL = 16010
 LEAVES = ("__init__", "__main__", "errors", "home", "log", "process", "config")
 
 

@@ -10,6 +10,7 @@ import os
 import shutil
 import time
 from collections import namedtuple
+from contextlib import suppress
 
 from ..bus.agent import BIGBOSS, RECENT_S, Agent
 from ..errors import DamagedError, HcomError, StoreError
@@ -38,13 +39,9 @@ class Archive(namedtuple("Archive", "name path facts")):
 Done = namedtuple("Done", "archive kept lost")
 
 
-def _folder(home) -> str:
-    return home.path("archive")
-
-
 def folder(home, name: str) -> str:
     """Where the archive of that name is."""
-    return os.path.join(_folder(home), name)
+    return home.path("archive", name)
 
 
 class _Resetting(Lock):
@@ -81,7 +78,7 @@ def reset(home, now: float, listening=frozenset()) -> Done:
 def _prepared(home) -> None:
     try:
         create(home)
-        private_folder(_folder(home))
+        private_folder(home.path("archive"))
     except OSError as error:
         raise StoreError(
             f"cannot use {home.root}: {error.strerror}", "in a sandbox: export HCOM_DIR=$PWD/.hcom"
@@ -95,11 +92,9 @@ def _reset(home, listening: set[str], now: float) -> Done:
     except (StoreError, OSError) as error:
         if isinstance(error, DamagedError):
             raise
-        try:
+        with suppress(HcomError, OSError):  # what is left behind is mended by the next who looks
             _mend(home)
-        except (HcomError, OSError):
-            pass  # what is left behind is mended by the next who looks
-        if os.path.isdir(os.path.join(_folder(home), name)):
+        if os.path.isdir(folder(home, name)):
             raise StoreError(f"archived as {name}, but then: {error}", "hcom archive 1") from None
         why = getattr(error, "strerror", None) or error
         raise StoreError(
@@ -108,7 +103,7 @@ def _reset(home, listening: set[str], now: float) -> Done:
 
 
 def _moved(home, name: str, listening: set[str], now: float) -> Done:
-    part = os.path.join(_folder(home), PART + name)
+    part = folder(home, PART + name)
     with open_db(home) as db:
         with transaction(db):
             everyone = agents.every(db)
@@ -126,15 +121,15 @@ def _moved(home, name: str, listening: set[str], now: float) -> Done:
                 agents.set_status(db, known.name, known.status, known.context, known.detail, at)
             lost = stored.unread(db, names)
             stored.clear(db, names, name, now)
-        os.rename(part, os.path.join(_folder(home), name))
-        _synced(_folder(home))
+        os.rename(part, folder(home, name))
+        _synced(home.path("archive"))
         stored.shrink(db)
     return Done(name, kept, lost)
 
 
 def _fresh_name(home, now: float) -> str:
     base = time.strftime("%Y-%m-%d_%H%M%S", time.gmtime(now))
-    taken = set(os.listdir(_folder(home)))
+    taken = set(os.listdir(home.path("archive")))
     name, count = base, 1
     while name in taken or PART + name in taken:
         count += 1
@@ -155,13 +150,12 @@ def set_aside(home, now: float) -> str:
     _prepared(home)
     with _Resetting(home):
         name = _fresh_name(home, now) + "-corrupt"
-        folder = os.path.join(_folder(home), name)
-        private_folder(folder)
+        private_folder(folder(home, name))
         path = home.db_file
         # The log first: beside a new database it would be taken for that one's.
         for suffix in (*BESIDE, ""):
             if os.path.lexists(path + suffix):
-                os.rename(path + suffix, os.path.join(folder, "hcom.db" + suffix))
+                os.rename(path + suffix, os.path.join(folder(home, name), "hcom.db" + suffix))
         return name
 
 
@@ -169,15 +163,15 @@ def _mend(home) -> None:
     """What resets that died left behind is finished or forgotten. The lock is held."""
     complete = _finished(home)
     for part in _parts(home):
-        path = os.path.join(_folder(home), part)
+        path = folder(home, part)
         if part in complete:
-            os.rename(path, os.path.join(_folder(home), part[len(PART) :]))
+            os.rename(path, folder(home, part[len(PART) :]))
         else:
             shutil.rmtree(path, ignore_errors=True)  # all of it is still in the database
 
 
 def _parts(home) -> list[str]:
-    return [entry for entry in os.listdir(_folder(home)) if entry.startswith(PART)]
+    return [entry for entry in os.listdir(home.path("archive")) if entry.startswith(PART)]
 
 
 def _finished(home) -> list[str]:
@@ -191,14 +185,12 @@ def _finished(home) -> list[str]:
 
 def every(home) -> list[Archive]:
     """The archives, the most recent first. Nothing is changed."""
-    if not os.path.isdir(_folder(home)):
+    if not os.path.isdir(home.path("archive")):
         return []
-    entries = {e: e for e in os.listdir(_folder(home)) if not e.startswith(".")}
-    try:
+    entries = {e: e for e in os.listdir(home.path("archive")) if not e.startswith(".")}
+    with suppress(HcomError):  # the database cannot be had: what has its name is shown
         entries.update((part[len(PART) :], part) for part in _finished(home))
-    except HcomError:
-        pass  # the database cannot be had: what has its name is shown
-    found = {name: os.path.join(_folder(home), entry) for name, entry in entries.items()}
+    found = {name: folder(home, entry) for name, entry in entries.items()}
     names = [name for name, path in found.items() if os.path.isdir(path)]
     return [_read(home, name, found[name]) for name in sorted(names, key=_order, reverse=True)]
 
@@ -209,10 +201,8 @@ def _order(name: str):
 
 
 def _read(home, name: str, path: str) -> Archive:
-    try:
+    with suppress(OSError, ValueError):
         return Archive(name, path, json.loads(read(os.path.join(path, "about.json"))))
-    except (OSError, ValueError):
-        pass
     try:
         with stored.open_archive(home, os.path.join(path, "hcom.db"), SQL_S) as db:
             return Archive(name, path, stored.facts(db))

@@ -56,29 +56,29 @@ def ready(db, launch: str, now: float) -> bool:
 
 def working(db, name: str, now: float) -> None:
     """The agent is in a turn, though no hook said so; one that listens does that in its turn."""
-    with transaction(db):
-        agent = agents.find(db, name)
-        if agent and agent.context != LISTEN:
-            agents.set_status(db, name, ACTIVE, "screen", "", now)
-            events.append_status(db, name, ACTIVE, "screen", "", now)
+    _seen(db, name, lambda agent: agent.context != LISTEN, ACTIVE, "screen", "", now)
 
 
 def asks(db, name: str, now: float) -> None:
-    """The agent's client, which starts, shows a dialog before it takes a prompt."""
-    with transaction(db):
-        agent = agents.find(db, name)
-        if agent and agent.status == INACTIVE:  # no hook has told more of it since
-            agents.set_status(db, name, BLOCKED, DIALOG, f"at its start: hcom term {name}", now)
-            events.append_status(db, name, BLOCKED, DIALOG, "", now)
+    """The agent's client, which starts, shows a dialog before it takes a prompt; unless a hook has
+    told more of it since."""
+    what = f"at its start: hcom term {name}"
+    _seen(db, name, lambda agent: agent.status == INACTIVE, BLOCKED, DIALOG, what, now)
 
 
 def interrupted(db, name: str, now: float) -> None:
     """The agent's turn is over, though no hook said so (yet)."""
+    works = (ACTIVE, BLOCKED)
+    _seen(db, name, lambda agent: agent.status in works, LISTENING, "interrupted", "", now)
+
+
+def _seen(db, name: str, when, status: str, context: str, detail: str, now: float) -> None:
+    """That is the status of the agent and in the log, where `when(agent)` holds."""
     with transaction(db):
         agent = agents.find(db, name)
-        if agent and agent.status in (ACTIVE, BLOCKED):
-            agents.set_status(db, name, LISTENING, "interrupted", "", now)
-            events.append_status(db, name, LISTENING, "interrupted", "", now)
+        if agent and when(agent):
+            agents.set_status(db, name, status, context, detail, now)
+            events.append_status(db, name, status, context, "", now)
 
 
 def over(db, launch: str, why: str, screen: str, now: float) -> list[tuple[str, list[str]]]:

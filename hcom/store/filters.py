@@ -5,12 +5,13 @@ Pure: names and paths are resolved by functions that the caller passes in.
 
 import re
 from collections import namedtuple
-from datetime import datetime, timedelta, timezone
+from datetime import datetime
 
 from ..bus.agent import STATUSES
 from ..bus.message import INTENTS
 from ..bus.notice import ALL, COLLISIONS, TOOLS
 from ..errors import UnknownAgent, UsageError
+from .events import timestamp
 
 EVENT_TYPES = ("message", "status", "life")
 
@@ -249,16 +250,12 @@ def moment(text: str, now: float) -> str:
     ago = re.match(r"(\d{1,6})([smhd])\Z", text.strip())
     try:
         if ago:
-            seconds = int(ago.group(1)) * {"s": 1, "m": 60, "h": 3600, "d": 86_400}[ago.group(2)]
-            at = datetime.fromtimestamp(now, timezone.utc) - timedelta(seconds=seconds)
-        else:
-            at = datetime.fromisoformat(text.strip().replace("Z", "+00:00"))
-            at = at.astimezone(timezone.utc)
+            return timestamp(now - int(ago[1]) * {"s": 1, "m": 60, "h": 3600, "d": 86_400}[ago[2]])
+        return timestamp(datetime.fromisoformat(text.strip().replace("Z", "+00:00")).timestamp())
     except (ValueError, OverflowError, OSError):
         raise UsageError(
             f"not a time: {text!r}", "use 10m, 2h, 2026-01-31, 2026-01-31T09:30, or an event's #id"
         ) from None
-    return at.strftime("%Y-%m-%dT%H:%M:%S.") + f"{at.microsecond // 1000:03d}Z"
 
 
 _COMMAND_SQL = tuple(map(_command_sql, COMMANDS))
