@@ -16,7 +16,7 @@ BUDGETS = {
     "leaves": 620,
     "bus": 510,
     "store": 1110,
-    "delivery": 340,
+    "delivery": 330,
     "adapters": 2610,
     "pty": 1160,
     "terminal": 310,
@@ -26,13 +26,13 @@ BUDGETS = {
     "wrap": 310,
     "cli": 1580,
     "api": 150,
-    "demo": 770,
+    "demo": 760,
     "relay": 1490,
     "scripts": 410,
     "tui": 1330,
     "zipped": 50,
 }
-TOTAL = 16010
+TOTAL = 16000
 LEAVES = ("__init__", "__main__", "errors", "home", "log", "process", "config")
 
 

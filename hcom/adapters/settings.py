@@ -9,6 +9,7 @@ import json
 import os
 import re
 from collections import namedtuple
+from contextlib import suppress
 
 from ..errors import HcomError
 from ..home import dropped, keep, read, rewrite
@@ -377,8 +378,6 @@ def _unwritten(path: str, error: OSError, hint: str = "") -> HcomError:
 def _tidy(*folders: str) -> None:
     """Those of `folders`, the innermost first, that are empty without us are gone: an empty .codex
     in a project makes Codex ask."""
-    try:
+    with suppress(OSError):
         for place in folders:
             os.rmdir(place)
-    except OSError:
-        pass

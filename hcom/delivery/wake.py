@@ -93,10 +93,6 @@ _TIMES: "dict[type, Callable[..., tuple[float, ...]]]" = {
 }
 
 
-def _idle(state: Idle, seen: Seen) -> "Step":
-    return _waiting(Waiting(), seen) if seen.mail else (state, Action.NOTHING)
-
-
 def _waiting(state: Waiting, seen: Seen) -> "Step":
     if not seen.mail:
         return Idle(), Action.NOTHING
@@ -208,7 +204,7 @@ def _given_up(reason: Why, seen: Seen) -> "Step":
 
 
 _STEPS: "dict[type, Callable[..., Step]]" = {
-    Idle: _idle,
+    Idle: lambda _, seen: _waiting(Waiting(), seen),
     Waiting: _waiting,
     Rung: _rung,
     Pasted: _pasted,

@@ -23,6 +23,7 @@ import threading
 import tty
 import uuid
 from collections.abc import Callable
+from contextlib import suppress
 from typing import NamedTuple
 
 from .mind import OWN, Mind, Step, handlers, note, opened, script
@@ -290,19 +291,11 @@ class Client:
         if prompt.strip():
             self.submit(prompt)
 
-    def rub(self) -> None:
-        self.box = self.box[:-1]
-
-    def empty(self) -> None:
-        self.box = b""
-
     def halt(self) -> None:
         self.halted = self.state == BUSY
         for shell in list(self.running):
-            try:
+            with suppress(ProcessLookupError):  # it has just ended
                 os.killpg(shell.pid, signal.SIGKILL)
-            except ProcessLookupError:
-                pass  # it has just ended
 
     def end(self) -> None:
         self.over = True
@@ -349,8 +342,8 @@ COMMANDS = {
 }
 KEYS = {
     b"\r": Client.enter,
-    b"\x7f": Client.rub,
-    b"\x15": Client.empty,
+    b"\x7f": lambda client: setattr(client, "box", client.box[:-1]),
+    b"\x15": lambda client: setattr(client, "box", b""),
     b"\x1b": Client.halt,
     b"\x04": Client.end,
 }

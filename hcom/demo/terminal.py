@@ -3,6 +3,7 @@
 import os
 import signal
 import time
+from contextlib import suppress
 
 from ..pty import spawn
 from ..pty.mirror import Mirror
@@ -25,12 +26,10 @@ class Terminal:
         """What the program has written is on the screen; its end is known."""
         if self.ending is not None:
             return
-        try:
+        with suppress(OSError):  # nothing now, or never more
             while data := os.read(self.child.fd, 65536):
                 self.output += data
                 self.mirror.feed(data, time.monotonic())
-        except OSError:
-            pass  # nothing now, or never more
         pid, status = os.waitpid(self.child.keeper, os.WNOHANG)
         if pid:
             self.ending = spawn.ending(status)

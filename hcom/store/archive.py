@@ -7,6 +7,7 @@ so nothing is recorded between them.
 import errno
 import os
 import sqlite3
+from contextlib import suppress
 
 from ..bus.agent import BIGBOSS
 from ..errors import StoreError
@@ -100,11 +101,9 @@ def is_complete(db, archive: str) -> bool:
 
 def shrink(db) -> None:
     """The file is no larger than it must be, unless somebody is in the way."""
-    try:
+    with suppress(sqlite3.Error):  # another time
         db.execute("VACUUM")
         db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-    except sqlite3.Error:
-        pass  # another time
 
 
 def facts(db) -> dict:
