@@ -48,9 +48,9 @@ class Index:
         self.places.append(place)
         self.times.append(max(at, self.times[-1] if self.times else 0.0))
 
-    def take_back(self, first: int, upto: "int | None" = None) -> None:
-        """Those from `first` on (before `upto`) are not in the conversation any more."""
-        self.gone.update(range(first, len(self.places) if upto is None else upto))
+    def take_back(self, first: int) -> None:
+        """Those from `first` on are not in the conversation any more."""
+        self.gone.update(range(first, len(self.places)))
 
 
 class History(namedtuple("History", "stream reader known")):

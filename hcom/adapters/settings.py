@@ -83,6 +83,17 @@ def refuse_misplaced(home, cwd: str, tool: str) -> None:
         )
 
 
+def hidden(home, place: str, text: str, end: str) -> str:
+    """A private file with `text` among those of `place`; it stays, for clients read it again."""
+    path = home.kept(place, _digest(text) + end)
+    keep(path, text)
+    return path
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
 def put(files) -> bool:
     """Each of `files` is as it is to be; False when all were. HcomError: nothing was changed."""
     changes = [change for change in [file.change() for file in files] if change]
@@ -227,8 +238,7 @@ class Owned(
         return _is_group(group) and not launcher.leads_elsewhere(self.home, json.dumps(group))
 
     def _record(self) -> str:
-        name = hashlib.sha256(os.path.realpath(self.path).encode()).hexdigest()[:16]
-        return self.home.kept(f"before-{name}.json")
+        return self.home.kept(f"before-{_digest(os.path.realpath(self.path))}.json")
 
     def _remembered(self) -> dict:
         return document(self._record())

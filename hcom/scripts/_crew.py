@@ -194,6 +194,15 @@ class Crew:
         """The next answer of that one, as `answers` has it; None where none comes."""
         return self.answers([name]).get(name)
 
+    def conclude(self, name: str, otherwise: str) -> int:
+        """The workflow ends with the next answer of that one, which is printed, or `otherwise`; the
+        exit code."""
+        said = self.answer(name)
+        if said is None:
+            return self.failed(otherwise)
+        print(said)
+        return 0
+
     def _has_read(self, name: str, event: int) -> bool:
         """Whether the agent knew what it was asked when it did what that event says."""
         with suppress(hcom.HcomError, KeyError):  # it has left, or had when it was asked

@@ -22,11 +22,7 @@ def work(crew, args) -> int:
     )
     clone = crew.launch("clone", prompt, args.background, resume=target, fork=True)
     print(f"its result comes to {crew.boss} as a message in {crew.title}", flush=True)
-    result = crew.answer(clone)
-    if result is None:
-        return crew.failed(f"no result of {clone}")
-    print(result)
-    return 0
+    return crew.conclude(clone, f"no result of {clone}")
 
 
 parser = _crew.options(__doc__)

@@ -57,11 +57,7 @@ def work(crew, args) -> int:
     )
     judge = crew.launch("judge", prompt)
     print(f"its verdict comes to {' and '.join(whom)} as a message in {crew.title}", flush=True)
-    verdict = crew.answer(judge)
-    if verdict is None:
-        return crew.failed("no verdict. The reports:\n" + "\n\n".join(reports.values()))
-    print(verdict)
-    return 0
+    return crew.conclude(judge, "no verdict. The reports:\n" + "\n\n".join(reports.values()))
 
 
 parser = _crew.options(__doc__)

@@ -47,11 +47,7 @@ def work(crew, args) -> int:
         return crew.failed("nobody has said anything")
     whom = dict.fromkeys([*([] if args.spawn else sides), crew.boss])
     judge = crew.launch("judge", start + JUDGE.format(said=said, command=crew.command(*whom)))
-    verdict = crew.answer(judge)
-    if verdict is None:
-        return crew.failed(f"no verdict. All that was said:\n{said}")
-    print(verdict)
-    return 0
+    return crew.conclude(judge, f"no verdict. All that was said:\n{said}")
 
 
 def _shared(args) -> str:

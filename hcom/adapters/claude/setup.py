@@ -1,14 +1,12 @@
 """Our hooks and permissions in Claude Code's settings.json: put in, taken out, looked at."""
 
 import glob
-import hashlib
 import os
 import sys
 from itertools import product
 
 from ... import home as homes
 from ...errors import HcomError
-from ...home import keep
 from .. import program, settings
 from ..base import WAKE_HINT, WAKE_SIGN, fields, none
 from ..flags import groups, values
@@ -107,8 +105,7 @@ def with_ours(home, cwd: str, args) -> list[str]:
     ]
     rules = ("permissions", "allow")
     entries += [(rules, rule) for rule in settings.at(said, rules)]
-    path = home.kept("claude", f"{hashlib.sha256(text.encode()).hexdigest()[:16]}.json")
-    keep(path, text)
+    path = settings.hidden(home, "claude", text, ".json")
     settings.put([settings.Owned(home, path, entries, skipped=(BOM,))])
     return [
         word

@@ -4,7 +4,6 @@ It keeps its two processes (no GEMINI_CLI_NO_RELAUNCH): with one, a choice of tr
 it, would end it, and it would lack the heap size that it gives itself. Signals go to the group.
 """
 
-import hashlib
 import os
 import re
 
@@ -103,7 +102,11 @@ def plan(args, home, env, cwd: str) -> Plan:
         session if SESSION.match(session) else "",
         client=_facts(args, home, env, cwd),
         env={
-            **({"GEMINI_SYSTEM_MD": _prompt_file(home, prompt)} if prompt.strip() else {}),
+            **(
+                {"GEMINI_SYSTEM_MD": settings.hidden(home, "prompts", prompt, ".md")}
+                if prompt.strip()
+                else {}
+            ),
             **_switched_on(home, env),
         }
         or None,
@@ -127,10 +130,3 @@ def _switched_on(home, env) -> dict[str, str]:
     path = setup.own_defaults(home)
     keep(path, '{"hooks": {"enabled": true}}\n')
     return {setup.DEFAULTS: path}
-
-
-def _prompt_file(home, text: str) -> str:
-    """A private file with `text`; it stays, for a client that restarts reads it again."""
-    path = home.kept("prompts", f"{hashlib.sha256(text.encode()).hexdigest()[:16]}.md")
-    keep(path, text)
-    return path
