@@ -14,7 +14,7 @@ from tests.test_architecture import LAYERS, ROOT, Source, imported, sources
 # What each room may have; the leaves are one room. Past it, something is written twice.
 BUDGETS = {
     "leaves": 620,
-    "bus": 510,
+    "bus": 500,
     "store": 1110,
     "delivery": 330,
     "adapters": 2600,
@@ -22,7 +22,7 @@ BUDGETS = {
     "terminal": 310,
     "hub": 1030,
     "ops": 1670,
-    "hooks": 660,
+    "hooks": 650,
     "wrap": 310,
     "cli": 1580,
     "api": 150,

@@ -81,6 +81,5 @@ def past(at: float, now: float) -> float:
 
 def is_listed(agent: Agent, now: float) -> bool:
     """Whether `agent` takes part now: it has not left, and its session is alive or recent."""
-    if agent.stopped_at is not None:
-        return False
-    return agent.ended_at is None or now - agent.ended_at < RECENT_S
+    lives = agent.ended_at is None or now - agent.ended_at < RECENT_S
+    return agent.stopped_at is None and lives

@@ -90,17 +90,14 @@ def harmless(text: str) -> str:
 def header(message: Message) -> str:
     """The first line of the frame: id, sender, intent, thread, what it answers."""
     sender, envelope = message.sender, message.envelope
-    parts = [f"from {sender.tag + '-' if sender.tag else ''}{sender.name}"]
+    who = f"from {sender.tag + '-' if sender.tag else ''}{sender.name}"
     if sender.kind == EXTERNAL:
         person = " (the person)" if sender.name == BIGBOSS else " (the person there)"
-        parts[0] += person if is_person(sender.name) else " (not an agent)"
-    if envelope.intent:
-        parts.append(envelope.intent)
-    if envelope.thread:
-        parts.append(f"thread {envelope.thread}")
-    if envelope.reply_to:
-        parts.append(f"in reply to #{envelope.reply_to}")
-    return f"{MARK}{message.id} {harmless(one_line(' · '.join(parts)))}]"
+        who += person if is_person(sender.name) else " (not an agent)"
+    thread = envelope.thread and f"thread {envelope.thread}"
+    answers = envelope.reply_to and f"in reply to #{envelope.reply_to}"
+    said = " · ".join(filter(None, (who, envelope.intent, thread, answers)))
+    return f"{MARK}{message.id} {harmless(one_line(said))}]"
 
 
 def footer(message: Message, option: str = "") -> str:
@@ -154,16 +151,11 @@ def _hint(hint: Hint, budget: int) -> str:
     return f"[hcom hint, {who}] {_cut(text, budget // 4) if budget else text}"
 
 
-def _room(hints: Hint, budget: int) -> int:
-    """What of `budget` is left for messages."""
-    return budget - size(_hint(hints, budget)) - NOTICE_CHARS
-
-
 def fitting(messages: list[Message], hints: Hint, budget: int = 0) -> list[str]:
     """The frames of as many of `messages`, from the first, as fit in `budget` units (0: all) with
     their hints; at least one, cut where it alone is too long."""
     frames: list[str] = []
-    used, room = 0, _room(hints, budget)
+    used, room = 0, budget - size(_hint(hints, budget)) - NOTICE_CHARS
     for message in messages:
         one = frame(message, room if budget and not frames else 0, hints.option)
         used += size(one) + 1

@@ -72,15 +72,11 @@ def used_tool(context: Context) -> None:
         ACTIVE,
         f"tool:{signal.tool}",
         signal.detail,
-        [_real(signal.cwd, path) for path in signal.edited if "\0" not in path],
+        # the one path of each, however the tool named it
+        [os.path.realpath(os.path.join(signal.cwd, p)) for p in signal.edited if "\0" not in p],
         signal.command,
         signal.at,
     )
-
-
-def _real(directory: str, path: str) -> str:
-    """The one path of a file, however its tool named it."""
-    return os.path.realpath(os.path.join(directory, path))
 
 
 def ended_turn(context: Context) -> None:
