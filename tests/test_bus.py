@@ -4,7 +4,7 @@ import random
 import re
 import unittest
 
-from hcom.bus import address, message, names, render
+from hcom.bus import address, message, names, notice, render
 from hcom.bus.message import EXTERNAL, INSTANCE, SYSTEM, Envelope, Message, Sender
 from hcom.errors import HcomError, UnknownAgent
 from hcom.store.agents import blank
@@ -239,6 +239,11 @@ class Names(unittest.TestCase):
                 with self.subTest(name, taken=taken):
                     self.assertNotEqual(names.fresh([*others, taken], random.choice), name)
 
+    def test_where_all_names_are_taken_that_is_said(self):
+        taken = [*names.FIRST, "baba", "bababa"]  # all that this choice makes
+        with self.assertRaisesRegex(HcomError, "no free name left"):
+            names.fresh(taken, lambda letters: letters[0])
+
     def test_a_thousand_fresh_names_are_all_new_and_sayable(self):
         taken, pick = [], random.Random(1).choice
         for _ in range(1000):
@@ -249,6 +254,14 @@ class Names(unittest.TestCase):
         for i, name in enumerate(taken[:60]):
             for other in taken[:i]:
                 self.assertGreater(sum(a != b for a, b in zip(name, other)), 1, (name, other))
+
+
+class Notices(unittest.TestCase):
+    def test_a_burst_is_summed_up(self):
+        lines = [f"line {n}" for n in range(notice.LINES)]
+        self.assertEqual(notice.gathered(lines), "\n".join(lines))
+        more = "and 3 more: hcom events --last 12"
+        self.assertEqual(notice.gathered([*lines, "x", "y", "z"]), "\n".join([*lines, more]))
 
 
 class Frames(unittest.TestCase):

@@ -450,6 +450,10 @@ class Usage(Commands):
             (("config", "subagent_timeout", "x"), "not a number"),
             (("config", "terminal", "nosuch"), "no terminal"),
             (("config", "hints", "a\nb"), "control character"),
+            (("config", "relay_allow", "stop,all"), "not to be allowed: 'all'"),
+            (("config", "-i", "luna", "--reset"), "-i goes with"),
+            (("send", "--stdin", "@nova", "--", "hi"), "exclude each other"),
+            (("events", "sub", "idle:luna", "--sql", "1"), "exclude each other"),
             (("events", "--sql", "nosuch:luna"), "no preset"),
             (("events", "--sql", "1; 2"), "wrong SQL"),
         ):
