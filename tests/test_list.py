@@ -69,6 +69,14 @@ class Words(Sealed):
         self.assertEqual((said["status"], said["status_context"]), ("inactive", "launching"))
         self.assertRegex(self.home.said("list"), r"^○ \w+ +claude +launching +\d+s\n")
 
+    def test_a_client_whose_terminal_does_not_open_was_never_there(self):
+        self.home.stand_in("claude", "exec sleep 60")
+        done = self.home.run("1", "claude", env={"HCOM_TERMINAL": "false {script}"})
+        self.assertEqual((done.returncode, done.stdout), (1, ""), done)
+        self.assertRegex(done.stderr, "not launched: luna: .* did not open: false ended with st")
+        self.assertEqual(self.home.said("list"), "")
+        self.assertEqual(os.listdir(Path(self.home.hcom_dir, ".agents", "launch")), [])
+
     def test_one_without_a_terminal_has_printed_into_a_log(self):
         self.home.stand_in("claude", "echo done; exec sleep 60")
         self.addCleanup(self.home.run, "kill", "all")

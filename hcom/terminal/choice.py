@@ -100,7 +100,7 @@ def _around(
         preset
         for sure in (True, False)
         for preset in usable
-        if any(_by_value(case) is sure for case in inside[preset])
+        if any(any("=" in term for term in case) is sure for case in inside[preset])
     ]
     found = nearest or sorted((p for p in usable if p.rank), key=lambda p: p.rank)
     if found:
@@ -110,10 +110,6 @@ def _around(
         f"no terminal here to open a window in{why}",
         hint='use --headless, or hcom config terminal "my-terminal -e bash {script}"',
     )
-
-
-def _by_value(case: tuple[str, ...]) -> bool:
-    return any("=" in term for term in case)
 
 
 def _holds(case: tuple[str, ...], env: Mapping[str, str]) -> bool:

@@ -197,7 +197,6 @@ def parts(line: bytes, _facts: dict) -> list[Part]:
 
 def _answered(item: dict) -> list[Part]:
     """What the model wrote, or the client in its name."""
-    message = _message(item)
     found = []
     for part in _parts(item):
         if part.get("type") == "text":
@@ -206,7 +205,7 @@ def _answered(item: dict) -> list[Part]:
         elif part.get("type") == "tool_use":
             name, key, given = str(part.get("name")), str(part.get("id")), fields(part.get("input"))
             found += [Part(CALLED, given, name, key), *_edits(given, key)]
-    spent = fields(message.get("usage"))
+    spent = fields(_message(item).get("usage"))
     taken = [count(spent.get(name)) for name in ("input_tokens", *CACHED, "output_tokens")]
     if any(taken):
         found.append(Part(SPENT, (sum(taken[:-1]), taken[-1]), key=_response(item)))
