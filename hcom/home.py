@@ -188,11 +188,16 @@ def set_mode(what: "str | int", mode: int) -> None:
 
 def own(path: str) -> None:
     """OSError when what is there belongs to somebody who is neither this user nor root."""
+    if found := stat_of(path):  # else it is nobody's, or told of by who uses it
+        _owned(found, path)
+
+
+def stat_of(path: str) -> "os.stat_result | None":
+    """What the system says of what is there; None where that is nothing."""
     try:
-        found = os.stat(path)
+        return os.stat(path)
     except OSError:
-        return  # nobody's, or told of by who uses it
-    _owned(found, path)
+        return None
 
 
 def _owned(found: os.stat_result, path: str) -> os.stat_result:
@@ -223,10 +228,15 @@ def opened(path: str) -> int:
     """A descriptor by which the file can be read. OSError unless it is a regular one, which is
     looked at first too: of the others some do things, or wait, when they are opened."""
     _regular(os.stat(path), path)
-    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    return _sure(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), path)
+
+
+def _sure(descriptor: int, path: str, mode: int = 0) -> int:
+    """The descriptor, which is of a regular file that has this mode, too; else closed. OSError."""
     try:
-        _regular(os.fstat(descriptor), path)
-    except OSError:
+        if _regular(os.fstat(descriptor), path).st_mode & mode != mode:
+            set_mode(descriptor, mode)
+    except BaseException:  # an interrupt, too
         os.close(descriptor)
         raise
     return descriptor
@@ -261,14 +271,7 @@ def private_file(path: str, flags: int) -> int:
     """A descriptor of the file, open as `flags` say; one that is made is 0600, as above. No link is
     followed, nothing but a regular file opened. OSError."""
     flags |= os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
-    descriptor = os.open(path, flags, 0o600)
-    try:
-        if _regular(os.fstat(descriptor), path).st_mode & 0o600 != 0o600:
-            set_mode(descriptor, 0o600)
-    except BaseException:
-        os.close(descriptor)
-        raise
-    return descriptor
+    return _sure(os.open(path, flags, 0o600), path, 0o600)
 
 
 class Lock:

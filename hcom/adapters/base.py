@@ -4,11 +4,10 @@ an adapter is stands in interface.py.
 """
 
 import json
-import os
 from collections import namedtuple
 
 from ..bus.render import one_line
-from ..home import LIMIT_BYTES, is_id, read
+from ..home import LIMIT_BYTES, is_id, read, stat_of
 
 START = "start"  # a session began, was resumed, cleared or compacted
 PROMPT = "prompt"  # a turn begins
@@ -147,10 +146,8 @@ def document(path: str, limit: int = LIMIT_BYTES) -> dict:
 
 def size(path: str) -> int:
     """How long a file is now; 0 when it is not there."""
-    try:
-        return os.stat(path).st_size
-    except OSError:
-        return 0
+    found = stat_of(path)
+    return found.st_size if found else 0
 
 
 def text(payload: dict, key: str) -> str:

@@ -101,9 +101,8 @@ def _tools(when: Callable[[dict], bool]) -> Callable[[Facts], Iterable[dict]]:
 
 
 def _spooled(facts: Facts) -> Iterable[dict]:
-    entries = _entries(facts.home.run(homes.SPOOL))
-    waiting = [entry for entry in entries if time.time() - _modified(entry) > SPOOLED_S]
-    if waiting:
+    there = filter(None, map(homes.stat_of, _entries(facts.home.run(homes.SPOOL))))
+    if waiting := [one for one in there if time.time() - one.st_mtime > SPOOLED_S]:
         yield {"count": len(waiting)}
 
 
@@ -116,12 +115,6 @@ def _bells(facts: Facts) -> Iterable[dict]:
 
 def _entries(folder: str) -> list[str]:
     return [os.path.join(folder, entry) for entry in homes.listed(folder)]
-
-
-def _modified(path: str) -> float:
-    with suppress(OSError):
-        return os.stat(path).st_mtime
-    return time.time()
 
 
 def without_curses() -> bool:

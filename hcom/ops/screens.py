@@ -4,13 +4,12 @@ import json
 import os
 import time
 from collections import namedtuple
-from contextlib import suppress
 
 from ..adapters.jsonl import tail
 from ..bus.render import clean
 from ..delivery import bell
 from ..errors import HcomError
-from ..home import dropped, private_folder, read, write_private
+from ..home import dropped, private_folder, read, stat_of, write_private
 from ..hub import people
 from ..process import alive, environment
 from ..store import kept, launches
@@ -94,6 +93,5 @@ def _path(home, launch: str) -> str:
 
 
 def _written(path: str) -> int:
-    with suppress(OSError):
-        return os.stat(path).st_mtime_ns
-    return 0
+    found = stat_of(path)
+    return found.st_mtime_ns if found else 0

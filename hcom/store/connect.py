@@ -13,7 +13,7 @@ import sys
 import time
 
 from ..errors import DamagedError, HcomError, LockedError, StoreError
-from ..home import Home, Lock, create, dropped, plain, private_file
+from ..home import Home, Lock, create, dropped, plain, private_file, stat_of
 from . import turn
 from .schema import MARK, MARKED, MIGRATIONS, VERSION, VIEW
 
@@ -123,11 +123,8 @@ class Database:
 
 
 def _file(home: Home) -> "tuple[int, int] | None":
-    try:
-        found = os.stat(home.db_file)
-    except OSError:
-        return None
-    return found.st_dev, found.st_ino
+    found = stat_of(home.db_file)
+    return found and (found.st_dev, found.st_ino)
 
 
 class transaction:  # noqa: N801 - reads as a statement: with transaction(db)

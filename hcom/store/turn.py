@@ -1,8 +1,9 @@
 """Whose turn it is to write: of many who wait for that, each gets one."""
 
-import os
 import sqlite3
 import time
+
+from ..home import stat_of
 
 BUSY_S = 5.0  # a command gives up where a locked database has not been written to for so long
 EAGER_MS = 20  # sqlite tries five times in so long
@@ -37,8 +38,5 @@ def begin(execute, wal: str, limit_s: "float | None") -> None:
 
 def _written(path: str) -> "tuple[int, int] | None":
     """What changes with each write to a file."""
-    try:
-        found = os.stat(path)
-    except OSError:
-        return None
-    return found.st_size, found.st_mtime_ns
+    found = stat_of(path)
+    return found and (found.st_size, found.st_mtime_ns)

@@ -7,7 +7,7 @@ sees, or the background server (app-server) that all their clients share.
 import os
 import re
 
-from ...home import listed, opened
+from ...home import listed, opened, stat_of
 from ...process import is_told_of
 from ..version import numbers
 
@@ -19,9 +19,8 @@ def lock(directory: str, session: str) -> str:
 
 def holds(pid: int, directory: str, session: str) -> bool:
     """Whether process `pid` has the session open, where the system tells what it has open."""
-    try:
-        held = os.stat(lock(directory, session))
-    except OSError:
+    held = stat_of(lock(directory, session))
+    if held is None:
         return False
     for descriptor in listed(f"/proc/{pid}/fd"):
         try:
