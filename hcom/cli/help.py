@@ -11,9 +11,7 @@ def _line(form: str, meaning: str, indent: int = 2) -> str:
     left = " " * indent + form
     if not meaning:
         return left
-    if len(left) >= COLUMN:
-        return f"{left}  {meaning}"
-    return f"{left:<{COLUMN}}{meaning}"
+    return f"{left}  {meaning}" if len(left) >= COLUMN else f"{left:<{COLUMN}}{meaning}"
 
 
 def overview() -> str:

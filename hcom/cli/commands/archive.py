@@ -45,9 +45,7 @@ def run(call) -> int:
         return _list(call, numbered)
     one = archive.chosen(found, call.words[0])
     with stored.open_archive(call.home, one.db, SQL_S) as db:
-        if len(call.words) == 2:
-            return _agents(call, one.db)
-        return _events(call, db, one.db)
+        return _agents(call, one.db) if len(call.words) == 2 else _events(call, db, one.db)
 
 
 def _directories(one) -> set[str]:
