@@ -226,6 +226,7 @@ class Surroundings(unittest.TestCase):
             self.assertEqual(host.holder(folder, "s"), 0)
             self.assertEqual((wake.state(told), wake.status(told)), ("idle", None))
             self.assertEqual(wake.state(told._replace(session="")), "gone")
+            self.assertEqual(wake.status(told._replace(client={})), None)  # no hook told its home
             with held(folder, "s"):
                 if not TELLS:
                     self.skipTest("this system does not tell who holds a lock")

@@ -121,9 +121,11 @@ class Status(unittest.TestCase):
     def test_an_agent_that_is_deaf(self):
         name = self.home.start()
         self.assertNotIn(name, self.todo())
-        self.home.change(
-            "UPDATE agents SET tool = 'codex', session = 'x', wake_failure = 'no hooks heard yet'"
-        )
+        self.home.change("UPDATE agents SET tool = 'codex', session = 'x', launch = 'l'")
+        self.assertNotIn(name, self.todo())  # its first hook comes with its first prompt
+        self.home.change("UPDATE agents SET launch = ''")  # it joined in a prompt
+        self.assertIn(f"no hook of {name} was heard: hcom term {name} shows", self.todo())
+        self.home.change("UPDATE agents SET wake_failure = 'no hooks heard yet'")
         self.assertIn(f"no hook of {name} was heard: hcom term {name} shows", self.todo())
         self.assertIn(f"{name} was not woken: no hooks heard yet; hcom term", self.todo())
 

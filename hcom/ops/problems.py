@@ -234,8 +234,8 @@ PROBLEMS = (
     Problem(
         "An agent is deaf: none of its hooks was heard",
         "no hook of {name} was heard",
-        "hcom term {name} shows whether a dialog waits; else see to its client's hooks, "
-        "and hcom kill {name}; hcom resume {name}",
+        "hcom term {name} shows whether a dialog waits; else see to its client's hooks "
+        "(hcom hooks), and hcom kill {name}; hcom resume {name}",
         lambda facts: [{"name": a.display} for a in facts.agents if talk.is_deaf(facts.home, a)],
     ),
     Problem(

@@ -77,12 +77,14 @@ def is_heard(home, agent) -> bool:
 
 def is_deaf(home, agent) -> bool:
     """Whether hooks are to bring the agent its mail, and none of its session was ever heard, nor
-    can be by waking it."""
+    can be by waking it. In a session that joined by a command the prompt was heard or is not."""
     hooked = agent.tool in adapters.TOOLS and (agent.session or agent.launch or agent.pid)
     if not hooked or is_heard(home, agent) or agent.ended_at is not None:
         return False
     known = kept.proven(home, agent)
-    waits = known.client.get("wake") or adapters.load(agent.tool, "screen").answers(known)
+    waits = agent.launch and (
+        known.client.get("wake") or adapters.load(agent.tool, "screen").answers(known)
+    )
     return not waits or agent.wake_failure.startswith(Why.DEAF.value)
 
 

@@ -30,9 +30,10 @@ def state(agent: Agent) -> str:
 
 
 def status(agent: Agent) -> tuple[str, str] | None:
-    """Inactive when no process has the session open; None otherwise: hooks told the rest."""
-    gone = agent.session and state(agent) == client.GONE
-    return (INACTIVE, "exit:closed") if gone else None
+    """Inactive when no process has the session open; None otherwise: hooks told the rest, and where
+    none was heard, not where the session's lock is."""
+    known = agent.session and agent.client.get("home")
+    return (INACTIVE, "exit:closed") if known and state(agent) == client.GONE else None
 
 
 def ring(agent: Agent, tries: int, _rung_at: float) -> None:
