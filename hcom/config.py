@@ -61,7 +61,9 @@ def _allowed(text: str) -> None:
 
 def _token(text: str) -> None:
     if not re.fullmatch(r"[!-~]*", text):
-        raise HcomError("a token has no spaces, and no letters but a to z")
+        raise HcomError(
+            "a token has no spaces, and no letters but a to z", "hcom config relay_token - < FILE"
+        )
 
 
 def _truth(text: str) -> None:

@@ -205,7 +205,7 @@ class OnATerminal(Sealed):
         pane.keys("/")
         pane.text("type:nonsense")
         pane.keys("Enter")
-        pane.until(r"(?s)> type:nonsense\n not a type: 'nonsense'")
+        pane.until(r"(?s)> type:nonsense\n no type 'nonsense'")
         pane.keys("C-w")
         pane.text("type:life")
         pane.keys("Enter")

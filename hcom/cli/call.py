@@ -56,8 +56,9 @@ class Call:
         """Whether the person at this terminal asks, once `identify` has found no agent."""
         return self.agent is None and not self.tool and sys.stdin.isatty()
 
-    def sender(self, db) -> Sender:
-        """Who speaks: the agent, or the person at this terminal. HcomError when that is unclear."""
+    def sender(self, db, otherwise: str = "") -> Sender:
+        """Who speaks: the agent, or the person at this terminal. HcomError when that is unclear,
+        with what else there is to say."""
         agent = self.agent or self.identify(db)
         if agent is not None:
             return people.sender(agent, "")
@@ -65,7 +66,7 @@ class Call:
             return Sender(BIGBOSS, EXTERNAL)
         raise HcomError(
             "who are you? This session is no agent of hcom",
-            "hcom start, or --name NAME, or --from NAME for a program",
+            "hcom start, or --name NAME" + otherwise,
         )
 
     def owner(self, db) -> str:

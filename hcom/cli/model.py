@@ -47,7 +47,7 @@ def seconds(text: str) -> float:
         value = float(text)
         if 0 <= value <= 1e9:
             return value
-    raise UsageError(f"not a number of seconds: {text!r}")
+    raise UsageError(f"not a number of seconds: {text!r}", "use one such as 2 or 0.5")
 
 
 def count(text: str) -> int:

@@ -48,7 +48,7 @@ def _owner(call, db) -> tuple[str, str]:
     given = call.values.__dict__["for"]
     if given:
         return people.known(db, given).name, call.owner(db)
-    sender = call.sender(db)
+    sender = call.sender(db, ", or --for NAME")
     return sender.name, sender.name
 
 

@@ -106,7 +106,7 @@ def reclaim(db, name: str, caller: Caller, now: float) -> Agent:
     with transaction(db):
         agent = agents.find(db, name)
         if agent is None:
-            raise UnknownAgent(f"no agent {name!r}", "hcom list")
+            raise UnknownAgent(f"no agent {name!r}", "hcom start for a new name")
         refuse_remote(agent)
         refuse_elsewhere(db, agent, caller)
         launched = caller.launch and agents.bound(db, "launch", caller.launch)

@@ -192,7 +192,9 @@ def again(db, word: str, fork: bool) -> Again:
     refuse_remote(agent)
     known = kept.of(db.home, agent.session)
     if agent.tool not in adapters.TOOLS:
-        raise HcomError(f"{agent.tool} cannot be started by hcom", "hcom list -v")
+        raise HcomError(
+            f"{agent.tool} cannot be started by hcom", f"in it: hcom start --as {agent.name}"
+        )
     if known.tool not in adapters.TOOLS:
         raise HcomError(
             f"{agent.display} has no session to go on with that a hook told of",

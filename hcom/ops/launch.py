@@ -100,7 +100,7 @@ def program_of(tool: str, env) -> str:
     name = adapters.load(tool, "setup").PROGRAM
     found = program.found(env, name)
     if not found:
-        raise HcomError(f"{tool} is not installed", f"{name} is not on your PATH")
+        raise HcomError(f"{tool} is not installed", "it is not on your PATH; hcom demo needs none")
     return found
 
 

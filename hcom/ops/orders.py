@@ -82,5 +82,8 @@ def obey(home, env, asker: str, number: int, text: str) -> None:
 def ask(db, sender: Sender, order: str, whose: str, now: float) -> str:
     """The device of the agent `whose` (luna:BOXE) is asked for the `order`; a line that says so."""
     name, there = split(whose.lstrip("@"))
-    sent = talk.send(db, sender, f"{order} {name}", f"@{HCOM}:{there}", Envelope(), now)
+    try:
+        sent = talk.send(db, sender, f"{order} {name}", f"@{HCOM}:{there}", Envelope(), now)
+    except UnknownAgent:
+        raise HcomError(f"no device {there!r}", "hcom relay") from None
     return f"asked {there} (#{sent.id}); its answer comes as a message"

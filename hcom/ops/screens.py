@@ -33,7 +33,9 @@ def of(db, name: str) -> Terminal:
     agent = people.known(db, name)
     launch = launches.of_agent(db, agent.name)
     if not kept.of(db.home, launch).wrapped:
-        raise HcomError(f"{agent.display} has no terminal of hcom's", "hcom list -v")
+        raise HcomError(
+            f"{agent.display} has no terminal of hcom's", f"hcom transcript @{agent.name}"
+        )
     return Terminal(agent.display, launch)
 
 

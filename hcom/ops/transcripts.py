@@ -85,7 +85,7 @@ def conversation(db, agent: Agent) -> Iterator[Conversation]:
             why = (
                 f"cannot be read: {paths[-1]}" if paths else "is not known yet: no hook told of it"
             )
-            raise NoTranscript(f"the transcript of {agent.display} {why}", "hcom list -v")
+            raise NoTranscript(f"the transcript of {agent.display} {why}", "hcom status")
         history.rewind(opened)
         found = list(opened.values())
         yield Conversation(agent, found, _ordered(found))

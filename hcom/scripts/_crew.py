@@ -15,6 +15,7 @@ import subprocess
 import sys
 import time
 from contextlib import suppress
+from typing import NoReturn
 
 import hcom
 
@@ -34,9 +35,16 @@ nobody waits for it once this turn has ended. Asked was:
 """
 
 
+class Parser(argparse.ArgumentParser):
+    """One whose errors are a line, as hcom's are."""
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(2, f"{self.prog}: {message} ({self.prog} --help)\n")
+
+
 def options(about: str | None) -> argparse.ArgumentParser:
     """The options that each workflow has."""
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog=f"hcom run {_kind()}",
         description=about,
         formatter_class=argparse.RawDescriptionHelpFormatter,

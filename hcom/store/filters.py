@@ -102,7 +102,7 @@ def preset(text: str, name_of) -> Where | None:
     lacks its name or pattern, or is misspelt.
     """
     kind, colon, given = (part.strip() for part in text.strip().partition(":"))
-    if kind in COMMANDS and colon:
+    if kind in COMMANDS:
         return _command(kind, given, name_of)
     if kind not in PRESETS:
         if colon and re.match(r"[a-z]+[_-]?[a-z]*\Z", kind) and re.match(r"[\w@-]+\Z", given):
@@ -225,7 +225,7 @@ def _parsed(name: str, flag: Flag, value: str, name_of, real_path, now: float):
     choices = {"TYPE": EVENT_TYPES, "STATUS": STATUSES, "INTENT": INTENTS}.get(flag.value)
     if choices:
         if value.lower() not in choices:
-            raise UsageError(f"not a {name}: {value!r}", "use " + ", ".join(choices))
+            raise UsageError(f"no {name} {value!r}", "use " + ", ".join(choices))
         return flag.sql, [value.lower()]
     if flag.value == "NAME":
         return flag.sql, [name_of(value)]

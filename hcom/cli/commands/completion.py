@@ -136,7 +136,7 @@ def run(call) -> int:
         return 0
     if given not in SHELLS or len(call.words) > 1:
         raise UsageError(
-            "completion for which shell?" + (f" Not {given!r}" if given else ""),
+            "completion for which shell?" + (f" Not {' '.join(call.words)!r}" if given else ""),
             "use " + ", ".join(SHELLS),
         )
     call.say(SHELLS[given])

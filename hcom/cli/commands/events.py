@@ -18,7 +18,9 @@ DEFAULT_WAIT_S = 60.0
 
 def run(call) -> int:
     values, action = call.values, call.words[0] if call.words else ""
-    if action == "launch" and len(call.words) < 3:
+    if action == "launch":
+        if call.words[2:]:
+            raise UsageError(f"unexpected argument: {call.words[2]!r}", "hcom events launch")
         return launched.report(call, call.words[1] if call.words[1:] else "")
     if action not in ("", "sub", "unsub"):
         raise UsageError(

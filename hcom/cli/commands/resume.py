@@ -16,7 +16,7 @@ def run(call) -> int:
 def again(call, fork: bool) -> int:
     """The agent named first is started again, or a copy of it; the other words go to its client."""
     if not call.words:
-        raise UsageError("which agent?", "hcom resume NAME")
+        raise UsageError("which agent?", f"hcom {'fork' if fork else 'resume'} NAME")
     with open_db(call.home) as db:
         tool, args, directory = agents.again(db, call.words[0], fork)
     if os.path.isdir(directory):  # where not, `start` says so

@@ -10,6 +10,7 @@ from contextlib import suppress
 from ... import process
 from ... import scripts as bundled
 from ...adapters import launcher
+from ...bus.names import meant
 from ...errors import HcomError, UsageError
 from ...home import read
 from ...ops import settings
@@ -66,7 +67,7 @@ def run(call) -> int:
     if name == "docs":
         return _docs(call, args)
     if name not in found:
-        raise HcomError(f"no script {name!r}", "hcom run lists them")
+        raise HcomError(f"no script {name!r}", meant(name, found, "hcom run lists them"))
     if args == ["--source"]:
         call.say(_text(found[name]).rstrip("\n"))
         return 0

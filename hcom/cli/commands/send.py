@@ -9,6 +9,7 @@ from ...store.connect import open_db
 from ..model import Command, Option, count
 
 HANDED = "Handed over, with the command that reads it:"
+OTHERS = ", or --from NAME for a program"
 READ_BYTES = message.LIMIT_BYTES + 4096  # enough to see that a message is too long
 
 
@@ -44,7 +45,7 @@ def run(call) -> int:
     envelope = message.envelope(values.intent or "", values.reply_to or "", values.thread or "")
     program = vars(values)["from"]
     with open_db(call.home) as db:
-        sender = talk.external(db, program) if program else call.sender(db)
+        sender = talk.external(db, program) if program else call.sender(db, OTHERS)
         if handed:
             own = call.agent.name if call.agent else ""
             given = (values.transcript or "", values.file or "", values.event or 0)
