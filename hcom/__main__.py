@@ -19,6 +19,12 @@ if not __package__:
     if _package == ".":
         _parent = os.path.dirname(os.getcwd())
     sys.path[:] = [_parent] + [p for p in sys.path if p.rstrip("/") != _package.rstrip("/")]
+    _is_named = os.path.isdir(_parent + "/hcom")
+else:
+    _is_named = __package__ == "hcom"
+if not _is_named:
+    _package = os.path.dirname(os.path.abspath(__file__))
+    sys.exit("hcom: its directory has to be called hcom: rename %s" % _package)  # noqa: UP031
 
 if __name__ == "__main__":
     from importlib import import_module

@@ -3,6 +3,7 @@
 import ast
 import os
 import re
+import shutil
 import subprocess
 import sys
 import unittest
@@ -55,6 +56,26 @@ class Invocation(Commands):
         said = self.home.run("start", env=env).stdout
         self.assertIn(f"You are {name!r}", said)
         self.assertIn("arrive by themselves,", said)
+
+    def test_a_directory_of_another_name_is_told_so(self):
+        folder = os.path.join(self.home.root, "place")
+        other = shutil.copytree(f"{ROOT}/hcom", f"{folder}/other")
+        said = f"hcom: its directory has to be called hcom: rename {other}\n"
+        for words, where in (
+            ([other], "/"),
+            (["other"], folder),
+            (["."], other),
+            (["-m", "other"], folder),
+        ):
+            with self.subTest(words):
+                argv = [sys.executable, *words, "list"]
+                done = subprocess.run(
+                    argv, env=self.home.env, cwd=where, capture_output=True, text=True
+                )
+                self.assertEqual((done.returncode, done.stdout, done.stderr), (1, "", said))
+        os.rename(other, f"{folder}/hcom")
+        argv = [sys.executable, f"{folder}/hcom", "--version"]
+        self.assertEqual(subprocess.run(argv, env=self.home.env, capture_output=True).returncode, 0)
 
 
 class TooOld(Commands):

@@ -13,7 +13,7 @@ from tests.test_architecture import LAYERS, ROOT, Source, imported, sources
 
 # What each room may have; the leaves are one room. Past it, something is written twice.
 BUDGETS = {
-    "leaves": 620,
+    "leaves": 630,
     "bus": 500,
     "store": 1100,
     "delivery": 330,
@@ -32,7 +32,7 @@ BUDGETS = {
     "tui": 1330,
     "zipped": 50,
 }
-TOTAL = 15970
+TOTAL = 15980
 LEAVES = ("__init__", "__main__", "errors", "home", "log", "process", "config")
 
 
