@@ -381,10 +381,19 @@ class Reading(Commands):
             ("list", self.luna),
             ("list", self.luna, "--sh"),
             ("list", self.luna, "directory"),
+            ("list", "--json"),
         ):
             out = self.home.said(*args)
             self.assertNotRegex(out, "[\x00-\x08\x0b-\x1f\x7f-\x9f\u202e]", args)
         self.assertEqual(len(self.home.said("list").splitlines()), 1)
+        (luna,) = map(json.loads, self.home.said("list", "--json").splitlines())
+        self.assertEqual(luna["status_detail"], "b\nc\x9b2J\u202e")
+
+    def test_letters_in_json_are_not_escaped(self):
+        name = self.home.start()
+        self.home.said("send", "--from", "ci", f"@{name} “größer” 你好 \U0001f680")
+        for args in (("events", "--type", "message"), ("listen", "--name", name, "--json")):
+            self.assertIn("“größer” 你好 \U0001f680", self.home.said(*args))
 
     def test_sql(self):
         for sql in (

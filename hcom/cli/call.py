@@ -20,6 +20,14 @@ LEAVE_MS = 100  # what has read the last byte and wants no more closes the pipe 
 READ_S = 1.0  # a reader may take this long until it reads at all
 
 
+def json_line(value) -> str:
+    """The value as a line of JSON: letters as they are, of which a model pays for each escape, and
+    what is none (a control character, half a letter) escaped, for it may come to a terminal."""
+    text = json.dumps(value, ensure_ascii=False)
+    odd = {ord(c): json.dumps(c)[1:-1] for c in set(text) if not c.isprintable()}
+    return text.translate(odd) + "\n"
+
+
 class Call:
     """The values of one call; `words` are the free arguments, `tail` those behind -- or None."""
 
@@ -87,7 +95,7 @@ class Call:
 
     def say_json(self, value) -> None:
         """A value as one line of JSON."""
-        sys.stdout.write(json.dumps(value, ensure_ascii=True) + "\n")
+        sys.stdout.write(json_line(value))
 
     def show(self, value, text: str) -> None:
         """A result: `value` as JSON where the call asks for that, else `text`."""

@@ -1,13 +1,12 @@
 """hcom listen: wait for messages, or for an event."""
 
-import json
-
 from ...bus.agent import BIGBOSS
 from ...errors import UsageError
 from ...ops import talk
 from ...store import agents
 from ...store.connect import open_db
 from .. import filtering
+from ..call import json_line
 from ..model import Command, Option, seconds
 
 DEFAULT_S = 86_400.0
@@ -43,7 +42,7 @@ def _messages(call, db, timeout: "float | None") -> int:
 
 def _json(leased) -> str:
     return "".join(
-        json.dumps(
+        json_line(
             {
                 "id": message.id,
                 "ts": message.at,
@@ -55,7 +54,6 @@ def _json(leased) -> str:
                 "delivered_to": message.to,
             }
         )
-        + "\n"
         for message in leased.messages
     )
 
