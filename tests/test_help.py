@@ -426,13 +426,20 @@ class Outputs(unittest.TestCase):
         self.home.program("claude", "echo '9.9.9 (Claude Code)'")
         said = self.home.said("status")
         self.assertIn("claude     9.9.9, /", said)
-        self.assertIn("claude has no hooks: hcom hooks add claude", said)
+        self.assertIn("note       claude has no hooks: hcom claude and hcom start bring", said)
         self.assertNotIn("no client is on your PATH", said)
         self.home.said("hooks", "add", "claude")
         os.unlink(os.path.join(self.home.root, "bin", "claude"))
         said = self.home.said("status")
         self.assertIn("claude has hooks and is not on your PATH", said)
         self.assertIn("no client is on your PATH: install one of claude, gemini, codex", said)
+
+    def test_start_says_what_its_hooks_wait_for(self):
+        self.home.stand_in("codex", "exit 0")
+        env = {"CODEX_THREAD_ID": "t1", "CODEX_HOME": f"{self.home.root}/.codex"}
+        said = self.home.run("start", env=env).stderr
+        self.assertRegex(said, r"\Ahcom: hooks added to .*\nhcom: codex does not trust .*\n\Z")
+        self.assertEqual(self.home.run("start", env=env).stderr, "")
 
     def test_hooks_of_a_client_that_is_not_there(self):
         for tool in TOOLS:

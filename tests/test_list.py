@@ -58,6 +58,13 @@ class Words(Sealed):
         self.home.said("start", "--as", luna)
         self.assertEqual(self.home.said("list", luna, "status"), "active\n")
 
+    def test_an_idle_agent_is_that_and_no_more(self):
+        luna = self.claude("s1")
+        self.hook("s1", "SessionStart", source="startup")
+        self.assertRegex(self.home.said("list"), rf"^◉ {luna} +claude +listening +\d+s\n")
+        self.hook("s1", "UserPromptSubmit", prompt="tidy {up}")
+        self.assertRegex(self.home.said("list"), rf"^▶ {luna} .* prompt tidy {{up}}\n")
+
     def test_a_client_that_starts(self):
         self.home.stand_in("claude", "exec sleep 60")
         self.addCleanup(self.home.run, "kill", "all")

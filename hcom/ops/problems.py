@@ -212,8 +212,9 @@ PROBLEMS = (
     Problem(
         "A client has no hooks",
         "{tool} has no hooks",
-        "hcom hooks add {tool}",
+        "hcom {tool} and hcom start bring them, or now: hcom hooks add {tool}",
         _tools(lambda said: bool(said["program"] and not said["hooks"] and not said["advice"])),
+        True,
     ),
     Problem(
         "A client's hooks are old, off or not trusted", "{tool}", "{why}",

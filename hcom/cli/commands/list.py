@@ -4,7 +4,7 @@ import os
 import shlex
 import time
 
-from ...bus.agent import LAUNCHING, MARKS, STOPPED, Agent
+from ...bus.agent import LAUNCHING, LISTENING, MARKS, STOPPED, Agent
 from ...bus.render import age, one_line
 from ...errors import HcomError, UsageError
 from ...ops import agents
@@ -19,14 +19,14 @@ EXPORTS = {
     "HCOM_DIRECTORY": "directory",
 }
 VERBOSE = ("directory", "session_id", "transcript_path", "parent_name", "pid")
-# What is shown as the status of who is inactive for this reason, and what of it.
-WORDS = {LAUNCHING: "", STOPPED: "still runs: hcom kill {}"}
+# What is shown of who has this status, or is inactive for this reason, which stands there then.
+WORDS = {LISTENING: "", LAUNCHING: "", STOPPED: "still runs: hcom kill {}"}
 
 
 def _row(agent: Agent, unread: int, now: float, me: str) -> str:
     status = agent.context if agent.context in WORDS else agent.status
-    what = WORDS[status].format(agent.name) if status in WORDS else agent.context
-    what = one_line(f"{what} {agent.detail}".strip())
+    did = f"{agent.context} {agent.detail}"
+    what = one_line((WORDS[status].format(agent.name) if status in WORDS else did).strip())
     line = (
         f"{MARKS[agent.status]} {one_line(agent.display):<14} {agent.tool:<7} {status:<9} "
         f"{age(now - agent.status_at):>4}  {what[:44]}"

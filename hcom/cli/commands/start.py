@@ -35,6 +35,8 @@ def _hooks(call, tool: str) -> None:
     try:
         if setup.add(call.home, call.env, tool):
             call.tell(f"hcom: hooks added to {setup.hooks(call.home, call.env, tool).path}")
+            if advice := setup.advice(call.home, call.env, tool):
+                call.tell(f"hcom: {advice}")
             # The session runs this command: while it does, the turn does not end, and when it
             # ends, the hooks are known to the session.
             time.sleep(adapters.load(tool, "setup").NOTICED_S)
