@@ -6,6 +6,7 @@ import unittest
 from collections import Counter
 from itertools import combinations
 
+from hcom.bus import remote
 from hcom.bus.message import LIMIT_BYTES
 from hcom.relay import rules, wire1
 from hcom.relay.rules import EVENT, STATE, Dropped, Key
@@ -35,6 +36,7 @@ STATUS = {
     "data": {"val": "active", "context": "tool:Bash", "detail": "ls"},
 }
 GONE = object()
+INSTANCE = {"enabled", "status", "context", "status_time", *wire1.BLANK}
 
 
 def changed(event: dict, **changes) -> dict:
@@ -229,34 +231,25 @@ class News(unittest.TestCase):
 
 class Wire1(unittest.TestCase):
     def test_what_one_pushes_another_polls(self):
-        agents = {"luna": {"status": "active", "context": "x", "age_s": 5}}
-        body = wire1.pushed("BOXE", "1764244800", agents, [MESSAGE, STATUS], 100.0)
-        self.assertEqual(
-            body["state"]["instances"]["luna"],
-            {
-                "enabled": True,
-                "status": "active",
-                "context": "x",
-                "status_time": 95.0,
-                "parent": "",
-                "session_id": "",
-                "agent_id": "",
-                "directory": "",
-                "transcript": "",
-            },
-        )
+        seat = {"tag": "", "tool": "claude", "status": "active", "context": "x", "age_s": 5}
+        told = [{"seq": n, "event": e, "mac": None} for n, e in ((7, MESSAGE), (8, STATUS))]
+        given = {"epoch": "a1", "state": {"agents": {"luna": seat}}, "events": told}
+        body = wire1.pushed("dev-a", given, 100.0)
+        instance = body["state"]["instances"]["luna"]
+        self.assertEqual((instance["enabled"], instance["status_time"]), (True, 95.0))
+        self.assertLess(INSTANCE, set(instance))
+        self.assertEqual(body["state"]["short_id"], remote.letters("dev-a")[:4])
         self.assertEqual(set(body["state"]), {"instances", "short_id", "reset_ts"})
         self.assertEqual(set(body["events"][0]), {"id", "ts", "type", "instance", "data"})
         said = {"devices": {"dev-a": json.loads(json.dumps(body))}, "ts": 1}
         dropped: Counter[str] = Counter()
-        found = rules.news(wire1.polled(said), b"", "", dropped)
+        found = rules.news(wire1.polled(said, 9.0), b"", "", dropped)
         self.assertEqual(+dropped, {})
-        self.assertEqual(
-            [one.key for one in found.events],
-            [Key("dev-a", "1764244800", 42), Key("dev-a", "1764244800", 1)],
-        )
+        keys = [Key("dev-a", "a1", 7), Key("dev-a", "a1", 8)]
+        self.assertEqual([one.key for one in found.events], keys)
         self.assertEqual(found.events[0].data["to"], (("dev-b", "nova", ""),))
-        self.assertEqual(found.states[0][1][0].status, "active")
+        ((key, (luna,)),) = found.states
+        self.assertEqual((key.seq, luna.tool, luna.status), (9000, "claude", "active"))
 
     def test_a_message_as_the_page_has_it(self):
         data = {
@@ -271,23 +264,22 @@ class Wire1(unittest.TestCase):
                 "dev-a": {"state": {"reset_ts": 1.5}, "events": [changed(MESSAGE, data=data)]}
             }
         }
-        (got,) = rules.news(wire1.polled(said), b"", "", Counter()).events
+        (got,) = rules.news(wire1.polled(said, 1.0), b"", "", Counter()).events
         self.assertEqual((got.data["all"], got.data["reply_to"]), (True, ("dev-a", 3)))
-        self.assertEqual(got.key.epoch, "1_5")
+        self.assertEqual((got.key.epoch, got.key.seq), ("1_5", MESSAGE["id"]))
 
     def test_nonsense(self):
         for said in (
-            None,
-            7,
             {},
             {"devices": []},
             {"devices": {"a": 7}},
             {"devices": {"a": {}}},
             {"devices": {"a": {"state": {"instances": 7}, "events": 7}}},
             {"devices": {"a": {"state": {"instances": {"x": 7}}, "events": [7, {}]}}},
+            {"devices": {"a": {"state": {"reset_ts": 1}, "events": [{"data": {"epoch": []}}]}}},
         ):
             with self.subTest(said=said):
-                found = rules.news(wire1.polled(said), b"", "", Counter())
+                found = rules.news(wire1.polled(said, 1.0), b"", "", Counter())
                 self.assertEqual(found.events, [])
 
 

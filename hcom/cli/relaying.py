@@ -7,14 +7,14 @@ import time
 from contextlib import closing
 
 from .. import config
-from ..bus.render import clean, one_line
+from ..bus.render import clean
 from ..errors import HcomError, UsageError
 from ..ops import relay
 from ..ops.settings import PERSON
 from ..process import itself
 from ..relay import hf as hugging
 from ..relay import rules
-from ..relay.link import Link
+from ..relay.link import Link, version
 from .commands.config import is_inside_agent, secret
 
 ANSWER_S = 20.0
@@ -58,10 +58,9 @@ def _begun_anew(call, given: str) -> "NoReturn":
 def _probe(call, url: str, token: str, hint: str) -> None:
     """A relay answers at the URL. HcomError, with the `hint`, when none does."""
     with closing(Link(url, token, config.public(call.env))) as link:
-        answer = link.ask("GET", "/version", None, ANSWER_S)
-    if answer.status != 200 or answer.said.get("v") != 2:
-        why = one_line(str(answer.said.get("error") or "it does not speak wire 2"))
-        raise HcomError(f"no relay at {url}: {why}", hint)
+        found = version(link, ANSWER_S)
+    if found.wire != 2:  # where a key is, all is signed; and by ssh it is our own
+        raise HcomError(f"no relay at {url}: {found.error or 'it speaks wire 1'}", hint)
 
 
 def _progress(text: str, seconds: int) -> None:

@@ -46,9 +46,9 @@ class Poll(namedtuple("Poll", "cursor timeout")):
     __slots__ = ()
 
 
-class Answer(namedtuple("Answer", "status said retry_after", defaults=(0.0,))):
+class Answer(namedtuple("Answer", "status said retry_after beat_s", defaults=(0.0, BEAT_S))):
     """What came back: `said` is the parsed body, a dict; `status` 0 is no answer, and its `said`
-    {"error": why}."""
+    {"error": why}. `beat_s` is how often who answers wants a state though nothing changed."""
 
     __slots__ = ()
 
@@ -56,8 +56,8 @@ class Answer(namedtuple("Answer", "status said retry_after", defaults=(0.0,))):
 class Sync(
     namedtuple(
         "Sync",
-        "boot epoch have told told_at cursor limit push poll usurped aged_at",
-        defaults=("", "", None, -1, 0.0, "", BATCH_BYTES, Lane(), Lane(), False, math.inf),
+        "boot epoch have told told_at cursor limit push poll usurped aged_at beat_s",
+        defaults=("", "", None, -1, 0.0, "", BATCH_BYTES, Lane(), Lane(), False, math.inf, BEAT_S),
     )
 ):
     """How far a device and the server are with each other.
@@ -65,7 +65,7 @@ class Sync(
     `boot` is the server's, as it last pushed; `have` is the last event of `epoch` that it holds,
     None: not known; `told` the newest state that it has, -1: none. `usurped`: the server has more
     of this epoch than there is: a new one has to begin. `aged_at` is when it last said how long ago
-    it heard each device.
+    it heard each device, `beat_s` as of an Answer.
     """
 
     __slots__ = ()
@@ -76,7 +76,7 @@ def next_push(sync: Sync, outbox: Outbox, now: float) -> "Push | None":
     if now < sync.push.at:
         return None
     known = sync.epoch == outbox.epoch and sync.have is not None
-    with_state = not known or sync.told < outbox.state or now >= sync.told_at + BEAT_S
+    with_state = not known or sync.told < outbox.state or now >= sync.told_at + sync.beat_s
     waits = known and sync.have < outbox.last
     if not with_state and not waits:
         return None
@@ -96,7 +96,7 @@ def pause(sync: Sync, outbox: Outbox, now: float) -> float:
     """Seconds until there may be a push to make, if nothing else happens."""
     if next_push(sync, outbox, now):
         return 0.0
-    return max(sync.push.at, 0.0 if _waits(sync, outbox) else sync.told_at + BEAT_S) - now
+    return max(sync.push.at, 0.0 if _waits(sync, outbox) else sync.told_at + sync.beat_s) - now
 
 
 def _waits(sync: Sync, outbox: Outbox) -> bool:
@@ -112,9 +112,9 @@ def pushed(sync: Sync, push: Push, last: int, answer: Answer, now: float, chance
         return sync._replace(push=_later(sync.push, answer, now, chance))
     have, boot = answer.said.get("have"), answer.said.get("boot", "")
     if type(have) is not int or not isinstance(boot, str):
-        wrong = Answer(0, {"error": "the server's answer is none of wire 2"})
+        wrong = Answer(0, {"error": "the server's answer is none of its wire"})
         return sync._replace(push=_later(sync.push, wrong, now, chance))
-    sync = sync._replace(epoch=push.epoch, have=have, usurped=have > last)
+    sync = sync._replace(epoch=push.epoch, have=have, usurped=have > last, beat_s=answer.beat_s)
     if answer.status == 409:  # it began empty, or lost a push: its state may be gone with that
         # Only the first comes at once: a server that never agrees is not asked without a pause.
         lane = sync.push._replace(at=now, failures=sync.push.failures + 1, error="a gap")
@@ -134,7 +134,7 @@ def polled(sync: Sync, answer: Answer, now: float, chance: float) -> Sync:
     """After a poll was answered, and what it brought is stored."""
     cursor, boot = answer.said.get("cursor"), answer.said.get("boot")
     if answer.status == 200 and not (isinstance(cursor, str) and isinstance(boot, str)):
-        answer = Answer(0, {"error": "the server's answer is none of wire 2"})
+        answer = Answer(0, {"error": "the server's answer is none of its wire"})
     if answer.status != 200:
         return sync._replace(poll=_later(sync.poll, answer, now, chance))
     push = sync.push._replace(at=now) if sync.push.failures and sync.poll.failures else sync.push

@@ -17,7 +17,7 @@ from ..bus.remote import target
 from ..bus.render import one_line
 from ..errors import HcomError
 from . import server
-from .link import Link
+from .link import Link, Version, version
 
 HUB, NAME = "https://huggingface.co", "hcom-relay"
 ASK_S = 30.0
@@ -189,7 +189,7 @@ class Space:
 
     def fill(self) -> None:
         """Our files are in it, in one commit."""
-        self.before = self.version().said.get("boot") if self.url else None
+        self.before = self.version().boot if self.url else None
         lines: list[dict] = [
             {"key": "header", "value": {"summary": "Run the relay of hcom", "description": ""}}
         ]
@@ -202,10 +202,10 @@ class Space:
         self.hub.ask(f"putting our files into {self.id}", "POST", path, body, (201,), "x-ndjson")
         self.settled = self.around.clock() + SETTLE_S
 
-    def version(self):
+    def version(self) -> Version:
         """What the app there says to /version."""
         with closing(Link(self.url, self.hub.token, {})) as link:
-            return link.ask("GET", "/version", None, ASK_S)
+            return version(link, ASK_S)
 
     def wait(self) -> None:
         """Our relay answers there. HcomError when it will not, or not for WAIT_S."""
@@ -233,21 +233,19 @@ class Space:
     def _answers(self, now: float) -> bool:
         if not self.url and not (self.exists() and self.url):
             return False
-        answer = self.version()
-        said = answer.said
-        if answer.status == 401 and now >= self.settled:
+        found = self.version()
+        if found.status == 401 and now >= self.settled:
             raise HcomError(
                 f"the relay of {self.id} was set up with another token; nothing is set here",
                 "give that one to hcom relay hf -, or make this one its token: "
                 "hcom relay hf --update",
             )
-        if said.get("v") == 1 and now >= self.settled:
+        if found.wire == 1 and now >= self.settled:
             raise HcomError(
                 f"the relay of {self.id} speaks wire 1 alone; nothing is set here",
                 "hcom relay hf --update puts this version's there",
             )
-        is_new = now >= self.settled or said.get("boot") != self.before
-        return answer.status == 200 and said.get("v") == 2 and is_new
+        return found.wire == 2 and (now >= self.settled or found.boot != self.before)
 
 
 def set_up(env, token: str, update: bool, around: Around) -> str:

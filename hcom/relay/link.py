@@ -1,4 +1,5 @@
-"""A way to a relay: one request at a time, on a connection that stays open between them.
+"""A way to a relay, of either wire: one request at a time, on a connection that stays open between
+them.
 
 Its token goes to the relay alone: no redirect is followed, and http is spoken to this machine and
 to private addresses only. No error says the token.
@@ -10,14 +11,16 @@ import re
 import socket
 import ssl
 import subprocess
+import time
 from base64 import b64encode
-from contextlib import suppress
-from urllib.parse import unquote, urlsplit
+from collections import namedtuple
+from urllib.parse import parse_qs, quote, unquote, urlsplit
 from urllib.request import getproxies_environment, proxy_bypass
 
 from ..bus.remote import Target, target
 from ..bus.render import one_line
 from ..errors import HcomError
+from . import wire1
 from .client import Answer
 
 CONNECT_S = 10.0
@@ -146,14 +149,79 @@ class Link:
             return error.strerror
         return one_line(str(error)) or type(error).__name__
 
-    def abort(self) -> None:
-        """Who waits for an answer, in another thread, waits no longer."""
-        if self.connection is not None and self.connection.sock is not None:
-            with suppress(OSError):
-                self.connection.sock.shutdown(socket.SHUT_RDWR)
-
     def close(self) -> None:
         """The connection is closed; the next request opens another one."""
         if self.connection is not None:
             self.connection.close()
             self.connection = None
+
+
+class Version(namedtuple("Version", "status wire boot error")):
+    """What a server says it speaks: wire 1 or 2, or 0, and why then; its answer's status, and which
+    run of it that is."""
+
+    __slots__ = ()
+
+
+def version(link: Link, timeout: float) -> Version:
+    """What the server there says it speaks."""
+    status, said, *_ = link.ask("GET", "/version", None, timeout)
+    wire = said.get("v") if status == 200 else 0
+    error = "" if wire in (1, 2) else str(said.get("error") or "it speaks no wire of ours")
+    return Version(status, 0 if error else wire, said.get("boot"), one_line(error))
+
+
+class Way:
+    """Requests of wire 2 to a server of either; on wire 1 they and their answers are translated.
+    `had` says how much of this device it has, for such a server does not; where all is `signed` it
+    is not spoken to."""
+
+    def __init__(self, link: Link, signed: bool, had):
+        self.link, self.signed, self.had = link, signed, had
+        self.wire, self.state = 0, None
+
+    def ask(self, method: str, path: str, body: "bytes | None", timeout: float) -> Answer:
+        """As Link.ask."""
+        if not self.wire:
+            found = version(self.link, timeout)
+            if found.error:
+                return Answer(found.status if found.status != 200 else 0, {"error": found.error})
+            self.wire = found.wire
+        if self.wire == 2:
+            answer = self.link.ask(method, path, body, timeout)
+        elif self.signed:
+            answer = Answer(0, {"error": "it speaks wire 1, on which nothing can be signed"})
+        else:
+            answer = self._push(path, body, timeout) if body else self._poll(path, timeout)
+        if answer.status not in (200, 409, 413, 429):
+            self.wire = 0  # it may be another one by now
+        return answer
+
+    def _push(self, path: str, body: bytes, timeout: float) -> Answer:
+        said = json.loads(body)
+        self.state = said.setdefault("state", self.state)
+        if not self.state:
+            return Answer(409, {"have": self.had()})  # so the state comes, which none is without
+        told = wire1.pushed(path.rpartition("/")[2], said, time.time())
+        answer = self.link.ask("POST", path, json.dumps(told).encode(), timeout)
+        if answer.status != 200:
+            return answer
+        have = said["events"][-1]["seq"] if said["events"] else self.had()
+        return answer._replace(said={"have": have, "boot": ""}, beat_s=wire1.BEAT_S)
+
+    def _poll(self, path: str, timeout: float) -> Answer:
+        given = {key: value for key, (value,) in parse_qs(urlsplit(path).query).items()}
+        since = given.get("cursor", "")
+        since = since if re.fullmatch(r"[0-9.e+]{1,40}", since) else "0"
+        path = f"/poll?since={quote(since)}&timeout={given['timeout']}"
+        answer = self.link.ask("GET", path, None, timeout)
+        if answer.status != 200 or type(answer.said.get("ts")) not in (int, float):
+            return answer
+        devices = wire1.polled(answer.said, time.time())
+        return answer._replace(
+            said={"devices": devices, "cursor": str(answer.said["ts"]), "boot": ""}
+        )
+
+    def close(self) -> None:
+        """As Link.close."""
+        self.link.close()

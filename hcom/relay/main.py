@@ -22,7 +22,7 @@ from ..store import devices as known
 from ..store.connect import open_db
 from . import rules
 from .client import BEAT_S, GAP_S, Outbox, Sync
-from .link import Link
+from .link import Link, Way
 from .worker import LOOK_S, Member, Worker
 
 # It stays so long without an agent: what was sent by nobody, or said last, is told. With LOOK_S and
@@ -39,9 +39,15 @@ def member(device: str, settings) -> Member:
     return Member(device, hashlib.sha256(b"room:" + key).hexdigest()[:32], key)
 
 
-def link(settings, env) -> Link:
+def way(home, settings, env) -> Way:
     """A way to the relay of the settings."""
-    return Link(settings.relay, settings.relay_token, config.public(env))
+
+    def had() -> int:
+        with open_db(home) as db:
+            return known.own(db).pushed
+
+    link = Link(settings.relay, settings.relay_token, config.public(env))
+    return Way(link, bool(settings.relay_key), had)
 
 
 class Ledger:
@@ -175,7 +181,7 @@ def _talk(home, settings, rings: bell.Bell, env) -> None:
             own = devices.begin(db)
         log.log("relay.began", device=own.id)
         ledger = Ledger(home, settings, rings, env)
-        Worker(ledger, member(own.id, settings), lambda: link(settings, env), own.cursor).run()
+        Worker(ledger, member(own.id, settings), lambda: way(home, settings, env), own.cursor).run()
         log.log("relay.ended")
     except LockedError as error:  # others write much: another one begins
         log.log("relay.interrupted", error=error.message)

@@ -6,6 +6,7 @@ What is said and taken on the way is what a worker would say and take, and may b
 import json
 import time
 from collections import namedtuple
+from contextlib import closing
 from urllib.parse import quote
 
 from ..delivery import bell
@@ -16,16 +17,16 @@ from ..ops import relay
 from ..store import agents
 from ..store import devices as known
 from ..store.connect import open_db
-from .main import STATUS, Ledger, link, member
+from .main import STATUS, Ledger, member, way
 from .worker import PUSH_S, Worker
 
 BACK_S = 5.0  # so long what was pushed may take to come back
 ANSWERS = 200  # of 1 MiB, at the most: the server holds 128
 
 
-class Probe(namedtuple("Probe", "error pushed_s back_s", defaults=(0.0, 0.0))):
-    """How long it took until the relay had all of this device, and until that came back; or why it
-    did not, else ""."""
+class Probe(namedtuple("Probe", "error wire pushed_s back_s", defaults=(0, 0.0, 0.0))):
+    """How long it took until the relay had all of this device, and until that came back, which is
+    not asked on `wire` 1; or why it did not, else ""."""
 
     __slots__ = ()
 
@@ -46,21 +47,15 @@ def probe(home, env) -> Probe:
         raise HcomError("the relay is off", "hcom relay on")
     with open_db(home) as db:
         own = devices.begin(db)
-    way = link(settings, env)
-    try:
-        said = way.ask("GET", "/version", None, PUSH_S)
-        if said.status != 200 or said.said.get("v") != 2:
-            return Probe(str(said.said.get("error") or "no relay of wire 2 is there"))
+    with closing(way(home, settings, env)) as there:
         ledger, began = Ledger(home, settings, bell.Bell(home, bell.RELAY), env), time.monotonic()
-        worker = Worker(ledger, member(own.id, settings), lambda: way, own.cursor)
-        error = worker.once(way)
+        worker = Worker(ledger, member(own.id, settings), lambda: there, own.cursor)
+        error = worker.once(there)
         pushed = time.monotonic() - began
-        if error:
-            return Probe(error)
-        back = _came_back(way, own, ledger.number)
-        return Probe(back, pushed, time.monotonic() - began)
-    finally:
-        way.close()
+        if error or there.wire == 1:
+            return Probe(error, there.wire, pushed)
+        back = _came_back(there, own, ledger.number)
+        return Probe(back, there.wire, pushed, time.monotonic() - began)
 
 
 def _came_back(way, own, number: int) -> str:

@@ -1,4 +1,4 @@
-"""The worker's two lanes on a wire: it pushes what its store has, and gives it what others pushed.
+"""The worker's two lanes on wire 2: it pushes what its store has, and gives it what others pushed.
 
 What it is told to do is `client`'s to say and what may be taken is `rules`'; where the events lie
 and when it has to go is the store's. Nobody else waits for it.
@@ -14,7 +14,7 @@ from urllib.parse import quote
 from ..errors import HcomError
 from . import client, rules
 from .client import Answer, Outbox, Poll, Push, Sync
-from .link import Link
+from .link import Link, Way
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -78,10 +78,10 @@ def body_of(member: Member, push: Push, state: dict, events: "list[tuple[int, di
 
 
 class Worker:
-    """Both lanes; `links` makes a Link, for each lane one."""
+    """Both lanes; `links` makes a way to the relay, for each lane one."""
 
     def __init__(
-        self, store: "Store", member: Member, links: "Callable[[], Link]", cursor: str = ""
+        self, store: "Store", member: Member, links: "Callable[[], Link | Way]", cursor: str = ""
     ):
         self.store, self.member, self.links = store, member, links
         self.sync = Sync(cursor=cursor)
@@ -111,7 +111,7 @@ class Worker:
             with self.news:
                 self.news.notify_all()
 
-    def once(self, link: Link) -> str:
+    def once(self, link: Link | Way) -> str:
         """All that is here is pushed, and all that is there taken: why not, "" when it is."""
         while not self.sync.push.error:
             outbox = self.store.outbox()
@@ -131,7 +131,7 @@ class Worker:
             self.sync = client.rung(self.sync, time.monotonic())
             self.news.notify_all()
 
-    def _push(self, link: Link, push: Push, outbox: Outbox) -> None:
+    def _push(self, link: Link | Way, push: Push, outbox: Outbox) -> None:
         events = self.store.load(push.after, push.limit) if push.after >= 0 else []
         state = self.store.state() if push.with_state else {}
         path = f"/push/{quote(self.member.device, safe='')}"
@@ -157,11 +157,11 @@ class Worker:
                 self.news.wait(max(0.0, self.sync.poll.at - time.monotonic()))
         link.close()
 
-    def _ask(self, link: Link, poll: Poll) -> None:
+    def _ask(self, link: Link | Way, poll: Poll) -> None:
         device, cursor = (quote(one, safe="") for one in (self.member.device, poll.cursor))
         path = f"/poll?device={device}&cursor={cursor}&timeout={poll.timeout}&ages=1"
         answer = link.ask("GET", path, None, POLL_S)
-        if answer.status == 200:
+        if answer.status == 200 and not self.over:  # else the relay may be another by now
             try:
                 self._take(answer.said)
             except (OSError, HcomError) as error:  # it comes again: the cursor stays where it is

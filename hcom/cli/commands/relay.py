@@ -42,7 +42,10 @@ def _status(call) -> int:
 def _lines(said: dict) -> "list[str]":
     trust = "signed" if said["signed"] else "unsigned: the operator can forge"
     found = said["probe"]
-    times = f"pushed in {found['pushed_s']:.3f} s, came back after {found['back_s']:.3f} s"
+    back = f"came back after {found['back_s']:.3f} s"
+    if found["wire"] == 1:
+        back = "taken; wire 1: a server that restarts empty is not noticed"
+    times = f"pushed in {found['pushed_s']:.3f} s, {back}"
     off, now = "off (hcom relay on)", "told at once"
     lines = [
         f"relay      {said['relay']} ({'on' if said['on'] else off}; {trust})",
