@@ -432,21 +432,6 @@ class Wire(Devices):
             address.mentions(f"x @{longer[b]}, @{to} @luna:please"), [longer[b], to, "luna"]
         )
 
-    def test_who_is_forgotten_may_come_again(self):
-        a, b = self.pair()
-        sent = a.say("x", [f"luna:{b.short}"])
-        pushed = b.push()
-        hearing.forget(a.db, b.id, a.now)
-        self.assertEqual(a.names(), {"luna"})
-        self.assertEqual(a.receipts(sent), {f"luna:{b.short}": "undeliverable"})
-        with self.assertRaises(UnknownAgent):
-            a.say("x", [f"bigboss:{b.short}"])
-        count = events.last_id(a.db)
-        a.take(pushed)
-        self.assertEqual((a.names(), events.last_id(a.db)), ({"luna", f"luna:{b.short}"}, count))
-        with self.assertRaises(HcomError):
-            hearing.forget(a.db, "nobody", 1.0)
-
 
 class Relayed(Devices):
     """Through the room of a relay server, as its clients push and poll."""

@@ -36,7 +36,7 @@ class Machine(Home):
         return super().until(true, what, seconds)
 
     def listen(self, who: str = "luna", seconds: str = "90") -> str:
-        return self.said("listen", seconds, "--name", who)
+        return self.said("listen", seconds, "--name", who, timeout=120)
 
     def workers(self) -> "list[int]":
         """The processes that talk to the relay."""
@@ -153,6 +153,27 @@ class Two(unittest.TestCase):
         self.a.send(f"@{self.to_b}", "--", "last")
         self.assertIn("\nlast\n", self.b.listen())
         self.assertNotIn("a secret", self.b.said("events", "--last", "99"))
+
+    def test_a_relay_that_was_set_by_hand_is_told_no_more_than_what_waits(self):
+        self.meet()
+        self.a.send("@bigboss", "--", "a secret")
+        self.a.send(f"@{self.to_b}", "--", "first")
+        self.assertIn("\nfirst\n", self.b.listen())
+        self.relay.stop()
+        self.a.send(f"@{self.to_b}", "--", "late")
+        other = Relay("--quiet")
+        self.addCleanup(lambda: (other.process.kill(), other.process.communicate()))
+        for one in self.machines:
+            path = os.path.join(one.hcom_dir, "config.env")
+            with open(path, encoding="utf-8") as stream:
+                text = stream.read().replace(self.relay.url, other.url)
+            with open(path, "w", encoding="utf-8") as stream:
+                stream.write(text)
+        self.assertIn("\nlate\n", self.b.listen())
+        for text in ("first", "late"):
+            said = self.b.said("events", "--type", "message", "--last", "99")
+            self.assertEqual(said.count(f'"{text}"'), 1, text)
+        self.assertNotIn("a secret", json.dumps(other.poll()))
 
     def test_what_another_device_may_do_is_what_its_person_allows(self):
         self.b.said("start")

@@ -13,27 +13,30 @@ from ..store import deliveries, devices, events
 from ..store.connect import transaction
 from ..store.deliveries import Into
 
-FILE = "device"  # the id, where no agent in a sandbox can change it
+FILE = "device"  # the id, and a word for the room, where no agent in a sandbox can change it
 BY = r"[A-Za-z][A-Za-z0-9_.-]{0,40}"  # of who did something, where others can know it
 
 
-def begin(db) -> devices.Own:
+def begin(db, room: str = "") -> devices.Own:
     """This device, by the id that is kept beside the database: one that was copied from elsewhere
-    is another's, and what it numbered is not told again."""
+    is another's, and what it numbered is not told again. Nor is it in another `room` than the one
+    that is kept: who is new to hear us hears nothing of what was, but what waits for others."""
     path = db.home.kept(FILE)
     try:
-        kept = read(path).decode("ascii", "replace").strip()
+        kept, _, before = read(path).decode("ascii", "replace").strip().partition(" ")
     except OSError:
-        kept = ""
+        kept = before = ""
     with transaction(db):
         own = devices.own(db)
         if kept and kept != own.id:
             devices.renew(db, kept)
+        elif room and before != room:
+            _renew(db)
         if devices.own(db).up_to < 0:  # the relay is new here: nobody hears what was before
             devices.skip(db)
-    if not kept:
-        keep(path, own.id + "\n")
-    return devices.own(db)
+    found = devices.own(db)
+    keep(path, f"{found.id} {room or before}".strip() + "\n")
+    return found
 
 
 def skip(db) -> None:
@@ -45,8 +48,12 @@ def skip(db) -> None:
 def renew(db) -> None:
     """This device counts anew, as after its database was put back to an earlier one."""
     with transaction(db):
-        devices.renew(db, devices.own(db).id)
-        devices.repeat(db)  # who has one of them knows it
+        _renew(db)
+
+
+def _renew(db) -> None:
+    devices.renew(db, devices.own(db).id)
+    devices.repeat(db)  # who has one of them knows it
 
 
 # -- addresses --
@@ -67,7 +74,7 @@ class Elsewhere(namedtuple("Elsewhere", "addresses persons labels")):
 
 def elsewhere(db, addresses: "list[str]") -> Elsewhere:
     """The addresses as they are meant here."""
-    known = {d.label: d.id for d in devices.every(db) if d.forgotten_at is None}
+    known = {d.label: d.id for d in devices.every(db)}
     own = label(db)
     meant = [remote.split(address) for address in addresses]
     bare = [name if there == own else word for (name, there), word in zip(meant, addresses)]

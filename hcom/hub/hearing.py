@@ -11,7 +11,6 @@ from collections import namedtuple
 from ..bus import names, remote
 from ..bus.agent import BIGBOSS, STOPPED, is_listed
 from ..bus.message import ACK
-from ..errors import HcomError
 from ..store import agents, deliveries, devices, events, requests
 from ..store.connect import transaction
 from ..store.deliveries import Into
@@ -229,17 +228,3 @@ def _restate(db, of: _Of, seats, now: float) -> int:
     for name in known.keys() - there:
         agents.remove(db, name)
     return len(seats) - len(there)
-
-
-def forget(db, device: str, now: float) -> None:
-    """The device and its agents are in no list, and nothing is on its way to it. What came from it
-    does not come again; it may be heard again."""
-    with transaction(db):
-        known = devices.find(db, device)
-        if known is None:
-            raise HcomError(f"no device {device!r}", "hcom relay")
-        for agent in agents.on_device(db, device):
-            agents.remove(db, agent.name)
-        for name in devices.waited_for(db, known.label):
-            deliveries.retire(db, name)
-        devices.forget(db, device, now)

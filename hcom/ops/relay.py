@@ -5,6 +5,7 @@ it in vain, and goes when no agent lives. Nothing here waits for a network.
 """
 
 import os
+from hashlib import sha256
 
 from .. import config
 from ..delivery import bell
@@ -34,15 +35,20 @@ def connect(home, env, values: "dict[str, str | None]") -> None:
 
 
 def changed(home, env, before: config.Settings) -> None:
-    """What follows when the settings were `before` and are others now: who is new to hear us hears
-    nothing of what was until now, but for messages that others have not got."""
+    """What follows when the settings were `before` and are others now."""
     now = settings(home)
-    with open_db(home) as db:
-        if (now.relay, now.relay_key) != (before.relay, before.relay_key):
-            devices.renew(db)
-        elif is_on(now) and not is_on(before):
-            devices.skip(db)
+    if is_on(now):
+        with open_db(home) as db:
+            begin(db, now)
+            if not is_on(before):
+                devices.skip(db)
     rouse(home, env)
+
+
+def begin(db, said: config.Settings):
+    """This device (devices.Own), in the room of the settings: they may have been edited by hand."""
+    room = sha256(repr((said.relay, said.relay_key)).encode()).hexdigest()
+    return devices.begin(db, room)
 
 
 def rouse(home, env) -> bool:

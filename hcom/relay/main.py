@@ -178,7 +178,7 @@ def _talk(home, settings, rings: bell.Bell, env) -> None:
     """One worker was at it."""
     try:
         with open_db(home) as db:
-            own = devices.begin(db)
+            own = relay.begin(db, settings)
         log.log("relay.began", device=own.id)
         ledger = Ledger(home, settings, rings, env)
         Worker(ledger, member(own.id, settings), lambda: way(home, settings, env), own.cursor).run()

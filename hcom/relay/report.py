@@ -46,7 +46,7 @@ def probe(home, env) -> Probe:
     if not relay.is_on(settings):
         raise HcomError("the relay is off", "hcom relay on")
     with open_db(home) as db:
-        own = devices.begin(db)
+        own = relay.begin(db, settings)
     with closing(way(home, settings, env)) as there:
         ledger, began = Ledger(home, settings, bell.Bell(home, bell.RELAY), env), time.monotonic()
         worker = Worker(ledger, member(own.id, settings), lambda: there, own.cursor)
@@ -90,7 +90,6 @@ def facts(home, env, now: float) -> dict:
                 "dropped": d.dropped,
             }
             for d in known.every(db)
-            if d.forgotten_at is None
         ]
         return {
             "relay": settings.relay,

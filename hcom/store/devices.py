@@ -20,9 +20,7 @@ class Own(namedtuple("Own", "id epoch seq up_to pushed cursor")):
     __slots__ = ()
 
 
-class Device(
-    namedtuple("Device", "id label epoch state_seq heard_at signed dropped error forgotten_at")
-):
+class Device(namedtuple("Device", "id label epoch state_seq heard_at signed dropped")):
     """Another device, by what it said last; `heard_at` by the clock of this one."""
 
     __slots__ = ()
@@ -71,13 +69,13 @@ def polled(db, cursor: str) -> None:
 
 
 def find(db, device: str) -> "Device | None":
-    """The device of this id, also one that is forgotten."""
+    """The device of this id."""
     row = db.execute(f"SELECT {_COLUMNS} FROM devices WHERE id = ?", (device,)).fetchone()
     return Device(*row) if row else None
 
 
 def every(db) -> "list[Device]":
-    """All others that were ever heard, also those that are forgotten."""
+    """All others that were ever heard."""
     return [Device(*row) for row in db.execute(f"SELECT {_COLUMNS} FROM devices ORDER BY label")]
 
 
@@ -105,29 +103,9 @@ def relabel(db, device: str, before: str, label: str) -> None:
 def heard(db, device: str, signed: bool, dropped: int, now: float) -> None:
     """The device was heard, and of what it said so many things were not taken."""
     db.execute(
-        "UPDATE devices SET heard_at = ?, signed = ?, dropped = dropped + ?, "
-        "forgotten_at = NULL WHERE id = ?",
+        "UPDATE devices SET heard_at = ?, signed = ?, dropped = dropped + ? WHERE id = ?",
         (now, int(signed), dropped, device),
     )
-
-
-def forget(db, device: str, now: float) -> None:
-    """The device is in no list; its label stays taken."""
-    db.execute("UPDATE devices SET forgotten_at = ? WHERE id = ?", (now, device))
-
-
-def fail(db, device: str, error: str) -> None:
-    """Why the device was last not believed, "" when it was."""
-    db.execute("UPDATE devices SET error = ? WHERE id = ?", (error, device))
-
-
-def waited_for(db, label: str) -> "list[str]":
-    """The names on that device for whom something is on its way."""
-    rows = db.execute(
-        "SELECT DISTINCT agent FROM deliveries WHERE state < 'seen' AND agent LIKE '%:' || ?",
-        (label,),
-    )
-    return [row[0] for row in rows]
 
 
 def is_newer(db, device: str, epoch: str, seq: int) -> bool:
