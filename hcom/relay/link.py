@@ -193,7 +193,7 @@ class Way:
             answer = Answer(0, {"error": "it speaks wire 1, on which nothing can be signed"})
         else:
             answer = self._push(path, body, timeout) if body else self._poll(path, timeout)
-        if answer.status not in (200, 409, 413, 429):
+        if answer.status in (400, 404, 405):
             self.wire = 0  # it may be another one by now
         return answer
 
