@@ -6,7 +6,7 @@ import unittest
 
 from hcom.bus import remote
 from tests.relay import Relay
-from tests.trouble import Machine, Proxy
+from tests.trouble import Brisk, Machine, Proxy
 from tests.waiting import looks
 
 SKEW = 14 * 3600.0
@@ -33,8 +33,8 @@ class Trouble(unittest.TestCase):
         self.addCleanup(self.proxy.close)
         self.machines: list[Machine] = []
 
-    def machine(self, skew: float, device: str = "") -> Machine:
-        one = Machine(self.proxy.url, skew, device)
+    def machine(self, skew: float, device: str = "", kind=Machine) -> Machine:
+        one = kind(self.proxy.url, skew, device)
         self.addCleanup(shutil.rmtree, one.place, True)
         self.addCleanup(one.close)
         self.machines.append(one)
@@ -66,6 +66,20 @@ class Trouble(unittest.TestCase):
             lambda: [one.names() for one in self.machines],
         )
 
+    def said_and_done(self) -> None:
+        """Everything came, once, and its senders know."""
+
+        def missing() -> list:
+            return [(one.id, one.due - one.got) for one in self.machines if one.due != one.got]
+
+        self.until(lambda: not missing(), missing)
+        self.until(
+            lambda: not any(one.open_mail() for one in self.machines),
+            lambda: [one.open_mail() for one in self.machines],
+        )
+        for one in self.machines:
+            self.assertEqual(one.got - one.due, {}, "twice, or to who was not meant")
+
     def test_all_of_it_at_once(self):
         first, second = alike()
         a, b = self.machine(0), self.machine(SKEW, first)
@@ -94,18 +108,24 @@ class Trouble(unittest.TestCase):
             for one in self.machines:
                 one.read()
 
-        def missing() -> list:
-            return [(one.id, one.due - one.got) for one in self.machines if one.due != one.got]
-
-        self.until(lambda: not missing(), missing)
-        self.until(
-            lambda: not any(one.open_mail() for one in self.machines),
-            lambda: [one.open_mail() for one in self.machines],
-        )
-        for one in self.machines:
-            self.assertEqual(one.got - one.due, {}, "twice, or to who was not meant")
+        self.said_and_done()
         for trouble in ("lost before", "lost after", "twice", "late"):
             self.assertGreater(self.proxy.done[trouble], 0, trouble)
+
+    def test_a_link_that_is_dead_for_longer_than_a_poll_is_held(self):
+        """What is sent goes nowhere, and nobody says so, until each has given up two polls."""
+        self.proxy.calm = True
+        for skew in (0, SKEW):
+            self.machine(skew, f"device-{len(self.machines)}", Brisk)
+        self.meet()
+        self.proxy.hole = True
+        asked = [f"/poll?device={one.id}" for one in self.machines]
+        for one in self.machines:
+            for number in range(3):
+                self.say(one, f"{one.id} {number}", one.names())
+        self.until(lambda: all(self.proxy.done[one] > 2 for one in asked), lambda: self.proxy.done)
+        self.proxy.hole = False
+        self.said_and_done()
 
     def test_five_machines(self):
         """In peace: every message of each reaches all the others, once."""

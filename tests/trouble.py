@@ -33,6 +33,12 @@ import os
 home = locate(os.environ)
 """
 WORK = CODE + "from hcom.relay import main\nmain.run(home, dict(os.environ))\n"
+# The same, with a shorter breath: it asks for polls that are held so long, and gives them up then.
+BRISK = CODE + (
+    "from hcom.relay import client, main, worker\n"
+    "client.HOLD_S, worker.PUSH_S, worker.POLL_S = 2, 3, 4\n"
+    "main.run(home, dict(os.environ))\n"
+)
 RESET = CODE + (
     "from hcom.hub import archive\narchive.reset(home, time.time(), set(sys.argv[2].split()))\n"
 )
@@ -47,6 +53,7 @@ class Proxy(ThreadingHTTPServer):
         super().__init__(("127.0.0.1", 0), Through)
         self.behind, self.random = port, random.Random(seed)
         self.cut, self.calm, self.kept = False, False, []
+        self.hole, self.over = False, threading.Event()
         self.done: Counter[str] = Counter()
         self.url = f"http://127.0.0.1:{self.server_address[1]}"
         threading.Thread(target=self.serve_forever, daemon=True).start()
@@ -55,6 +62,7 @@ class Proxy(ThreadingHTTPServer):
         """Nobody is told: that a link broke is what this is for."""
 
     def close(self) -> None:
+        self.over.set()
         self.shutdown()
         self.server_close()
 
@@ -81,10 +89,19 @@ class Through(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         self.through(self.rfile.read(int(self.headers["Content-Length"])))
 
+    def is_swallowed(self) -> bool:
+        """Whether nothing comes through; who asked then never hears of it."""
+        if self.server.hole:
+            self.server.done[self.path.partition("&")[0]] += 1
+            self.server.over.wait()
+        return self.server.hole or self.server.over.is_set()
+
     def through(self, body: bytes) -> None:
         server, asked = self.server, (self.command, self.path, {**self.headers}, body)
         luck = 0.5 if server.calm else server.random.random()
         self.close_connection = True
+        if self.is_swallowed():
+            return
         if server.cut or luck < 0.1:
             server.done["lost before"] += 1
             return
@@ -99,6 +116,8 @@ class Through(BaseHTTPRequestHandler):
         if body and 0.4 < luck < 0.6:
             server.done["twice"] += 1
             status, said = server.forward(*asked)
+        if self.is_swallowed():
+            return
         if server.cut or luck > 0.9:
             server.done["lost after"] += 1
             return
@@ -128,7 +147,7 @@ class Machine:
             for name in ("luna", "nova"):
                 people.join(db, "claude", self.now, name=name)
         self.env = {"HCOM_DIR": self.home.root, "HOME": self.place, "PATH": os.environ["PATH"]}
-        self.worker = self.begun(WORK)
+        self.worker = self.begun(self.WORK)
 
     def begun(self, code: str, *words: str) -> subprocess.Popen:
         argv = [sys.executable, "-I", "-S", "-c", code, str(self.skew), *words]
@@ -192,3 +211,9 @@ class Machine:
                 (deliveries.SEEN,),
             )
             return [tuple(row) for row in rows]
+
+
+class Brisk(Machine):
+    """One whose worker is quicker to give up."""
+
+    WORK = BRISK
