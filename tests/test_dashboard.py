@@ -372,6 +372,23 @@ class OnATerminal(Sealed):
         pane.until(r"(?s)claude .*; hooks installed.*claude: hooks added to ")
         self.assertIn("installed", self.home.said("hooks", "status"))
 
+    def test_a_workflow_is_run(self):
+        script = Path(self.home.hcom_dir, "scripts", "survey.sh")
+        script.parent.mkdir()
+        script.write_text("# Ask them all\necho asked $1; hcom send --from survey @bigboss done")
+        pane = self.begun()
+        pane.keys("w")
+        pane.until(r"(?s)-- run --.*debate +\w.*survey +Ask them all.*run: SCRIPT")
+        pane.text("surwey")
+        pane.keys("Enter")
+        pane.until("^ no script 'surwey'")
+        pane.keys("C-u")
+        pane.text("survey 'of us'")
+        pane.keys("Enter")
+        pane.until(r"(?s)-- [\d.]+-survey\n asked of us\n.*ended with 0")
+        pane.keys("Escape")
+        pane.until("survey → bigboss")
+
     def test_a_window_of_any_size(self):
         pane = self.begun()
         for cols, rows in ((120, 40), (60, 15), (100, 30), (33, 4), (80, 24)):

@@ -21,18 +21,18 @@ BUDGETS = {
     "pty": 1160,
     "terminal": 310,
     "hub": 1020,
-    "ops": 1670,
+    "ops": 1730,
     "hooks": 650,
     "wrap": 310,
-    "cli": 1590,
+    "cli": 1570,
     "api": 150,
     "demo": 760,
     "relay": 1540,
     "scripts": 410,
-    "tui": 1330,
+    "tui": 1340,
     "zipped": 50,
 }
-TOTAL = 16030
+TOTAL = 16070
 LEAVES = ("__init__", "__main__", "errors", "home", "log", "process", "config")
 
 

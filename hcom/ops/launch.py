@@ -222,7 +222,8 @@ def _opened(home, ready: Ready, spec: LaunchSpec, preset) -> None:
     """The client's terminal is opened, or its process started."""
     handover.leave(home, ready.launch, ready.told)
     if spec.headless:
-        _detached(home, ready)
+        argv = [*itself(), "wrapped", ready.launch]
+        detached(home, argv, ready.told.cwd, ready.log, ready.told.env)
         return
     script = handover.paths(home, ready.launch)[1]
     write_private(
@@ -239,13 +240,13 @@ def _opened(home, ready: Ready, spec: LaunchSpec, preset) -> None:
     kept.note(home, ready.launch, window=list(opened))
 
 
-def _detached(home, ready: Ready) -> None:
+def detached(home, argv: list[str], cwd: str, log: str, env) -> None:
+    """`argv` runs in `cwd`, and what it says goes to the log. It is nobody's child: who starts it
+    may be a program that has children of its own."""
     private_folder(home.path("logs"))
-    os.close(private_file(ready.log, os.O_WRONLY))
-    # Nobody's child: who launches may be a program that has children of its own.
+    os.close(private_file(log, os.O_WRONLY))
     shell = 'cd "$1" && exec >> "$2" 2>&1 && shift 2 && exec "$@"'
-    argv = ["sh", "-c", shell, "sh", ready.told.cwd, ready.log, *itself(), "wrapped", ready.launch]
-    leave_behind(argv, {**ready.told.env, "HCOM_DIR": home.root})
+    leave_behind(["sh", "-c", shell, "sh", cwd, log, *argv], {**env, "HCOM_DIR": home.root})
 
 
 def _not_taken(home, started) -> None:

@@ -10,12 +10,12 @@ from ..bus.agent import BIGBOSS
 from ..bus.message import EXTERNAL, Sender
 from ..errors import UsageError
 from ..hub import subscriptions
-from ..ops import agents, kill, launch, look, screens, settings, setup, talk
+from ..ops import agents, kill, launch, look, screens, settings, setup, talk, workflows
 from ..store import filters
 from ..store.connect import open_db
 from . import feed, state
 from .compose import wanted
-from .state import LAUNCH, SETTING, STATUS, TAG, WATCH, Entry
+from .state import LAUNCH, RUN, SETTING, STATUS, TAG, WATCH, Entry
 
 
 def send(home, entry: Entry) -> str:
@@ -102,6 +102,11 @@ def hook(home, env, entry: Entry) -> str:
     )
 
 
+def run(home, env, entry: Entry) -> str:
+    """The workflow runs. HcomError."""
+    return f"{workflows.start(home, env, entry.text)} runs; w shows what it says"
+
+
 def _launched(home, spec) -> str:
     """The clients of `spec` have started, where hcom opens them. HcomError."""
     launch.program_of(spec.tool, spec.env)  # before anything is written for it
@@ -134,6 +139,7 @@ TAKES: dict[str, Callable[..., str]] = {
     WATCH: subscribe,
     SETTING: configure,
     STATUS: hook,
+    RUN: run,
 }
 # What is asked about first, and then done to (home, env, names).
 STEERS: dict[str, Callable[..., str]] = dict(

@@ -19,6 +19,7 @@ from .state import (
     EVENT,
     FILTER,
     MESSAGE,
+    RUN,
     SETTING,
     TAG,
     THREAD,
@@ -37,7 +38,7 @@ from .state import (
 from .typed import Paste
 from .work import Work
 
-LIVE = ("agent", "transcript", "screen", EVENT, SETTING)
+LIVE = ("agent", "transcript", "screen", EVENT, SETTING, RUN)
 
 
 def _beside(name: str):

@@ -54,6 +54,7 @@ KEYS = (
     Key(("s",), READ, "subscribe", "Be told: when the selected agent is idle, or what you say"),
     Key(("c",), READ, "settings", "The settings, and to change one"),
     Key(("h",), READ, "status", "What is installed and wrong; add hooks, or remove them"),
+    Key(("w",), READ, "run", "The workflows, what they said, and to run one"),
     Key(("A",), READ, "archive", "What was before each reset"),
     Key(("/",), LISTS, "filter", "Show only some events (agent:luna type:message)", "filter"),
     Key(("Ctrl-L",), READ, "redraw", "Draw all of the screen anew"),

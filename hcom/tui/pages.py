@@ -9,18 +9,19 @@ from ..bus import notice
 from ..bus.exchange import shown
 from ..errors import HcomError
 from ..hub import archive
-from ..ops import agents, health, look, screens, talk, transcripts
+from ..ops import agents, health, look, screens, talk, transcripts, workflows
 from ..store import archive as stored
 from ..store import deliveries, events, kept, subscriptions
 from ..store.connect import SQL_S, open_db
 from . import keys
 from .cells import wrapped
-from .state import ARCHIVE, EVENT, SETTING, STATUS, THREAD, Page
+from .state import ARCHIVE, EVENT, RUN, SETTING, STATUS, THREAD, Page
 from .stream import receipt
 
 EXCHANGES = 10
 MESSAGES = 8  # of an agent, the newest
 ARCHIVED = 1000  # of the newest events of an archive; hcom archive shows all
+RUNS = 5  # workflows whose words are shown
 THREADED, THREAD_CHARS = 200, 4000  # of the newest messages of a thread; Enter shows one whole
 PAGE_CHARS = 200_000  # of one text; the command that prints it all is said
 
@@ -105,6 +106,13 @@ def _status(home, _of: str) -> list[str]:
     return health.lines(health.report(home, os.environ))
 
 
+def _run(home, _of: str) -> list[str]:
+    lines = [f"{n:<16} {workflows.summary(path)}" for n, path in workflows.scripts(home).items()]
+    for name, said in workflows.logs(home, RUNS):
+        lines += ["", f"-- {name}", *said]
+    return lines
+
+
 def _archive(home, number: str) -> list[str]:
     every = archive.every(home)
     if not number:
@@ -133,6 +141,7 @@ PAGES = {
     "screen": _screen,
     SETTING: _settings,
     STATUS: _status,
+    RUN: _run,
     ARCHIVE: _archive,
     "help": _help,
 }

@@ -10,6 +10,7 @@ from .state import (
     FILTER,
     LAUNCH,
     MESSAGE,
+    RUN,
     SETTING,
     STATUS,
     TAG,
@@ -61,6 +62,7 @@ TITLES = {
     WATCH: "be told of, such as idle:luna, cmd:commit, or agent:luna tool:Edit",
     SETTING: "setting: KEY VALUE",
     STATUS: f"hooks: add|remove [{'|'.join(TOOLS)}]",
+    RUN: "run: SCRIPT [args], --help for what it takes",
     ARCHIVE: "archive: its number",
 }
 

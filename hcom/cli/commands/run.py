@@ -1,19 +1,16 @@
 """hcom run: workflows, scripts of one's own, and the texts that teach an agent to write one."""
 
 import ast
-import glob
 import os
-import re
 import sys
 from contextlib import suppress
 
 from ... import process
-from ... import scripts as bundled
 from ...adapters import launcher
 from ...bus.names import meant
 from ...errors import HcomError, UsageError
-from ...home import read
 from ...ops import settings
+from ...ops.workflows import scripts, summary, text
 from .. import about
 from ..model import SCRIPT, Command
 
@@ -21,44 +18,12 @@ INTERPRETERS = {".py": sys.executable, ".sh": "bash"}
 DOCS = ("--cli", "--config", "--api")
 
 
-def scripts(home) -> dict[str, str]:
-    """The bundled scripts and those in HCOM_DIR/scripts, which shadow them: name -> path."""
-    found: dict[str, str] = {}
-    for folder in (home.path("scripts"), os.path.dirname(bundled.__file__)):
-        for entry in sorted(glob.glob("[!._]*", root_dir=folder)):
-            (stem, ending), path = os.path.splitext(entry), os.path.join(folder, entry)
-            if ending in INTERPRETERS and os.path.isfile(path):
-                found.setdefault(stem, path)
-    return dict(sorted(found.items()))
-
-
-def _summary(path: str) -> str:
-    """What a script says of itself: the first line of its docstring or of its comments."""
-    try:
-        text = _text(path)
-    except HcomError as error:
-        return f"({error.message})"
-    found = (
-        re.search(r'^(?:"""|\'\'\')\s*(.+?)\s*(?:"""|\'\'\')?$', text, re.MULTILINE)
-        if path.endswith(".py")
-        else re.search(r"^#(?!!)\s*(.+)$", text, re.MULTILINE)
-    )
-    return found.group(1) if found else "(it has no docstring or comment)"
-
-
-def _text(path: str) -> str:
-    try:
-        return read(path).decode("utf-8", "replace")
-    except OSError as error:
-        raise HcomError(f"{path} cannot be read: {error.strerror}", "ls -l") from None
-
-
 def run(call) -> int:
     found = scripts(call.home)
     if not call.words:
         call.say(f"{'docs':<16} The CLI, settings and Python API, for writing scripts")
         for name, path in found.items():
-            call.say(f"{name:<16} {_summary(path)}".rstrip())
+            call.say(f"{name:<16} {summary(path)}".rstrip())
         if "docs" in found:
             call.tell(f"{found['docs']} cannot be run: docs is the name of the texts; rename it")
         call.tell(f"scripts go into {call.home.path('scripts')} (.py or .sh)")
@@ -69,16 +34,16 @@ def run(call) -> int:
     if name not in found:
         raise HcomError(f"no script {name!r}", meant(name, found, "hcom run lists them"))
     if args == ["--source"]:
-        call.say(_text(found[name]).rstrip("\n"))
+        call.say(text(found[name]).rstrip("\n"))
         return 0
     return _execute(call, found[name], args)
 
 
 def _execute(call, path: str, args: list[str]) -> int:
     """The script takes the place of this process, and can import and call this hcom."""
-    program, text = INTERPRETERS[os.path.splitext(path)[1]], _text(path)
+    program, source = INTERPRETERS[os.path.splitext(path)[1]], text(path)
     if program == sys.executable:
-        _check(path, text)
+        _check(path, source)
     package = os.path.dirname(process.itself()[-1])
     env = {
         **call.env,
