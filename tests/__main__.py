@@ -51,6 +51,7 @@ LONG = {
     "test_cli.Sending",
     "test_config.Values",
     "test_dashboard.OnATerminal",
+    "test_dashboard_ways.Ways",
     "test_dashboard_cost.Counted",
     "test_dashboard_cost.Sane",
     "test_documented.Lines.test_each",

@@ -1,6 +1,5 @@
 """The dashboard on a terminal, as its person sees it: keys in, the screen as text out."""
 
-import contextlib
 import json
 import os
 import re
@@ -15,8 +14,7 @@ from hcom.home import Home
 from hcom.tui import keys
 from hcom.tui.app import App
 from hcom.tui.typed import Decoder, Paste
-from tests.rig.log import Model
-from tests.rig.pane import IN_TMUX, Pane, Tmux, script
+from tests.dashboard import Dashboard
 from tests.sealed import Sealed
 
 
@@ -57,47 +55,7 @@ class Alone(Sealed):
         self.assertEqual(done.stderr, "hcom --help tells what else there is\n")
 
 
-@unittest.skipUnless(shutil.which("tmux"), "tmux is not installed")
-class OnATerminal(Sealed):
-    def setUp(self):
-        super().setUp()
-        self.env = {k: v for k, v in self.home.env.items() if k != "AI_AGENT"}
-        self.env["TERM"] = "tmux-256color"
-        self.luna = self.home.start()
-        self.nova = self.home.start()
-
-    panes = 0
-
-    def pane(self, argv=("hcom",), **env) -> Pane:
-        # a socket of its own: a server that has just been ended may still have the old one
-        self.panes += 1
-        self.tmux = Tmux(Path(self.home.root, f"tmux{self.panes}"))
-        given = script([*argv], Path(self.home.work), {**self.env, **env})
-        self.tmux(
-            "new-session", "-d", "-s", "one", "-x", "80", "-y", "24", given,
-            ";", "set-option", "-g", "remain-on-exit", "on", ";", "set-option", "-g", "status",
-            "off", ";", "set-option", "-s", "escape-time", "0",
-        )  # fmt: skip
-        self.addCleanup(self.over, self.tmux)
-        self.model = Model(Path(self.home.root, "none"), Path(self.home.root, "none"))
-        return Pane(self.tmux, "one", self.model)
-
-    def over(self, tmux: Tmux) -> None:
-        """The terminal is closed."""
-        with contextlib.suppress(AssertionError):  # it has been
-            tmux("kill-server")
-
-    def begun(self, **env) -> Pane:
-        """The dashboard, which shows both agents."""
-        pane = self.pane(**env)
-        pane.until(rf"(?s)-- agents --.*{self.luna}.*-- stream --.*{self.nova}  created")
-        return pane
-
-    def drawer(self, pane: Pane) -> int:
-        """The process that draws."""
-        children = Path(f"/proc/{pane.pid}/task/{pane.pid}/children").read_text().split()
-        return int(children[0])
-
+class OnATerminal(Dashboard):
     def test_events_show_as_they_come_and_messages_go(self):
         pane = self.begun()
         self.home.said("send", "--name", self.luna, f"@{self.nova} are you there?")
@@ -153,23 +111,6 @@ class OnATerminal(Sealed):
         self.assertEqual(self.home.sql(said), [(3,)])
         pane.keys("a")
         pane.until(f"-- screen {self.luna} --")
-
-    def test_threads_are_folded_and_a_reply_leads_to_what_it_answers(self):
-        asked = ["send", "--name", self.luna, f"@{self.nova}"]
-        self.home.said(*asked[:3], "--thread", "auth", asked[3] + " first of them")
-        for number in range(4, 30):
-            self.home.said(*asked, f"number {number}")
-        self.home.said("send", "--name", self.nova, "--reply-to", "3", "the answer")
-        pane = self.pane()
-        pane.until("»#30 ")
-        pane.keys("Tab", "z")
-        pane.until(rf"^>»#30 .*{self.nova} → {self.luna} +th:auth \(\+1\) ↩ #3")
-        pane.keys("Enter")
-        pane.until(r"(?s)-- thread auth --.*^ #3 .*first of them.*^ #30 .*the answer$")
-        pane.keys("r")
-        pane.until(f"to {self.nova}, #30")
-        pane.keys("Escape", "e")
-        pane.until(rf"^>»#3 .*{self.luna} → {self.nova} +th:auth")
 
     def test_mail_for_the_person_is_unread_until_a_key_is_pressed_there(self):
         pane = self.begun()
@@ -251,27 +192,6 @@ class OnATerminal(Sealed):
         pane.until(rf"killed {kira}")
         pane.keys("Escape")
         pane.until("no agents")
-
-    def test_to_the_window_of_an_agent(self):
-        self.home.stand_in("claude", "echo kira is here; exec sleep 600")
-        self.addCleanup(self.home.run, "kill", "all")
-        pane = self.begun(HCOM_TERMINAL="tmux-window", **IN_TMUX)
-        pane.keys("o")
-        pane.until("has no window that hcom knows")
-        pane.keys("n")
-        pane.text("claude")
-        pane.keys("Enter")
-        pane.until(r"(?s) claude .*^ launched (\w+)$")
-        pane.keys("G", "o")
-        pane.until("^kira is here")
-        self.tmux("select-window", "-t", "one:0")
-        pane.until(r"^ here is \w+$")
-        # one that the person started in a pane: no window that hcom opened
-        given = script(["hcom", "claude"], Path(self.home.work), {**self.env, **IN_TMUX})
-        self.tmux("new-window", "-d", "-t", "one:7", given)
-        pane.until(r"(?s) claude .* claude ")
-        pane.keys("k", "o")
-        self.home.until(lambda: pane.fact("#{window_index}") == "7", "its window is shown")
 
     def test_agents_are_launched_and_started_again(self):
         self.home.stand_in("claude", 'echo "args $*"; exec sleep 600')
@@ -371,23 +291,6 @@ class OnATerminal(Sealed):
         pane.keys("Enter")
         pane.until(r"(?s)claude .*; hooks installed.*claude: hooks added to ")
         self.assertIn("installed", self.home.said("hooks", "status"))
-
-    def test_a_workflow_is_run(self):
-        script = Path(self.home.hcom_dir, "scripts", "survey.sh")
-        script.parent.mkdir()
-        script.write_text("# Ask them all\necho asked $1; hcom send --from survey @bigboss done")
-        pane = self.begun()
-        pane.keys("w")
-        pane.until(r"(?s)-- run --.*debate +\w.*survey +Ask them all.*run: SCRIPT")
-        pane.text("surwey")
-        pane.keys("Enter")
-        pane.until("^ no script 'surwey'")
-        pane.keys("C-u")
-        pane.text("survey 'of us'")
-        pane.keys("Enter")
-        pane.until(r"(?s)-- [\d.]+-survey\n asked of us\n.*ended with 0")
-        pane.keys("Escape")
-        pane.until("survey → bigboss")
 
     def test_a_window_of_any_size(self):
         pane = self.begun()
