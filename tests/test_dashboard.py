@@ -392,12 +392,26 @@ class OnATerminal(Dashboard):
         text |= {"scope": "mentions", "sender_kind": "external", "delivered_to": ["\x1b[2J"]}
         self.home.change(f"UPDATE events SET data = '{json.dumps(text)}' WHERE id = 3")
         self.home.change("UPDATE events SET instance = char(27) || ']0;OWNED' WHERE id = 3")
-        self.home.change("UPDATE agents SET directory = char(27) || ']0;OWNED' || char(7)")
+        hostile = "char(27) || ']0;OWNED' || char(7) || char(8238, 8203, 155)"
+        for column in ("directory", "detail", "context", "tag", "wake_failure", "session"):
+            self.home.change(f"UPDATE agents SET {column} = {hostile}")
         log = Path(self.home.root, "bytes")
         pane = self.pane(["script", "-qec", "hcom", str(log)])
         pane.until(r"OWNED")
         pane.keys("Tab", "Enter")
         pane.until("-- event 3 --")
+        pane.keys("Escape", "Tab")
+        for key, shown in (
+            ("Enter", "session id .*OWNED"),
+            ("x", r"stop \w+\? y/n, t: all 2"),
+            ("T", "> .*OWNED"),
+            ("t", "-- transcript"),
+            ("v", "-- screen"),
+        ):
+            pane.keys(key)
+            pane.until(shown)
+            pane.keys("Escape")
+            pane.until("^ Esc back|^ m write")
         pane.keys("q")
         pane.until_ended()
         data = log.read_bytes()
@@ -455,11 +469,19 @@ class OnATerminal(Dashboard):
         pane.until("hcom --help tells what else there is")
         self.assertEqual(pane.until_ended(), 0)
 
-    def test_no_colour(self):
-        pane = self.begun(NO_COLOR="1")
-        self.assertNotRegex(pane.styled(), r"\x1b\[[0-9;]*3[0-7]m")
-        self.over(self.tmux)
-        self.assertRegex(self.begun().styled(), r"\x1b\[[0-9;]*3[0-7]m")
+    def test_colours_where_there_are_such_and_wanted(self):
+        for term, setting, wanted in (
+            ("xterm-256color", "", True),
+            ("screen", "", True),  # eight
+            ("vt100", "", False),
+            ("xterm-256color", "1", False),
+        ):
+            with self.subTest(term, setting=setting):
+                styled = self.begun(TERM=term, NO_COLOR=setting).styled()
+                self.assertEqual(bool(re.search(r"\x1b\[[0-9;]*3[0-7]m", styled)), wanted)
+                self.assertNotRegex(styled, r"\x1b\[[0-9;]*4[0-7]m")  # light or dark stays
+                self.assertRegex(styled, r"\x1b\[[0-9;]*7m")  # who is selected, without colour too
+                self.over(self.tmux)
 
 
 if __name__ == "__main__":
