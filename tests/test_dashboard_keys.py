@@ -72,6 +72,9 @@ class Glass:
     def suspend(self):
         self.done.append("suspend")
 
+    def mouse(self):
+        return True
+
     def send(self, sequence):
         self.done.append(sequence)
 
@@ -188,6 +191,7 @@ SIGNS: dict = {
     "newline": entry(text="@we\n one two"),
     "intent": entry(intent="request"),
     "complete": lambda seen, was: seen.changed or was.entry.kind == ARCHIVE,  # a number
+    "mouse": "^ the mouse is hcom's",
     "fold": "^ threads are folded",
     "follow": "no event is named there",
     "window": "has no window that hcom knows",

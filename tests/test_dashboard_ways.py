@@ -1,4 +1,4 @@
-"""Ways through the dashboard on a terminal: to windows, through threads, to workflows."""
+"""Ways through the dashboard on a terminal: to windows, through threads, to workflows, by mouse."""
 
 from pathlib import Path
 
@@ -58,6 +58,33 @@ class Ways(Dashboard):
         pane.keys("C-u")
         pane.text("survey 'of us'")
         pane.keys("Enter")
-        pane.until(r"(?s)-- [\d.]+-survey\n asked of us\n.*ended with 0")
+        pane.until(r"(?s)-- [\d.]+-survey\n asked of us\n.*ended with 0", 60)
         pane.keys("Escape")
         pane.until("survey → bigboss")
+
+    def test_the_mouse_selects_opens_and_scrolls(self):
+        pane = self.begun()
+
+        def mouse(button: int, row: int) -> None:  # as X10 has it, what this TERM is known for
+            for one in (button, 3):  # and let go
+                pane.text("\x1b[M" + "".join(chr(32 + part) for part in (one, 5, row + 1)))
+
+        pane.keys("M")
+        pane.until("the mouse is hcom's")
+        self.assertEqual(pane.fact("#{mouse_any_flag}"), "1")
+        mouse(0, 3)
+        pane.until(rf"^>▶ {self.luna}")
+        mouse(0, 5)
+        pane.until(r"^>\+#1")
+        mouse(65, 5)
+        pane.until(r"^>\+#2")
+        mouse(64, 5)
+        pane.until(r"^>\+#1")
+        mouse(0, 5)
+        pane.until("-- event 1 --")
+        pane.keys("M")
+        pane.until("the mouse is free")
+        self.assertEqual(pane.fact("#{mouse_any_flag}"), "0")
+        pane.keys("M", "q")
+        pane.until_ended()
+        self.assertEqual(pane.fact("#{mouse_any_flag}"), "0")

@@ -16,7 +16,7 @@ from .tty import set_modes
 TOLD = (signal.SIGTERM, signal.SIGHUP, signal.SIGINT, signal.SIGQUIT)
 # What a killed one may have left on: the alternate screen, a hidden cursor, pastes, application
 # keys, a look, a title.
-UNDO = b"\x1b[23;2t\x1b[?1049l\x1b[?25h\x1b[?2004l\x1b[?1l\x1b>\x1b[m\r"
+UNDO = b"\x1b[?1000l\x1b[?1006l\x1b[23;2t\x1b[?1049l\x1b[?25h\x1b[?2004l\x1b[?1l\x1b>\x1b[m\r"
 
 
 def run(draw: Callable[[int], int]) -> spawn.Ending:

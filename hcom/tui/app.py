@@ -35,7 +35,7 @@ from .state import (
     need,
     selected,
 )
-from .typed import Paste
+from .typed import Click, Paste
 from .work import Work
 
 LIVE = ("agent", "transcript", "screen", EVENT, SETTING, RUN)
@@ -73,10 +73,13 @@ class App:
         self.needy = wanted
         self.screen.title(f"hcom: {wanted} need you" if wanted else "hcom")
 
-    def press(self, key: "str | Paste") -> None:
+    def press(self, key: "str | Paste | Click") -> None:
         """What the key is for is done. Whoever presses one has seen what stands there."""
         self.saw()
         focus = self.state.focus
+        if isinstance(key, Click):
+            self.click(key)
+            return
         if isinstance(key, Paste):
             if self.state.entry:
                 self.insert(key.text)
@@ -89,6 +92,25 @@ class App:
             self.insert(key)
 
     # -- moving and typing --
+
+    def click(self, key: Click) -> None:
+        """What was clicked at is selected; what was selected before is opened."""
+        state, shown = self.state, self.screen.shown
+        if state.focus not in keys.LISTS or not shown or key.row not in shown.rows:
+            return
+        view, of = shown.rows[key.row]
+        event = self.data.events[event_at(state, self.data)].id if self.data.events else 0
+        if (view, of) == (state.view, event if view == View.STREAM else state.agent):
+            self.open()
+        elif view == View.STREAM:
+            newest = of == self.data.events[-1].id
+            self.state = state._replace(view=view, event=0 if newest else int(of))
+        else:
+            self.state = state._replace(view=view, agent=str(of))
+
+    def mouse(self) -> None:
+        on = self.screen.mouse()
+        self.say("the mouse is hcom's, with Shift the terminal's" if on else "the mouse is free")
 
     @property
     def entry(self) -> Entry:

@@ -7,7 +7,13 @@ import signal
 from contextlib import suppress
 
 from .cells import Look
+from .typed import Click
 from .views import Frame
+
+try:
+    from curses import BUTTON5_PRESSED as WHEEL_DOWN
+except ImportError:  # a library that knows four
+    WHEEL_DOWN = 0  # type: ignore[misc]
 
 ESCAPE_MS = 25  # a key's sequence comes at once, Esc alone
 PASTES = ("\x1b[?2004h", "\x1b[?2004l")
@@ -26,6 +32,8 @@ NAMES = {
     curses.KEY_BACKSPACE: "\x7f",
     curses.KEY_ENTER: "\r",
 }
+WHEEL = {curses.BUTTON4_PRESSED: "WheelUp", WHEEL_DOWN: "WheelDown"}
+WHEELED = 3  # lines, as terminals do
 WEIGHTS = {
     Look.PLAIN: curses.A_NORMAL,
     Look.DIM: curses.A_DIM,
@@ -59,7 +67,7 @@ class Screen:
     """The terminal while it is drawn on; a context manager that leaves it as it was."""
 
     def __init__(self, env):
-        self.is_plain = bool(env.get("NO_COLOR"))
+        self.is_plain, self.has_mouse = bool(env.get("NO_COLOR")), False
         # The console of Linux takes the rest of a title for text.
         self.has_title = not env.get("TERM", "").startswith("linux")
 
@@ -151,9 +159,24 @@ class Screen:
         self.window.refresh()
         self.shown = frame
 
-    def read(self) -> list[str]:
+    def mouse(self) -> bool:
+        """Whether the mouse is ours from now on, and not the terminal's: the other of before."""
+        self.has_mouse = not self.has_mouse
+        curses.mouseinterval(0)
+        curses.mousemask(sum(WHEEL) | curses.BUTTON1_PRESSED if self.has_mouse else 0)
+        return self.has_mouse
+
+    def _moused(self) -> "list[str | Click]":
+        try:
+            _, col, row, _, state = curses.getmouse()
+        except curses.error:  # nothing that we asked for
+            return []
+        turned = next((name for button, name in WHEEL.items() if state & button), "")
+        return [turned] * WHEELED if turned else [Click(row, col)]
+
+    def read(self) -> "list[str | Click]":
         """What was typed since the last look: characters, and names of other keys."""
-        found: list[str] = []
+        found: list[str | Click] = []
         while True:
             try:
                 key = self.window.get_wch()
@@ -161,5 +184,7 @@ class Screen:
                 return found
             if isinstance(key, str):
                 found.append(key)
+            elif key == curses.KEY_MOUSE:
+                found += self._moused()
             elif key in NAMES:
                 found.append(NAMES[key])

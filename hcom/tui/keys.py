@@ -26,8 +26,8 @@ class Key(NamedTuple):
 
 
 KEYS = (
-    Key(("j", "Down"), READ, "down", "One down"),
-    Key(("k", "Up"), READ, "up", "One up"),
+    Key(("j", "Down", "WheelDown"), READ, "down", "One down"),
+    Key(("k", "Up", "WheelUp"), READ, "up", "One up"),
     Key(("PgDn", " "), READ, "page_down", "A screen down"),
     Key(("PgUp",), READ, "page_up", "A screen up"),
     Key(("g", "Home"), READ, "first", "To the first, of the stream the oldest event"),
@@ -57,6 +57,7 @@ KEYS = (
     Key(("w",), READ, "run", "The workflows, what they said, and to run one"),
     Key(("A",), READ, "archive", "What was before each reset"),
     Key(("/",), LISTS, "filter", "Show only some events (agent:luna type:message)", "filter"),
+    Key(("M",), READ, "mouse", "Wheel and click are for hcom, or for the terminal (Shift: always)"),
     Key(("Ctrl-L",), READ, "redraw", "Draw all of the screen anew"),
     Key(("Ctrl-Z",), READ, "suspend", "Back to the shell; fg returns"),
     Key(("?",), READ, "help", "These keys"),

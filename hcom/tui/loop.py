@@ -11,10 +11,11 @@ from ..errors import HcomError, told
 from . import feed
 from .app import App
 from .draw import Screen
+from .state import RUN
 from .typed import Decoder
 
 TICK_S = 10.0  # ages, and what no doorbell tells of
-SCREEN_S = 0.5  # the screen of an agent tells nobody that it changed
+SCREEN_S, UNTOLD = 0.5, ("screen", RUN)  # which tell nobody that they changed
 TROUBLE_S = 1.0  # until a database that could not be read is looked at again
 LEAST_S = 0.1  # between two readings of the bus
 SHARE = 4  # reading takes at most a quarter of the time
@@ -60,7 +61,7 @@ class Loop:
             return app.read_at + max(LEAST_S, SHARE * self.took)
         if app.data.trouble:
             return app.read_at + TROUBLE_S
-        if app.state.page and app.state.page.kind == "screen":
+        if app.state.page and app.state.page.kind in UNTOLD:
             return app.read_at + SCREEN_S
         return app.read_at + (TICK_S if rings.path else bell.SAFETY_S)
 

@@ -100,11 +100,12 @@ def event_lines(event: Event, data: Data, place: Place, chosen: bool) -> list[Li
 
 def stream(
     state: State, data: Data, place: Place, room: int
-) -> "tuple[list[Line], tuple[int, ...]]":
-    """The lines of the stream, and the ids of the events that are shown whole."""
+) -> "tuple[list[Line], tuple[int, ...], list[int]]":
+    """The lines of the stream, the ids of the events that are shown whole, and of which event each
+    line is."""
     if not data.events:
         said = "no such events" if state.filter else "nothing has happened yet"
-        return [laid(place.cols, [Span(" " + said, Look.DIM)])], ()
+        return [laid(place.cols, [Span(" " + said, Look.DIM)])], (), []
     at = event_at(state, data)
     near = range(max(0, at - room), min(len(data.events), at + room + 1))
     seen = state.view == View.STREAM
@@ -115,10 +116,11 @@ def stream(
     top = near[scrolled(heights, first - near[0], at - near[0], high)]
     shown = [n for n in near if n >= top]
     lines = [line for n in shown for line in found[n]]
+    owners = [data.events[n].id for n in shown for _ in found[n]][:high]
     while shown and sum(len(found[n]) for n in shown) > high:
         shown.pop()
     lines = lines[:high]
     if state.event:
         more = f" {len(data.events) - 1 - at} more behind it (G: the newest)"
         lines.append(laid(place.cols, [Span(more, Look.DIM)]))
-    return lines, tuple(data.events[n].id for n in shown) or (data.events[at].id,)
+    return lines, tuple(data.events[n].id for n in shown) or (data.events[at].id,), owners

@@ -13,6 +13,13 @@ class Paste(NamedTuple):
     text: str
 
 
+class Click(NamedTuple):
+    """The first button of the mouse was pressed there."""
+
+    row: int
+    col: int
+
+
 def _key(char: str) -> str:
     return NAMED.get(char) or (f"Ctrl-{chr(ord(char) + 64)}" if char < " " else char)
 
@@ -23,11 +30,13 @@ class Decoder:
     def __init__(self) -> None:
         self._pasting, self._text = False, list[str]()
 
-    def feed(self, symbols: Iterable[str]) -> "Iterator[str | Paste]":
+    def feed(self, symbols: "Iterable[str | Click]") -> "Iterator[str | Paste | Click]":
         """The keys and pastes that are whole. A paste may come in several reads."""
         sequence = ""
         for one in symbols:
-            if self._pasting:
+            if isinstance(one, Click):
+                yield one
+            elif self._pasting:
                 self._text.append(one if len(one) == 1 else "")
                 if one == "~" and "".join(self._text[-len(PASTED) :]) == PASTED:
                     yield Paste("".join(self._text[: -len(PASTED)]))

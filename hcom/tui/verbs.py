@@ -33,6 +33,7 @@ def of(app) -> dict[str, Callable[[], None]]:
         "run": lambda: app.show_to(RUN),
         "archive": lambda: app.show_to(ARCHIVE),
         "filter": lambda: app.begin(Entry(FILTER, app.state.filter, len(app.state.filter))),
+        "mouse": app.mouse,
         "redraw": app.screen.renew,
         "suspend": app.screen.suspend,
         "quit": app.quit,

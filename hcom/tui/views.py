@@ -17,11 +17,12 @@ COLS, ROWS = 60, 15  # with less there is room for nothing that helps
 
 class Frame(NamedTuple):
     """A whole screen: its lines, each as wide as it, where the cursor stands as (row, column), None
-    for nowhere, and the ids of the events on it."""
+    for nowhere, the ids of the events on it, and what a click on a row selects."""
 
     lines: list[Line]
     cursor: "tuple[int, int] | None" = None
     events: tuple[int, ...] = ()
+    rows: "dict[int, tuple[View, str | int]]" = {}
 
 
 def needy(data: Data) -> int:
@@ -53,7 +54,7 @@ def _lists(state: State, data: Data, place: Place, room: int) -> "tuple[Frame, S
     on_agents = state.view == View.AGENTS
     share = max((room - 2) // (2 if on_agents else 4), 3)
     above, top_agent = agents(state, data, place, min(max(len(data.agents), 1), share))
-    below, events = stream(state, data, place, room - 2 - len(above))
+    below, events, owners = stream(state, data, place, room - 2 - len(above))
     asked = f" /{state.filter} (Esc: all) " if state.filter else ""
     lines = [
         _bar("agents", place.cols, on_agents, "" if on_agents else " Tab "),
@@ -65,7 +66,12 @@ def _lists(state: State, data: Data, place: Place, room: int) -> "tuple[Frame, S
     agent = data.agents[agent_at(state, data)].agent.name if data.agents else ""
     top = events[0] if events else 0
     state = state._replace(top_agent=top_agent, top=top, agent=agent)
-    return Frame(lines, events=events), state
+    shown = data.agents[top_agent : top_agent + len(above)]
+    rows: dict[int, tuple[View, str | int]] = {
+        row: (View.AGENTS, seen.agent.name) for row, seen in enumerate(shown, 2)
+    }
+    rows |= {row: (View.STREAM, of) for row, of in enumerate(owners, 3 + len(above))}
+    return Frame(lines, events=events, rows=rows), state
 
 
 def _page(state: State, cols: int, room: int) -> "tuple[Frame, State]":
