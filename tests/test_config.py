@@ -11,9 +11,9 @@ import unittest
 
 from hcom import config
 from hcom import home as homes
-from hcom.cli import about
 from hcom.cli.catalog import COMMANDS
 from hcom.errors import HcomError
+from hcom.ops import about
 from tests.sealed import Home
 
 AGENT = {"CLAUDECODE": "1", "CLAUDE_CODE_SESSION_ID": "s1", "CLAUDE_PID": "1"}

@@ -11,12 +11,12 @@ import unittest
 from pathlib import Path
 
 from hcom.adapters import TOOLS
-from hcom.cli import about
 from hcom.cli import help as helps
 from hcom.cli.catalog import COMMANDS, find
 from hcom.cli.model import NAME
 from hcom.config import KEYS
 from hcom.home import LIMIT_BYTES
+from hcom.ops import about
 from tests.sealed import ROOT, Home
 
 # Written out from the public documentation: each command's flags and the forms of its use.

@@ -9,9 +9,8 @@ from ... import config
 from ...bus.names import meant
 from ...errors import HcomError, UsageError
 from ...hub import people
-from ...ops import settings
+from ...ops import about, settings
 from ...store.connect import open_db
-from .. import about
 from ..model import VALUE, Command, Option
 
 

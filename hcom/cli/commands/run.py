@@ -9,9 +9,8 @@ from ... import process
 from ...adapters import launcher
 from ...bus.names import meant
 from ...errors import HcomError, UsageError
-from ...ops import settings
+from ...ops import about, settings
 from ...ops.workflows import scripts, summary, text
-from .. import about
 from ..model import SCRIPT, Command
 
 INTERPRETERS = {".py": sys.executable, ".sh": "bash"}

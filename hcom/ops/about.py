@@ -1,7 +1,7 @@
 """What `config KEY --info` and `run docs --config` say of each setting, by its short name."""
 
 from .. import config
-from ..ops.setup import SAID
+from .setup import SAID
 
 EXAMPLES = {
     "claude_args": "--model opus",
