@@ -243,7 +243,7 @@ class OnATerminal(Dashboard):
     def test_settings_archive_and_subscriptions(self):
         pane = self.begun()
         pane.keys("c")
-        pane.until(r"(?s)-- settings --.*tag = \(empty\).*setting: KEY VALUE")
+        pane.until(r"(?s)-- settings --.*tag = \(empty\).*setting: KEY for")
         pane.keys("Down")
         pane.until(lambda screen: "tag = (empty)" not in screen)
         pane.keys("PgUp")

@@ -62,6 +62,26 @@ class Ways(Dashboard):
         pane.keys("Escape")
         pane.until("survey → bigboss")
 
+    def test_a_setting_is_explained_set_and_emptied(self):
+        pane = self.begun()
+        pane.keys("c")
+        pane.until("^ setting: KEY")
+        pane.text("tagg")
+        pane.keys("Enter")
+        pane.until("no setting 'tagg'")
+        pane.keys("C-u")
+        pane.text("tag")
+        pane.keys("Enter")
+        pane.until(r"(?s)-- settings tag --.*now \(empty\).*The agents of one tag.*^> tag$")
+        pane.text("web")
+        pane.keys("Enter")
+        pane.until(r"(?s)now web .*^ tag = web")
+        pane.keys("c")
+        pane.text('tag ""')
+        pane.keys("Enter")
+        pane.until("^ tag =$")
+        self.assertEqual(self.home.said("config", "tag"), "\n")
+
     def test_the_mouse_selects_opens_and_scrolls(self):
         pane = self.begun()
 

@@ -5,7 +5,8 @@ import shlex
 
 from .. import config, terminal
 from ..bus.agent import Agent
-from ..errors import HcomError
+from ..bus.names import meant
+from ..errors import HcomError, UsageError
 from ..store import agents
 from ..store.connect import transaction
 from . import relay
@@ -17,6 +18,17 @@ PERSON = "a person must do it, in a terminal of their own"
 def presets() -> list[tuple[str, str]]:
     """The terminals that can be named here, as (name, meaning)."""
     return terminal.settings(terminal.current_platform())
+
+
+def named(given: str) -> str:
+    """The setting that is called so, in short or in full. UsageError."""
+    key = config.key_of(given)
+    if key is None:
+        wanted = given.lower().removeprefix("hcom_")
+        raise UsageError(
+            f"no setting {given!r}", meant(wanted, config.SHORT_KEYS, "hcom config lists them")
+        )
+    return key
 
 
 def change(home, env, key: str, value: str, inside: bool) -> list[str]:

@@ -85,11 +85,9 @@ def subscribe(home, _env, entry: Entry) -> str:
 def configure(home, env, entry: Entry) -> str:
     """The setting has the value. HcomError."""
     given, _, value = entry.text.strip().partition(" ")
-    key = config.key_of(given)
-    if key is None:
-        raise UsageError(f"no setting {given!r}")
-    said = settings.change(home, env, key, value.strip(), False)
-    return "; ".join([f"{config.short(key)} = {config.masked(key, value.strip())}", *said])
+    key, value = settings.named(given), "" if value.strip() in ('""', "''") else value.strip()
+    said = settings.change(home, env, key, value, False)
+    return "; ".join([f"{config.short(key)} = {config.masked(key, value)}", *said])
 
 
 def hook(home, env, entry: Entry) -> str:

@@ -258,9 +258,11 @@ class App:
         if entry.kind not in (TAG, FILTER) and not entry.text.strip():
             self.state = self.state._replace(entry=None)
             return
-        if entry.kind == ARCHIVE:
-            self.state = self.state._replace(entry=None)
-            self.show(ARCHIVE, entry.text.strip())
+        if entry.kind == ARCHIVE or (entry.kind == SETTING and len(entry.text.split()) == 1):
+            of = entry.text.strip()
+            left = Entry(SETTING, f"{of} ", len(of) + 1) if entry.kind == SETTING else None
+            self.state = self.state._replace(entry=left)
+            self.show(entry.kind, of)
             return
         if entry.kind != FILTER:
             self.busy(lambda: _beside("acts").TAKES[entry.kind](self.home, self.env, entry))

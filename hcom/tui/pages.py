@@ -9,7 +9,7 @@ from ..bus import notice
 from ..bus.exchange import shown
 from ..errors import HcomError
 from ..hub import archive
-from ..ops import agents, health, look, screens, talk, transcripts, workflows
+from ..ops import about, agents, health, look, screens, settings, talk, transcripts, workflows
 from ..store import archive as stored
 from ..store import deliveries, events, kept, subscriptions
 from ..store.connect import SQL_S, open_db
@@ -90,8 +90,16 @@ def _screen(home, name: str) -> list[str]:
     return screens.look(home, terminal).lines
 
 
-def _settings(home, _of: str) -> list[str]:
+def _settings(home, given: str) -> list[str]:
     found, _, problems = config.found(home, os.environ)
+    if given:
+        key = settings.named(given)
+        now = config.masked(key, found[key].value) or "(empty)"
+        return [
+            f"now {now}  ({found[key].source})",
+            "",
+            *about.text(key, settings.presets()).split("\n"),
+        ]
     lines = []
     for key, said in found.items():
         value = config.masked(key, said.value) or "(empty)"

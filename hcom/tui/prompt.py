@@ -60,7 +60,7 @@ TITLES = {
     TAG: "tag of {}",
     LAUNCH: f"launch: [N] {'|'.join(TOOLS)} [tag:T in:DIR terminal:T headless] [prompt]",
     WATCH: "be told of, such as idle:luna, cmd:commit, or agent:luna tool:Edit",
-    SETTING: "setting: KEY VALUE",
+    SETTING: 'setting: KEY for all of it, KEY VALUE to set it, KEY "" to empty it',
     STATUS: f"hooks: add|remove [{'|'.join(TOOLS)}]",
     RUN: "run: SCRIPT [args], --help for what it takes",
     ARCHIVE: "archive: its number",

@@ -6,7 +6,6 @@ import subprocess
 import sys
 
 from ... import config
-from ...bus.names import meant
 from ...errors import HcomError, UsageError
 from ...hub import people
 from ...ops import about, settings
@@ -31,25 +30,15 @@ def run(call) -> int:
         return MODES[asked[0]](call, words)
     if not words:
         return _every(call)
-    key = _key(words[0])
+    key = settings.named(words[0])
     return _set(call, key, words[1]) if len(words) == 2 else _one(call, key)
 
 
 def _info(call, words) -> int:
     if not words:
         raise UsageError("--info of which setting?", "hcom config tag --info")
-    call.say(about.text(_key(words[0]), settings.presets()))
+    call.say(about.text(settings.named(words[0]), settings.presets()))
     return 0
-
-
-def _key(given: str) -> str:
-    key = config.key_of(given)
-    if key is None:
-        wanted = given.lower().removeprefix("hcom_")
-        raise UsageError(
-            f"no setting {given!r}", meant(wanted, config.SHORT_KEYS, "hcom config lists them")
-        )
-    return key
 
 
 def _said(key: str, said) -> dict:
@@ -151,7 +140,7 @@ def _reset(call, words) -> int:
             "an agent may not reset the settings", f"{settings.PERSON}: hcom config --reset"
         )
     if words:
-        key = _key(words[0])
+        key = settings.named(words[0])
         if len(words) == 2:
             raise UsageError(
                 f"unexpected argument: {words[1]!r}", f"hcom config {words[0]} --reset"
