@@ -180,6 +180,7 @@ SIGNS: dict = {
     "tag": "^ tag of a",
     "subscribe": "^ be told of",
     "settings": r"(?s)-- settings --.*^ setting: KEY",
+    "relay": r"(?s)-- relay --.*no relay is set.*^ relay: on\|off",
     "archive": r"(?s)-- archive --.*^ archive: ",
     "filter": "^ filter",
     "help": "-- help --",

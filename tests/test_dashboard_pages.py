@@ -2,9 +2,13 @@
 
 import shlex
 
+from hcom import config
+from hcom.errors import HcomError
 from hcom.home import locate
-from hcom.tui import pages
-from hcom.tui.state import Page
+from hcom.store import agents, events
+from hcom.tui import acts, pages
+from hcom.tui.state import RELAY, TAG, Entry, Page
+from tests.devices import Devices
 from tests.sealed import Sealed
 
 
@@ -36,3 +40,42 @@ class Pages(Sealed):
                 self.assertRegex(said, f"(?m)^{line}$")
         self.assertNotIn("hooks ", said)
         self.assertNotIn('number 1"', said)
+
+
+class Elsewhere(Devices):
+    def test_an_agent_of_another_device_is_read_and_its_device_asked(self):
+        here, there = self.pair()
+        name = f"luna:{there.short}"
+        said = "\n".join(pages.read(here.home, Page("agent", name), 100))
+        self.assertRegex(said, rf"(?s)name +{name}\n.*device +{there.short}\n")
+        asked = rf"asked {there.short} \(#\d+\); its answer comes as a message"
+        self.assertRegex(acts.stop(here.home, {}, (name, "luna")), rf"\Astopped luna; {asked}\Z")
+        self.assertRegex(acts.ask(here.home, "transcript", name), asked)
+        texts = [one.data["text"] for one in events.latest(here.db, 9) if one.type == "message"]
+        self.assertEqual(texts, ["stop luna", "transcript luna"])
+        for refused in (
+            lambda: acts.tag(here.home, {}, Entry(TAG, "web", of=name)),
+            lambda: acts.again(here.home, {}, (name,), False),
+            lambda: acts.end(here.home, {}, (name,)),
+            lambda: acts.go(here.home, {}, name),
+            lambda: pages.read(here.home, Page("screen", name), 100),
+        ):
+            with self.assertRaisesRegex(HcomError, "is on another device"):
+                refused()
+        self.assertEqual(agents.find(here.db, name).tag, "")
+
+    def test_the_relay_and_its_devices(self):
+        here, there = self.pair()
+        for asked in (
+            lambda: pages.read(here.home, Page(RELAY, ""), 100),
+            lambda: acts.turn(here.home, {}, Entry(RELAY, "on")),
+        ):
+            with self.assertRaisesRegex(HcomError, "no relay is set"):
+                asked()
+        config.write(here.home, "HCOM_RELAY", "http://127.0.0.1:9")
+        self.assertEqual(acts.turn(here.home, {}, Entry(RELAY, " off ")), "relay off")
+        with self.assertRaisesRegex(HcomError, "neither on nor off: 'of'"):
+            acts.turn(here.home, {}, Entry(RELAY, "of"))
+        said = "\n".join(pages.read(here.home, Page(RELAY, ""), 100))
+        self.assertRegex(said, r"relay +http://127.0.0.1:9 \(off \(hcom relay on\); unsigned")
+        self.assertRegex(said, rf"device +{there.short}: 1 agents, heard .* ago, unsigned +luna")

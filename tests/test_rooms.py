@@ -21,18 +21,18 @@ BUDGETS = {
     "pty": 1160,
     "terminal": 310,
     "hub": 1020,
-    "ops": 1750,
+    "ops": 1790,
     "hooks": 650,
     "wrap": 310,
-    "cli": 1540,
+    "cli": 1520,
     "api": 150,
     "demo": 760,
-    "relay": 1540,
+    "relay": 1520,
     "scripts": 410,
-    "tui": 1390,
+    "tui": 1410,
     "zipped": 50,
 }
-TOTAL = 16120
+TOTAL = 16140
 LEAVES = ("__init__", "__main__", "errors", "home", "log", "process", "config")
 
 

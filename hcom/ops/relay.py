@@ -4,15 +4,22 @@ A process of its own does that (`relay.main`), one on a machine: it begins when 
 it in vain, and goes when no agent lives. Nothing here waits for a network.
 """
 
+import json
 import os
 from hashlib import sha256
 
 from .. import config
+from ..bus.render import age
 from ..delivery import bell
-from ..home import create, dropped, write_private
+from ..errors import HcomError
+from ..home import create, dropped, read, write_private
 from ..hub import devices
 from ..process import itself, leave_behind
+from ..store import agents
+from ..store import devices as known
 from ..store.connect import open_db
+
+STATUS = "relay.json"  # how it goes, by who talks there
 
 
 def settings(home) -> config.Settings:
@@ -23,6 +30,77 @@ def settings(home) -> config.Settings:
 def is_on(said: config.Settings) -> bool:
     """Whether there is a relay to talk to."""
     return bool(said.relay and said.relay_enabled)
+
+
+def set_up(home) -> config.Settings:
+    """The settings with a relay. HcomError where none is set."""
+    said = settings(home)
+    if not said.relay:
+        raise HcomError("no relay is set", "hcom config relay URL; hcom relay --help")
+    return said
+
+
+def facts(home, now: float) -> dict:
+    """What is known here of the relay and of each device, without a word to any. HcomError where
+    none is set."""
+    said = set_up(home)
+    with open_db(home) as db:
+        own, everyone = known.own(db), agents.everywhere(db)
+        others = [
+            {
+                "device": d.label,
+                "id": d.id,
+                "agents": [a.name for a in everyone if a.device == d.id],
+                "news_age_s": round(max(now - d.heard_at, 0.0), 1),
+                "signed": bool(d.signed),
+                "dropped": d.dropped,
+            }
+            for d in known.every(db)
+        ]
+        return {
+            "relay": said.relay,
+            "on": is_on(said),
+            "signed": bool(said.relay_key),
+            "device": devices.label(db),
+            "id": own.id,
+            "queue": own.seq - own.pushed,
+            "worker": bell.RELAY in bell.heard(home),
+            "errors": _errors(home),
+            "devices": others,
+        }
+
+
+def _errors(home) -> "dict[str, str]":
+    """The last error of each lane of the worker that is there, or was."""
+    try:
+        said = json.loads(read(home.run(STATUS)))
+        return {lane: said[lane] for lane in ("push", "poll") if said[lane]}
+    except (OSError, ValueError, KeyError):
+        return {}
+
+
+def lines(said: dict) -> "list[str]":
+    """What `facts` says, for a person; with what was found out by talking to it, where it was."""
+    trust = "signed" if said["signed"] else "unsigned: the operator can forge"
+    off, now = "off (hcom relay on)", "told at once"
+    shown = [
+        f"relay      {said['relay']} ({'on' if said['on'] else off}; {trust})",
+        f"here       {said['device']}; {now if said['worker'] else 'told while an agent lives'}",
+    ]
+    if found := said.get("probe"):
+        back = f"came back after {found['back_s']:.3f} s"
+        if found["wire"] == 1:
+            back = "taken; wire 1: a server that restarts empty is not noticed"
+        times = f"pushed in {found['pushed_s']:.3f} s, {back}"
+        shown.append(f"probe      {(found['error'] or times) if said['on'] else 'none'}")
+    shown.append(f"queue      {said['queue']} to push")
+    for one in said["devices"]:
+        count, signed = len(one["agents"]), "signed" if one["signed"] else "unsigned"
+        dropped = f", {one['dropped']} dropped" if one["dropped"] else ""
+        heard = f"heard {age(one['news_age_s'])} ago, {signed}{dropped}"
+        names = " ".join(name.partition(":")[0] for name in one["agents"])
+        shown.append(f"device     {one['device']}: {count} agents, {heard}  {names}".rstrip())
+    return [*shown, *(f"error      {lane}: {why}" for lane, why in said["errors"].items())]
 
 
 def connect(home, env, values: "dict[str, str | None]") -> None:

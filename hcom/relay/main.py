@@ -28,7 +28,6 @@ from .worker import LOOK_S, Member, Worker
 # It stays so long without an agent: what was sent by nobody, or said last, is told. With LOOK_S and
 # a push that hangs it is gone within 35 s.
 LINGER_S = 5.0
-STATUS = "relay.json"
 ROWS = 500  # of what is told at once
 SOON_S = 0.5
 
@@ -137,7 +136,7 @@ class Ledger:
         status = json.dumps({"pid": os.getpid(), "have": sync.have, **lanes})
         if status != self.status:
             self.status = status
-            write_private(self.home.run(STATUS), status)
+            write_private(self.home.run(relay.STATUS), status)
 
     def wait(self, seconds: float) -> bool:
         """So long nothing happens, or until somebody rings; never again at once. Whether it was a

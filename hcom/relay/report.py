@@ -3,7 +3,6 @@
 What is said and taken on the way is what a worker would say and take, and may be so beside one.
 """
 
-import json
 import time
 from collections import namedtuple
 from contextlib import closing
@@ -11,13 +10,9 @@ from urllib.parse import quote
 
 from ..delivery import bell
 from ..errors import HcomError
-from ..home import read
-from ..hub import devices
 from ..ops import relay
-from ..store import agents
-from ..store import devices as known
 from ..store.connect import open_db
-from .main import STATUS, Ledger, member, way
+from .main import Ledger, member, way
 from .worker import PUSH_S, Worker
 
 BACK_S = 5.0  # so long what was pushed may take to come back
@@ -31,18 +26,10 @@ class Probe(namedtuple("Probe", "error wire pushed_s back_s", defaults=(0, 0.0, 
     __slots__ = ()
 
 
-def set_up(home):
-    """The settings with a relay. HcomError where none is set."""
-    settings = relay.settings(home)
-    if not settings.relay:
-        raise HcomError("no relay is set", "hcom config relay URL; hcom relay --help")
-    return settings
-
-
 def probe(home, env) -> Probe:
     """All that is here is told, all that is there is taken, and what was told came back. HcomError
     where nothing is set, or the relay is off."""
-    settings = set_up(home)
+    settings = relay.set_up(home)
     if not relay.is_on(settings):
         raise HcomError("the relay is off", "hcom relay on")
     with open_db(home) as db:
@@ -76,39 +63,5 @@ def _came_back(way, own, number: int) -> str:
 
 def facts(home, env, now: float) -> dict:
     """All that `hcom relay` says. HcomError where nothing is set."""
-    settings = set_up(home)
-    found = probe(home, env) if relay.is_on(settings) else Probe("")
-    with open_db(home) as db:
-        own, everyone = known.own(db), agents.everywhere(db)
-        others = [
-            {
-                "device": d.label,
-                "id": d.id,
-                "agents": [a.name for a in everyone if a.device == d.id],
-                "news_age_s": round(max(now - d.heard_at, 0.0), 1),
-                "signed": bool(d.signed),
-                "dropped": d.dropped,
-            }
-            for d in known.every(db)
-        ]
-        return {
-            "relay": settings.relay,
-            "on": relay.is_on(settings),
-            "signed": bool(settings.relay_key),
-            "device": devices.label(db),
-            "id": own.id,
-            "probe": found._asdict(),
-            "queue": own.seq - own.pushed,
-            "worker": bell.RELAY in bell.heard(home),
-            "errors": _errors(home),
-            "devices": others,
-        }
-
-
-def _errors(home) -> "dict[str, str]":
-    """The last error of each lane of the worker that is there, or was."""
-    try:
-        said = json.loads(read(home.run(STATUS)))
-        return {lane: said[lane] for lane in ("push", "poll") if said[lane]}
-    except (OSError, ValueError, KeyError):
-        return {}
+    found = probe(home, env) if relay.is_on(relay.set_up(home)) else Probe("")
+    return {**relay.facts(home, now), "probe": found._asdict()}

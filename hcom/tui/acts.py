@@ -9,13 +9,27 @@ from ..bus import message
 from ..bus.agent import BIGBOSS
 from ..bus.message import EXTERNAL, Sender
 from ..errors import UsageError
-from ..hub import subscriptions
-from ..ops import agents, kill, launch, look, screens, settings, setup, talk, workflows
+from ..hub import people, subscriptions
+from ..ops import (
+    agents,
+    kill,
+    launch,
+    look,
+    orders,
+    relay,
+    screens,
+    settings,
+    setup,
+    talk,
+    workflows,
+)
 from ..store import filters
 from ..store.connect import open_db
 from . import feed, state
 from .compose import wanted
-from .state import LAUNCH, RUN, SETTING, STATUS, TAG, WATCH, Entry
+from .state import LAUNCH, RELAY, RUN, SETTING, STATUS, TAG, WATCH, Entry
+
+PERSON = Sender(BIGBOSS, EXTERNAL)
 
 
 def send(home, entry: Entry) -> str:
@@ -23,7 +37,7 @@ def send(home, entry: Entry) -> str:
     text = message.text_of(entry.text)
     envelope = message.envelope(entry.intent, entry.reply_to, "")
     with open_db(home) as db:
-        sent = talk.send(db, Sender(BIGBOSS, EXTERNAL), text, text, envelope, time.time())
+        sent = talk.send(db, PERSON, text, text, envelope, time.time())
     said = f"sent #{sent.id} to {', '.join(sent.to) or 'nobody (no one is here)'}"
     for names, word in (
         (sent.ended, "ended, read on return"),
@@ -40,6 +54,12 @@ def see(home, ids) -> None:
         talk.seen_by_person(db, ids, time.time())
 
 
+def ask(home, order: str, name: str) -> str:
+    """The device of that agent is asked for the order. HcomError."""
+    with open_db(home) as db:
+        return orders.ask(db, PERSON, order, name, time.time())
+
+
 def go(home, env, name: str) -> str:
     """The person is in the window of the agent. HcomError."""
     with open_db(home) as db:
@@ -48,11 +68,12 @@ def go(home, env, name: str) -> str:
 
 def stop(home, _env, names) -> str:
     """These have left. HcomError."""
+    far, now = [name for name in names if ":" in name], time.time()
     with open_db(home) as db:
-        now = time.time()
-        gone = agents.chosen(db, names, now)
+        gone = agents.chosen(db, [name for name in names if name not in far], now)
         agents.stop(db, gone, BIGBOSS, "stopped", now)
-    return "stopped " + ", ".join(agent.display for agent in gone)
+    said = [f"stopped {', '.join(agent.display for agent in gone)}"] if gone else []
+    return "; ".join([*said, *(ask(home, "stop", name) for name in far)])
 
 
 def end(home, env, names) -> str:
@@ -66,7 +87,7 @@ def end(home, env, names) -> str:
 def tag(home, _env, entry: Entry) -> str:
     """The agent has the tag, "" for none. HcomError."""
     with open_db(home) as db:
-        agent = agents.one(db, entry.of, time.time()).agent
+        agent = people.known(db, entry.of)
         now = settings.configure(db, agent, "tag", entry.text.strip(), BIGBOSS)
     return f"{entry.of} is {now.display} now"
 
@@ -105,6 +126,16 @@ def run(home, env, entry: Entry) -> str:
     return f"{workflows.start(home, env, entry.text)} runs; w shows what it says"
 
 
+def turn(home, env, entry: Entry) -> str:
+    """The relay is on, or off. HcomError."""
+    relay.set_up(home)
+    word = entry.text.strip()
+    if word not in ("on", "off"):
+        raise UsageError(f"neither on nor off: {word!r}")
+    said = settings.change(home, env, "HCOM_RELAY_ENABLED", str(int(word == "on")), False)
+    return "; ".join([f"relay {word}", *said])
+
+
 def _launched(home, spec) -> str:
     """The clients of `spec` have started, where hcom opens them. HcomError."""
     launch.program_of(spec.tool, spec.env)  # before anything is written for it
@@ -138,6 +169,7 @@ TAKES: dict[str, Callable[..., str]] = {
     SETTING: configure,
     STATUS: hook,
     RUN: run,
+    RELAY: turn,
 }
 # What is asked about first, and then done to (home, env, names).
 STEERS: dict[str, Callable[..., str]] = dict(

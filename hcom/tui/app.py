@@ -19,6 +19,7 @@ from .state import (
     EVENT,
     FILTER,
     MESSAGE,
+    RELAY,
     RUN,
     SETTING,
     TAG,
@@ -38,7 +39,7 @@ from .state import (
 from .typed import Click, Paste
 from .work import Work
 
-LIVE = ("agent", "transcript", "screen", EVENT, SETTING, RUN)
+LIVE = ("agent", "transcript", "screen", EVENT, SETTING, RUN, RELAY)
 
 
 def _beside(name: str):
@@ -245,7 +246,7 @@ class App:
             self.show(EVENT, str(asked.id))
             self.begin(Entry(MESSAGE, of=name, reply_to=str(asked.id)))
         else:
-            self.show("screen", name)
+            self.show("agent" if ":" in name else "screen", name)
             self.say(f"{name} waits for an answer in its own window")
 
     def send(self) -> None:
@@ -326,7 +327,11 @@ class App:
 
     def show_of(self, kind: str) -> None:
         agent = self.chosen()
-        if agent:
+        if agent and agent.device and kind == "transcript":  # its device is asked for it
+            self.work.do(
+                lambda: _beside("acts").ask(self.home, kind, agent.name), self.say, self.say
+            )
+        elif agent:
             self.show(kind, agent.name)
 
     def show(self, kind: str, of: str) -> None:

@@ -9,7 +9,7 @@ from ..adapters import TOOLS
 from ..bus.message import INFORM, REQUEST
 from ..errors import UsageError
 from ..store import filters
-from .state import FILTER, LAUNCH, MESSAGE, SETTING, STATUS, TAG, WATCH, Entry
+from .state import FILTER, LAUNCH, MESSAGE, RELAY, SETTING, STATUS, TAG, WATCH, Entry
 
 INTENTS = ("", REQUEST, INFORM)
 
@@ -75,6 +75,7 @@ def offered(kind: str, agents) -> set[str]:
         WATCH: flags | about | {f"{kind}:" for kind in filters.COMMANDS},
         LAUNCH: {*TOOLS, *LAUNCH_WORDS, *(f"tag:{tag}" for tag in tags)},
         SETTING: set(config.SHORT_KEYS),
+        RELAY: {"on", "off"},
         STATUS: {*TOOLS, "add", "remove"},
         TAG: tags,
     }.get(kind, set())

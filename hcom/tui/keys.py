@@ -55,6 +55,7 @@ KEYS = (
     Key(("c",), READ, "settings", "The settings, and to change one"),
     Key(("h",), READ, "status", "What is installed and wrong; add hooks, or remove them"),
     Key(("w",), READ, "run", "The workflows, what they said, and to run one"),
+    Key(("d",), READ, "relay", "The relay and the devices there; turn it on or off"),
     Key(("A",), READ, "archive", "What was before each reset"),
     Key(("/",), LISTS, "filter", "Show only some events (agent:luna type:message)", "filter"),
     Key(("M",), READ, "mouse", "Wheel and click are for hcom, or for the terminal (Shift: always)"),

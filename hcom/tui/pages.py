@@ -9,13 +9,24 @@ from ..bus import notice
 from ..bus.exchange import shown
 from ..errors import HcomError
 from ..hub import archive
-from ..ops import about, agents, health, look, screens, settings, talk, transcripts, workflows
+from ..ops import (
+    about,
+    agents,
+    health,
+    look,
+    relay,
+    screens,
+    settings,
+    talk,
+    transcripts,
+    workflows,
+)
 from ..store import archive as stored
 from ..store import deliveries, events, kept, subscriptions
 from ..store.connect import SQL_S, open_db
 from . import keys
 from .cells import wrapped
-from .state import ARCHIVE, EVENT, RUN, SETTING, STATUS, THREAD, Page
+from .state import ARCHIVE, EVENT, RELAY, RUN, SETTING, STATUS, THREAD, Page
 from .stream import receipt
 
 EXCHANGES = 10
@@ -32,7 +43,7 @@ def _agent(home, name: str) -> list[str]:
         seen = agents.one(db, name, now)
         asked = kept.proven(home, seen.agent)
         said = agents.facts(seen, now)
-        said["command"] = shlex.join(process.command(asked.pid))
+        said["command"] = shlex.join(process.command(asked.pid)) if asked.pid else ""
         said["hooks"] = "none was heard yet (hcom hooks)" if talk.is_deaf(home, seen.agent) else ""
         watched = subscriptions.every(db, seen.agent.name)
         flags = [look.where(db, None, {flag: seen.agent.name}, now) for flag in ("from", "to")]
@@ -121,6 +132,10 @@ def _run(home, _of: str) -> list[str]:
     return lines
 
 
+def _relay(home, _of: str) -> list[str]:
+    return relay.lines(relay.facts(home, time.time()))
+
+
 def _archive(home, number: str) -> list[str]:
     every = archive.every(home)
     if not number:
@@ -150,6 +165,7 @@ PAGES = {
     SETTING: _settings,
     STATUS: _status,
     RUN: _run,
+    RELAY: _relay,
     ARCHIVE: _archive,
     "help": _help,
 }

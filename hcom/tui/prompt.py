@@ -10,6 +10,7 @@ from .state import (
     FILTER,
     LAUNCH,
     MESSAGE,
+    RELAY,
     RUN,
     SETTING,
     STATUS,
@@ -63,6 +64,7 @@ TITLES = {
     SETTING: 'setting: KEY for all of it, KEY VALUE to set it, KEY "" to empty it',
     STATUS: f"hooks: add|remove [{'|'.join(TOOLS)}]",
     RUN: "run: SCRIPT [args], --help for what it takes",
+    RELAY: "relay: on|off",
     ARCHIVE: "archive: its number",
 }
 

@@ -12,7 +12,7 @@ from .keys import View
 MESSAGE, FILTER, TAG, LAUNCH, WATCH = "message", "filter", "tag", "launch", "subscribe"
 STEERS = ("stop", "kill", "resume", "fork")  # what is asked about first
 SETTING, ARCHIVE, EVENT, STATUS, RUN = "settings", "archive", "event", "status", "run"
-THREAD = "thread"
+THREAD, RELAY = "thread", "relay"
 # How notices name what they tell of; in what they quote others may name anything.
 ABOUT, NAMED = re.compile(r"(?:events?|request) #(\d{1,18})"), re.compile(r"#(\d{1,18})\b")
 

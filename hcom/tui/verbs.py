@@ -5,7 +5,7 @@ from functools import partial
 
 from . import compose
 from .moves import MOVES
-from .state import ARCHIVE, FILTER, LAUNCH, MESSAGE, RUN, SETTING, STATUS, STEERS, Entry
+from .state import ARCHIVE, FILTER, LAUNCH, MESSAGE, RELAY, RUN, SETTING, STATUS, STEERS, Entry
 
 
 def of(app) -> dict[str, Callable[[], None]]:
@@ -31,6 +31,7 @@ def of(app) -> dict[str, Callable[[], None]]:
         "settings": lambda: app.show_to(SETTING),
         "status": lambda: app.show_to(STATUS),
         "run": lambda: app.show_to(RUN),
+        "relay": lambda: app.show_to(RELAY),
         "archive": lambda: app.show_to(ARCHIVE),
         "filter": lambda: app.begin(Entry(FILTER, app.state.filter, len(app.state.filter))),
         "mouse": app.mouse,

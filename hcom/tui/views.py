@@ -35,6 +35,8 @@ def title(data: Data, cols: int) -> Line:
     status, wanted = [seen.agent.status for seen in data.agents], needy(data)
     counts = [(status.count(ACTIVE), "working"), (status.count(LISTENING), "idle")]
     words = "   ".join(f"{count} {word}" for count, word in counts if count)
+    away = {seen.agent.device for seen in data.agents if seen.agent.device}
+    words += f"   {len(away)} other device{'s' * (len(away) > 1)}" if away else ""
     mail = f"   {data.unread} unread by you" if data.unread else ""
     spans = [
         Span(" hcom   ", Look.BOLD),

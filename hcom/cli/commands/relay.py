@@ -2,7 +2,6 @@
 
 import time
 
-from ...bus.render import age
 from ...errors import HcomError, UsageError
 from ...home import create
 from ...ops import relay, settings
@@ -35,38 +34,13 @@ def _status(call) -> int:
 
     said = report.facts(call.home, call.env, time.time())
     relay.rouse(call.home, call.env)
-    call.show(said, "\n".join(_lines(said)))
+    call.show(said, "\n".join(relay.lines(said)))
     return 1 if said["probe"]["error"] else 0
-
-
-def _lines(said: dict) -> "list[str]":
-    trust = "signed" if said["signed"] else "unsigned: the operator can forge"
-    found = said["probe"]
-    back = f"came back after {found['back_s']:.3f} s"
-    if found["wire"] == 1:
-        back = "taken; wire 1: a server that restarts empty is not noticed"
-    times = f"pushed in {found['pushed_s']:.3f} s, {back}"
-    off, now = "off (hcom relay on)", "told at once"
-    lines = [
-        f"relay      {said['relay']} ({'on' if said['on'] else off}; {trust})",
-        f"here       {said['device']}; {now if said['worker'] else 'told while an agent lives'}",
-        f"probe      {(found['error'] or times) if said['on'] else 'none'}",
-        f"queue      {said['queue']} to push",
-    ]
-    for one in said["devices"]:
-        count, signed = len(one["agents"]), "signed" if one["signed"] else "unsigned"
-        dropped = f", {one['dropped']} dropped" if one["dropped"] else ""
-        heard = f"heard {age(one['news_age_s'])} ago, {signed}{dropped}"
-        names = " ".join(name.partition(":")[0] for name in one["agents"])
-        lines.append(f"device     {one['device']}: {count} agents, {heard}  {names}".rstrip())
-    return [*lines, *(f"error      {lane}: {why}" for lane, why in said["errors"].items())]
 
 
 def _turned(value: str):
     def turn(call) -> int:
-        from ...relay import report
-
-        report.set_up(call.home)
+        relay.set_up(call.home)
         inside = is_inside_agent(call)
         said = settings.change(call.home, call.env, "HCOM_RELAY_ENABLED", value, inside)
         for line in said:
