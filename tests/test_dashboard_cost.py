@@ -4,6 +4,7 @@ terminal is sane whatever becomes of it."""
 import os
 import re
 import signal
+import sqlite3
 import sys
 import time
 import unittest
@@ -13,9 +14,11 @@ from pathlib import Path
 from hcom.bus.message import EXTERNAL, Envelope, Sender
 from hcom.demo.terminal import Terminal
 from hcom.home import locate
-from hcom.ops import talk
+from hcom.ops import look, talk
 from hcom.store.connect import open_db
 from hcom.tui import feed
+from hcom.tui.keys import View
+from hcom.tui.moves import moved
 from hcom.tui.state import State
 from tests.sealed import ROOT, Sealed
 from tests.test_plans import BY_TIME, FLAGS, FROM_ID, LARGE, SMALL, Traced
@@ -205,6 +208,28 @@ class Queries(Traced):
                             plan = [step for step in plan if not FROM_ID.search(step)]
                         bad = [s for s in plan if LARGE.search(s) and not SMALL.search(s)]
                         self.assertFalse(bad, statement)
+
+    def test_what_is_rare_is_looked_for_part_by_part(self):
+        log = MILLION.replace("LIMIT 1000000", f"LIMIT {5 * look.SPAN}")
+        said = '{"val": "blocked", "context": "tool:Bash", "detail": "Wrapped up"}'
+        with sqlite3.connect(self.home.db) as db:
+            db.execute(log)
+            db.execute("UPDATE events SET type = 'status', data = ? WHERE id = 9", (said,))
+        db.close()
+        self.addCleanup(setattr, look, "NEAR_S", look.NEAR_S)
+        look.NEAR_S = -1.0  # one part for each reading
+        for asked in ("status:blocked", "wrap", "tool:bash wrap"):
+            state, looks = State(View.STREAM, filter=asked), 0
+            while not (data := feed.read(self.home, state, time.time())[0]).events:
+                self.assertTrue(data.low)  # there is more to be looked through
+                state, looks = moved(state, data, -1), looks + 1
+                self.assertEqual(state.event, data.low)
+            self.assertGreater(looks, 2)
+            self.assertEqual([event.id for event in data.events], [9])
+            oldest = State(View.STREAM, event=1, filter=asked)
+            data, _ = feed.read(self.home, oldest, time.time())
+            self.assertEqual([event.id for event in data.events], [9])
+            self.assertEqual(moved(oldest, data, 1).event, 1 + look.SPAN)
 
     def test_a_reading_has_its_number_of_statements(self):
         for count in (feed.COUNT, 3 * feed.COUNT):

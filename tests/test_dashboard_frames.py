@@ -138,7 +138,7 @@ class Frames(unittest.TestCase):
         ):
             with self.subTest(line):
                 self.assertRegex(said, "(?m)" + line)
-        self.assertRegex(said, r"\n m write .* q quit\Z")
+        self.assertRegex(said, r"\n Enter open  m write .* q quit\Z")
 
     def test_every_line_is_as_wide_as_the_screen(self):
         people = [agent(text[:40] or "x", ACTIVE, text, text, directory=text) for text in HOSTILE]
@@ -188,6 +188,18 @@ class Frames(unittest.TestCase):
         for number in (frame.events[0] - 1, *frame.events):
             whole = f"text {number}\n" in said
             self.assertEqual(whole, number in frame.events, number)
+
+    def test_of_a_directory_its_end_is_shown(self):
+        data = Data((agent("kira", ACTIVE, directory="/home/dev/work/projects/web"),))
+        self.assertRegex(shown(State(), data), r"(?m) …projects/web$")
+        self.assertRegex(shown(State(), data, 170), r"(?m)  ~/work/projects/web$")
+
+    def test_how_far_it_was_looked_is_said(self):
+        state, data = State(View.STREAM, filter="zebra"), Data(low=4000)
+        said = shown(state, data)
+        self.assertRegex(said, r"-- stream, back to #4000 so far \(k: on\) -+ /zebra \(Esc: all\)")
+        self.assertRegex(said, r"(?m)^ no such events so far$")
+        self.assertIn("-- stream, up to #9 so far (j: on) -", shown(state, Data(high=9)))
 
     def test_a_small_window_says_so(self):
         self.assertIn("hcom needs 60x15, here are 50x10; q quits", shown(State(), DATA, 50, 10))
@@ -341,9 +353,9 @@ class Keys(unittest.TestCase):
     def test_every_view_has_a_line_and_a_way_out(self):
         for view in View:
             with self.subTest(view):
-                self.assertTrue(keys.line(view))
+                self.assertTrue(keys.line(view, 59))
                 self.assertIn(keys.verb(view, "Esc"), ("unfilter", "back", "cancel"))
-                self.assertLess(len(keys.line(view)), 80)
+                self.assertLess(len(keys.line(view, 59)), 60)
 
 
 if __name__ == "__main__":

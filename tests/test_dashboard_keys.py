@@ -202,7 +202,7 @@ SIGNS: dict = {
     "right": lambda seen, was: seen.app.state.entry.at == was.entry.at + 1,
     "begin": entry(at=0),
     "unfilter": lambda seen, _: not seen.app.state.filter,
-    "cancel": "^ m write ",
+    "cancel": "^ Enter open ",
     "yes": lambda seen, was: re.search(STEERED[was.question.verb], seen.text),
     "take": lambda seen, was: re.search(TAKEN[was.entry.kind], seen.text),
 }

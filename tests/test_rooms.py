@@ -15,13 +15,13 @@ from tests.test_architecture import LAYERS, ROOT, Source, imported, sources
 BUDGETS = {
     "leaves": 630,
     "bus": 500,
-    "store": 1090,
+    "store": 1100,
     "delivery": 330,
     "adapters": 2600,
     "pty": 1160,
     "terminal": 310,
     "hub": 1020,
-    "ops": 1790,
+    "ops": 1810,
     "hooks": 650,
     "wrap": 310,
     "cli": 1520,
@@ -29,10 +29,10 @@ BUDGETS = {
     "demo": 760,
     "relay": 1520,
     "scripts": 410,
-    "tui": 1410,
+    "tui": 1440,
     "zipped": 50,
 }
-TOTAL = 16140
+TOTAL = 16200
 LEAVES = ("__init__", "__main__", "errors", "home", "log", "process", "config")
 
 

@@ -2,6 +2,7 @@
 
 import os
 import time
+from collections import namedtuple
 
 from ..bus.agent import BIGBOSS
 from ..bus.notice import COLLISIONS, OWN
@@ -16,7 +17,8 @@ from ..store.subscriptions import Subscription
 EVERYTHING = filters.Where("1", [])
 # Clients are ready in 1 to 6 s; one that waits for a person (login, trust) never gets there itself.
 READY_S = 60.0
-LOOK_S = 1.0  # whoever scrolls waits for it
+NEAR_S = 0.3  # whoever scrolls waits for it
+SPAN = 2000  # events that are looked through at first
 BURST = 1000  # events that are looked at in one query
 
 
@@ -75,15 +77,40 @@ def latest(db, wanted: filters.Where, count: int) -> list[events.Event]:
         return events.latest_where(sandboxed, wanted.sql, wanted.params, count)
 
 
-def around(db, wanted: filters.Where, at: int, count: int) -> list[events.Event]:
-    """The `count` newest events up to id `at` that are wanted, and as many behind it, oldest
-    first. HcomError where these are not ours to ask for."""
+class Around(namedtuple("Around", "events low high")):
+    """Events in their order, and from where to where it was looked for them; 0 where there is
+    nothing to look for behind that."""
+
+    __slots__ = ()
+
+
+def around(db, wanted: filters.Where, at: int, count: int) -> Around:
+    """The `count` newest events up to id `at` that are wanted, and as many behind it, as far as
+    they are found at once. HcomError where these are not ours to ask for."""
     _refuse_collisions(wanted)
-    wanted = filters.of_the_log(wanted)
-    sql, params = wanted.sql, wanted.params
-    with open_sandboxed(db.home, LOOK_S) as sandboxed:
-        older = events.latest_where(sandboxed, f"id <= ? AND ({sql}\n)", (at, *params), count)
-        return older + events.next_where(sandboxed, sql, params, count, at)
+    wanted, last = filters.of_the_log(wanted), events.last_id(db)
+    at = min(at, last)
+    with open_sandboxed(db.home) as sandboxed:
+        older, low = _nearest(sandboxed, wanted, at, 0, count)
+        newer, high = _nearest(sandboxed, wanted, at, last, count)
+    return Around(older + newer, low, high)
+
+
+def _nearest(sandboxed, wanted, at: int, end: int, count: int) -> "tuple[list[events.Event], int]":
+    """The events between `at` and `end` that are nearest to `at`, and how far it was looked, 0
+    where that is all: a part of the log after the other, longer where that is quick."""
+    found: list[events.Event] = []
+    began, size, back = time.monotonic(), SPAN, end < at
+    while at != end and len(found) < count:
+        to = max(at - size, end) if back else min(at + size, end)
+        low, high, left = min(at, to), max(at, to), count - len(found)
+        part = events.searched(sandboxed, wanted, low, high, left, back)
+        found = part + found if back else found + part
+        at, took = to, time.monotonic() - began
+        size *= 1 + (took < NEAR_S / 4)
+        if took > NEAR_S and at != end and len(found) < count:
+            return found, at
+    return found, 0
 
 
 def coming(db, wanted: filters.Where, timeout: float, last: int = 0, after: "int | None" = None):

@@ -198,14 +198,18 @@ def latest_where(sandboxed, expression: str, params, count: int, behind: int = 0
         raise explained(error) from error
 
 
-def next_where(sandboxed, expression: str, params, count: int, behind: int) -> list[Event]:
-    """The `count` oldest events behind id `behind` that an expression of ours admits."""
-    rows = sandboxed.execute(
-        "SELECT * FROM events WHERE id IN (SELECT id FROM events_v WHERE id > ? AND "
-        f"({expression}\n) ORDER BY id LIMIT ?) ORDER BY id",
-        (behind, *params, count),
-    )
-    return [_event(row) for row in rows]
+def searched(sandboxed, where, low: int, high: int, count: int, newest: bool) -> list[Event]:
+    """The `count` newest, or oldest, events in (low, high] that a Where of ours admits, oldest
+    first. HcomError when that runs out of its time."""
+    try:
+        rows = sandboxed.execute(
+            "SELECT * FROM events WHERE id IN (SELECT id FROM events_v WHERE id > ? AND id <= ? "
+            f"AND ({where.sql}\n) ORDER BY id {'DESC' if newest else 'ASC'} LIMIT ?) ORDER BY id",
+            (low, high, *where.params, count),
+        )
+        return [_event(row) for row in rows]
+    except sqlite3.Error as error:
+        raise explained(error) from error
 
 
 def acts(db, low: int, high: int) -> dict[int, tuple[str, str]]:

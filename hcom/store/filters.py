@@ -193,6 +193,8 @@ FLAGS = {
     ),
     "before": Flag("TIME", "timestamp < ?", "Earlier than that"),
 }
+_SAID = "instr(lower(coalesce(msg_text, status_detail, life_reason)), lower(?)) > 0"
+_DONE = "acts.event_id = events_v.id AND instr(lower(acts.what), lower(?)) > 0"
 BARE_FILE = (
     "id IN (SELECT event_id FROM acts WHERE kind = 'edit' AND "
     "substr(what, -length(?) - 1) = '/' || ?)"
@@ -242,6 +244,11 @@ def _parsed(name: str, flag: Flag, value: str, name_of, real_path, now: float):
             return flag.sql.replace("timestamp", "id"), [int(value.lstrip("#"))]
         return flag.sql, [moment(value, now)]
     return flag.sql, [value]
+
+
+def text(word: str) -> Where:
+    """What says the word, in a message, as its detail, or as what was edited or run."""
+    return Where(f"{_SAID} OR EXISTS (SELECT 1 FROM acts WHERE {_DONE})", [word, word], ALL, word)
 
 
 def moment(text: str, now: float) -> str:

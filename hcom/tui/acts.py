@@ -95,10 +95,10 @@ def tag(home, _env, entry: Entry) -> str:
 def subscribe(home, _env, entry: Entry) -> str:
     """The person is told of what `entry` says, a preset or a filter. HcomError."""
     text = entry.text.strip()
-    flags = feed.flags(text) if text.partition(":")[0] in filters.FLAGS else {}
+    is_filter = text.partition(":")[0] in filters.FLAGS
     with open_db(home) as db:
         now = time.time()
-        where = look.where(db, None if flags else text, flags, now)
+        where = feed.where(db, text, now) if is_filter else look.where(db, text, {}, now)
         made, new = subscriptions.subscribe(home, db, BIGBOSS, BIGBOSS, where, False, now)
     return f"{made.id}: you are told of {made.label}" + " already" * (not new)
 

@@ -71,7 +71,7 @@ def offered(kind: str, agents) -> set[str]:
     about |= {name for name, p in filters.PRESETS.items() if p.everyone}
     return {
         MESSAGE: {f"@{name}" for name in names | tags},
-        FILTER: flags,
+        FILTER: flags | about,
         WATCH: flags | about | {f"{kind}:" for kind in filters.COMMANDS},
         LAUNCH: {*TOOLS, *LAUNCH_WORDS, *(f"tag:{tag}" for tag in tags)},
         SETTING: set(config.SHORT_KEYS),

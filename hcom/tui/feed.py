@@ -2,6 +2,7 @@
 log is."""
 
 import shlex
+from typing import NamedTuple
 
 from ..bus.agent import BIGBOSS
 from ..errors import UsageError
@@ -15,26 +16,49 @@ PERSON_COUNT = 200  # of the messages to the person, the newest
 BUSY_S = 0.25  # a locked database is said, and looked at again
 
 
-def flags(text: str) -> dict[str, str]:
-    """What a filter as typed asks for, by the flags of `hcom events`. UsageError."""
-    found = {}
+class Filter(NamedTuple):
+    """A filter as it was typed: the flags of `hcom events`, a preset, and words that are in what
+    was said."""
+
+    flags: dict[str, str]
+    preset: "str | None"
+    words: list[str]
+
+
+def parsed(text: str) -> Filter:
+    """What a filter as typed asks for. UsageError."""
+    found = Filter({}, None, [])
     try:
         words = shlex.split(text)
     except ValueError:
         raise UsageError(f"a quote is not closed: {text}") from None
     for word in words:
         name, colon, value = word.partition(":")
-        if not colon or name not in filters.FLAGS:
+        if name in filters.FLAGS and colon:
+            found.flags[name] = value
+        elif colon and name in filters.PRESETS and not found.preset:
+            found = found._replace(preset=word)
+        elif colon:
             raise UsageError(f"not in a filter: {word}", "use " + ": ".join(filters.FLAGS) + ":")
-        found[name] = value
+        else:
+            found.words.append(word)
+    return found
+
+
+def where(db, text: str, now: float) -> filters.Where:
+    """The filter, as what is looked for. HcomError."""
+    said = parsed(text)
+    found = look.where(db, said.preset, said.flags, now)
+    for word in said.words:
+        found = filters.both(found, filters.text(word)) or found
     return found
 
 
 def read(home, state: State, now: float) -> "tuple[Data, object]":
     """What is so by now, and which database file says so. HcomError."""
     with open_db(home, BUSY_S) as db:
-        wanted = look.where(db, None, flags(state.filter), now)
-        around = look.around(db, wanted, state.event or events.last_id(db), COUNT)
+        wanted = where(db, state.filter, now)
+        around, before, behind = look.around(db, wanted, state.event or events.last_id(db), COUNT)
         here = agents.here(db, now)
         last: dict[str, Asked] = {}
         for number, sender, text in requests.of_person(db, PERSON_COUNT):
@@ -54,5 +78,7 @@ def read(home, state: State, now: float) -> "tuple[Data, object]":
             last,
             deliveries.count_queued(db, BIGBOSS),
             folded=counts,
+            low=before,
+            high=behind,
         )
         return data, db.file

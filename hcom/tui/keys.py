@@ -33,7 +33,7 @@ KEYS = (
     Key(("g", "Home"), READ, "first", "To the first, of the stream the oldest event"),
     Key(("G", "End"), READ, "last", "To the last; the stream follows what comes"),
     Key(("Tab", "Shift-Tab"), LISTS, "other", "To the other list, agents or stream"),
-    Key(("Enter",), LISTS, "open", "All of the selected agent or event"),
+    Key(("Enter",), LISTS, "open", "All of the selected agent or event", "open"),
     Key(("Esc",), LISTS, "unfilter", "No filter any more, and no word at the bottom"),
     Key(("Esc",), (P,), "back", "Back to the list", "back"),
     Key(("m", "@"), READ, "write", "Write to the selected agent", "write"),
@@ -57,7 +57,7 @@ KEYS = (
     Key(("w",), READ, "run", "The workflows, what they said, and to run one"),
     Key(("d",), READ, "relay", "The relay and the devices there; turn it on or off"),
     Key(("A",), READ, "archive", "What was before each reset"),
-    Key(("/",), LISTS, "filter", "Show only some events (agent:luna type:message)", "filter"),
+    Key(("/",), LISTS, "filter", "Show only some events (agent:luna, type:life, a word)", "filter"),
     Key(("M",), READ, "mouse", "Wheel and click are for hcom, or for the terminal (Shift: always)"),
     Key(("Ctrl-L",), READ, "redraw", "Draw all of the screen anew"),
     Key(("Ctrl-Z",), READ, "suspend", "Back to the shell; fg returns"),
@@ -92,9 +92,12 @@ def verb(view: View, name: str) -> str:
     return next((k.verb for k in KEYS if view in k.views and name in k.names), "")
 
 
-def line(view: View) -> str:
-    """The keys of the view that there is room for."""
-    return "  ".join(f"{k.names[0]} {k.word}" for k in KEYS if view in k.views and k.word)
+def line(view: View, room: int) -> str:
+    """The keys of the view that there is room for: the longest give way."""
+    words = [f"{k.names[0]} {k.word}" for k in KEYS if view in k.views and k.word]
+    while len("  ".join(words)) > room:
+        words.remove(max(words, key=len))
+    return "  ".join(words)
 
 
 def _shown(name: str) -> str:

@@ -17,8 +17,10 @@ def moved(state: State, data: Data, by: int) -> State:
         at = max(0, min(agent_at(state, data) + by, len(data.agents) - 1))
         return state._replace(agent=data.agents[at].agent.name) if data.agents else state
     at = event_at(state, data) + by
+    if at < 0 and data.low:
+        return state._replace(event=data.low)  # it is looked further back
     if at >= len(data.events) - 1 or not data.events:
-        return state._replace(event=0)
+        return state._replace(event=data.high)
     return state._replace(event=data.events[max(at, 0)].id)
 
 
@@ -29,13 +31,18 @@ def first(state: State, data: Data, _rows: int) -> State:
     return moved(state, data, -FAR)
 
 
+def last(state: State, data: Data, _rows: int) -> State:
+    """At the last: of the stream the newest event, and what comes."""
+    return state._replace(event=0) if state.focus == View.STREAM else moved(state, data, FAR)
+
+
 MOVES: dict[str, Callable[[State, Data, int], State]] = {
     "down": lambda state, data, _: moved(state, data, 1),
     "up": lambda state, data, _: moved(state, data, -1),
     "page_down": lambda state, data, rows: moved(state, data, max(rows - CHROME, 1)),
     "page_up": lambda state, data, rows: moved(state, data, -max(rows - CHROME, 1)),
     "first": first,
-    "last": lambda state, data, _: moved(state, data, FAR),
+    "last": last,
     "other": lambda state, data, _: state._replace(
         view=View.STREAM if state.view == View.AGENTS else View.AGENTS
     ),

@@ -57,7 +57,7 @@ def _rows(text: str, room: int) -> list[str]:
 
 
 TITLES = {
-    FILTER: "filter, such as agent:luna tool:Edit, or before:1d; nothing for all",
+    FILTER: "filter: a word, agent:luna tool:Edit, file_edits:luna, before:1d; none: all",
     TAG: "tag of {}",
     LAUNCH: f"launch: [N] {'|'.join(TOOLS)} [tag:T in:DIR terminal:T headless] [prompt]",
     WATCH: "be told of, such as idle:luna, cmd:commit, or agent:luna tool:Edit",

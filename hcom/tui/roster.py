@@ -34,7 +34,9 @@ def agent_line(seen: Seen, asks, place: Place, named: int, chosen: bool) -> Line
     look = Look.NEED if agent.name in asks else LOOKS[agent.status]
     where = short(agent.directory, place.home)
     right = f"{coarse(place.now - agent.status_at):>4} {pad(_notes(seen), 10)}"
-    right += " " + pad(where[-(place.cols // 6) :], place.cols // 6) if place.cols >= 80 else ""
+    wide = place.cols // 6
+    where = where if columns(where) <= wide else "…" + where[1 - wide :]
+    right += " " + pad(where, wide) if place.cols >= 80 else ""
     head = f"{'>' if chosen else ' '}{MARKS[agent.status]} {pad(agent.display, named)} "
     room = place.cols - columns(head) - 8 - columns(right) - 1
     spans = [

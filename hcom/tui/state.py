@@ -28,7 +28,8 @@ class Data(NamedTuple):
     """What is so on the bus: its agents, the events around the one that is looked at, which of them
     edited a file or ran a command, how far messages came, the requests to the person by their
     sender, what the person has not read, and what is wrong; how many
-    messages are folded into each that stands for its thread."""
+    messages are folded into each that stands for its thread. For events before `low`, or behind
+    `high`, it was not looked yet; 0: for all."""
 
     agents: tuple[Seen, ...] = ()
     events: tuple[Event, ...] = ()
@@ -38,6 +39,8 @@ class Data(NamedTuple):
     unread: int = 0
     trouble: str = ""
     folded: dict[int, int] = {}
+    low: int = 0
+    high: int = 0
 
 
 class Page(NamedTuple):

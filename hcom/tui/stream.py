@@ -105,6 +105,7 @@ def stream(
     line is."""
     if not data.events:
         said = "no such events" if state.filter else "nothing has happened yet"
+        said += " so far" * bool(data.low or data.high)
         return [laid(place.cols, [Span(" " + said, Look.DIM)])], (), []
     at = event_at(state, data)
     near = range(max(0, at - room), min(len(data.events), at + room + 1))

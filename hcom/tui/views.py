@@ -58,10 +58,12 @@ def _lists(state: State, data: Data, place: Place, room: int) -> "tuple[Frame, S
     above, top_agent = agents(state, data, place, min(max(len(data.agents), 1), share))
     below, events, owners = stream(state, data, place, room - 2 - len(above))
     asked = f" /{state.filter} (Esc: all) " if state.filter else ""
+    far = f", back to #{data.low} so far (k: on)" if data.low else ""
+    far += f", up to #{data.high} so far (j: on)" if data.high else ""
     lines = [
         _bar("agents", place.cols, on_agents, "" if on_agents else " Tab "),
         *above,
-        _bar("stream", place.cols, not on_agents, asked + " Tab " * on_agents),
+        _bar("stream" + far, place.cols, not on_agents, asked + " Tab " * on_agents),
         *below,
     ]
     # Whoever is selected stays so when others come before them.
@@ -105,6 +107,6 @@ def frame(state: State, data: Data, place: Place) -> "tuple[Frame, State]":
     elif data.trouble or state.said:
         last, look = data.trouble or state.said, Look.BAD if data.trouble else Look.BOLD
     else:
-        last = keys.line(state.focus)
+        last = keys.line(state.focus, cols - 1)
     whole = [title(data, cols), *lines, *typed, laid(cols, [Span(" " + last, look)])]
     return body._replace(lines=whole, cursor=cursor), state
