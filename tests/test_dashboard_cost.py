@@ -218,7 +218,7 @@ class Queries(Traced):
         db.close()
         self.addCleanup(setattr, look, "NEAR_S", look.NEAR_S)
         look.NEAR_S = -1.0  # one part for each reading
-        for asked in ("status:blocked", "wrap", "tool:bash wrap"):
+        for asked in ("status:blocked", "wrap", "wrap LUNA blocked"):
             state, looks = State(View.STREAM, filter=asked), 0
             while not (data := feed.read(self.home, state, time.time())[0]).events:
                 self.assertTrue(data.low)  # there is more to be looked through

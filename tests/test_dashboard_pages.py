@@ -7,7 +7,7 @@ from hcom.errors import HcomError
 from hcom.home import locate
 from hcom.store import agents, events
 from hcom.tui import acts, pages
-from hcom.tui.state import RELAY, TAG, Entry, Page
+from hcom.tui.state import EVENT, RELAY, TAG, Entry, Page
 from tests.devices import Devices
 from tests.sealed import Sealed
 
@@ -25,6 +25,7 @@ class Pages(Sealed):
         said = self.page("agent", nova)
         self.assertRegex(said, r"(?m)^hooks +none was heard yet \(hcom hooks\)$")
         self.hook("s1", "SessionStart", source="startup")
+        self.edit("s1", "src/a.py")
         self.home.said("events", "sub", "--name", self.luna, "--agent", nova)
         self.home.said("events", "sub", "idle:" + self.luna, "--for", nova)
         for number in range(pages.MESSAGES + 2):
@@ -33,6 +34,7 @@ class Pages(Sealed):
         command = shlex.quote(self.clients["s1"].args[0])
         for line in (
             r"session id +s1", rf"command +{command} -I -S -c .*", r"unread +10",
+            r"status age +\d+s", r"created at +\d{4}-\d\d-\d\d \d\d:\d\d", r"#\d+ edit .*src/a.py",
             rf"subscription +sub-\w+ idle:{self.luna}",
             rf"#\d+ {self.luna} to {nova}: .*number 9.*  \[queued\]",
         ):  # fmt: skip
@@ -40,6 +42,11 @@ class Pages(Sealed):
                 self.assertRegex(said, f"(?m)^{line}$")
         self.assertNotIn("hooks ", said)
         self.assertNotIn('number 1"', said)
+
+    def test_an_event_says_whom_it_went_to(self):
+        others = ", ".join((self.home.start(), self.home.start()))
+        self.home.said("send", "--name", self.luna, "hi all")
+        self.assertRegex(self.page(EVENT, "4"), rf"(?m)^delivered to +{others}$")
 
 
 class Elsewhere(Devices):

@@ -29,7 +29,7 @@ BUDGETS = {
     "demo": 760,
     "relay": 1520,
     "scripts": 410,
-    "tui": 1440,
+    "tui": 1450,
     "zipped": 50,
 }
 TOTAL = 16200

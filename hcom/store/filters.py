@@ -193,7 +193,11 @@ FLAGS = {
     ),
     "before": Flag("TIME", "timestamp < ?", "Earlier than that"),
 }
-_SAID = "instr(lower(coalesce(msg_text, status_detail, life_reason)), lower(?)) > 0"
+_SAID = (
+    "instr(lower(instance || ' ' || coalesce(msg_text || coalesce(msg_delivered_to, ''), "
+    "status_val || ' ' || status_context || ' ' || status_detail, "
+    "life_action || ' ' || life_reason, '')), lower(?)) > 0"
+)
 _DONE = "acts.event_id = events_v.id AND instr(lower(acts.what), lower(?)) > 0"
 BARE_FILE = (
     "id IN (SELECT event_id FROM acts WHERE kind = 'edit' AND "
@@ -247,7 +251,7 @@ def _parsed(name: str, flag: Flag, value: str, name_of, real_path, now: float):
 
 
 def text(word: str) -> Where:
-    """What says the word, in a message, as its detail, or as what was edited or run."""
+    """What says the word: who it is of, what was said to whom, done, edited or run."""
     return Where(f"{_SAID} OR EXISTS (SELECT 1 FROM acts WHERE {_DONE})", [word, word], ALL, word)
 
 

@@ -247,7 +247,8 @@ class App:
             self.begin(Entry(MESSAGE, of=name, reply_to=str(asked.id)))
         else:
             self.show("agent" if ":" in name else "screen", name)
-            self.say(f"{name} waits for an answer in its own window")
+            (detail,) = [s.agent.detail for s in self.data.agents if s.agent.name == name]
+            self.say(f"{name} waits for an answer in its own window (o) {detail}".rstrip())
 
     def send(self) -> None:
         entry = self.entry

@@ -7,6 +7,7 @@ import time
 from .. import config, process
 from ..bus import notice
 from ..bus.exchange import shown
+from ..bus.render import age
 from ..errors import HcomError
 from ..hub import archive
 from ..ops import (
@@ -43,9 +44,12 @@ def _agent(home, name: str) -> list[str]:
         seen = agents.one(db, name, now)
         asked = kept.proven(home, seen.agent)
         said = agents.facts(seen, now)
+        said["status_age"] = age(said["status_age"])
+        said["created_at"] = time.strftime("%Y-%m-%d %H:%M", time.localtime(said["created_at"]))
         said["command"] = shlex.join(process.command(asked.pid)) if asked.pid else ""
         said["hooks"] = "none was heard yet (hcom hooks)" if talk.is_deaf(home, seen.agent) else ""
         watched = subscriptions.every(db, seen.agent.name)
+        edits = look.latest(db, look.where(db, f"file_edits:{seen.agent.name}", {}, now), MESSAGES)
         flags = [look.where(db, None, {flag: seen.agent.name}, now) for flag in ("from", "to")]
         mail = {one.id: one for where in flags for one in look.latest(db, where, MESSAGES)}
         last = deliveries.receipts_of(db, sorted(mail)[-MESSAGES:])
@@ -56,6 +60,7 @@ def _agent(home, name: str) -> list[str]:
     ]
     return [
         *lines,
+        *(f"#{one.id} edit {one.data['detail']}" for one in edits),
         *(f"#{n} {notice.happened(mail[n])}  [{receipt(came)}]" for n, came in last.items()),
     ]
 
@@ -69,7 +74,10 @@ def _event(home, number: str) -> list[str]:
     data = dict(found.data)
     text = data.pop("text", "")
     lines = [f"{'at':<14} {found.timestamp}", f"{'by':<14} {found.instance}"]
-    lines += [f"{key:<14} {value}" for key, value in data.items() if value not in (None, "", [])]
+    for key, value in data.items():
+        if value not in (None, "", []):
+            several = ", ".join(map(str, value)) if isinstance(value, list) else value
+            lines.append(f"{key.replace('_', ' '):<14} {several}")
     lines += [f"{name:<14} {state}" for name, state in states.items()]
     more = [f"... all of it: hcom events --message {number}"] if len(text) > PAGE_CHARS else []
     return [*lines, "", text[:PAGE_CHARS], *more]

@@ -63,7 +63,8 @@ def _said(event: Event, data: Data, home: str) -> "tuple[str, str, Look]":
     said, kind = event.data, event.type
     if kind == "life":
         by = f" by {said['by']}" if said.get("by") else ""
-        return "+-"[said["action"] == "stopped"], f"{said['action']}{by} {said['reason']}", Look.DIM
+        why = f" {said['reason']}" * (said["reason"] != said["action"])
+        return "+-"[said["action"] == "stopped"], f"{said['action']}{by}{why}", Look.DIM
     act, what = data.acts.get(event.id, ("", ""))
     context, detail = str(said["context"]), str(said["detail"])
     if act == "edit":
