@@ -117,8 +117,12 @@ class Seen:
 
     def quiet(self) -> str:
         """What the screen shows once nothing is being done beside the loop."""
-        self.app.work.end(20)
-        return self.look()
+        for _ in range(5):  # what is done may begin another thing
+            self.app.work.end(20)
+            said = self.look()
+            if not (self.app.state.page and self.app.state.page.lines == ("...",)):
+                break
+        return said
 
 
 def starts(view: View) -> "list[State]":
