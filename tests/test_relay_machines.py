@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import unittest
 
 from hcom.home import keep
@@ -203,6 +204,28 @@ class Two(unittest.TestCase):
             self.assertIn(why, self.a.listen())
         with self.assertRaises(AssertionError):
             self.a.send("@hcom", "--", "stop luna")
+
+    def test_a_client_is_launched_for_who_may_ask(self):
+        told = os.path.join(self.b.root, "told")
+        self.b.stand_in("claude", f'env >"{told}.part"; mv "{told}.part" "{told}"; exec sleep 600')
+        for one in self.machines:
+            one.said("config", "relay_key", "-", stdin="a-key-of-the-room\n")
+        self.b.said("config", "relay_allow", "launch")
+        self.meet()
+        label = self.to_b.partition(":")[2]
+        self.a.send(f"@hcom:{label}", "--", "launch claude")
+        answer = self.a.listen()
+        self.assertIn(f"from hcom:{label} (not an agent) · inform · in reply to #", answer)
+        (name,) = re.findall(r"^launched (\w+)$", answer, re.M)
+        self.b.until(lambda: os.path.exists(told), "the client")
+        with open(told, encoding="utf-8") as stream:
+            env = stream.read()
+        self.assertNotIn(TOKEN, env)
+        self.assertNotIn("a-key-of-the-room", env)
+        life = self.b.said("events", "--type", "life", "--last", "9")
+        (asked,) = [line for line in life.splitlines() if "batch_launched" in line]
+        self.assertIn(f'"instance": "{self.to_a}"', asked)
+        self.a.until(lambda: f"{name}:{label}" in self.a.names(), "it in the other's list")
 
     def test_status(self):
         self.meet()
