@@ -96,12 +96,7 @@ def pause(sync: Sync, outbox: Outbox, now: float) -> float:
     """Seconds until there may be a push to make, if nothing else happens."""
     if next_push(sync, outbox, now):
         return 0.0
-    return max(sync.push.at, 0.0 if _waits(sync, outbox) else sync.told_at + sync.beat_s) - now
-
-
-def _waits(sync: Sync, outbox: Outbox) -> bool:
-    known = sync.epoch == outbox.epoch and sync.have is not None
-    return not known or sync.told < outbox.state or sync.have < outbox.last
+    return max(sync.push.at - now, 0.0) or sync.told_at + sync.beat_s - now
 
 
 def pushed(sync: Sync, push: Push, last: int, answer: Answer, now: float, chance: float) -> Sync:

@@ -24,6 +24,7 @@ import sys
 import time
 from collections import Counter
 from contextlib import suppress
+from http import HTTPStatus
 from typing import Any, NamedTuple
 from urllib.parse import parse_qs
 
@@ -483,7 +484,7 @@ class Server:
     def _answer(self, peer: Peer, status: int, text: str, now: float, kind="json") -> None:
         """The answer is on its way, and the request over."""
         body, head = text.encode(), peer.head
-        lines = [f"HTTP/1.1 {status} {STATUS.get(status, '')}", f"Content-Length: {len(body)}"]
+        lines = [f"HTTP/1.1 {status} {HTTPStatus(status).phrase}", f"Content-Length: {len(body)}"]
         lines += [f"Content-Type: {KINDS[kind]}", "Cache-Control: no-store"]
         lines += [f"Retry-After: {json.loads(text)['retry_after']}"] if status == 429 else []
         lines += ["WWW-Authenticate: Bearer"] if status == 401 else []
@@ -589,9 +590,6 @@ class Server:
 
 METHODS = {"version": "GET", "poll": "GET", "push": "POST"}
 KINDS = {"json": "application/json", "text": "text/plain"}
-STATUS = {200: "OK", 400: "Bad Request", 401: "Unauthorized", 403: "Forbidden", 404: "Not Found"}
-STATUS |= {405: "Method Not Allowed", 409: "Conflict", 411: "Length Required"}
-STATUS |= {413: "Content Too Large", 429: "Too Many Requests", 431: "Header Fields Too Large"}
 
 
 def _route(head: Head) -> str:
