@@ -58,13 +58,17 @@ LONG = {
     "test_filters.Flags",
     "test_help.Examples",
     "test_opening.Replaced.test_waiters_end",
+    "test_payloads.Payloads",
+    "test_relay_machines.Two",
     "test_settings.RoundTrip",
     "test_transcript_command.Asking",
     "test_turned_off.Said",
+    "test_walk.Walks",
     "test_workflows.Clone",
     "test_workflows.Confess",
     "test_workflows.Debate",
     "test_workflows.Ensemble",
+    "test_wrong_uses.Wrong",
 }
 # The slowest takes a tenth of this on two cores; the whole suite must end within 90 min.
 UNIT_S = 600
