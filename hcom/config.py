@@ -51,6 +51,7 @@ def _url(text: str) -> None:
 
 
 ALLOWED = ("stop", "launch", "transcript")
+KEY_CHARS = 16  # a shorter one is soon guessed by who has what it signed
 
 
 def _allowed(text: str) -> None:
@@ -64,6 +65,12 @@ def _token(text: str) -> None:
         raise HcomError(
             "a token has no spaces, and no letters but a to z", "hcom config relay_token - < FILE"
         )
+
+
+def _key(text: str) -> None:
+    _token(text)
+    if 0 < len(text) < KEY_CHARS:
+        raise HcomError(f"a key has {KEY_CHARS} letters at least", "hcom relay invite makes one")
 
 
 def _truth(text: str) -> None:
@@ -131,7 +138,7 @@ KEYS = {
     ),
     "HCOM_NAME_EXPORT": Key("", "Variable that carries an agent's name into its client", _variable),
     "HCOM_BELL": Key("1", "The dashboard rings when an agent needs a person (1 or 0)", _truth),
-    "HCOM_RELAY_KEY": Key("", "Key of a room whose devices sign", _token, True, True),
+    "HCOM_RELAY_KEY": Key("", "Key of a room whose devices sign", _key, True, True),
     "HCOM_RELAY_ALLOW": Key("", "What other devices may do here", _allowed, person=True),
     "HCOM_RELAY_ENABLED": Key("1", "Talk to the relay that is set (1 or 0)", _truth, person=True),
 }

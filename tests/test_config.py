@@ -241,6 +241,7 @@ class Values(Sealed):
             (2, "relay", "ssh://-x@host"),
             (2, "relay", "x"),
             (2, "relay_token", "a b"),
+            (2, "relay_key", "guessed"),
             (2, "auto_approve", "maybe"),
             (2, "default_subscriptions", "collision,idle:luna"),
             (2, "name_export", "A-B"),

@@ -63,7 +63,7 @@ class Demo(unittest.TestCase):
             "do the tests pass with it?\n   | [/hcom ",
             "collision: you and nova edited ",
             "collision: you and luna edited ",
-            "luna (standin), exchanges ",
+            "luna (standin), exchange",
             " from demo (not an agent)]\n   | yes, go ahead\n",
         ):
             self.assertIn(given, said)

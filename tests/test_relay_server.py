@@ -380,6 +380,13 @@ class Command(unittest.TestCase):
         done = self.home.run("relay", "serve", "--host", "0.0.0.0")
         self.assertEqual((done.returncode, done.stdout), (1, ""))
         self.assertIn("--token-file", done.stderr)
+        for words, why in (
+            (("--tls-key", "key.pem"), "--tls-key without"),
+            (("--token-file", "/nowhere"), "/nowhere: No such file"),
+        ):
+            done = self.home.run("relay", "serve", *words)
+            self.assertEqual((done.returncode, done.stdout), (1, ""))
+            self.assertRegex(done.stderr, f"^hcom relay serve: .*{why}")
 
     def test_every_option_is_the_files_own(self):
         flags = {option.flags for option in find("relay").parts[0].options}

@@ -48,7 +48,7 @@ class Asking(Sealed):
         self.assertEqual(self.users(name, "11-99"), all_[10:])
         self.assertEqual(self.users(name, "--last", "2"), all_[10:])
         text = self.home.said("transcript", name, "2")
-        self.assertIn(f"{name} (claude), exchanges 2-2 of 12", text)
+        self.assertIn(f"{name} (claude), exchange 2 of 12", text)
         self.assertIn("answer 2", text)
         self.assertNotIn("echo 2", text)
         self.assertIn("> Bash: echo 2", self.home.said("transcript", name, "2", "--detailed"))

@@ -112,7 +112,7 @@ class Reading(unittest.TestCase):
         for tool, other in zip(TOOLS, TOOLS[1:] + TOOLS[:1]):
             command = f"hcom transcript @{room.name(panes[other])} 2-3"
             room.ask(panes[tool], f"RUN: {command}\nSAY: {tool}-read", f"{tool}-read")
-            heard = room.world.model.until(lambda r: "exchanges 2-3" in r.fresh, tool=tool)
+            heard = room.world.model.until(lambda r: "exchange 2-3" in r.fresh, tool=tool)
             self.assertIn(f"SAY: {other}-2", heard.fresh)
             self.assertIn(f"{other}-3", heard.fresh)
             self.assertNotIn(f"{other}-1", heard.fresh)

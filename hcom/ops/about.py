@@ -131,7 +131,8 @@ request to @bigboss. How many do is in the terminal's title, also without the be
 A dashboard goes by what is set when it begins.
 """,
     "relay_key": """
-A secret that all devices of a room have: each signs what it tells, and takes only what is signed.
+A secret of 16 letters or more that all devices of a room have: each signs what it tells, and takes
+only what is signed.
 Without one, who runs the relay or has its token can write in anybody's name. `hcom relay invite`
 makes it, `hcom relay join` sets it.
 

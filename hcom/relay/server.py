@@ -683,6 +683,8 @@ def serve(values, env, log) -> int:
     """Serves until a signal ends it."""
     digest = b"" if values.socket else _token(values.token_file, env, values.host)
     tls = None
+    if values.tls_key and not values.tls_cert:
+        raise ValueError("a --tls-key without its --tls-cert")
     if values.tls_cert:
         tls = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
         tls.load_cert_chain(values.tls_cert, values.tls_key or None)
@@ -788,7 +790,10 @@ def main(argv: "list[str]", env) -> int:
             return bridge(values.socket or os.path.expanduser("~/.hcom-relay/socket"))
         return serve(values, env, log)
     except (OSError, ValueError, OverflowError) as error:
-        sys.stderr.write(f"hcom relay serve: {error}\n")
+        why = str(error)
+        if isinstance(error, OSError) and error.filename:
+            why = f"{error.filename}: {error.strerror}"
+        sys.stderr.write(f"hcom relay serve: {why}\n")
         return 1
 
 

@@ -46,8 +46,9 @@ def _exchanges(call, name: str, words: list[str]) -> int:
 def _print(call, found, chosen: list[int]) -> None:
     values, agent = call.values, found.agent
     if not values.json:
-        which = f"{chosen[0]}-{chosen[-1]} of {len(found.places)}" if chosen else "none yet"
-        call.say(f"{agent.display} ({agent.tool}), exchanges {which}")
+        which = "-".join(map(str, dict.fromkeys(chosen[:1] + chosen[-1:])))
+        which = f"exchange {which} of {len(found.places)}" if chosen else "no exchange yet"
+        call.say(f"{agent.display} ({agent.tool}), {which}")
     for position in chosen:
         one = found.exchange(position, not values.detailed)
         if values.json:
