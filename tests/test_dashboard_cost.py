@@ -38,6 +38,7 @@ SELECT strftime('%Y-%m-%dT%H:%M:%fZ', 1760000000 + i, 'unixepoch'),
           "sender_kind": "instance", "delivered_to": ["luna"], "mentions": ["luna"],
           "intent": "inform", "thread": null, "reply_to": null}' END FROM n
 """
+LAST = "SELECT max(id) FROM events"
 CROWD = """
 INSERT INTO agents (name, tool, status, status_at, created_at, directory)
 WITH RECURSIVE n (i, at) AS (SELECT 1, strftime('%s', 'now') - 1 UNION ALL
@@ -216,8 +217,9 @@ class Queries(Traced):
             db.execute(log)
             db.execute("UPDATE events SET type = 'status', data = ? WHERE id = 9", (said,))
         db.close()
-        self.addCleanup(setattr, look, "NEAR_S", look.NEAR_S)
-        look.NEAR_S = -1.0  # one part for each reading
+        for name, value in (("WHOLE", look.SPAN), ("NEAR_S", -1.0)):  # a part for each reading
+            self.addCleanup(setattr, look, name, getattr(look, name))
+            setattr(look, name, value)
         for asked in ("status:blocked", "wrap", "wrap LUNA blocked"):
             state, looks = State(View.STREAM, filter=asked), 0
             while not (data := feed.read(self.home, state, time.time())[0]).events:
@@ -230,6 +232,10 @@ class Queries(Traced):
             data, _ = feed.read(self.home, oldest, time.time())
             self.assertEqual([event.id for event in data.events], [9])
             self.assertEqual(moved(oldest, data, 1).event, 1 + look.SPAN)
+        self.addCleanup(setattr, look, "LOOK_S", look.LOOK_S)
+        look.WHOLE, look.LOOK_S = 1 << 62, 0.0  # in which nothing can be found
+        data, _ = feed.read(self.home, State(View.STREAM, filter="status:blocked"), time.time())
+        self.assertEqual((data.events, data.low), ((), self.db.execute(LAST).fetchone()[0]))
 
     def test_a_reading_has_its_number_of_statements(self):
         for count in (feed.COUNT, 3 * feed.COUNT):

@@ -21,7 +21,7 @@ BUDGETS = {
     "pty": 1160,
     "terminal": 310,
     "hub": 1020,
-    "ops": 1810,
+    "ops": 1820,
     "hooks": 650,
     "wrap": 310,
     "cli": 1530,

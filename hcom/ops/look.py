@@ -17,8 +17,9 @@ from ..store.subscriptions import Subscription
 EVERYTHING = filters.Where("1", [])
 # Clients are ready in 1 to 6 s; one that waits for a person (login, trust) never gets there itself.
 READY_S = 60.0
-NEAR_S = 0.3  # whoever scrolls waits for it
-SPAN = 2000  # events that are looked through at first
+# Whoever scrolls waits for it: so long for all of the log, and where that is not enough, for parts.
+LOOK_S, NEAR_S = 0.5, 0.3
+WHOLE, SPAN = 1 << 62, 2000  # events that are looked through at first, and in the first part
 BURST = 1000  # events that are looked at in one query
 
 
@@ -90,7 +91,7 @@ def around(db, wanted: filters.Where, at: int, count: int) -> Around:
     _refuse_collisions(wanted)
     wanted, last = filters.of_the_log(wanted), events.last_id(db)
     at = min(at, last)
-    with open_sandboxed(db.home) as sandboxed:
+    with open_sandboxed(db.home, LOOK_S) as sandboxed:
         older, low = _nearest(sandboxed, wanted, at, 0, count)
         newer, high = _nearest(sandboxed, wanted, at, last, count)
     return Around(older + newer, low, high)
@@ -98,13 +99,20 @@ def around(db, wanted: filters.Where, at: int, count: int) -> Around:
 
 def _nearest(sandboxed, wanted, at: int, end: int, count: int) -> "tuple[list[events.Event], int]":
     """The events between `at` and `end` that are nearest to `at`, and how far it was looked, 0
-    where that is all: a part of the log after the other, longer where that is quick."""
+    where that is all: at once, where an index serves, else part after part of the log, longer where
+    that is quick."""
     found: list[events.Event] = []
-    began, size, back = time.monotonic(), SPAN, end < at
+    began, size, back = time.monotonic(), WHOLE, end < at
     while at != end and len(found) < count:
         to = max(at - size, end) if back else min(at + size, end)
         low, high, left = min(at, to), max(at, to), count - len(found)
-        part = events.searched(sandboxed, wanted, low, high, left, back)
+        try:
+            part = events.searched(sandboxed, wanted, low, high, left, back)
+        except TimeoutError:
+            if size <= SPAN:
+                return found, at
+            began, size = time.monotonic(), SPAN
+            continue
         found = part + found if back else found + part
         at, took = to, time.monotonic() - began
         size *= 1 + (took < NEAR_S / 4)

@@ -200,7 +200,7 @@ def latest_where(sandboxed, expression: str, params, count: int, behind: int = 0
 
 def searched(sandboxed, where, low: int, high: int, count: int, newest: bool) -> list[Event]:
     """The `count` newest, or oldest, events in (low, high] that a Where of ours admits, oldest
-    first. HcomError when that runs out of its time."""
+    first. TimeoutError when that runs out of its time."""
     try:
         rows = sandboxed.execute(
             "SELECT * FROM events WHERE id IN (SELECT id FROM events_v WHERE id > ? AND id <= ? "
@@ -209,6 +209,8 @@ def searched(sandboxed, where, low: int, high: int, count: int, newest: bool) ->
         )
         return [_event(row) for row in rows]
     except sqlite3.Error as error:
+        if "interrupted" in str(error):
+            raise TimeoutError from error
         raise explained(error) from error
 
 
