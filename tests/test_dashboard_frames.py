@@ -189,6 +189,12 @@ class Frames(unittest.TestCase):
             whole = f"text {number}\n" in said
             self.assertEqual(whole, number in frame.events, number)
 
+    def test_who_is_on_another_device(self):
+        far = agent("rex:BOXE", BLOCKED, "approval", "Bash: make", device="d1")
+        said = shown(State(), Data((far, agent("luna", ACTIVE, device=""))))
+        self.assertRegex(said, r"(?m)^ hcom +1 need you +1 working +1 other device  ")
+        self.assertRegex(said, r"(?m)^>■ rex:BOXE +claude +approval Bash: make ")
+
     def test_of_a_directory_its_end_is_shown(self):
         data = Data((agent("kira", ACTIVE, directory="/home/dev/work/projects/web"),))
         self.assertRegex(shown(State(), data), r"(?m) …projects/web$")
@@ -356,6 +362,7 @@ class Keys(unittest.TestCase):
                 self.assertTrue(keys.line(view, 59))
                 self.assertIn(keys.verb(view, "Esc"), ("unfilter", "back", "cancel"))
                 self.assertLess(len(keys.line(view, 59)), 60)
+        self.assertTrue(keys.line(View.PAGE, 59).startswith("Esc back  m write"))
 
 
 if __name__ == "__main__":

@@ -93,10 +93,10 @@ def verb(view: View, name: str) -> str:
 
 
 def line(view: View, room: int) -> str:
-    """The keys of the view that there is room for: the longest give way."""
+    """The keys of the view that there is room for: the longest give way, the last of them first."""
     words = [f"{k.names[0]} {k.word}" for k in KEYS if view in k.views and k.word]
     while len("  ".join(words)) > room:
-        words.remove(max(words, key=len))
+        words.remove(max(reversed(words), key=len))
     return "  ".join(words)
 
 
