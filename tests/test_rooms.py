@@ -18,21 +18,21 @@ BUDGETS = {
     "store": 1100,
     "delivery": 330,
     "adapters": 2600,
-    "pty": 1160,
+    "pty": 1150,
     "terminal": 310,
     "hub": 1020,
     "ops": 1820,
     "hooks": 650,
     "wrap": 310,
-    "cli": 1530,
+    "cli": 1520,
     "api": 150,
     "demo": 760,
     "relay": 1520,
     "scripts": 410,
-    "tui": 1450,
+    "tui": 1380,
     "zipped": 50,
 }
-TOTAL = 16210
+TOTAL = 16150
 LEAVES = ("__init__", "__main__", "errors", "home", "log", "process", "config")
 
 

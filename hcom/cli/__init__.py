@@ -90,7 +90,6 @@ def _run(home, argv: list[str]) -> int:
 def _alone(home) -> int:
     """The dashboard, for the person at a terminal that can show it; else what it would begin with,
     and where the rest is."""
-    from ..ops import problems
     from ..ops.caller import surroundings
     from ..tui import main as dashboard
 
@@ -98,6 +97,8 @@ def _alone(home) -> int:
     is_person = not (caller.tool or caller.session or caller.launch)
     if is_person and dashboard.usable(os.environ):
         return dashboard.main(home, os.environ)
+    from ..ops import problems  # the dashboard does without
+
     code = _command(home, ["list"])
     if is_person and os.isatty(1) and problems.without_curses():
         sys.stderr.write("hcom: this Python has no curses for the dashboard: hcom status\n")

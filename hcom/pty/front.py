@@ -7,10 +7,13 @@ import signal
 import termios
 from collections.abc import Callable
 from contextlib import suppress
-from typing import NoReturn
 
 from . import spawn
 from .tty import set_modes
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import NoReturn
 
 # Told to the one that draws: it ends in its own way.
 TOLD = (signal.SIGTERM, signal.SIGHUP, signal.SIGINT, signal.SIGQUIT)
@@ -55,7 +58,7 @@ def _tell(child: int, number: int) -> None:
         os.kill(child, number)
 
 
-def _draw(draw: Callable[[int], int], ends: int, held: int) -> NoReturn:
+def _draw(draw: Callable[[int], int], ends: int, held: int) -> "NoReturn":
     code = 1
     try:
         os.close(held)

@@ -4,18 +4,15 @@ Beside them what has no cursor either: looks as SGR sets them.
 """
 
 import unicodedata
+from collections import namedtuple
 from functools import lru_cache
-from typing import NamedTuple
 
 DIM = 1
 _LOOKS = {0: 0, 2: DIM, 22: 0}  # the look after an SGR number; all others leave it as it is
 
 
-class Cell(NamedTuple):
-    """One column: `text` is empty in the right half of a wide character."""
-
-    text: str
-    dim: bool
+# One column: `text` is empty in the right half of a wide character
+Cell = namedtuple("Cell", "text dim")
 
 
 @lru_cache(maxsize=4096)

@@ -15,9 +15,11 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
-from typing import TYPE_CHECKING, NoReturn
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import NoReturn
+
     from .tty import Tty
 
 # Blocked, and taken one by one by sigwait. The rest of the list would otherwise stop or end us.
@@ -46,7 +48,7 @@ class Keeper:
         # What is yet to be done, and how long after what comes before it.
         self.steps: list[tuple[float, Callable[[], None]]] = []
 
-    def run(self) -> NoReturn:
+    def run(self) -> "NoReturn":
         """The program is looked after until it has ended."""
         if os.getppid() != self.owner:
             self.close(signal.SIGHUP)  # it was killed before we were there to be told
@@ -135,7 +137,7 @@ class Keeper:
             if select.select((), (self.tty.fd,), (), 0)[1]:
                 os.write(self.tty.fd, undo)
 
-    def leave(self, code: int) -> NoReturn:
+    def leave(self, code: int) -> "NoReturn":
         """Gone, in the way the program went."""
         signal.setitimer(signal.ITIMER_REAL, 0)
         if self.asked or os.getppid() != self.owner:
@@ -153,7 +155,7 @@ class Keeper:
         os._exit(code)
 
 
-def end_by(number: int) -> NoReturn:
+def end_by(number: int) -> "NoReturn":
     """This process is killed by that signal, without a core: the one that matters is dumped."""
     resource.setrlimit(resource.RLIMIT_CORE, (0, resource.getrlimit(resource.RLIMIT_CORE)[1]))
     if number != signal.SIGKILL:

@@ -12,13 +12,17 @@ import signal
 import struct
 import termios
 import time
+from collections import namedtuple
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from typing import NamedTuple, NoReturn
 
 from ..errors import HcomError
 from . import keeper
 from .tty import Tty
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import NoReturn
 
 # A client gets this long between the first signal and SIGKILL: Claude Code gives its SessionEnd
 # hooks 1.5 s by default, Gemini takes up to 2.5 s to notice that its terminal is gone.
@@ -31,23 +35,18 @@ class SpawnError(HcomError):
     """The program could not be started; the message says why."""
 
 
-class Exited(NamedTuple):
-    code: int
+Exited = namedtuple("Exited", "code")
 
 
-class Killed(NamedTuple):
-    signal: int
+Killed = namedtuple("Killed", "signal")
 
 
 Ending = Exited | Killed
 
 
-class Child(NamedTuple):
-    """A running program: `pid` leads its process group, `keeper` is our child and its parent."""
-
-    pid: int
-    keeper: int
-    fd: int  # the pty's master side
+# A running program: `pid` leads its process group, `keeper` is our child and its parent;
+# `fd` is the master side of its pty.
+Child = namedtuple("Child", "pid keeper fd")
 
 
 def spawn(
@@ -115,7 +114,7 @@ def _lead(
     owner: int,
     tty: Tty | None,
     grace_s: float,
-) -> NoReturn:
+) -> "NoReturn":
     """In the keeper: lead the pty's session, start the program, keep it till it ends."""
     try:
         signal.set_wakeup_fd(-1)
@@ -137,7 +136,7 @@ def _lead(
         os._exit(127)
 
 
-def _become(tell: int, argv: Sequence[str], env: Mapping[str, str], cwd: str | None) -> NoReturn:
+def _become(tell: int, argv: Sequence[str], env: Mapping[str, str], cwd: str | None) -> "NoReturn":
     """In the program's process: become it, or tell the reason and end."""
     stage = b"exec"
     try:
@@ -209,7 +208,7 @@ def end(child: Child, number: int = signal.SIGTERM) -> Ending:
         time.sleep(LOOK_S)
 
 
-def leave(how: Ending) -> NoReturn:
+def leave(how: Ending) -> "NoReturn":
     """This process ends as the program did: same exit status, or killed by the same signal."""
     if isinstance(how, Exited):
         raise SystemExit(how.code)

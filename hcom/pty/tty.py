@@ -4,20 +4,16 @@ import mmap
 import os
 import select
 import termios
+from collections import namedtuple
 from contextlib import suppress
-from typing import Any, NamedTuple
 
 # For a terminal that does not say (a serial line, `script` in a cron job); what terminfo assumes.
 UNKNOWN_COLS, UNKNOWN_ROWS = 80, 24
 
 
-class Tty(NamedTuple):
-    """The person's terminal: its descriptor, the modes to leave it in, and those we set."""
-
-    fd: int
-    sane: list[Any]  # as termios.tcgetattr gives it
-    raw: list[Any]
-    undo: mmap.mmap  # what to send to it so that it is as before, up to a NUL; the keeper sees it
+# The person's terminal: its descriptor, the modes to leave it in and those we set (of tcgetattr),
+# and shared memory with what makes it as before, up to a NUL: the keeper sees it.
+Tty = namedtuple("Tty", "fd sane raw undo")
 
 
 def size(fd: int) -> os.terminal_size:

@@ -5,9 +5,9 @@ differ in how wide they draw it (joined emoji, variation selectors, flags).
 """
 
 import unicodedata
+from collections import namedtuple
 from collections.abc import Iterator
 from enum import Enum
-from typing import NamedTuple
 
 from ..bus.render import clean
 from ..pty.grid import width
@@ -23,11 +23,8 @@ class Look(Enum):
     PLAIN, DIM, BOLD, NEED, WORK, IDLE, BAD, CHOSEN, BAR = range(9)
 
 
-class Span(NamedTuple):
-    """A piece of a line."""
-
-    text: str
-    look: Look = Look.PLAIN
+# A piece of a line
+Span = namedtuple("Span", "text look", defaults=(Look.PLAIN,))
 
 
 Line = list[Span]

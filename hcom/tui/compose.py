@@ -2,7 +2,7 @@
 
 import os
 import re
-from typing import NamedTuple
+from collections import namedtuple
 
 from .. import config
 from ..adapters import TOOLS
@@ -96,16 +96,10 @@ def completed(entry: Entry, words) -> "tuple[Entry, list[str]]":
     return inserted(entry._replace(text=rest, at=begun.start()), done), found
 
 
-class Wanted(NamedTuple):
-    """What is to be launched: how many of which tool, with which tag, where, with which prompt."""
-
-    tool: str
-    many: int = 1
-    tag: "str | None" = None
-    cwd: str = ""
-    headless: bool = False
-    prompt: str = ""
-    terminal: str = ""
+# What is to be launched: how many of which tool, with which tag, where, with which prompt
+Wanted = namedtuple(
+    "Wanted", "tool many tag cwd headless prompt terminal", defaults=(1, None, "", False, "", "")
+)
 
 
 LAUNCH_WORDS = ("tag:", "in:", "terminal:", "headless")

@@ -2,7 +2,7 @@
 log is."""
 
 import shlex
-from typing import NamedTuple
+from collections import namedtuple
 
 from ..bus.agent import BIGBOSS
 from ..errors import UsageError
@@ -16,13 +16,9 @@ PERSON_COUNT = 200  # of the messages to the person, the newest
 BUSY_S = 0.25  # a locked database is said, and looked at again
 
 
-class Filter(NamedTuple):
-    """A filter as it was typed: the flags of `hcom events`, a preset, and words that are in what
-    was said."""
-
-    flags: dict[str, str]
-    preset: "str | None"
-    words: list[str]
+# A filter as it was typed: the flags of `hcom events`, a preset, and words that are in what was
+# said.
+Filter = namedtuple("Filter", "flags preset words")
 
 
 def parsed(text: str) -> Filter:

@@ -1,7 +1,7 @@
 """The keys, one table: from it come dispatch, the line at the bottom, the ? page and the README."""
 
+from collections import namedtuple
 from enum import Enum
-from typing import NamedTuple
 
 
 class View(Enum):
@@ -14,15 +14,9 @@ A, S, P, W, L, Q = View
 LISTS, READ, TYPED = (A, S), (A, S, P), (W, L)
 
 
-class Key(NamedTuple):
-    """`names` of keys as `typed` has them, where they work, the verb that they are for, what that
-    does, and the word for it at the bottom ("" where there is no room)."""
-
-    names: tuple[str, ...]
-    views: tuple[View, ...]
-    verb: str
-    help: str
-    word: str = ""
+# `names` of keys as `typed` has them, where they work, the verb that they are for, what that does,
+# and the word for it at the bottom ("" where there is no room).
+Key = namedtuple("Key", "names views verb help word", defaults=("",))
 
 
 KEYS = (

@@ -1,8 +1,8 @@
 """Where and when the dashboard is looked from: sizes, ages, times and paths there. Pure."""
 
+from collections import namedtuple
 from collections.abc import Sequence
 from datetime import datetime, timezone
-from typing import NamedTuple
 
 from ..bus.agent import ACTIVE, BLOCKED, INACTIVE, LISTENING
 from ..bus.render import age
@@ -12,13 +12,8 @@ NOW_S, COARSE_S = 10, 10  # ages are coarse: a screen on which nothing happens s
 LOOKS = {BLOCKED: Look.NEED, ACTIVE: Look.WORK, LISTENING: Look.IDLE, INACTIVE: Look.DIM}
 
 
-class Place(NamedTuple):
-    """Where and when it is looked from: the size, the time, and the person's home directory."""
-
-    cols: int
-    rows: int
-    now: float
-    home: str = "/"
+# Where and when it is looked from: the size, the time, and the person's home directory
+Place = namedtuple("Place", "cols rows now home", defaults=("/",))
 
 
 def coarse(seconds: float) -> str:

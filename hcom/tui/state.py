@@ -1,7 +1,7 @@
 """What the dashboard knows, and where its person is in it: values. Pure."""
 
 import re
-from typing import NamedTuple
+from collections import namedtuple
 
 from ..bus.agent import ACTIVE, BLOCKED, LISTENING
 from ..ops.agents import Seen
@@ -17,84 +17,53 @@ THREAD, RELAY = "thread", "relay"
 ABOUT, NAMED = re.compile(r"(?:events?|request) #(\d{1,18})"), re.compile(r"#(\d{1,18})\b")
 
 
-class Asked(NamedTuple):
-    """A request to the person that has no answer: the message's id and its text."""
-
-    id: int
-    text: str
+# A request to the person that has no answer: the message's id and its text
+Asked = namedtuple("Asked", "id text")
 
 
-class Data(NamedTuple):
-    """What is so on the bus: its agents, the events around the one that is looked at, which of them
-    edited a file or ran a command, how far messages came, the requests to the person by their
-    sender, what the person has not read, and what is wrong; how many
-    messages are folded into each that stands for its thread. For events before `low`, or behind
-    `high`, it was not looked yet; 0: for all."""
-
-    agents: tuple[Seen, ...] = ()
-    events: tuple[Event, ...] = ()
-    acts: dict[int, tuple[str, str]] = {}
-    receipts: dict[int, dict[str, str]] = {}
-    asks: dict[str, Asked] = {}
-    unread: int = 0
-    trouble: str = ""
-    folded: dict[int, int] = {}
-    low: int = 0
-    high: int = 0
+# What is so on the bus: its agents, the events around the one that is looked at, which of them
+# edited a file or ran a command, how far messages came, the requests to the person by their sender,
+# what the person has not read, and what is wrong; how many messages are folded into each that
+# stands for its thread. For events before `low`, or behind `high`, it was not looked yet; 0: for
+# all.
+Data = namedtuple(
+    "Data",
+    "agents events acts receipts asks unread trouble folded low high",
+    defaults=((), (), {}, {}, {}, 0, "", {}, 0, 0),
+)
 
 
-class Page(NamedTuple):
-    """Something shown whole: what of `kind` of whom, its lines once they are there, and the first
-    that is shown."""
-
-    kind: str
-    of: str
-    lines: tuple[str, ...] = ("...",)
-    top: int = 0
+# Something shown whole: what of `kind` of whom, its lines once they are there, and the first that
+# is shown.
+Page = namedtuple("Page", "kind of lines top", defaults=(("...",), 0))
 
 
-class Entry(NamedTuple):
-    """What is being typed, for what: the text and the place in it, why it was refused; for a
-    message its reply-to and intent, how far back in the history it is, what was typed before one
-    went there, and whether it is being sent."""
-
-    kind: str
-    text: str = ""
-    at: int = 0
-    note: str = ""
-    of: str = ""
-    reply_to: str = ""
-    intent: str = ""
-    back: int = 0
-    draft: str = ""
-    busy: bool = False
+# What is being typed, for what: the text and the place in it, why it was refused; for a message its
+# reply-to and intent, how far back in the history it is, what was typed before one went there, and
+# whether it is being sent.
+Entry = namedtuple(
+    "Entry",
+    "kind text at note of reply_to intent back draft busy",
+    defaults=("", 0, "", "", "", "", 0, "", False),
+)
 
 
-class Question(NamedTuple):
-    """What is to be confirmed: to do `verb` to this agent, or to all with its tag."""
-
-    verb: str
-    name: str
-    tagged: tuple[str, ...] = ()
+# What is to be confirmed: to do `verb` to this agent, or to all with its tag
+Question = namedtuple("Question", "verb name tagged", defaults=((),))
 
 
-class State(NamedTuple):
+class State(
+    namedtuple(
+        "State",
+        "view agent event top top_agent filter page entry question said sent folds",
+        defaults=(View.AGENTS, "", 0, 0, 0, "", None, None, None, "", (), False),
+    )
+):
     """Where the person is. `agent` and `event` are the selected; event 0: the newest is followed.
     `top` is the first event shown, `said` the last word to the person; `folds`: of each thread only
     the newest message is shown."""
 
-    view: View = View.AGENTS
-    agent: str = ""
-    event: int = 0
-    top: int = 0
-    top_agent: int = 0
-    filter: str = ""
-    page: "Page | None" = None
-    entry: "Entry | None" = None
-    question: "Question | None" = None
-    said: str = ""
-    sent: tuple[str, ...] = ()
-    folds: bool = False
+    __slots__ = ()
 
     @property
     def focus(self) -> View:

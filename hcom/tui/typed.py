@@ -1,23 +1,18 @@
 """What a terminal sends as keys by their names, and pastes: one text, whatever is in it. Pure."""
 
+from collections import namedtuple
 from collections.abc import Iterable, Iterator
-from typing import NamedTuple
 
 ESC, PASTE, PASTED = "\x1b", "\x1b[200~", "\x1b[201~"
 NAMED = {"\r": "Enter", "\t": "Tab", "\x7f": "Backspace", "\x08": "Backspace", ESC: "Esc"}
 
 
-class Paste(NamedTuple):
-    """What was pasted."""
-
-    text: str
+# What was pasted
+Paste = namedtuple("Paste", "text")
 
 
-class Click(NamedTuple):
-    """The first button of the mouse was pressed there."""
-
-    row: int
-    col: int
+# The first button of the mouse was pressed there
+Click = namedtuple("Click", "row col")
 
 
 def _key(char: str) -> str:

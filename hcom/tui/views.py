@@ -1,6 +1,6 @@
 """Frames: what the screen shows of a state and its data, line by line. Pure."""
 
-from typing import NamedTuple
+from collections import namedtuple
 
 from ..bus.agent import ACTIVE, LISTENING
 from . import keys
@@ -15,14 +15,9 @@ from .stream import stream
 COLS, ROWS = 60, 15  # with less there is room for nothing that helps
 
 
-class Frame(NamedTuple):
-    """A whole screen: its lines, each as wide as it, where the cursor stands as (row, column), None
-    for nowhere, the ids of the events on it, and what a click on a row selects."""
-
-    lines: list[Line]
-    cursor: "tuple[int, int] | None" = None
-    events: tuple[int, ...] = ()
-    rows: "dict[int, tuple[View, str | int]]" = {}
+# A whole screen: its lines, each as wide as it, where the cursor stands as (row, column), None for
+# nowhere, the ids of the events on it, and what a click on a row selects.
+Frame = namedtuple("Frame", "lines cursor events rows", defaults=(None, (), {}))
 
 
 def needy(data: Data) -> int:
