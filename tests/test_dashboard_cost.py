@@ -72,9 +72,9 @@ sys.exit(main([]))
 """
 # Not imported when the first screen stands: what acts, starts, or reads one thing whole.
 LATER = re.compile(
-    r"hcom\.(tui\.(acts|pages)|ops\.(launch|kill|transcripts|screens|setup|settings|problems)|relay|api|demo"
-    r"|wrap|terminal\.\w+|adapters\.\w+\.\w+|delivery\.sweep)$|subprocess|tempfile|inspect|pathlib"
-    r"|email|http|asyncio|socket|dataclasses|logging|typing|shutil"
+    r"hcom\.(tui\.(acts|pages)|ops\.(launch|kill|transcripts|screens|setup|settings|problems)|relay"
+    r"|api|demo|wrap|terminal\.\w+|adapters\.\w+\.\w+|delivery\.sweep)$|subprocess|tempfile|inspect"
+    r"|pathlib|email|http|asyncio|socket|dataclasses|logging|typing|shutil"
 )
 MODULES = 190
 

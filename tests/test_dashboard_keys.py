@@ -37,7 +37,7 @@ from tests.sealed import Sealed
 COLS, ROWS = 80, 24
 CROWD, USES = 200, 300
 LONG = "\n".join(f"line {n}" for n in range(60))
-LINES = {TAG: "web", FILTER: "type:life", LAUNCH: "gemini", WATCH: "idle:a100", SETTING: "tag x"}
+LINES = {TAG: "web", FILTER: "type:life", LAUNCH: "gemini", WATCH: "idle:a100", SETTING: "tag=x"}
 TAKEN = {
     TAG: "a100 is web-a100 now",
     FILTER: "/type:life",

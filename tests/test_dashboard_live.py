@@ -1,6 +1,7 @@
 """The dashboard beside three real clients at work: what it shows is what the database says."""
 
 import json
+import os
 import re
 import unittest
 
@@ -12,6 +13,7 @@ from tests.test_three import DIALOGS, TOOLS, Three
 from tests.waiting import looks
 
 AGREED_S = 30.0  # a busy machine; the doorbell takes milliseconds
+ROUNDS = int(os.environ.get("HCOM_TEST_ROUNDS", "2"))  # 40 take some five minutes
 LEAST = 8  # of the newest events are on the screen whatever their height
 AGENT = re.compile(r"^[> ](\S) (\S+) +(\w+) ", re.M)
 EVENT = re.compile(r"^[> ]\S#(\d+) ", re.M)
@@ -88,6 +90,19 @@ class Live(unittest.TestCase):
             self.room.until_status(name, status, 60)
             self.agree()
 
+    def round(self, panes, names) -> None:
+        """One is told something by its person, the others by a program, whom they answer."""
+        typed, *asked = names
+        tools = dict(zip(("luna", "nova", "kira"), TOOLS))
+        message = self.room.send(f"@{asked[0]} @{asked[1]} still there?", "--intent", "request")
+        panes[tools[typed]].submit(f"SAY: {typed} is busy")
+        for name in asked:
+            self.room.until_told(tools[name], name, message, 60)
+            self.agree()
+        answers = "SELECT id FROM events_v WHERE msg_reply_to = ?"
+        self.room.until(lambda: len(self.room.rows(answers, message)) == 2, 60)
+        self.until_all("listening")
+
     def test_what_three_clients_do(self):
         self.room = room = entered(self, Three(Permissions.ASK))
         self.dashboard = room.world.pane("dashboard", ["hcom"], cols=120, rows=50)
@@ -152,6 +167,9 @@ class Live(unittest.TestCase):
         states = "SELECT DISTINCT state FROM deliveries WHERE event_id = ?"
         room.until(lambda: [s["state"] for s in room.rows(states, sent[0]["id"])] == ["seen"], 60)
         self.agree()
+
+        for number in range(ROUNDS):
+            self.round(panes, names[number % 3 :] + names[: number % 3])
         self.dashboard.keys("q")
         self.assertEqual(self.dashboard.until_ended(), 0)
 

@@ -46,7 +46,8 @@ class Pages(Sealed):
     def test_an_event_says_whom_it_went_to(self):
         others = ", ".join((self.home.start(), self.home.start()))
         self.home.said("send", "--name", self.luna, "hi all")
-        self.assertRegex(self.page(EVENT, "4"), rf"(?m)^delivered to +{others}$")
+        said = self.page(EVENT, "4")
+        self.assertRegex(said, rf"(?ms)^{self.luna} at \S+\n\nhi all$.*^delivered to +{others}$")
 
 
 class Elsewhere(Devices):

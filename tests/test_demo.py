@@ -103,7 +103,11 @@ class Demo(unittest.TestCase):
         look = re.search(r"^Kept, to look into: (.+)$", kept, re.M)[1]
         self.assertIn(root, look)
         said = subprocess.run(
-            ["/bin/sh", "-c", look], env=self.env, capture_output=True, text=True, timeout=60
+            ["/bin/sh", "-c", look],
+            env={**self.env, "HCOM_DIR": self.tmp},
+            capture_output=True,
+            text=True,
+            timeout=60,
         )
         self.assertIn("may I merge?", said.stdout, said.stderr)
         self.assertEqual(self.home.inmates(), [])

@@ -229,7 +229,7 @@ class Examples(unittest.TestCase):
         self.home.program("my-terminal", "exit 0")
         folder = self.home.env["TMPDIR"]
         with open(os.path.join(folder, "FILE"), "w") as file:
-            file.write("secret\n")
+            file.write("secret" * 7 + "\n")
         for example in examples:
             with self.subTest(example):
                 done = subprocess.run(

@@ -1,5 +1,6 @@
 """Claude Code on one machine and Codex on another: each wakes the other by a relay."""
 
+import os
 import statistics
 import time
 import unittest
@@ -9,7 +10,7 @@ from tests.rig.clients import requires
 from tests.rig.room import Room, entered, rows
 from tests.rig.world import World
 
-MESSAGES = 10
+MESSAGES = int(os.environ.get("HCOM_TEST_MESSAGES", "10"))
 
 
 class TwoMachines(Room):

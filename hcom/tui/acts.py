@@ -1,5 +1,6 @@
 """What the person does from the dashboard, each on a database of its own: returns what is said."""
 
+import re
 import time
 from collections.abc import Callable
 from functools import partial
@@ -105,7 +106,7 @@ def subscribe(home, _env, entry: Entry) -> str:
 
 def configure(home, env, entry: Entry) -> str:
     """The setting has the value. HcomError."""
-    given, _, value = entry.text.strip().partition(" ")
+    given, _, value = re.sub(r"\A(\w+)\s*=", r"\1 ", entry.text.strip()).partition(" ")
     key, value = settings.named(given), "" if value.strip() in ('""', "''") else value.strip()
     said = settings.change(home, env, key, value, False)
     return "; ".join([f"{config.short(key)} = {config.masked(key, value)}", *said])

@@ -260,8 +260,9 @@ class App:
         if entry.kind not in (TAG, FILTER) and not entry.text.strip():
             self.state = self.state._replace(entry=None)
             return
-        if entry.kind == ARCHIVE or (entry.kind == SETTING and len(entry.text.split()) == 1):
-            of = entry.text.strip()
+        words = entry.text.replace("=", " ", 1).split()
+        if entry.kind == ARCHIVE or (entry.kind == SETTING and len(words) == 1):
+            of = words[0]
             left = Entry(SETTING, f"{of} ", len(of) + 1) if entry.kind == SETTING else None
             self.state = self.state._replace(entry=left)
             self.show(entry.kind, of)

@@ -73,14 +73,14 @@ def _event(home, number: str) -> list[str]:
         raise HcomError(f"no event #{number}")
     data = dict(found.data)
     text = data.pop("text", "")
-    lines = [f"{'at':<14} {found.timestamp}", f"{'by':<14} {found.instance}"]
+    more = [f"... all of it: hcom events --message {number}"] if len(text) > PAGE_CHARS else []
+    lines = [f"{found.instance} at {found.timestamp}", ""]
+    lines += [text[:PAGE_CHARS], *more, ""] if text else []
     for key, value in data.items():
         if value not in (None, "", []):
             several = ", ".join(map(str, value)) if isinstance(value, list) else value
             lines.append(f"{key.replace('_', ' '):<14} {several}")
-    lines += [f"{name:<14} {state}" for name, state in states.items()]
-    more = [f"... all of it: hcom events --message {number}"] if len(text) > PAGE_CHARS else []
-    return [*lines, "", text[:PAGE_CHARS], *more]
+    return lines + [f"{name:<14} {state}" for name, state in states.items()]
 
 
 def _thread(home, name: str) -> list[str]:

@@ -34,7 +34,7 @@ def run(call) -> int:
             place.remove()
     if call.values.keep:
         words = shlex.join([f"HOME={place.home}", place.path("bin", "hcom"), "events"])
-        say(f"\nKept, to look into: env {words}")
+        say(f"\nKept, to look into: env -u HCOM_DIR {words}")
     else:
         say("\nAll ended, and the directory is gone. With a client of yours: hcom claude")
     return 0
