@@ -165,7 +165,7 @@ class OnATerminal(Dashboard):
         pane.keys("Tab", "g")
         pane.until(rf"^>\+#1 .*{self.luna}  created")
         pane.keys("G", "Enter")
-        pane.until(r"(?s)-- event 3 --.*by +ci.*long long")
+        pane.until(r"(?s)-- event 3 --.* ci at .*long long")
         pane.keys("Escape", "?")
         pane.until("(?s)-- help --.*In lists and pages:")
         pane.keys("G")
