@@ -13,7 +13,7 @@ from tests.test_three import DIALOGS, TOOLS, Three
 from tests.waiting import looks
 
 AGREED_S = 30.0  # a busy machine; the doorbell takes milliseconds
-ROUNDS = int(os.environ.get("HCOM_TEST_ROUNDS", "2"))  # 40 take some five minutes
+ROUNDS = int(os.environ.get("HCOM_TEST_ROUNDS", "2"))  # 80 take some five minutes
 LEAST = 8  # of the newest events are on the screen whatever their height
 AGENT = re.compile(r"^[> ](\S) (\S+) +(\w+) ", re.M)
 EVENT = re.compile(r"^[> ]\S#(\d+) ", re.M)

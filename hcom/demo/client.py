@@ -278,7 +278,8 @@ class Client:
                 KEYS[one](self)
             else:
                 self.box += one
-        self.draw()
+        with self.lock:  # else what another thread becomes meanwhile is drawn over
+            self.draw()
 
     def answer(self, char: str) -> None:
         if char in "yn\r":
