@@ -2,7 +2,6 @@
 
 import re
 from collections import namedtuple
-from hashlib import sha256
 
 from ..errors import HcomError
 
@@ -47,6 +46,8 @@ def target(url: str) -> Target:
 
 def letters(device: str) -> str:
     """Letters that one can say, always the same for a device: its label begins with them."""
+    from hashlib import sha256  # where there are no other devices, nothing else needs it
+
     digest = sha256(device.encode()).digest()[:LONG]
     pairs = zip(digest[::2], digest[1::2])
     return "".join(ONSETS[one % len(ONSETS)] + VOWELS[two % len(VOWELS)] for one, two in pairs)

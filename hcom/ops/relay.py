@@ -6,7 +6,6 @@ it in vain, and goes when no agent lives. Nothing here waits for a network.
 
 import json
 import os
-from hashlib import sha256
 
 from .. import config
 from ..bus.render import age
@@ -125,6 +124,8 @@ def changed(home, env, before: config.Settings) -> None:
 
 def begin(db, said: config.Settings):
     """This device (devices.Own), in the room of the settings: they may have been edited by hand."""
+    from hashlib import sha256
+
     room = sha256(repr((said.relay, said.relay_key)).encode()).hexdigest()
     return devices.begin(db, room)
 
