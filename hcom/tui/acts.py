@@ -1,6 +1,5 @@
 """What the person does from the dashboard, each on a database of its own: returns what is said."""
 
-import re
 import time
 from collections.abc import Callable
 from functools import partial
@@ -27,7 +26,7 @@ from ..ops import (
 from ..store import filters
 from ..store.connect import open_db
 from . import feed, state
-from .compose import wanted
+from .compose import setting, wanted
 from .state import LAUNCH, RELAY, RUN, SETTING, STATUS, TAG, WATCH, Entry
 
 PERSON = Sender(BIGBOSS, EXTERNAL)
@@ -106,8 +105,8 @@ def subscribe(home, _env, entry: Entry) -> str:
 
 def configure(home, env, entry: Entry) -> str:
     """The setting has the value. HcomError."""
-    given, _, value = re.sub(r"\A(\w+)\s*=", r"\1 ", entry.text.strip()).partition(" ")
-    key, value = settings.named(given), "" if value.strip() in ('""', "''") else value.strip()
+    given, value = setting(entry.text)
+    key, value = settings.named(given), "" if value in ('""', "''") else value
     said = settings.change(home, env, key, value, False)
     return "; ".join([f"{config.short(key)} = {config.masked(key, value)}", *said])
 

@@ -260,10 +260,10 @@ class App:
         if entry.kind not in (TAG, FILTER) and not entry.text.strip():
             self.state = self.state._replace(entry=None)
             return
-        words = entry.text.replace("=", " ", 1).split()
-        if entry.kind == ARCHIVE or (entry.kind == SETTING and len(words) == 1):
-            of = words[0]
-            left = Entry(SETTING, f"{of} ", len(of) + 1) if entry.kind == SETTING else None
+        is_setting = entry.kind == SETTING
+        of, value = compose.setting(entry.text) if is_setting else (entry.text.strip(), "")
+        if entry.kind == ARCHIVE or (is_setting and not value):
+            left = Entry(SETTING, f"{of} ", len(of) + 1) if is_setting else None
             self.state = self.state._replace(entry=left)
             self.show(entry.kind, of)
             return

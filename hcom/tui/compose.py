@@ -110,6 +110,11 @@ ASKED = re.compile(
 )
 
 
+def setting(text: str) -> tuple[str, str]:
+    """Which setting a line names, as KEY VALUE or KEY=VALUE, and the value; "" for none."""
+    return re.findall(r"\A\s*([^\s=]*)\s*=?\s*(.*?)\s*\Z", text, re.DOTALL)[0]
+
+
 def wanted(text: str) -> Wanted:
     """What is asked for by words such as: 2 claude tag:web in:~/api headless fix the tests.
     UsageError."""
