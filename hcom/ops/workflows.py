@@ -4,15 +4,17 @@ import glob
 import os
 import re
 import shlex
+import sys
 import time
 from contextlib import suppress
 
+from ..bus.names import meant
 from ..errors import HcomError
 from ..home import read
 from ..process import itself
 from .launch import detached
 
-ENDINGS = (".py", ".sh")
+INTERPRETERS = {".py": sys.executable, ".sh": "bash"}
 BUNDLED = os.path.join(os.path.dirname(os.path.dirname(__file__)), "scripts")
 LOG = "run-"  # with this begin the logs of those that ran so
 TAIL = 20_000  # bytes of what one said
@@ -24,9 +26,17 @@ def scripts(home) -> dict[str, str]:
     for folder in (home.path("scripts"), BUNDLED):
         for entry in sorted(glob.glob("[!._]*", root_dir=folder)):
             (stem, ending), path = os.path.splitext(entry), os.path.join(folder, entry)
-            if ending in ENDINGS and os.path.isfile(path):
+            if ending in INTERPRETERS and os.path.isfile(path):
                 found.setdefault(stem, path)
     return dict(sorted(found.items()))
+
+
+def named(home, name: str) -> str:
+    """The path of the script of that name. HcomError."""
+    found = scripts(home)
+    if name not in found:
+        raise HcomError(f"no script {name!r}", meant(name, found, "hcom run lists them"))
+    return found[name]
 
 
 def text(path: str) -> str:
@@ -58,8 +68,7 @@ def start(home, env, given: str) -> str:
         name, *args = shlex.split(given)
     except ValueError:
         raise HcomError(f"a quote is not closed: {given}") from None
-    if name not in scripts(home):
-        raise HcomError(f"no script {name!r}", "hcom run lists them")
+    named(home, name)
     log = home.path("logs", f"{LOG}{time.time():.3f}-{name}.log")
     said = ["sh", "-c", '"$@"; echo "ended with $?"', "sh", *itself(), "run", name, *args]
     detached(home, said, os.getcwd(), log, env)

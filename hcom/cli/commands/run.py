@@ -7,19 +7,17 @@ from contextlib import suppress
 
 from ... import process
 from ...adapters import launcher
-from ...bus.names import meant
 from ...errors import HcomError, UsageError
 from ...ops import about, settings
-from ...ops.workflows import scripts, summary, text
+from ...ops.workflows import INTERPRETERS, named, scripts, summary, text
 from ..model import SCRIPT, Command
 
-INTERPRETERS = {".py": sys.executable, ".sh": "bash"}
 DOCS = ("--cli", "--config", "--api")
 
 
 def run(call) -> int:
-    found = scripts(call.home)
     if not call.words:
+        found = scripts(call.home)
         call.say(f"{'docs':<16} The CLI, settings and Python API, for writing scripts")
         for name, path in found.items():
             call.say(f"{name:<16} {summary(path)}".rstrip())
@@ -30,12 +28,11 @@ def run(call) -> int:
     name, args = call.words[0], list(call.tail or ())
     if name == "docs":
         return _docs(call, args)
-    if name not in found:
-        raise HcomError(f"no script {name!r}", meant(name, found, "hcom run lists them"))
+    path = named(call.home, name)
     if args == ["--source"]:
-        call.say(text(found[name]).rstrip("\n"))
+        call.say(text(path).rstrip("\n"))
         return 0
-    return _execute(call, found[name], args)
+    return _execute(call, path, args)
 
 
 def _execute(call, path: str, args: list[str]) -> int:
