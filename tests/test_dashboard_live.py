@@ -16,6 +16,7 @@ AGREED_S = 30.0  # a busy machine; the doorbell takes milliseconds
 ROUNDS = int(os.environ.get("HCOM_TEST_ROUNDS", "2"))  # 80 take some five minutes
 LEAST = 8  # of the newest events are on the screen whatever their height
 AGENT = re.compile(r"^[> ](\S) (\S+) +(\w+) ", re.M)
+WHEN = r"(?:[A-Z]\w\w \d\d )?\d\d:\d\d"  # of another day, with it
 EVENT = re.compile(r"^[> ]\S#(\d+) ", re.M)
 NEWEST = """
 SELECT e.id, e.type, e.instance, e.data, a.kind, a.what,
@@ -41,7 +42,7 @@ def receipt(states: dict[str, str]) -> str:
 def line(event) -> str:
     """A pattern of the first line of the event in the stream."""
     data, states = json.loads(event["data"]), json.loads(event["states"])
-    head = rf"^[> ]{{}}#{event['id']} \d\d:\d\d {event['instance']}"
+    head = rf"^[> ]{{}}#{event['id']} {WHEN} {event['instance']}"
     if event["type"] == "message":
         if states.get("bigboss") == "queued":
             return head.format("»") + r" → .* NEW$"
@@ -128,7 +129,7 @@ class Live(unittest.TestCase):
             room.until_told(tool, name, message, 60)
             self.agree()
         for name in names:
-            self.dashboard.until(rf"^[> ]»#\d+ \d\d:\d\d {name} → bigboss .* NEW$", 60)
+            self.dashboard.until(rf"^[> ]»#\d+ {WHEN} {name} → bigboss .* NEW$", 60)
         self.until_all("listening")
 
         # edits and commands, and a person who is asked
@@ -141,7 +142,7 @@ class Live(unittest.TestCase):
         panes["codex"].settle()
         panes["codex"].keys("Enter")
         room.until(path.exists, 60)
-        self.dashboard.until(r"^[> ]~#\d+ \d\d:\d\d kira  edit .*a\.txt", 60)
+        self.dashboard.until(rf"^[> ]~#\d+ {WHEN} kira  edit .*a\.txt", 60)
         room.until_status("kira", "listening", 60)
         self.agree()
         panes["claude"].submit("RUN: rm -rf ../precious\nSAY: over")
