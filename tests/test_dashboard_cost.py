@@ -24,7 +24,8 @@ from tests.sealed import ROOT, Sealed
 from tests.test_plans import BY_TIME, FLAGS, FROM_ID, LARGE, SMALL, Traced
 from tests.waiting import looks
 
-WATCHED_S = 21.0  # two of the dashboard's own looks
+WATCHED_S = float(os.environ.get("HCOM_TEST_WATCHED_S", "25"))  # two of the dashboard's own looks
+BYTES_S = 6  # of ages
 WAKES_S, SPARE = 0.1, 2  # a second may wake it so often; a page may have to be read from the disk
 MOST_KB = 40_000
 SETTLED_S = 5.0  # what ages alone change comes less often
@@ -145,8 +146,9 @@ class Counted(Drawn):
         written = self.watched(terminal, WATCHED_S)
         wakes = sum(counted(pid, key) for pid in pids) - before
         self.assertLessEqual(wakes, WAKES_S * WATCHED_S + SPARE)
+        self.assertLess(len(written), BYTES_S * WATCHED_S, written)
         said = re.sub(rb"\x1b\[[0-9;?]*[A-Za-z]|\x1b\(B|[\b\r]", b"", written)
-        self.assertRegex(said, rb"\A[0-9smh ]{0,40}\Z", written)
+        self.assertRegex(said, rb"\A[0-9smh ]*\Z", written)
 
     def test_little_is_loaded_before_the_first_screen(self):
         terminal = self.begun(sys.executable, "-I", "-S", "-c", TELLS, ROOT)

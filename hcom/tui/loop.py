@@ -14,7 +14,7 @@ from .draw import Screen
 from .state import RUN
 from .typed import Decoder
 
-TICK_S = 10.0  # ages, and what no doorbell tells of
+TICK_S = 12.0  # ages, and what no doorbell tells of: with room for what else wakes it
 SCREEN_S, UNTOLD = 0.5, ("screen", RUN)  # which tell nobody that they changed
 TROUBLE_S = 1.0  # until a database that could not be read is looked at again
 LEAST_S = 0.1  # between two readings of the bus
