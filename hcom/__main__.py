@@ -9,26 +9,21 @@ import os
 import sys
 
 if not __package__:
-    _package = __file__.rpartition("/")[0] or "."
+    _package = os.path.dirname(os.path.abspath(__file__))
     if os.path.isfile(_package):
         sys.modules["hcom"] = _hcom = __import__("__init__")
         _hcom.__path__ = [_package]
         sys.path.remove(_package)
         __import__("hcom.zipped").zipped.main(_package, sys.argv[1:], os.environ)
-    _parent = _package.rpartition("/")[0] or ("." if "/" not in _package else "/")
-    if _package == ".":
-        _parent = os.path.dirname(os.getcwd())
-    sys.path[:] = [_parent] + [p for p in sys.path if p.rstrip("/") != _package.rstrip("/")]
-    _is_named = os.path.isdir(_parent + "/hcom")
+    _parent, _name = os.path.split(_package)
+    sys.path[:] = [_parent] + [p for p in sys.path if os.path.abspath(p) != _package]
 else:
-    _is_named = __package__ == "hcom"
-if not _is_named:
+    _name = __package__
+if _name != "hcom":
     _package = os.path.dirname(os.path.abspath(__file__))
     sys.exit("hcom: its directory has to be called hcom: rename %s" % _package)  # noqa: UP031
 
 if __name__ == "__main__":
-    from importlib import import_module
-
     # Hooks are many and wrappers stay: neither loads anything of the command line.
     mains = {
         "hook": "hooks.main",
@@ -39,7 +34,9 @@ if __name__ == "__main__":
         "wrapped": "wrap.main",
     }
     asked = sys.argv[1] if len(sys.argv) > 1 else ""
-    code = import_module("hcom." + mains.get(asked, "cli")).main(sys.argv[1:])
+    name = "hcom." + mains.get(asked, "cli")
+    __import__(name)  # importlib would load what no hook has another use for
+    code = sys.modules[name].main(sys.argv[1:])
     if asked == "hook":
         # Taking the interpreter down in order takes as long as the hook's own work.
         os._exit(code)

@@ -1,6 +1,6 @@
 """The tools that hcom knows: one folder each. Adding a tool is a folder and a name here."""
 
-from importlib import import_module
+import sys
 
 from ..bus.agent import ADHOC
 from .base import Around
@@ -18,16 +18,19 @@ def load(tool: str, part: str):
     name = f"{__name__}.{tool}.{part}"
     try:
         if tool in TOOLS:
-            return import_module(name)
+            __import__(name)  # as in __main__
+            return sys.modules[name]
     except ModuleNotFoundError as error:
         if error.name != name:
             raise
-    return import_module(f"{__name__}.plain")
+    from . import plain
+
+    return plain
 
 
 def has(tool: str, part: str) -> bool:
     """Whether the tool has that part."""
-    return load(tool, part).__name__ != f"{__name__}.plain"
+    return load(tool, part).__name__ == f"{__name__}.{tool}.{part}"
 
 
 def surrounding(env) -> Around:
