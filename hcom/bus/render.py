@@ -27,6 +27,7 @@ ALIKE = {
     **dict.fromkeys("\u3010\u3014\u3016\u301a\u27e6\u2772\u2045\ufe5d\u2308\u23a1", "["),
     **dict.fromkeys("\u2044\u2215\u29f8", "/"),
     **dict.fromkeys("\u115f\u1160\u2800", "\0"),
+    **{sign: sign for sign in "·“”…"},  # of our own lines: to look one up takes long
 }
 NOTICE_CHARS = 120  # more than any line of ours that says what is left out
 
@@ -65,6 +66,8 @@ def quoted(text: str, width: int = 200) -> str:
 
 def _seen(char: str) -> str:
     """The one character that `char` looks like: \0 for what is nothing to see."""
+    if char in ALIKE:
+        return ALIKE[char]
     import unicodedata  # most texts have nothing but ASCII
 
     kept = [
@@ -112,7 +115,9 @@ def footer(message: Message, option: str = "") -> str:
 
 def size(text: str) -> int:
     """The length of `text` as clients count it: in UTF-16 units, so an emoji is two."""
-    return len(text) if text.isascii() else len(text.encode("utf-16-le", "surrogatepass")) // 2
+    if text.isascii() or max(text) <= "\uffff":
+        return len(text)  # without loading a codec
+    return len(text.encode("utf-16-le", "surrogatepass")) // 2
 
 
 def _cut(text: str, units: int) -> str:
