@@ -396,13 +396,13 @@ class Verbs(Stored):
         events.append(db, "message", "ci", {}, 1.0)
         deliveries.queue(db, 1, ["luna", "nova"], True)
         for verb, act in verbs.items():
-            move = deliveries.MOVES[verb]
+            before, after, _guard = deliveries.MOVES[verb]
             for state in deliveries.STATES:
                 with self.subTest(verb, state=state):
                     db.execute("UPDATE deliveries SET state = ?", (state,))
                     act()
-                    after = move.after if state in move.before else state
-                    self.assertEqual(deliveries.receipts(db, 1), {"luna": after, "nova": state})
+                    here = after if state in before else state
+                    self.assertEqual(deliveries.receipts(db, 1), {"luna": here, "nova": state})
         with self.assertRaises(sqlite3.IntegrityError):
             db.execute("UPDATE deliveries SET state = 'offered'")
 

@@ -15,19 +15,16 @@ SEEN, UNDELIVERABLE = "seen", "undeliverable"  # closed
 STATES = (QUEUED, LEASED, DELIVERED, SEEN, UNDELIVERABLE)
 
 
-# A verb's way: from which states, to which, and what its caller has made sure of
-Move = namedtuple("Move", "before after guard")
-
-
+# Each verb's way: from which states, to which, and what its caller has made sure of
 MOVES = {
-    "lease": Move((QUEUED,), LEASED, "a process takes it to hand it over, and may die of it"),
-    "deliver": Move((LEASED,), DELIVERED, "its holder wrote it where the agent reads"),
-    "see": Move((LEASED, DELIVERED), SEEN, "there is evidence that the model was asked with it"),
-    "release": Move((LEASED,), QUEUED, "its holder could not write it, or is dead: no evidence"),
-    "requeue": Move((DELIVERED,), QUEUED, "what it was written into is lost or over: no evidence"),
-    "refuse": Move((QUEUED, LEASED, DELIVERED), UNDELIVERABLE, "the device of its agent says so"),
-    "retire": Move((QUEUED, LEASED, DELIVERED), UNDELIVERABLE, "its agent has retired"),
-    "revive": Move((UNDELIVERABLE,), QUEUED, "its agent is back"),
+    "lease": ((QUEUED,), LEASED, "a process takes it to hand it over, and may die of it"),
+    "deliver": ((LEASED,), DELIVERED, "its holder wrote it where the agent reads"),
+    "see": ((LEASED, DELIVERED), SEEN, "there is evidence that the model was asked with it"),
+    "release": ((LEASED,), QUEUED, "its holder could not write it, or is dead: no evidence"),
+    "requeue": ((DELIVERED,), QUEUED, "what it was written into is lost or over: no evidence"),
+    "refuse": ((QUEUED, LEASED, DELIVERED), UNDELIVERABLE, "the device of its agent says so"),
+    "retire": ((QUEUED, LEASED, DELIVERED), UNDELIVERABLE, "its agent has retired"),
+    "revive": ((UNDELIVERABLE,), QUEUED, "its agent is back"),
 }
 
 BATCH = 100  # of what is queued, read at once
