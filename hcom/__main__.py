@@ -1,8 +1,9 @@
 """The entry: `python -m hcom`, and the package directory run by its path.
 
 Run by path, Python puts the package itself first in the search path, where `hcom/pty` would hide
-the standard library's `pty`: the parent takes its place before anything else is imported. In a zip
-file it is no folder of that name: see `zipped`. What a Python that is too old does: see `__init__`.
+the standard library's `pty`: it is taken out before anything else is imported. Its parent, where
+some `json.py` may lie, is searched for hcom alone. In a zip file it is no folder of that name: see
+`zipped`. What a Python that is too old does: see `__init__`.
 """
 
 import os
@@ -16,12 +17,16 @@ if not __package__:
         sys.path.remove(_package)
         __import__("hcom.zipped").zipped.main(_package, sys.argv[1:], os.environ)
     _parent, _name = os.path.split(_package)
-    sys.path[:] = [_parent] + [p for p in sys.path if os.path.abspath(p) != _package]
+    sys.path[:] = [p for p in sys.path if os.path.abspath(p) != _package]
 else:
     _name = __package__
 if _name != "hcom":
     _package = os.path.dirname(os.path.abspath(__file__))
     sys.exit("hcom: its directory has to be called hcom: rename %s" % _package)  # noqa: UP031
+if not __package__:
+    sys.path.insert(0, _parent)
+    __import__("hcom")
+    del sys.path[0]
 
 if __name__ == "__main__":
     # Hooks are many and wrappers stay: neither loads anything of the command line.

@@ -77,6 +77,22 @@ class Invocation(Commands):
         argv = [sys.executable, f"{folder}/hcom", "--version"]
         self.assertEqual(subprocess.run(argv, env=self.home.env, capture_output=True).returncode, 0)
 
+    def test_what_lies_beside_it_is_none_of_the_standard_library(self):
+        folder = os.path.join(self.home.root, "place")
+        shutil.copytree(f"{ROOT}/hcom", f"{folder}/hcom")
+        with open(f"{folder}/json.py", "w", encoding="utf-8") as stream:
+            stream.write("raise SystemExit('not the one')\n")
+        for words in (["hcom"], [f"{folder}/hcom"], ["-I", "-S", f"{folder}/hcom/__main__.py"]):
+            with self.subTest(words):
+                done = subprocess.run(
+                    [sys.executable, *words, "list"],
+                    env=self.home.env,
+                    cwd=folder,
+                    capture_output=True,
+                    text=True,
+                )
+                self.assertEqual((done.returncode, done.stdout), (0, ""), done.stderr)
+
 
 class TooOld(Commands):
     """A Python before 3.10, of which this one only plays the number; the grammar is looked at."""
