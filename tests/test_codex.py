@@ -19,9 +19,10 @@ from unittest import mock
 from hcom import adapters
 from hcom import home as homes
 from hcom.adapters import base, flags, program, settings
-from hcom.adapters.base import Given, Reply
+from hcom.adapters.base import Reply
 from hcom.adapters.codex import asked, hook, host, launch, screen, setup, toml, transcript, wake
 from hcom.adapters.front import Look
+from hcom.adapters.lines import Given
 from hcom.errors import HcomError
 from hcom.home import Home
 from hcom.ops import setup as tools

@@ -8,7 +8,8 @@ import time
 import unittest
 from typing import NamedTuple
 
-from hcom.adapters.base import PROVEN_BY, Given
+from hcom.adapters.base import PROVEN_BY
+from hcom.adapters.lines import Given
 from hcom.bus.message import EXTERNAL, Envelope, Sender
 from hcom.home import Home as Place
 from hcom.hooks import handle

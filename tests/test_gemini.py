@@ -20,12 +20,12 @@ from hcom.adapters.base import (
     TURN_END,
     TURN_FAILED,
     Around,
-    Given,
     Reply,
     size,
 )
 from hcom.adapters.gemini import hook, launch, policy, setup, transcript
 from hcom.adapters.gemini.screen import look
+from hcom.adapters.lines import Given
 from hcom.errors import HcomError
 from hcom.home import Home
 from hcom.ops.setup import SAFE

@@ -16,7 +16,8 @@ from datetime import datetime, timezone
 
 from ..bus.exchange import MESSAGE, PERSON, Edit, Exchange, Tool, cut, diff, messages
 from ..home import Home, dropped, listed, opened, private_folder, read, write_private
-from .base import ASKED, CALLED, EDITED, FAILED, RETURNED, SAID, SPENT, TOLD, WOKEN, Part, fields
+from .base import fields
+from .lines import ASKED, CALLED, EDITED, FAILED, RETURNED, SAID, SPENT, TOLD, WOKEN, Part
 
 BLOCK_BYTES = 1024 * 1024
 # A line that fills a block loses its long strings there (images, mostly); what is behind so many

@@ -10,10 +10,11 @@ from typing import Any, Protocol
 
 from ..bus.agent import Agent
 from ..home import Home
-from .base import Around, Given, Part, Reply, Signal
+from .base import Around, Reply, Signal
 from .flags import Table
 from .front import Look, Plan
 from .history import Index
+from .lines import Given, Part
 from .settings import File, Owned
 
 Env = Mapping[str, str]
@@ -166,7 +167,7 @@ class Transcript(Protocol):
     BRIEF: tuple[bytes, ...]
 
     def fates(self, path: str, given: dict[int, Given], /) -> dict[int, str]:
-        """What became of each message (by its id): base.ANSWERED, STANDING or GONE; nothing of one
+        """What became of each message (by its id): lines.ANSWERED, STANDING or GONE; nothing of one
         that is not there. It is where the client recorded it as what a hook told, or a command
         printed, and nowhere else: tools and people quote."""
 
@@ -177,7 +178,7 @@ class Transcript(Protocol):
         given, stays. What the client or a hook puts in as a prompt begins none, nor does a copy
         of what the file already has."""
 
-    def parts(self, line: bytes, facts: dict[str, Any], /) -> list[Part]:
+    def parts(self, line: bytes, facts: dict[str, Any], /) -> Collection[Part]:
         """What the line says, in order; [] for what is no part of the conversation. The lines of an
         exchange come one after another; `facts`, empty at the first, is the adapter's own."""
 

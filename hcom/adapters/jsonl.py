@@ -7,7 +7,8 @@ from datetime import datetime
 
 from ..bus.render import FRAMED
 from ..home import opened
-from .base import OUTPUT, Given, fields
+from .base import OUTPUT, fields
+from .lines import Given
 
 FRAME = re.compile("^" + FRAMED, re.MULTILINE)
 SAME_S = 1.0  # a client's clock says milliseconds, and a record is made as it is handed over

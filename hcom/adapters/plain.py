@@ -2,15 +2,16 @@
 fed nothing and proves nothing (interface.Screen, Wake, Stream, Transcript)."""
 
 from ..bus.client import GONE, UNKNOWN
-from .base import Part, no, nothing
+from .base import no, none, nothing
 from .front import Look
 
 ENTER_AFTER_S = 0.0  # nothing is typed where nothing can be read
 SEES_ESC = False
 SIGNS: tuple[bytes, ...] = ()
 BRIEF = SIGNS
+parts = none
 types = answers = no
-within = nothing
+within = wake = nothing
 is_broken_off = no
 
 
@@ -38,11 +39,6 @@ def fed(args) -> tuple[list[str], None]:
     return list(args), None
 
 
-def wake() -> str:
-    """No line wakes it."""
-    return ""
-
-
 def words(line: str) -> str:
     """What the client prints is for people."""
     return line
@@ -55,8 +51,3 @@ def fates(_path: str, _given) -> dict[int, str]:
 
 def note(_line, _place, _index) -> None:
     """Nothing begins."""
-
-
-def parts(_line, _facts) -> list[Part]:
-    """Nothing is said."""
-    return []

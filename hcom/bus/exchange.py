@@ -1,5 +1,5 @@
 """An exchange: a prompt and all that followed it till the next, and its forms for people, models
-and programs. Pure: what a client's file says comes as parts of adapters (adapters/base.Part)."""
+and programs. Pure: what a client's file says comes as parts of adapters (adapters/lines.Part)."""
 
 import os
 import re

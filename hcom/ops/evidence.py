@@ -9,18 +9,8 @@ run), nor a session that starts. What is lost from a conversation is queued agai
 import time
 
 from .. import adapters
-from ..adapters.base import (
-    ANSWERED,
-    END,
-    GONE,
-    OUTPUT,
-    PROMPT,
-    STANDING,
-    START,
-    TURN_END,
-    Given,
-    size,
-)
+from ..adapters.base import END, OUTPUT, PROMPT, START, TURN_END, size
+from ..adapters.lines import ANSWERED, GONE, STANDING, Given
 from ..bus.agent import ACTIVE, BLOCKED, Agent, past
 from ..hub import mail
 from ..store import agents, deliveries, kept

@@ -3,7 +3,9 @@
 import re
 
 from ...bus.render import MARK
-from ..base import (
+from ..base import WAKE_SIGN, fields
+from ..jsonl import count, moment, parse, placed, shown, tail, texts
+from ..lines import (
     ASKED,
     CALLED,
     EDITED,
@@ -14,14 +16,11 @@ from ..base import (
     SPENT,
     STANDING,
     TOLD,
-    WAKE_SIGN,
     WOKEN,
     Given,
     Part,
-    fields,
     mark_answered,
 )
-from ..jsonl import count, moment, parse, placed, shown, tail, texts
 
 
 def fates(path: str, given: dict[int, Given]) -> dict[int, str]:

@@ -7,7 +7,9 @@ Which are written when: tests/data/transcripts/README.md.
 
 import re
 
-from ..base import (
+from ..base import WAKE_SIGN, fields, no, nothing
+from ..jsonl import count, moment, parse, placed, shown, texts
+from ..lines import (
     ASKED,
     CALLED,
     EDITED,
@@ -17,16 +19,11 @@ from ..base import (
     SPENT,
     STANDING,
     TOLD,
-    WAKE_SIGN,
     WOKEN,
     Given,
     Part,
-    fields,
     mark_answered,
-    no,
-    nothing,
 )
-from ..jsonl import count, moment, parse, placed, shown, texts
 
 
 def fates(path: str, given: dict[int, Given]) -> dict[int, str]:

@@ -10,7 +10,9 @@ written anew, whose messages are the same but for results, which stand with thei
 import re
 import sys
 
-from ..base import (
+from ..base import TURN_END, WAKE_SIGN, document, fields, no, nothing
+from ..jsonl import TAIL_BYTES, count, moment, parse, placed, shown, tail, texts
+from ..lines import (
     ANSWERED,
     ASKED,
     CALLED,
@@ -22,18 +24,11 @@ from ..base import (
     SPENT,
     STANDING,
     TOLD,
-    TURN_END,
-    WAKE_SIGN,
     WOKEN,
     Given,
     Part,
-    document,
-    fields,
     mark_answered,
-    no,
-    nothing,
 )
-from ..jsonl import TAIL_BYTES, count, moment, parse, placed, shown, tail, texts
 
 RESET = b'{"$set":{"messages":['
 CONTEXT, CONTEXT_ENDS = "<hook_context>", "</hook_context>"

@@ -1,21 +1,9 @@
 """The stand-in's transcript: a line for all that goes to the model, when it is put there, and one
 for each answer."""
 
-from ..base import (
-    ASKED,
-    CALLED,
-    RETURNED,
-    SAID,
-    STANDING,
-    TOLD,
-    WAKE_TEXT,
-    WOKEN,
-    Given,
-    Part,
-    mark_answered,
-    no,
-)
+from ..base import WAKE_TEXT, no
 from ..jsonl import parse, placed, shown
+from ..lines import ASKED, CALLED, RETURNED, SAID, STANDING, TOLD, WOKEN, Given, Part, mark_answered
 
 HOOKS = ("context", "reason")
 TOOL = "tool"  # a command that listens
