@@ -75,8 +75,10 @@ def _apart(adapter, event: str, kind: str, error: people.Elsewhere) -> str:
 def _answer(context: Context, payload: "spool.Payload", emit) -> None:
     """The signal has done what it does, and the client has the reply."""
     kind = context.signal.kind
-    if kind in STAYS:
-        _written(context, payload, STAYS[kind](context), emit)
+    if kind == SUB_END:  # it waits, and has transactions of its own
+        from . import subagents  # most sessions have none
+
+        _written(context, payload, subagents.finished(context), emit)
         return
     verdict = context.judged()
     with transaction(context.db):
@@ -155,22 +157,10 @@ def _ended_turn(context: Context) -> Reply:
     return Reply()
 
 
-def _asks(context: Context) -> Reply:
-    from . import subagents  # most sessions have none
-
-    return subagents.permitted(context)
-
-
-def _begins(context: Context) -> Reply:
+def _of_subagent(context: Context) -> Reply:
     from . import subagents
 
-    return subagents.begun(context)
-
-
-def _stays(context: Context) -> Reply:
-    from . import subagents
-
-    return subagents.finished(context)
+    return subagents.ANSWERS[context.signal.kind](context)
 
 
 ANSWERS = {
@@ -178,8 +168,7 @@ ANSWERS = {
     PROMPT: _prompted,
     TOOL: _used,
     TURN_END: _ended_turn,
-    SUB_START: _begins,
-    SUB_ASKS: _asks,
+    SUB_START: _of_subagent,
+    SUB_ASKS: _of_subagent,
     SUB_TOOL: _used,
 }
-STAYS = {SUB_END: _stays}  # it waits, and has transactions of its own

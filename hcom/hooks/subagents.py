@@ -80,3 +80,6 @@ def finished(context: Context) -> Reply:
     with transaction(db):
         ended_subagent(context)
     return Reply()
+
+
+ANSWERS = {SUB_START: begun, SUB_ASKS: permitted}
