@@ -66,8 +66,6 @@ def quoted(text: str, width: int = 200) -> str:
 
 def _seen(char: str) -> str:
     """The one character that `char` looks like: \0 for what is nothing to see."""
-    if char in ALIKE:
-        return ALIKE[char]
     import unicodedata  # most texts have nothing but ASCII
 
     kept = [
@@ -83,7 +81,9 @@ def harmless(text: str) -> str:
     text = clean(text)
     seen = text
     if not text.isascii():
-        seen = text.translate({ord(c): _seen(c) for c in set(text) if not c.isascii()})
+        seen = text.translate(
+            {ord(c): ALIKE.get(c) or _seen(c) for c in set(text) if not c.isascii()}
+        )
     if "[" not in seen:
         return text
     found = [0, *(match.start() for match in re.finditer(FORGED, seen)), len(text)]
@@ -115,9 +115,8 @@ def footer(message: Message, option: str = "") -> str:
 
 def size(text: str) -> int:
     """The length of `text` as clients count it: in UTF-16 units, so an emoji is two."""
-    if text.isascii() or max(text) <= "\uffff":
-        return len(text)  # without loading a codec
-    return len(text.encode("utf-16-le", "surrogatepass")) // 2
+    is_plain = text.isascii() or max(text) <= "\uffff"  # most are: no codec is loaded
+    return len(text) if is_plain else len(text.encode("utf-16-le", "surrogatepass")) // 2
 
 
 def _cut(text: str, units: int) -> str:
