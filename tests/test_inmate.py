@@ -19,7 +19,8 @@ from hcom import home as homes
 from hcom.delivery import marks
 from hcom.process import leave_behind, program, start_of
 from hcom.store import agents, events, kept
-from hcom.store.connect import open_db, open_sandboxed, transaction
+from hcom.store.connect import open_db, transaction
+from hcom.store.restricted import open_sandboxed
 from hcom.store.schema import MIGRATIONS
 from tests.racing import PLANTED
 from tests.sealed import ROOT, Sealed

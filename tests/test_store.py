@@ -23,8 +23,9 @@ from hcom.delivery import marks
 from hcom.errors import HcomError, LockedError, StoreError
 from hcom.home import Home
 from hcom.hub import archive, mail, people
-from hcom.store import agents, deliveries, devices, events, subscriptions, turn
-from hcom.store.connect import open_db, open_sandboxed, transaction
+from hcom.store import agents, connect, deliveries, devices, events, subscriptions
+from hcom.store.connect import open_db, transaction
+from hcom.store.restricted import open_sandboxed
 from hcom.store.schema import MIGRATIONS, VERSION
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
@@ -231,7 +232,7 @@ class Opening(Stored):
         holder.execute("BEGIN IMMEDIATE")
         with (
             contextlib.closing(holder),
-            mock.patch.object(turn, "BUSY_S", BUSY_S),
+            mock.patch.object(connect, "BUSY_S", BUSY_S),
             open_db(self.home, limit_s) as db,
         ):
             db.connection.set_trace_callback(tried)

@@ -18,7 +18,7 @@ from ..home import Lock, create, private_folder, read, write_private
 from ..process import ended
 from ..store import agents, events
 from ..store import archive as stored
-from ..store.connect import BESIDE, SQL_S, open_db, transaction
+from ..store.connect import BESIDE, open_db, transaction
 
 PART = ".part-"
 
@@ -204,7 +204,7 @@ def _read(home, name: str, path: str) -> Archive:
     with suppress(OSError, ValueError):
         return Archive(name, path, json.loads(read(os.path.join(path, "about.json"))))
     try:
-        with stored.open_archive(home, os.path.join(path, "hcom.db"), SQL_S) as db:
+        with stored.open_archive(home, os.path.join(path, "hcom.db")) as db:
             return Archive(name, path, stored.facts(db))
     except HcomError:
         return Archive(

@@ -15,8 +15,9 @@ from ..bus.agent import BIGBOSS, past
 from ..bus.notice import COLLISIONS
 from ..errors import HcomError, StoreError
 from ..store import agents, events, filters, launches, requests, subscriptions
-from ..store.connect import open_sandboxed, transaction
+from ..store.connect import transaction
 from ..store.filters import Where, is_ours
+from ..store.restricted import open_sandboxed
 from ..store.sieve import Sieve
 from ..store.subscriptions import Subscription
 from . import mail

@@ -12,7 +12,8 @@ from ..adapters import program
 from ..errors import HcomError
 from ..hub import people
 from ..store import agents, events
-from ..store.connect import health, open_db
+from ..store.connect import open_db
+from ..store.restricted import health
 from . import problems, setup
 
 CHECK_S = 3.0  # a database so large that its check takes longer is not checked whole

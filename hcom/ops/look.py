@@ -10,7 +10,7 @@ from ..delivery import bell
 from ..errors import HcomError, UnknownAgent, UsageError
 from ..hub import people, subscriptions
 from ..store import events, filters, launches
-from ..store.connect import SQL_S, open_sandboxed
+from ..store.restricted import open_sandboxed
 from ..store.sieve import Sieve
 from ..store.subscriptions import Subscription
 
@@ -64,7 +64,7 @@ def _refuse_collisions(wanted: filters.Where) -> None:
 def _sandbox(db, wanted: filters.Where):
     """Where what is wanted can be asked for."""
     ours = filters.is_ours(wanted.sql, wanted.params)
-    return open_sandboxed(db.home) if ours else Sieve(db.home, SQL_S)
+    return open_sandboxed(db.home) if ours else Sieve(db.home)
 
 
 def latest(db, wanted: filters.Where, count: int) -> list[events.Event]:

@@ -20,7 +20,7 @@ from ..home import is_id
 from ..hub import people
 from ..store import agents, kept
 from ..store import archive as stored
-from ..store.connect import SQL_S, TROUBLE
+from ..store.connect import TROUBLE
 from ..store.sieve import TOO_LONG, Sieve
 
 
@@ -147,7 +147,7 @@ def archived(home, name: str) -> Iterator[tuple]:
     wanted = name.strip().lstrip("@").lower()
     for one in archive.every(home):
         try:
-            with stored.open_archive(home, one.db, SQL_S) as db:
+            with stored.open_archive(home, one.db) as db:
                 for agent in everyone(db):
                     if wanted in ("", agent.name.lower(), agent.display.lower()):
                         yield one.name, db, agent

@@ -87,12 +87,12 @@ def restate(db, agent: Agent) -> None:
 
 def names(db) -> list[str]:
     """Every name ever given since the last reset."""
-    return [row[0] for row in db.execute("SELECT name FROM agents")]
+    return db.column("SELECT name FROM agents")
 
 
 def staying(db) -> set[str]:
     """Those that have not left, also who retired: a session of theirs may be resumed."""
-    return {row[0] for row in db.execute("SELECT name FROM agents WHERE stopped_at IS NULL")}
+    return set(db.column("SELECT name FROM agents WHERE stopped_at IS NULL"))
 
 
 def bound(db, kind: str, key: str) -> Agent | None:
@@ -117,12 +117,11 @@ def by_process(db, pid: int, pid_start: str) -> Agent | None:
 
 def before_in_process(db, agent: Agent) -> list[str]:
     """The names of the other agents that the process of `agent` is said to be the client of."""
-    rows = db.execute(
+    return db.column(
         "SELECT name FROM agents WHERE pid = ? AND pid_start = ? AND name <> ? AND pid <> 0 "
         "AND stopped_at IS NULL AND ended_at IS NULL",
         (agent.pid, agent.pid_start, agent.name),
     )
-    return [row[0] for row in rows]
 
 
 def children(db, parent: str) -> list[Agent]:
@@ -141,17 +140,16 @@ def adopt(db, former: str, parent: str) -> None:
 
 def parents(db, names) -> list[str]:
     """The agents in whose sessions some of `names` are subagents."""
-    rows = db.execute(
+    return db.column(
         "SELECT DISTINCT parent FROM agents WHERE parent <> '' "
         "AND name IN (SELECT value FROM json_each(?))",
         (json.dumps(list(names)),),
     )
-    return [row[0] for row in rows]
 
 
 def bindings(db, name: str) -> list[str]:
     """Every session id and launch id that belongs to the agent."""
-    return [row[0] for row in db.execute("SELECT id FROM bindings WHERE agent = ?", (name,))]
+    return db.column("SELECT id FROM bindings WHERE agent = ?", (name,))
 
 
 def bind(db, kind: str, key: str, name: str) -> None:
@@ -186,12 +184,12 @@ def met(
 
 def acted_at(db, name: str) -> float:
     """When the agent last said or did something."""
-    return db.execute(
+    return db.value(
         "SELECT max(status_at, created_at, coalesce((SELECT CAST(strftime('%s', timestamp) "
         "AS REAL) FROM events WHERE instance = ?1 ORDER BY id DESC LIMIT 1), 0)) "
         "FROM agents WHERE name = ?1",
         (name,),
-    ).fetchone()[0]
+    )
 
 
 def set_status(db, name: str, status: str, context: str, detail: str, now: float) -> None:
@@ -258,12 +256,11 @@ def rejoin(db, name: str) -> None:
 
 def long_gone(db, before: float, count: int) -> list[str]:
     """At most `count` of those that ended or left before then and have not retired."""
-    rows = db.execute(
+    return db.column(
         "SELECT name FROM agents WHERE coalesce(stopped_at, ended_at) < ? "
         "AND retired_at IS NULL LIMIT ?",
         (before, count),
     )
-    return [row[0] for row in rows]
 
 
 def retire(db, name: str, now: float) -> None:

@@ -12,8 +12,9 @@ from contextlib import suppress
 from ..bus.agent import BIGBOSS
 from ..errors import StoreError
 from ..home import plain, private_file
-from .connect import Database, Restricted, connected, translated, uri
+from .connect import Database, connected, translated, uri
 from .events import explained
+from .restricted import SQL_S, Restricted
 
 # What of a table stays for those who go on; a table not named here is emptied.
 _KEPT = "SELECT name FROM temp.kept"
@@ -74,12 +75,9 @@ def clear(db, names, archive: str, now: float) -> None:
     Within the caller's transaction; `archive` is noted as complete."""
     db.execute("CREATE TEMP TABLE kept (name TEXT PRIMARY KEY COLLATE NOCASE)")
     db.connection.executemany("INSERT INTO temp.kept VALUES (?)", [(name,) for name in names])
-    tables = [
-        row[0]
-        for row in db.execute(
-            "SELECT name FROM main.sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite_%'"
-        )
-    ]
+    tables = db.column(
+        "SELECT name FROM main.sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite_%'"
+    )
     for table in tables:
         db.execute(
             f'CREATE TEMP TABLE "stays_{table}" AS SELECT * FROM main."{table}" '
@@ -96,7 +94,7 @@ def clear(db, names, archive: str, now: float) -> None:
 
 def is_complete(db, archive: str) -> bool:
     """Whether the reset that made this archive came to its end."""
-    return db.execute("SELECT 1 FROM resets WHERE archive = ?", (archive,)).fetchone() is not None
+    return bool(db.value("SELECT EXISTS (SELECT 1 FROM resets WHERE archive = ?)", (archive,)))
 
 
 def shrink(db) -> None:
@@ -108,12 +106,10 @@ def shrink(db) -> None:
 
 def facts(db) -> dict:
     """What a list of archives says of one: how much, from when to when, who took part and where."""
-    first = db.execute("SELECT timestamp FROM events ORDER BY id LIMIT 1").fetchone()
-    last = db.execute("SELECT timestamp FROM events ORDER BY id DESC LIMIT 1").fetchone()
     return {
-        "events": db.execute("SELECT count(*) FROM events").fetchone()[0],
-        "first": first[0] if first else "",
-        "last": last[0] if last else "",
+        "events": db.value("SELECT count(*) FROM events"),
+        "first": db.value("SELECT timestamp FROM events ORDER BY id LIMIT 1") or "",
+        "last": db.value("SELECT timestamp FROM events ORDER BY id DESC LIMIT 1") or "",
         "agents": [
             {"name": row[0], "tag": row[1], "tool": row[2], "directory": row[3]}
             for row in db.execute(
@@ -123,7 +119,7 @@ def facts(db) -> dict:
     }
 
 
-def open_archive(home, path: str, budget_s: float) -> Database:
+def open_archive(home, path: str, budget_s: float = SQL_S) -> Database:
     """An archived database, for reading only."""
     try:
         if not plain(path):

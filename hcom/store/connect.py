@@ -1,4 +1,4 @@
-"""Opening the database: for the code, and read-only for SQL that a user wrote.
+"""Opening the database, and whose turn it is to write.
 
 The first open and a migration happen under a file lock, since racing first opens otherwise fail now
 and then. An agent in a sandbox may write the folder that the database is in, and exchange what is
@@ -14,24 +14,11 @@ import time
 
 from ..errors import DamagedError, HcomError, LockedError, StoreError
 from ..home import Home, Lock, create, dropped, plain, private_file, stat_of
-from . import turn
 from .schema import MARK, MARKED, MIGRATIONS, VERSION, VIEW
 
+BUSY_S = 5.0  # a command gives up where a locked database has not been written to for so long
+EAGER_MS = 20  # sqlite tries five times in so long
 HOOK_BUSY_S = 1.5  # a hook gives up on a locked database then: its agent waits for it
-SQL_S = 5.0  # a user's query may run this long
-HEAP_BYTES = 512 * 1024 * 1024  # sqlite's memory in a process that runs users' SQL
-# What such SQL may call, of sqlite's functions: not what loads code, tells of the build, or makes
-# long values out of nothing. The view needs json_extract.
-FUNCTIONS = (
-    " abs avg changes char coalesce concat concat_ws count date datetime glob group_concat hex "
-    "ifnull iif instr json json_array json_array_length json_each json_extract json_group_array "
-    "json_group_object json_object json_quote json_tree json_type json_valid julianday length "
-    "like likelihood likely lower ltrim max min nullif octet_length quote random replace round "
-    "row_number rtrim sign strftime string_agg substr substring sum time timediff total trim "
-    "typeof unicode unixepoch unlikely upper -> ->> current_date current_time "
-    "current_timestamp found "
-)
-VALUE_BYTES = 16 * 1024 * 1024  # of one value there: a message has at most one
 # Finds what would run by itself, but for our view; and our mark.
 FOREIGN = "SELECT 1 FROM sqlite_schema WHERE type NOT IN ('table', 'index') AND sql <> ?"
 OURS = f"SELECT application_id FROM pragma_application_id WHERE NOT EXISTS ({FOREIGN})"
@@ -105,6 +92,14 @@ class Database:
         self.execute = connection.execute
         self.file = _file(home)
 
+    def value(self, sql: str, params=()):
+        """What the query finds first, in its first column; None where it finds nothing."""
+        return next(iter(self.column(sql, params)), None)
+
+    def column(self, sql: str, params=()) -> list:
+        """What the query finds, of each row the first column."""
+        return [row[0] for row in self.execute(sql, params)]
+
     def wait_on(self) -> None:
         """Who waits for what is recorded here may go on. StoreError when others open another
         database by now, or find none: it would be in vain."""
@@ -127,6 +122,39 @@ def _file(home: Home) -> "tuple[int, int] | None":
     return found and (found.st_dev, found.st_ino)
 
 
+def begin(execute, wal: str, limit_s: "float | None") -> None:
+    """Nobody else writes until this transaction ends. sqlite3.OperationalError after `limit_s`, or
+    without one when nobody has written to `wal` for BUSY_S: as long as others do, our turn comes.
+
+    sqlite waits longer before each try, so whoever comes new is before those who have waited, and
+    some starve. Here all begin anew again and again, and try equally often.
+    """
+    busy_s = limit_s or BUSY_S
+    seen, end = _written(wal), time.monotonic() + busy_s
+    execute(f"PRAGMA busy_timeout = {EAGER_MS}")
+    try:
+        while True:
+            try:
+                execute("BEGIN IMMEDIATE")
+                return
+            except sqlite3.OperationalError as error:
+                if "locked" not in str(error):
+                    raise
+                if time.monotonic() > end:
+                    before, seen = seen, _written(wal)
+                    if limit_s or seen == before:
+                        raise
+                    end = time.monotonic() + busy_s
+    finally:
+        execute(f"PRAGMA busy_timeout = {busy_s * 1000:.0f}")
+
+
+def _written(path: str) -> "tuple[int, int] | None":
+    """What changes with each write to a file."""
+    found = stat_of(path)
+    return found and (found.st_size, found.st_mtime_ns)
+
+
 class transaction:  # noqa: N801 - reads as a statement: with transaction(db)
     """BEGIN IMMEDIATE; committed at the end of the block, rolled back when it raises."""
 
@@ -134,7 +162,7 @@ class transaction:  # noqa: N801 - reads as a statement: with transaction(db)
         self.db = db
 
     def __enter__(self):
-        turn.begin(self.db.execute, self.db.home.db_file + "-wal", self.db.limit_s)
+        begin(self.db.execute, self.db.home.db_file + "-wal", self.db.limit_s)
         return self.db
 
     def __exit__(self, kind, _error, _trace):
@@ -299,7 +327,7 @@ def _made(home: Home, busy_s: float) -> sqlite3.Connection:
 def open_db(home: Home, limit_s: "float | None" = None) -> Database:
     """The database of `home`, made when it is not there yet. StoreError when it cannot be had.
     Who waits for a write of another process does so for at most `limit_s`, see `begin`."""
-    connection, busy_s = None, limit_s or turn.BUSY_S
+    connection, busy_s = None, limit_s or BUSY_S
     try:
         connection = connected(home, busy_s) or _made(home, busy_s)
         version = _version(connection)
@@ -325,70 +353,6 @@ def open_db(home: Home, limit_s: "float | None" = None) -> Database:
         finally:
             if connection is not None:
                 connection.close()
-
-
-def _admit(action, _arg, _arg2, _db, inner) -> int:
-    """The authorizer of users' SQL: reading and functions, nothing else. In our view, or what an
-    agent put in its place, of functions only what ours calls."""
-    allowed = (
-        sqlite3.SQLITE_SELECT,
-        sqlite3.SQLITE_READ,
-        sqlite3.SQLITE_FUNCTION,
-        sqlite3.SQLITE_RECURSIVE,
-    )
-    known = " json_extract " if inner == "events_v" else FUNCTIONS
-    if action == sqlite3.SQLITE_FUNCTION and f" {_arg2.lower()} " not in known:
-        return sqlite3.SQLITE_DENY
-    return sqlite3.SQLITE_OK if action in allowed else sqlite3.SQLITE_DENY
-
-
-class Restricted(Database):
-    """One that can only read; each statement within `budget_s`, where sqlite hears of it, and
-    bounded memory."""
-
-    def __init__(self, home: Home, connection: sqlite3.Connection, budget_s: float):
-        super().__init__(home, connection)
-        connection.row_factory = sqlite3.Row
-        if sys.version_info >= (3, 12):
-            connection.setconfig(sqlite3.SQLITE_DBCONFIG_ENABLE_VIEW, True)
-        connection.execute("PRAGMA query_only = 1")
-        # Their first use declares a table, which the authorizer would not let happen.
-        connection.execute("SELECT * FROM json_each('[]'), json_tree('[]')").fetchall()
-        connection.execute(f"PRAGMA hard_heap_limit = {HEAP_BYTES}")
-        if sys.version_info >= (3, 11):
-            connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, VALUE_BYTES)
-            connection.setlimit(sqlite3.SQLITE_LIMIT_LIKE_PATTERN_LENGTH, 500)
-        connection.set_authorizer(_admit)
-
-        def within(sql: str, params=()):
-            renew_budget(connection, budget_s)
-            return connection.execute(sql, params)
-
-        self.execute = within
-
-
-def open_sandboxed(home: Home, budget_s: float = SQL_S) -> Database:
-    """A connection that is as good as none for what may not be: see Restricted. SQL that a user
-    wrote runs on it in a process of its own: see `sieve`."""
-    return Restricted(home, open_db(home).connection, budget_s)
-
-
-def health(db: Database, budget_s: float) -> str:
-    """ok, or what is wrong with the database; it is looked at for at most `budget_s`."""
-    renew_budget(db.connection, budget_s)
-    try:
-        problem = db.execute("PRAGMA quick_check(1)").fetchone()[0]
-    except sqlite3.Error as error:
-        problem = str(error)
-    if "interrupted" in problem:
-        return "too large to be checked"
-    return problem if problem == "ok" else f"damaged: {problem}"
-
-
-def renew_budget(connection: sqlite3.Connection, budget_s: float) -> None:
-    """Whatever runs on `connection` is ended `budget_s` from now."""
-    end = time.monotonic() + budget_s
-    connection.set_progress_handler(lambda: time.monotonic() > end, 2000)
 
 
 def uri(path: str) -> str:

@@ -146,24 +146,23 @@ def queued(db, agent: str) -> list[Message]:
 
 def count_queued(db, agent: str) -> int:
     """How many messages wait for `agent`."""
-    return db.execute(
+    return db.value(
         "SELECT count(*) FROM deliveries WHERE agent = ? AND state = 'queued'",
         (agent,),
-    ).fetchone()[0]
+    )
 
 
 def is_unwritten(db, agent: str) -> bool:
     """Whether something for `agent` or its subagents is not written where they read yet."""
-    return (
-        db.execute(
+    return bool(
+        db.value(
             "SELECT EXISTS (SELECT 1 FROM deliveries WHERE agent = ?1 "
             "AND state IN ('queued', 'leased')) OR EXISTS "
             "(SELECT 1 FROM agents a CROSS JOIN deliveries d ON d.agent = a.name "
             "WHERE a.parent = ?1 AND a.parent <> '' AND a.stopped_at IS NULL "
             "AND d.state IN ('queued', 'leased'))",
             (agent,),
-        ).fetchone()[0]
-        == 1
+        )
     )
 
 
@@ -179,26 +178,24 @@ def unread(db) -> dict[str, int]:
 
 def wants_wake(db, agent: str) -> bool:
     """Whether something that may wake an idle agent is queued for `agent`."""
-    return (
-        db.execute(
+    return bool(
+        db.value(
             "SELECT EXISTS (SELECT 1 FROM deliveries WHERE agent = ? AND state = 'queued' "
             "AND wakes = 1)",
             (agent,),
-        ).fetchone()[0]
-        == 1
+        )
     )
 
 
 def restless(db) -> list[str]:
     """The idle agents for whom something that may wake them is queued, but for those of whom it is
     known that they cannot be woken."""
-    rows = db.execute(
+    return db.column(
         "SELECT name FROM agents a INDEXED BY agents_here WHERE stopped_at IS NULL "
         "AND retired_at IS NULL AND status = 'listening' AND wake_failure = '' AND EXISTS "
         "(SELECT 1 FROM deliveries d WHERE d.agent = a.name AND d.state = 'queued' "
         "AND d.wakes = 1)"
     )
-    return [row[0] for row in rows]
 
 
 def waking(db, agent: str) -> "tuple[int, int] | tuple[()]":

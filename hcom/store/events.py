@@ -8,7 +8,6 @@ from datetime import datetime, timezone
 
 from ..bus.message import Envelope, Message, Sender
 from ..errors import HcomError, UsageError
-from .connect import SQL_S
 
 
 class Event(namedtuple("Event", "id timestamp type instance data")):
@@ -121,44 +120,38 @@ def message(event: Event) -> Message:
 def is_watched(db) -> bool:
     """Whether anybody waits to hear of an event that is no tool's: by a subscription, for the
     answer to a request, or for what became of a launch."""
-    return (
-        db.execute(
+    return bool(
+        db.value(
             "SELECT EXISTS (SELECT 1 FROM subscriptions WHERE off = '' AND "
             "looks_at = 'all') OR EXISTS (SELECT 1 FROM requests) "
             "OR EXISTS (SELECT 1 FROM launches WHERE by <> '')"
-        ).fetchone()[0]
-        == 1
+        )
     )
 
 
 def are_tools_watched(db) -> bool:
     """Whether any subscription wants to hear of the use of tools."""
-    return (
-        db.execute("SELECT EXISTS (SELECT 1 FROM subscriptions WHERE off = '')").fetchone()[0] == 1
-    )
+    return bool(db.value("SELECT EXISTS (SELECT 1 FROM subscriptions WHERE off = '')"))
 
 
 def launcher(db, name: str) -> str:
     """Who made the agent, by the first that the log says of it; "" where that is gone."""
-    row = db.execute(
+    by = db.value(
         "SELECT json_extract(data, '$.by') FROM events WHERE instance = ? AND type = 'life' "
         "ORDER BY id LIMIT 1",
         (name,),
-    ).fetchone()
-    return (row and row[0]) or ""
+    )
+    return by or ""
 
 
 def has_instance(db, name: str) -> bool:
     """Whether the log has an event of somebody called exactly so."""
-    return (
-        db.execute("SELECT EXISTS (SELECT 1 FROM events WHERE instance = ?)", (name,)).fetchone()[0]
-        == 1
-    )
+    return bool(db.value("SELECT EXISTS (SELECT 1 FROM events WHERE instance = ?)", (name,)))
 
 
 def last_id(db) -> int:
     """The id of the newest event, 0 when there is none."""
-    return db.execute("SELECT coalesce(max(id), 0) FROM events").fetchone()[0]
+    return db.value("SELECT coalesce(max(id), 0) FROM events")
 
 
 def latest(db, count: int) -> list[Event]:
@@ -169,18 +162,20 @@ def latest(db, count: int) -> list[Event]:
 
 def last_sent(db, sender: str) -> int:
     """The id of the newest message that `sender` sent, 0 when there is none."""
-    row = db.execute(
-        "SELECT id FROM events WHERE instance = ? COLLATE NOCASE AND type = 'message' "
-        "ORDER BY id DESC LIMIT 1",
-        (sender,),
-    ).fetchone()
-    return row[0] if row else 0
+    return (
+        db.value(
+            "SELECT id FROM events WHERE instance = ? COLLATE NOCASE AND type = 'message' "
+            "ORDER BY id DESC LIMIT 1",
+            (sender,),
+        )
+        or 0
+    )
 
 
 def latest_where(sandboxed, expression: str, params, count: int, behind: int = 0) -> list[Event]:
     """The `count` newest events behind id `behind` that a user's WHERE expression admits.
 
-    `sandboxed` is a Sieve, or for an expression of ours from `connect.open_sandboxed`. HcomError
+    `sandboxed` is a Sieve, or for an expression of ours from `restricted.open_sandboxed`. HcomError
     when the expression is wrong, does more than read, or runs out of its time.
     """
     refuse_statement(expression)
@@ -259,6 +254,8 @@ def refuse_statement(expression: str) -> None:
 
 def explained(error: Exception) -> HcomError:
     """What went wrong with a user's SQL, for the user."""
+    from .restricted import SQL_S  # no hook runs any
+
     text = str(error)
     if isinstance(error, MemoryError) or "too big" in text:
         return HcomError("the query wants more memory than it may have", "make it cheaper")

@@ -63,10 +63,7 @@ def untold(db) -> list[tuple[str, str]]:
 
 def of_agent(db, agent: str) -> str:
     """The id of the newest launch that is the agent's now; "" for none."""
-    row = db.execute(
-        _SELECT + "WHERE b.agent = ? ORDER BY l.rowid DESC LIMIT 1", (agent,)
-    ).fetchone()
-    return row["id"] if row else ""
+    return db.value(_SELECT + "WHERE b.agent = ? ORDER BY l.rowid DESC LIMIT 1", (agent,)) or ""
 
 
 def of_batch(db, batch: str) -> list[Launch]:
@@ -77,5 +74,4 @@ def of_batch(db, batch: str) -> list[Launch]:
 
 def last_batch(db) -> str:
     """The newest batch, "" when there is none."""
-    row = db.execute("SELECT batch FROM launches ORDER BY rowid DESC LIMIT 1").fetchone()
-    return row[0] if row else ""
+    return db.value("SELECT batch FROM launches ORDER BY rowid DESC LIMIT 1") or ""

@@ -40,7 +40,7 @@ def close(db, event_id: int, target: str) -> None:
 
 def oldest(db) -> int:
     """The id of the oldest open request, 0 when there is none."""
-    return db.execute("SELECT coalesce(min(event_id), 0) FROM requests").fetchone()[0]
+    return db.value("SELECT coalesce(min(event_id), 0) FROM requests")
 
 
 def developments(db, low: int, high: int) -> list:

@@ -11,12 +11,13 @@ import re
 import signal
 import sqlite3
 import sys
+from contextlib import suppress
 
 from ..errors import StoreError
 from ..home import locate
 from ..process import itself
 from . import archive
-from .connect import open_sandboxed
+from .restricted import SQL_S, open_sandboxed
 
 GRACE_S = 0.2  # past the budget, for what can still be interrupted in order
 TOO_LONG = "interrupted"  # as sqlite calls it
@@ -26,7 +27,7 @@ class Sieve:
     """Users' SQL on the database of `home`, or on the archived one at `path`: read-only, and each
     statement within `budget_s`. A context manager; once a statement had to be killed, all fail."""
 
-    def __init__(self, home, budget_s: float, path: str = ""):
+    def __init__(self, home, budget_s: float = SQL_S, path: str = ""):
         import subprocess  # hooks load this file, and start no such process
 
         self._process = subprocess.Popen(
@@ -49,11 +50,9 @@ class Sieve:
     def execute(self, sql: str, params=()) -> list[dict]:
         """The rows that a SELECT finds. sqlite3.OperationalError, as sqlite itself says it;
         StoreError where there is no reading of the database."""
-        try:
+        with suppress(BrokenPipeError):
             self._to.write(json.dumps([sql, list(params)]).encode() + b"\n")
             self._to.flush()
-        except BrokenPipeError:
-            pass
         answer = self._from.readline()
         if not answer.endswith(b"\n"):
             if self._process.wait() < 0:  # by its alarm, or by what the statement did to it

@@ -126,14 +126,13 @@ def set_matched(db, up_to: int, sifted: int) -> None:
 
 def is_behind(db) -> bool:
     """Whether there are events that nobody has matched; hcom's own do not count."""
-    return (
-        db.execute(
+    return bool(
+        db.value(
             "SELECT EXISTS (SELECT 1 FROM events WHERE id > "
             "(SELECT min(up_to, sifted) FROM watch) "
             "AND instance <> ?)",
             (OWN,),
-        ).fetchone()[0]
-        == 1
+        )
     )
 
 
@@ -192,11 +191,11 @@ def clashes(db, low: int, high: int) -> list[Clash]:
 
 def is_told(db, clash: Clash) -> bool:
     """Whether its two agents were told of this file within the window before it."""
-    row = db.execute(
+    told_at = db.value(
         "SELECT told_at FROM collisions WHERE path = ? AND first = ? AND second = ?",
         (clash.path, *clash.pair),
-    ).fetchone()
-    return row is not None and clash.newer.at - row[0] < WINDOW_S
+    )
+    return told_at is not None and clash.newer.at - told_at < WINDOW_S
 
 
 def set_told(db, clash: Clash) -> None:

@@ -24,7 +24,7 @@ from ..ops import (
 )
 from ..store import archive as stored
 from ..store import deliveries, events, kept, subscriptions
-from ..store.connect import SQL_S, open_db
+from ..store.connect import open_db
 from . import keys
 from .cells import wrapped
 from .state import ARCHIVE, EVENT, RELAY, RUN, SETTING, STATUS, THREAD, Page
@@ -152,7 +152,7 @@ def _archive(home, number: str) -> list[str]:
             + ", ".join(agent["name"] for agent in one.facts["agents"])
             for n, one in enumerate(every, 1)
         ] or ["no archives; hcom reset makes one"]
-    with stored.open_archive(home, archive.chosen(every, number).db, SQL_S) as db:
+    with stored.open_archive(home, archive.chosen(every, number).db) as db:
         found = events.latest(db, ARCHIVED)
     return [
         f"#{one.id:<6} {one.timestamp[:19].replace('T', ' ')}  {notice.happened(one)}"

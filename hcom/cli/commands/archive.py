@@ -8,7 +8,6 @@ from ...hub import archive
 from ...ops import look
 from ...store import archive as stored
 from ...store import events
-from ...store.connect import SQL_S
 from ...store.sieve import Sieve
 from ..model import Command, Option, count
 
@@ -44,7 +43,7 @@ def run(call) -> int:
             raise UsageError("--sql and --last are for one archive", "hcom archive 1 --last 5")
         return _list(call, numbered)
     one = archive.chosen(found, call.words[0])
-    with stored.open_archive(call.home, one.db, SQL_S) as db:
+    with stored.open_archive(call.home, one.db) as db:
         return _agents(call, one.db) if len(call.words) == 2 else _events(call, db, one.db)
 
 
@@ -76,7 +75,7 @@ def _list(call, numbered) -> int:
 def _events(call, db, path: str) -> int:
     where = look.where(db, call.values.sql, {}, call.now)
     newest = call.values.last or DEFAULT_COUNT
-    with Sieve(call.home, SQL_S, path) as sieve:
+    with Sieve(call.home, path=path) as sieve:
         found = events.latest_where(sieve, where.sql, where.params, newest)
     for event in found:
         at = event.timestamp[:19].replace("T", " ")
@@ -87,7 +86,7 @@ def _events(call, db, path: str) -> int:
 def _agents(call, path: str) -> int:
     expression = "1" if call.values.sql is None else call.values.sql
     events.refuse_statement(expression)
-    with Sieve(call.home, SQL_S, path) as sieve:
+    with Sieve(call.home, path=path) as sieve:
         found = stored.agents_where(sieve, expression, call.values.last or 1000)
     for row in found:
         name = f"{row['tag']}-{row['name']}" if row["tag"] else row["name"]
