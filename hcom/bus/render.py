@@ -4,9 +4,8 @@ Everything that reaches a terminal or a client goes through `clean` or `frame` f
 """
 
 import re
-from collections import namedtuple
 
-from .agent import BIGBOSS, is_person
+from .agent import BIGBOSS, Agent, is_person
 from .message import EXTERNAL, FORBIDDEN, REQUEST, SYSTEM, Message, forbidden
 
 # What a message's frame begins with, and the pattern that finds its number in what a model was
@@ -141,27 +140,22 @@ def frame(message: Message, limit: int = 0, option: str = "") -> str:
     )
 
 
-# What follows the messages of an agent, and who set it; "" is who wrote the settings. And the
-# `option` (see Agent) that is in the commands which answer them.
-Hint = namedtuple("Hint", "text by option", defaults=("", "", ""))
-
-
-def _hint(hint: Hint, budget: int) -> str:
-    """The line that carries the hint; it never takes more than a quarter of the budget."""
-    if not hint.text:
+def _hint(agent: Agent, budget: int) -> str:
+    """The line that carries the agent's hints; it never takes more than a quarter of the budget."""
+    if not agent.hints:
         return ""
-    text = harmless(quoted(hint.text, len(hint.text)))
-    who = f"set by {one_line(hint.by, 40)}" if hint.by else "of the settings"
+    text = harmless(quoted(agent.hints, len(agent.hints)))
+    who = f"set by {one_line(agent.hints_by, 40)}" if agent.hints_by else "of the settings"
     return f"[hcom hint, {who}] {_cut(text, budget // 4) if budget else text}"
 
 
-def fitting(messages: list[Message], hints: Hint, budget: int = 0) -> list[str]:
-    """The frames of as many of `messages`, from the first, as fit in `budget` units (0: all) with
-    their hints; at least one, cut where it alone is too long."""
+def fitting(messages: list[Message], agent: Agent, budget: int = 0) -> list[str]:
+    """The frames of as many of `messages` to the agent, from the first, as fit in `budget` units
+    (0: all) with its hints; at least one, cut where it alone is too long."""
     frames: list[str] = []
-    used, room = 0, budget - size(_hint(hints, budget)) - NOTICE_CHARS
+    used, room = 0, budget - size(_hint(agent, budget)) - NOTICE_CHARS
     for message in messages:
-        one = frame(message, room if budget and not frames else 0, hints.option)
+        one = frame(message, room if budget and not frames else 0, agent.option)
         used += size(one) + 1
         if budget and frames and used > room:
             break
@@ -169,8 +163,8 @@ def fitting(messages: list[Message], hints: Hint, budget: int = 0) -> list[str]:
     return frames
 
 
-def inbox(frames: list[str], hints: Hint, budget: int = 0, waiting: int = 0) -> str:
-    """The text that hands framed messages to an agent, with its hints; `waiting` more come
+def inbox(frames: list[str], agent: Agent, budget: int = 0, waiting: int = 0) -> str:
+    """The text that hands framed messages to the agent, with its hints; `waiting` more come
     later."""
     more = [f"[hcom: {waiting} more waiting, they follow]"] if waiting else []
-    return "\n".join([*frames, *filter(None, [_hint(hints, budget)]), *more])
+    return "\n".join([*frames, *filter(None, [_hint(agent, budget)]), *more])

@@ -22,13 +22,8 @@ HAND_S = 20.0
 Sent = namedtuple("Sent", "id to wakes parents", defaults=((),))
 
 
-class Leased(
-    namedtuple(
-        "Leased", "messages waiting hints budget frames", defaults=((), 0, render.Hint(), 0, ())
-    )
-):
-    """What an agent is handed now, how many more wait for it, the hints that are to be in its text
-    and how long that may be; the messages' frames, where they have been made."""
+class Leased(namedtuple("Leased", "messages text", defaults=((), ""))):
+    """What an agent is handed now, and the text that it is to read; "" when that is nothing."""
 
     __slots__ = ()
 
@@ -36,14 +31,6 @@ class Leased(
     def ids(self) -> list[int]:
         """Those of the messages."""
         return [m.id for m in self.messages]
-
-    @property
-    def text(self) -> str:
-        """What the agent is to read; "" when there are no messages."""
-        if not self.messages:
-            return ""
-        frames = self.frames or render.fitting(self.messages, self.hints)
-        return render.inbox(frames, self.hints, self.budget, self.waiting)
 
 
 def send(
@@ -165,14 +152,13 @@ def lease(
     queued = deliveries.queued(db, agent.name)
     if not queued:
         return Leased()
-    hint = render.Hint(agent.hints, agent.hints_by, agent.option)
-    frames = render.fitting(queued, hint, budget) if budget else ()
-    taken, waiting = (queued[: len(frames)] if budget else queued)[:most], len(queued)
+    frames = render.fitting(queued[:most], agent, budget)
+    taken, waiting = queued[: len(frames)], len(queued)
     if waiting == deliveries.BATCH:
         waiting = deliveries.count_queued(db, agent.name)
-    leased = Leased(taken, waiting - len(taken), hint, budget, frames)
+    leased = Leased(taken, render.inbox(frames, agent, budget, waiting - len(taken)))
     if may and not may(leased.text):
-        return Leased(waiting=waiting)
+        return Leased()
     me = os.getpid()
     deliveries.lease(db, agent.name, leased.ids, me, start_of(me), into, now)
     for one in taken:
