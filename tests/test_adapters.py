@@ -13,9 +13,9 @@ from pathlib import Path
 
 from hcom import adapters
 from hcom.adapters import base, flags, interface, plain
-from hcom.adapters.base import Around
 from hcom.adapters.claude import hook, launch, setup, stream
 from hcom.adapters.front import Plan
+from hcom.bus.agent import Caller
 from hcom.home import Home
 from hcom.hub import archive
 from hcom.store import agents
@@ -190,8 +190,8 @@ class Nested(unittest.TestCase):
             with self.subTest(tool=tool):
                 said = adapters.surrounding({**OWN, **variables, "HCOM_PROCESS_ID": "p"})
                 self.assertEqual((said.tool, said.launch), (tool, "p"))
-        self.assertEqual(adapters.surrounding(OWN), Around())
-        self.assertEqual(adapters.surrounding({**OWN, "HCOM_PROCESS_ID": "p"}), Around(launch="p"))
+        self.assertEqual(adapters.surrounding(OWN), Caller())
+        self.assertEqual(adapters.surrounding({**OWN, "HCOM_PROCESS_ID": "p"}), Caller(launch="p"))
 
     def test_a_claude_that_does_not_say_its_process_is_found_by_its_session(self):
         with tempfile.TemporaryDirectory() as folder:
@@ -212,7 +212,7 @@ class Nested(unittest.TestCase):
                         said = adapters.surrounding(
                             {**OWN, **around, **variables, "HCOM_PROCESS_ID": "p"}
                         )
-                        self.assertEqual(said, Around(adapters.ADHOC))
+                        self.assertEqual(said, Caller(tool=adapters.ADHOC))
 
     def test_a_launch_is_inside_none(self):
         everything = {k: v for variables in INSIDE.values() for k, v in variables.items()}

@@ -23,6 +23,7 @@ from hcom.adapters.base import Reply
 from hcom.adapters.codex import asked, hook, host, launch, screen, setup, toml, transcript, wake
 from hcom.adapters.front import Look
 from hcom.adapters.lines import Given
+from hcom.bus.agent import Caller
 from hcom.errors import HcomError
 from hcom.home import Home
 from hcom.ops import setup as tools
@@ -167,7 +168,7 @@ class Surroundings(unittest.TestCase):
         said = hook.surroundings(
             {"CODEX_THREAD_ID": "t", "CODEX_SESSION_ID": "t", "CODEX_HOME": "/c"}
         )
-        self.assertEqual(said, base.Around("codex", "t"))
+        self.assertEqual(said, Caller("t", tool="codex"))
 
     def test_a_server_hosts_the_sessions_of_others_too(self):
         self.assertFalse(host.is_shared(os.getpid()))
@@ -218,7 +219,7 @@ class Surroundings(unittest.TestCase):
 
     def test_a_subagent_is_not_its_parent(self):
         env = {"CODEX_THREAD_ID": "child", "CODEX_SESSION_ID": "root", "HCOM_PROCESS_ID": "p"}
-        self.assertEqual(hook.surroundings(env), base.Around(adapters.ADHOC, "child"))
+        self.assertEqual(hook.surroundings(env), Caller("child", tool=adapters.ADHOC))
 
     def test_the_lock_tells_who_has_a_session_open(self):
         me = os.getpid(), start_of(os.getpid())

@@ -7,7 +7,7 @@ import unittest
 from collections import Counter
 
 from hcom.bus import address, message, remote
-from hcom.bus.agent import BIGBOSS
+from hcom.bus.agent import BIGBOSS, Caller
 from hcom.bus.message import EXTERNAL, Envelope, Sender
 from hcom.errors import HcomError, UnknownAgent, UsageError
 from hcom.home import keep
@@ -217,8 +217,8 @@ class Talk(Devices):
         there = f"luna:{b.short}"
         for act in (
             lambda: people.known(a.db, there),
-            lambda: people.speaker(a.db, people.Caller(), there),
-            lambda: people.reclaim(a.db, there, people.Caller(), 1.0),
+            lambda: people.speaker(a.db, Caller(), there),
+            lambda: people.reclaim(a.db, there, Caller(), 1.0),
             lambda: ops_agents.again(a.db, there, False),
             lambda: transcripts.of(a.db, there).__enter__(),
         ):

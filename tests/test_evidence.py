@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 from hcom.adapters.base import PROVEN_BY
 from hcom.adapters.lines import Given
+from hcom.bus.agent import Caller
 from hcom.bus.message import EXTERNAL, Envelope, Sender
 from hcom.home import Home as Place
 from hcom.hooks import handle
@@ -371,7 +372,7 @@ class Hooks(Sessions):
             self.record(self.old, "parallel", 5, number)
             agents.end_session(self.db, "luna", "exit:other", time.time())
             other = next(one.tool for one in CLIENTS if one.tool != client.tool)
-            caller = people.Caller("s2", "", os.getpid(), "", other)
+            caller = Caller("s2", "", os.getpid(), "", other)
             joining.start(self.db, self.env, caller, None, "luna", time.time())
             self.assertEqual(self.state(number), "seen")
 

@@ -19,13 +19,13 @@ from hcom.adapters.base import (
     TOOL,
     TURN_END,
     TURN_FAILED,
-    Around,
     Reply,
     size,
 )
 from hcom.adapters.gemini import hook, launch, policy, setup, transcript
 from hcom.adapters.gemini.screen import look
 from hcom.adapters.lines import Given
+from hcom.bus.agent import Caller
 from hcom.errors import HcomError
 from hcom.home import Home
 from hcom.ops.setup import SAFE
@@ -110,9 +110,9 @@ class Reading(unittest.TestCase):
 
     def test_a_command_is_run_by_gemini(self):
         env = {"GEMINI_CLI": "1", "HCOM_PROCESS_ID": "x"}
-        self.assertEqual(hook.surroundings(env), Around("gemini", launch="x"))
+        self.assertEqual(hook.surroundings(env), Caller(launch="x", tool="gemini"))
         tells = os.path.isdir("/proc/self")  # elsewhere nobody tells which process the client is
-        vanilla = Around("gemini", pid=os.getppid()) if tells else Around(ADHOC)
+        vanilla = Caller(pid=os.getppid(), tool="gemini") if tells else Caller(tool=ADHOC)
         self.assertEqual(hook.surroundings({"GEMINI_CLI": "1"}), vanilla)
         self.assertIsNone(hook.surroundings({"GEMINI_API_KEY": "x", "CLAUDE_PROJECT_DIR": "/"}))
 

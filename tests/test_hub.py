@@ -11,12 +11,11 @@ import unittest
 from hcom import process
 from hcom.adapters.base import PROVEN_BY, TURN_END
 from hcom.bus import bootstrap
-from hcom.bus.agent import RETIRE_S
+from hcom.bus.agent import RETIRE_S, Caller
 from hcom.bus.message import EXTERNAL, INSTANCE, Envelope, Sender
 from hcom.errors import HcomError, UnknownAgent
 from hcom.home import Home
 from hcom.hub import launches, mail, people, retirement
-from hcom.hub.people import Caller
 from hcom.ops import evidence, look
 from hcom.ops.agents import again
 from hcom.process import pid_space, start_of

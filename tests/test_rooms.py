@@ -14,13 +14,13 @@ from tests.test_architecture import LAYERS, ROOT, Source, imported, sources
 # What each room may have; the leaves are one room. Past it, something is written twice.
 BUDGETS = {
     "leaves": 630,
-    "bus": 498,
+    "bus": 497,
     "store": 1092,
     "delivery": 330,
-    "adapters": 2600,
+    "adapters": 2599,
     "pty": 1150,
     "terminal": 310,
-    "hub": 1020,
+    "hub": 1011,
     "ops": 1820,
     "hooks": 645,
     "wrap": 310,
@@ -32,7 +32,7 @@ BUDGETS = {
     "tui": 1380,
     "zipped": 50,
 }
-TOTAL = 16150
+TOTAL = 16140
 LEAVES = ("__init__", "__main__", "errors", "home", "log", "process", "config")
 
 

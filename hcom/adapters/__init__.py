@@ -2,10 +2,9 @@
 
 import sys
 
-from ..bus.agent import ADHOC
-from .base import Around
+from ..bus.agent import ADHOC, Caller
 
-__all__ = ["ADHOC", "SIGNS", "TOOLS", "has", "load", "scrubbed", "surrounding"]
+__all__ = ["ADHOC", "Caller", "SIGNS", "TOOLS", "has", "load", "scrubbed", "surrounding"]
 # Each with a variable that its commands have in their environment, and only those: a look at it
 # saves most calls from loading an adapter.
 SIGNS = {"claude": "CLAUDECODE", "gemini": "GEMINI_CLI", "codex": "CODEX_THREAD_ID"}
@@ -33,14 +32,14 @@ def has(tool: str, part: str) -> bool:
     return load(tool, part).__name__ == f"{__name__}.{tool}.{part}"
 
 
-def surrounding(env) -> Around:
+def surrounding(env) -> Caller:
     """What runs this process as a command: no tool where that is none."""
     called = [load(tool, "hook").surroundings(env) for tool in TOOLS if env.get(SIGNS[tool])]
     found = [around for around in called if around]
     if len(found) > 1:
         # One client runs inside another, and nothing says which: neither is spoken for.
-        return Around(ADHOC)
-    return found[0] if found else Around(launch=env.get("HCOM_PROCESS_ID", ""))
+        return Caller(tool=ADHOC)
+    return found[0] if found else Caller(launch=env.get("HCOM_PROCESS_ID", ""))
 
 
 def scrubbed(env) -> dict:

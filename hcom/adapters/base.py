@@ -74,15 +74,6 @@ class Signal(
 Reply = namedtuple("Reply", "kind text drop", defaults=("", "", False))
 
 
-# What runs this process as a command: the `tool`, or adapters.ADHOC for a session that no hook
-# brings mail; its session, launch and process as in a Signal.
-Around = namedtuple(
-    "Around",
-    "tool session launch pid shared",
-    defaults=("", "", "", 0, False),
-)
-
-
 # -- payloads --
 
 WORD_CHARS = 1000  # of the name of a tool or a reason: more is none

@@ -8,9 +8,9 @@ A test holds every adapter against this. Nothing loads it at run time: no hook h
 from collections.abc import Collection, Mapping
 from typing import Any, Protocol
 
-from ..bus.agent import Agent
+from ..bus.agent import Agent, Caller
 from ..home import Home
-from .base import Around, Reply, Signal
+from .base import Reply, Signal
 from .flags import Table
 from .front import Look, Plan
 from .history import Index
@@ -36,7 +36,7 @@ class Hook(Protocol):
     def write(self, event: str, reply: Reply, /) -> str:
         """What the hook prints so that the model gets `reply`; "" for nothing to say."""
 
-    def surroundings(self, env: Env, /) -> Around | None:
+    def surroundings(self, env: Env, /) -> Caller | None:
         """What a command run by this client knows of its session; None when not run by it."""
 
     def most(self, agent: Agent, /) -> int:

@@ -62,6 +62,17 @@ class Agent(
         return f" --name {self.name}" if self.parent or self.tool == ADHOC else ""
 
 
+# What a process's surroundings say of the session that runs it; "" where they are silent. `tool` is
+# ADHOC for a session that no hook brings mail. `shared`: its client's process `pid` runs other
+# sessions too, and does not tell them apart. `proof`: what only the processes of a launch have;
+# `vouched`: a person has said yes.
+Caller = namedtuple(
+    "Caller",
+    "session launch pid pid_start tool shared proof vouched",
+    defaults=("", "", 0, "", "", False, "", False),
+)
+
+
 def is_person(name: str) -> bool:
     """Whether the name is a person's: this device's, or another one's (bigboss:BOXE)."""
     return name.partition(":")[0] == BIGBOSS

@@ -3,7 +3,7 @@
 import time
 
 from ..adapters.base import END, PROMPT, START, Signal, size
-from ..bus.agent import ACTIVE, BLOCKED, Agent, past
+from ..bus.agent import ACTIVE, BLOCKED, Agent, Caller, past
 from ..delivery import marks
 from ..hub import mail, people
 from ..process import alive, is_above, start_of
@@ -111,7 +111,7 @@ class Context:
 def recognise(home, db, adapter, tool: str, env, signal: Signal) -> Context | None:
     """The context of the agent whose session this signal comes from; None when it is none.
     people.Elsewhere when that session lives in another process."""
-    caller = people.Caller(
+    caller = Caller(
         signal.session, signal.launch, signal.pid, start_of(signal.pid), tool, signal.shared
     )
     before = heard(home, db, adapter, caller, signal.forked_from)
@@ -139,7 +139,7 @@ def recognise(home, db, adapter, tool: str, env, signal: Signal) -> Context | No
     return context
 
 
-def heard(home, db, adapter, caller: people.Caller, forked_from: str = "") -> people.Whose:
+def heard(home, db, adapter, caller: Caller, forked_from: str = "") -> people.Whose:
     """people.whose for a hook of the client's process. people.Elsewhere when the agent lives in
     another process, by what is kept of it, and that still runs: then a payload only claims to be of
     its session. Nothing is changed."""
@@ -180,7 +180,7 @@ def _forked(home, db, tool: str, env, signal: Signal) -> Agent | None:
     )
 
 
-def _is_news(agent: Agent, caller: people.Caller, signal: Signal) -> bool:
+def _is_news(agent: Agent, caller: Caller, signal: Signal) -> bool:
     """Whether the hook says something that is not known of the agent's session."""
     return (
         signal.cwd not in ("", agent.directory)
@@ -196,7 +196,7 @@ def _is_back(agent: Agent, signal: Signal) -> bool:
     return agent.ended_at is not None and signal.at > past(agent.ended_at, time.time())
 
 
-def _met(db, agent: Agent, caller: people.Caller, signal: Signal) -> None:
+def _met(db, agent: Agent, caller: Caller, signal: Signal) -> None:
     """The agent's session lives: where, and in which process."""
     agents.met(
         db,
@@ -211,7 +211,7 @@ def _met(db, agent: Agent, caller: people.Caller, signal: Signal) -> None:
         people.back(db, agent)
 
 
-def _keep(home, tool: str, caller: people.Caller, signal: Signal) -> None:
+def _keep(home, tool: str, caller: Caller, signal: Signal) -> None:
     """What the hook knows of the session is kept where no agent can write. Judged by what is kept
     and not by the row, whose writer might want that nothing is."""
     texts = {key: said for key, said in (signal.client or {}).items() if isinstance(said, str)}

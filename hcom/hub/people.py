@@ -2,22 +2,12 @@
 
 from collections import namedtuple
 
-from ..bus.agent import ACTIVE, INACTIVE, Agent, is_listed, refuse_remote
+from ..bus.agent import ACTIVE, INACTIVE, Agent, Caller, is_listed, refuse_remote
 from ..bus.message import EXTERNAL, INSTANCE, Sender
 from ..errors import HcomError, UnknownAgent
 from ..process import alive, ended, environment, is_above
 from ..store import agents, deliveries, events, kept
 from ..store.connect import transaction
-
-# What a process's surroundings say of the session that runs it; "" where they are silent. `shared`:
-# its client's process `pid` runs other sessions too, and does not tell them apart. `proof`: what
-# only the processes of a launch have; `vouched`: a person has said yes.
-Caller = namedtuple(
-    "Caller",
-    "session launch pid pid_start tool shared proof vouched",
-    defaults=("", "", 0, "", "", False, "", False),
-)
-
 
 PROOF = "HCOM_PROOF"  # a variable of a launched client: what it holds stands nowhere else
 

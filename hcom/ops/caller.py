@@ -13,14 +13,8 @@ def surroundings(env) -> people.Caller:
     environment says, is not named."""
     around = adapters.surrounding(env)
     pid = around.pid if around.pid and is_above(around.pid) else 0
-    return people.Caller(
-        around.session,
-        around.launch,
-        pid,
-        start_of(pid) if pid else "",
-        around.tool,
-        around.shared,
-        env.get(people.PROOF, ""),
+    return around._replace(
+        pid=pid, pid_start=start_of(pid) if pid else "", proof=env.get(people.PROOF, "")
     )
 
 

@@ -6,7 +6,7 @@ import re
 import time
 
 from ... import home as homes
-from .. import base
+from .. import Caller, base
 from ..base import (
     BLOCKED,
     END,
@@ -21,7 +21,6 @@ from ..base import (
     TURN_END,
     TURN_FAILED,
     WAKE_SIGN,
-    Around,
     Reply,
     Signal,
     text,
@@ -135,13 +134,13 @@ def session_file(directory: str, pid: int) -> dict:
     return base.document(os.path.join(directory, "sessions", f"{pid}.json"))
 
 
-def surroundings(env) -> Around | None:
+def surroundings(env) -> Caller | None:
     """What a command run by Claude Code knows of its session; None when it is not run by it."""
     if env.get("CLAUDECODE") != "1" or not env.get("CLAUDE_CODE_SESSION_ID"):
         return None
     session, said = env["CLAUDE_CODE_SESSION_ID"], env.get("CLAUDE_PID", "")
     pid = int(said) if said.isdigit() else _pid_of(config_dir(env), session)
-    return Around("claude", session, env.get("HCOM_PROCESS_ID", ""), pid)
+    return Caller(session, env.get("HCOM_PROCESS_ID", ""), pid, tool="claude")
 
 
 def _pid_of(directory: str, session: str) -> int:

@@ -4,7 +4,7 @@ import os
 import re
 
 from ... import home as homes
-from .. import ADHOC, base
+from .. import ADHOC, Caller, base
 from ..base import (
     BLOCKED,
     END,
@@ -17,7 +17,6 @@ from ..base import (
     TOOL,
     TURN_END,
     TURN_FAILED,
-    Around,
     Reply,
     Signal,
     text,
@@ -82,7 +81,7 @@ def config_dir(env) -> str:
     return env.get("CODEX_HOME") or os.path.join(homes.user(env), ".codex")
 
 
-def surroundings(env) -> Around | None:
+def surroundings(env) -> Caller | None:
     """What a command run by Codex knows of its session; None when it is not run by it.
 
     A subagent has a thread of its own below the session's. It is not its parent, whose launch id it
@@ -92,9 +91,10 @@ def surroundings(env) -> Around | None:
     if not thread:
         return None
     if env.get("CODEX_SESSION_ID", thread) != thread:
-        return Around(ADHOC, thread)
+        return Caller(thread, tool=ADHOC)
     pid = host.holder(config_dir(env), thread)
-    return Around("codex", thread, env.get("HCOM_PROCESS_ID", ""), pid, host.is_shared(pid))
+    launch, shared = env.get("HCOM_PROCESS_ID", ""), host.is_shared(pid)
+    return Caller(thread, launch, pid, tool="codex", shared=shared)
 
 
 def read(event: str, payload, env, pid: int, at: float) -> Signal:

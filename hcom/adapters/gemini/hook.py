@@ -12,7 +12,7 @@ import re
 from ... import home as homes
 from ...bus.render import MARK, one_line
 from ...process import outside
-from .. import ADHOC, base
+from .. import ADHOC, Caller, base
 from ..base import (
     BLOCKED,
     END,
@@ -22,7 +22,6 @@ from ..base import (
     TOOL,
     TURN_END,
     TURN_FAILED,
-    Around,
     Reply,
     Signal,
     text,
@@ -83,7 +82,7 @@ def config_dir(env) -> str:
     return os.path.join(env.get("GEMINI_CLI_HOME") or homes.user(env), ".gemini")
 
 
-def surroundings(env) -> Around | None:
+def surroundings(env) -> Caller | None:
     """What a command run by Gemini CLI knows of its session: nothing but its launch, else the
     client's process, which is that of its hooks. None when not run by it.
     """
@@ -91,7 +90,7 @@ def surroundings(env) -> Around | None:
         return None
     launch = env.get("HCOM_PROCESS_ID", "")
     pid = 0 if launch else outside("GEMINI_CLI")
-    return Around("gemini" if launch or pid else ADHOC, launch=launch, pid=pid)
+    return Caller(launch=launch, pid=pid, tool="gemini" if launch or pid else ADHOC)
 
 
 def reaches(signal: Signal, agent) -> bool:

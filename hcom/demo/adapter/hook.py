@@ -4,7 +4,7 @@ import os
 import re
 
 from ... import home as homes
-from .. import base
+from .. import Caller, base
 from ..base import (
     BLOCKED,
     END,
@@ -17,7 +17,6 @@ from ..base import (
     SUB_TOOL,
     TOOL,
     TURN_END,
-    Around,
     Reply,
     Signal,
     text,
@@ -60,12 +59,12 @@ def config_dir(env) -> str:
     return os.path.join(homes.user(env), ".standin")
 
 
-def surroundings(env) -> Around | None:
+def surroundings(env) -> Caller | None:
     """What a command run by the client knows of its session; None when not run by it."""
     if env.get("STANDIN") != "1":
         return None
     launch, pid = env.get("HCOM_PROCESS_ID", ""), int(env["STANDIN_PID"])
-    return Around("standin", env["STANDIN_SESSION"], launch, pid)
+    return Caller(env["STANDIN_SESSION"], launch, pid, tool="standin")
 
 
 def read(event: str, payload, env, pid: int, at: float) -> Signal:
