@@ -25,7 +25,7 @@ class Memory:
         self.seats: dict[str, list] = {}
         self.dropped: Counter[str] = Counter()
         self.bell = threading.Event()
-        self.over, self.sync = False, Sync()
+        self.over, self.sync, self.looks = False, Sync(), 0
 
     def say(self, text: str) -> None:
         data = {"from": "luna", "sender_kind": "instance", "text": text, "all": True}
@@ -48,6 +48,9 @@ class Memory:
 
     def polled(self, cursor: str) -> None:
         self.cursor = cursor
+
+    def caught_up(self) -> None:
+        self.looks += 1
 
     def take(self, device: str, news: rules.News, dropped: "Counter[str]") -> None:
         self.dropped += dropped

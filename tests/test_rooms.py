@@ -13,26 +13,26 @@ from tests.test_architecture import LAYERS, ROOT, Source, imported, sources
 
 # What each room may have; the leaves are one room. Past it, something is written twice.
 BUDGETS = {
-    "leaves": 630,
+    "leaves": 628,
     "bus": 497,
-    "store": 1092,
+    "store": 1097,
     "delivery": 330,
     "adapters": 2599,
-    "pty": 1150,
-    "terminal": 310,
-    "hub": 1011,
-    "ops": 1820,
+    "pty": 1147,
+    "terminal": 301,
+    "hub": 1036,
+    "ops": 1829,
     "hooks": 645,
-    "wrap": 310,
-    "cli": 1516,
-    "api": 150,
+    "wrap": 307,
+    "cli": 1523,
+    "api": 148,
     "demo": 760,
-    "relay": 1520,
-    "scripts": 410,
-    "tui": 1380,
-    "zipped": 50,
+    "relay": 1523,
+    "scripts": 403,
+    "tui": 1379,
+    "zipped": 42,
 }
-TOTAL = 16140
+TOTAL = 16194
 LEAVES = ("__init__", "__main__", "errors", "home", "log", "process", "config")
 
 

@@ -116,6 +116,16 @@ def invite(call, words) -> int:
     return 0
 
 
+def forget(call, words) -> int:
+    """The device is none of the others, until it is heard again."""
+    _command(call, words, 1)
+    if not words:
+        raise UsageError("forget which device?", "hcom relay names them")
+    relay.forget(call.home, words[0], call.now)
+    call.say(f"forgot {words[0].upper()}")
+    return 0
+
+
 def join(call, words) -> int:
     """This machine is in the room of the invitation, whose relay answers."""
     code = _given(call, words, "code")

@@ -6,13 +6,14 @@ import re
 from collections import namedtuple
 
 from ..bus import remote
-from ..bus.agent import BIGBOSS, INACTIVE, STOPPED, Agent, is_listed
+from ..bus.agent import BIGBOSS, INACTIVE, RETIRE_S, STOPPED, Agent, is_listed
 from ..errors import HcomError
 from ..home import keep, read
-from ..store import deliveries, devices, events
+from ..store import agents, deliveries, devices, events
 from ..store.connect import transaction
 from ..store.deliveries import Into
 
+FORGET_S = RETIRE_S  # a device that was not heard for as long: a relay holds nothing of it any more
 FILE = "device"  # the id, and a word for the room, where no agent in a sandbox can change it
 BY = r"[A-Za-z][A-Za-z0-9_.-]{0,40}"  # of who did something, where others can know it
 
@@ -56,6 +57,30 @@ def _renew(db) -> None:
     devices.repeat(db)  # who has one of them knows it
 
 
+def others(db) -> "list[devices.Device]":
+    """The other devices, but for those that are forgotten."""
+    return [one for one in devices.every(db) if one.forgotten_at is None]
+
+
+def forget(db, one: devices.Device, now: float) -> None:
+    """Nobody is on that device any more, and nothing on its way there; until it is heard again,
+    which then has what it was owed."""
+    with transaction(db):
+        devices.forget(db, one.id, now)
+        for agent in agents.on_device(db, one.id):
+            agents.remove(db, agent.name)
+        for name in devices.addressed(db, one.label):
+            deliveries.retire(db, name)
+
+
+def forget_silent(db, now: float) -> None:
+    """Devices that were not heard for FORGET_S are forgotten. For who knows all that the relay has:
+    while nobody here listened, none was silent."""
+    for one in others(db):
+        if one.heard_at < now - FORGET_S:
+            forget(db, one, now)
+
+
 # -- addresses --
 
 
@@ -67,14 +92,14 @@ def label(db) -> str:
 
 class Elsewhere(namedtuple("Elsewhere", "addresses persons labels")):
     """Addresses without the name of this device; the persons of others (bigboss:BOXE); the id of
-    each other device by its label."""
+    each of the others by its label."""
 
     __slots__ = ()
 
 
 def elsewhere(db, addresses: "list[str]") -> Elsewhere:
     """The addresses as they are meant here."""
-    known = {d.label: d.id for d in devices.every(db)}
+    known = {d.label: d.id for d in others(db)}
     own = label(db)
     meant = [remote.split(address) for address in addresses]
     bare = [name if there == own else word for (name, there), word in zip(meant, addresses)]

@@ -9,12 +9,12 @@ import re
 from collections import namedtuple
 
 from ..bus import names, remote
-from ..bus.agent import BIGBOSS, STOPPED, is_listed
+from ..bus.agent import BIGBOSS, STOPPED, is_listed, past
 from ..bus.message import ACK
 from ..store import agents, deliveries, devices, events, requests
 from ..store.connect import transaction
 from ..store.deliveries import Into
-from .devices import born
+from .devices import born, others
 
 DEVICES = 64  # more of them are no room of people's
 # Where an event names an agent of its device, and behind what.
@@ -53,6 +53,8 @@ def take(db, device: str, said, now: float, signed: bool = False, dropped: int =
         if not known:
             return Taken(dropped=dropped + len(said.events))
         of, heard_at = _Of(device, known.label, own), now - said.ages.get(device, 0.0)
+        if not _is_welcome(db, known, heard_at, now):
+            return Taken()
         # One that was away, or we were, or that lost what it knew: what was told has been dropped
         # on the way, or what it said to that.
         is_back = abs(heard_at - known.heard_at) > devices.UNHEARD_S
@@ -83,15 +85,28 @@ def _known(db, own: str, device: str, now: float) -> "devices.Device | None":
     known = devices.find(db, device)
     if known:
         return known
-    others = devices.every(db)
-    labels = remote.labels([own, device, *(other.id for other in others)])
-    if len(others) >= DEVICES or len({*labels.values()}) < len(labels):
+    every = devices.every(db)
+    labels = remote.labels([own, device, *(other.id for other in every)])
+    if len(others(db)) >= DEVICES or len({*labels.values()}) < len(labels):
         return None
-    for other in others:
+    for other in every:
         if other.label != labels[other.id]:
             devices.relabel(db, other.id, other.label, labels[other.id])
     devices.add(db, device, labels[device], now)
     return devices.find(db, device)
+
+
+def _is_welcome(db, known: devices.Device, heard_at: float, now: float) -> bool:
+    """Whether the device is not forgotten, or was heard since, by its age: a relay has what it said
+    before. Then all that it was owed waits for it again."""
+    if known.forgotten_at is None:
+        return True
+    if heard_at <= past(known.forgotten_at, now):
+        return False
+    for name in devices.addressed(db, known.label):
+        deliveries.revive(db, name)
+    devices.repeat(db, known.label)
+    return True
 
 
 def _taken(db, of: _Of, event, now: float) -> Taken:

@@ -54,7 +54,7 @@ def facts(home, now: float) -> dict:
                 "signed": bool(d.signed),
                 "dropped": d.dropped,
             }
-            for d in known.every(db)
+            for d in devices.others(db)
         ]
         return {
             "relay": said.relay,
@@ -120,6 +120,18 @@ def changed(home, env, before: config.Settings) -> None:
             if not is_on(before):
                 devices.skip(db)
     rouse(home, env)
+
+
+def forget(home, word: str, now: float) -> None:
+    """The device called so is forgotten. HcomError when none is, and for one that is there."""
+    with open_db(home) as db:
+        one = next((d for d in devices.others(db) if d.label == word.upper()), None)
+        if one is None:
+            raise HcomError(f"no device {word!r}", "hcom relay")
+        if now - one.heard_at < known.UNHEARD_S:  # it would be back at once
+            heard = f"heard {age(max(now - one.heard_at, 0.0))} ago"
+            raise HcomError(f"{one.label} is there, {heard}", "on that device: hcom relay off")
+        devices.forget(db, one, now)
 
 
 def begin(db, said: config.Settings):

@@ -135,13 +135,16 @@ def polled(sync: Sync, answer: Answer, now: float, chance: float) -> Sync:
     push = sync.push._replace(at=now) if sync.push.failures and sync.poll.failures else sync.push
     if boot != sync.boot and sync.boot:  # it began anew: it says what it has when asked
         sync = sync._replace(have=None, told=-1, boot=boot)
-    devices = answer.said.get("devices")
-    news = devices.values() if isinstance(devices, dict) else ()
-    quiet = not any(
-        isinstance(one, dict) and (one.get("events") or one.get("state")) for one in news
-    )
-    aged_at = now if quiet or sync.aged_at == math.inf else sync.aged_at
+    aged_at = now if is_quiet(answer.said) or sync.aged_at == math.inf else sync.aged_at
     return sync._replace(cursor=cursor, poll=Lane(now + GAP_S), push=push, aged_at=aged_at)
+
+
+def is_quiet(answer: dict) -> bool:
+    """Whether a poll's answer has no news: all that the server has is here."""
+    devices = answer.get("devices")
+    news = devices.values() if isinstance(devices, dict) else ()
+    given = [one for one in news if isinstance(one, dict)]
+    return not any(one.get("events") or one.get("state") for one in given)
 
 
 def rung(sync: Sync, now: float) -> Sync:

@@ -116,6 +116,11 @@ class Ledger:
             if known.own(db).cursor != cursor:
                 known.polled(db, cursor)
 
+    def caught_up(self) -> None:
+        """Those are all that the relay has: who is not among them is silent."""
+        with open_db(self.home) as db:
+            devices.forget_silent(db, time.time())
+
     def renew(self) -> None:
         """The outbox has a new epoch, and its events numbers from 1."""
         log.log("relay.renewed")

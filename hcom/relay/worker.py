@@ -42,6 +42,9 @@ if TYPE_CHECKING:
         def polled(self, cursor: str) -> None:
             """All news up to there were given to `take`."""
 
+        def caught_up(self) -> None:
+            """Those are all that the relay has."""
+
         def renew(self) -> None:
             """The outbox has a new epoch, and its events numbers from 1."""
 
@@ -179,3 +182,5 @@ class Worker:
                 self.store.take(device, found, +dropped)
         if isinstance(cursor, str):
             self.store.polled(cursor)
+            if client.is_quiet(said):
+                self.store.caught_up()

@@ -20,8 +20,8 @@ class Own(namedtuple("Own", "id epoch seq up_to pushed cursor")):
     __slots__ = ()
 
 
-class Device(namedtuple("Device", "id label epoch state_seq heard_at signed dropped")):
-    """Another device, by what it said last; `heard_at` by the clock of this one."""
+class Device(namedtuple("Device", "id label epoch state_seq heard_at signed dropped forgotten_at")):
+    """Another device, by what it said last; times by the clock of this one. None: not forgotten."""
 
     __slots__ = ()
 
@@ -75,7 +75,7 @@ def find(db, device: str) -> "Device | None":
 
 
 def every(db) -> "list[Device]":
-    """All others that were ever heard."""
+    """All others that were ever heard, by label; also those that are forgotten."""
     return [Device(*row) for row in db.execute(f"SELECT {_COLUMNS} FROM devices ORDER BY label")]
 
 
@@ -103,9 +103,24 @@ def relabel(db, device: str, before: str, label: str) -> None:
 def heard(db, device: str, signed: bool, dropped: int, now: float) -> None:
     """The device was heard, and of what it said so many things were not taken."""
     db.execute(
-        "UPDATE devices SET heard_at = ?, signed = ?, dropped = dropped + ? WHERE id = ?",
+        "UPDATE devices SET heard_at = ?, signed = ?, dropped = dropped + ?, forgotten_at = NULL "
+        "WHERE id = ?",
         (now, int(signed), dropped, device),
     )
+
+
+def forget(db, device: str, now: float) -> None:
+    """The device is none of the others, until it is heard again."""
+    db.execute("UPDATE devices SET forgotten_at = ? WHERE id = ?", (now, device))
+
+
+def addressed(db, label: str) -> "list[str]":
+    """Whom of the device of this label messages went to that they have not seen."""
+    rows = db.execute(
+        "SELECT DISTINCT agent FROM deliveries WHERE agent LIKE '%:' || ? AND state <> 'seen'",
+        (label,),
+    )
+    return [row[0] for row in rows]
 
 
 def is_newer(db, device: str, epoch: str, seq: int) -> bool:
@@ -278,11 +293,13 @@ def first(db) -> int:
 
 
 def repeat(db, label: str = "%") -> None:
-    """What is on its way to agents of the device of this label, or of any, is told once more."""
+    """What is open with agents of the device of this label, or of any, is told once more, but for
+    what is yet to be told."""
     db.execute(
         "INSERT INTO outgoing (seq, event_id) SELECT seq + row_number() OVER (ORDER BY event_id), "
-        "event_id FROM device, (SELECT DISTINCT event_id FROM deliveries "
-        "WHERE state IN ('leased', 'delivered') AND agent LIKE '%:' || ?)",
+        "event_id FROM device, (SELECT DISTINCT event_id FROM deliveries d "
+        "WHERE state < 'seen' AND agent LIKE '%:' || ?) m WHERE event_id <= up_to AND NOT EXISTS "
+        "(SELECT 1 FROM outgoing o WHERE o.event_id = m.event_id AND o.seq > pushed)",
         (label,),
     )
     db.execute("UPDATE device SET seq = (SELECT max(seq) FROM outgoing) WHERE changes() > 0")

@@ -235,7 +235,8 @@ CREATE INDEX launches_untold ON launches (batch) WHERE by <> '';
 # newest event that has one or needs none, -1 where no relay was used yet; pushed: the newest number
 # that a relay has; states: how many states of it were told; cursor: how far its news were polled.
 # devices: the others. label: what it is called here; epoch, state_seq: of the newest state of it;
-# dropped: how much that it sent was not taken; error, forgotten_at: not used.
+# dropped: how much that it sent was not taken; forgotten_at: NULL while it is one of the others;
+# error: not used.
 # outgoing: what is told to others: an event, or data, which is no event here (a receipt).
 # imports: what came from others, each once; origin is its id there, at its time, event_id the one
 # here, or 0. epochs: those that were met of each, and up to which number nothing comes any more.

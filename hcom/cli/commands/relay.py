@@ -77,7 +77,7 @@ def _serve(call) -> int:
 
 
 ACTS = {"": _status, "on": _turned("1"), "off": _turned("0"), "pull": _pull, "serve": _serve}
-SETTING_UP = ("hf", "ssh", "invite", "join")
+SETTING_UP = ("hf", "ssh", "invite", "join", "forget")
 PART = Command(
     "relay serve",
     "Run a relay server for several machines",
@@ -118,6 +118,7 @@ COMMAND = Command(
         ),
         ("hcom relay invite", "Print the code by which another machine joins: a secret"),
         ("hcom relay join CODE", "Join by it; with - it is read from standard input"),
+        ("hcom relay forget DEVICE", "Give up a device that does not come back"),
         ("hcom relay serve", "Run a relay server (hcom relay serve --help)"),
     ),
     (
@@ -126,7 +127,7 @@ COMMAND = Command(
         *PART.options,
     ),
     run,
-    "on|off|pull|hf|ssh|invite|join|serve token|host|code",
+    "on|off|pull|hf|ssh|invite|join|forget|serve token|host|code|device",
     PART.examples,
     """On one machine: hcom relay serve, with a token (hcom relay serve --help). Then, on each:
   hcom config relay URL               where it is
@@ -138,6 +139,8 @@ From then on hcom list shows the agents of the others as luna:BOXE; @luna:BOXE r
 @luna the one here, and a message to nobody by name all of them. 42:BOXE is their message 42.
 A process of its own does it while an agent lives. What is sent offline waits. Of a message to
 another device hcom list says: queued (here), relayed (the relay has it), arrived, delivered, seen.
+A device that was not heard for 7 days is forgotten, or by forget at once: messages that it has not
+said to have seen are undeliverable then. If it comes back, it is one of the others, and has them.
 All text that agents send, and what they do, can be read by who runs the relay.
 
 hf finds or makes the Space hcom-relay, waits until our server answers there, and only then
