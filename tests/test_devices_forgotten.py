@@ -8,11 +8,13 @@ from collections import Counter
 from hcom.bus.agent import BIGBOSS
 from hcom.errors import HcomError, UnknownAgent
 from hcom.home import locate
-from hcom.hub import devices, hearing
+from hcom.hub import devices, hearing, mail, people, retirement
 from hcom.ops import relay
 from hcom.relay import rules
+from hcom.store import agents, deliveries
 from hcom.store import devices as stored
-from hcom.store.connect import open_db
+from hcom.store.connect import open_db, transaction
+from hcom.store.deliveries import Into
 from tests.devices import Device, Devices
 from tests.relay import TOKEN, Relay
 from tests.sealed import Home
@@ -118,6 +120,67 @@ class Forgotten(Devices):
         a.clock += stored.UNHEARD_S
         relay.forget(a.home, b.short.lower(), a.now)
         self.assertEqual(a.names(), {"luna"})
+
+
+class Revived(Devices):
+    """Who was gone when a message came, or went with it, is back on its device."""
+
+    def back(self, b: Device) -> None:
+        with transaction(b.db):
+            people.back(b.db, agents.find(b.db, "luna"))
+            agents.met(b.db, "luna", "", "", 0, "", {})
+
+    def undeliverable(self, a: Device, b: Device, sent: int) -> None:
+        a.take(b.push())
+        self.assertEqual(a.receipts(sent), {f"luna:{b.short}": "undeliverable"})
+
+    def seen(self, a: Device, b: Device, sent: int) -> None:
+        """It is, once, and no step of that is a surprise."""
+        there, before = f"luna:{b.short}", b.push()
+        a.take(before)
+        self.assertEqual(a.receipts(sent), {there: "arrived"})
+        self.assertEqual(b.texts("luna"), ["x"])
+        a.take(b.push())
+        a.take(before)
+        self.assertEqual(a.receipts(sent), {there: "seen"})
+        self.assertFalse(b.db.execute("SELECT * FROM receipts").fetchall())
+
+    def test_one_that_has_retired_with_it(self):
+        a, b = self.pair()
+        sent = a.say("x", [f"luna:{b.short}"])
+        b.take(a.push())
+        agents.end_session(b.db, "luna", "exit:x", b.now)
+        b.clock += WEEK_S + 1
+        with transaction(b.db):
+            retirement.retire(b.db, b.now)
+        self.undeliverable(a, b, sent)
+        self.back(b)
+        self.seen(a, b, sent)
+
+    def test_one_that_had_left_before_it_came(self):
+        a, b = self.pair()
+        sent = a.say("x", [f"luna:{b.short}"])
+        b.leave("luna")
+        taken = b.take(a.push())
+        self.assertEqual((taken.mail, taken.wakes), ([], []))
+        self.undeliverable(a, b, sent)
+        self.back(b)
+        self.seen(a, b, sent)
+
+    def test_a_word_that_comes_late_revives_nothing(self):
+        a, b = self.pair()
+        sent = a.say("x", [f"luna:{b.short}"])
+        b.take(a.push())
+        with transaction(b.db):
+            ids = mail.lease(b.db, agents.find(b.db, "luna"), Into(), 0, b.now).ids
+        mail.delivered(b.db, "luna", ids, b.now)
+        late = b.push()[b.id]
+        with transaction(b.db):
+            deliveries.retire(b.db, "luna")
+        gone = b.push()[b.id]
+        a.take({b.id: {**gone, "events": gone["events"][len(late["events"]) :]}})
+        a.take({b.id: late})
+        self.undeliverable(a, b, sent)
 
 
 class Command(unittest.TestCase):

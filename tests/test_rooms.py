@@ -14,13 +14,13 @@ from tests.test_architecture import LAYERS, ROOT, Source, imported, sources
 # What each room may have; the leaves are one room. Past it, something is written twice.
 BUDGETS = {
     "leaves": 628,
-    "bus": 497,
-    "store": 1097,
+    "bus": 498,
+    "store": 1096,
     "delivery": 330,
     "adapters": 2599,
     "pty": 1147,
     "terminal": 301,
-    "hub": 1036,
+    "hub": 1039,
     "ops": 1829,
     "hooks": 645,
     "wrap": 307,
@@ -32,7 +32,7 @@ BUDGETS = {
     "tui": 1379,
     "zipped": 42,
 }
-TOTAL = 16194
+TOTAL = 16197
 LEAVES = ("__init__", "__main__", "errors", "home", "log", "process", "config")
 
 

@@ -10,6 +10,7 @@ SHORT, LONG = 4, 16  # letters of a label
 # What is told to others as a status and is none: what became of a message, and what is told in the
 # place of what is in an archive by now.
 RECEIPT, NOTHING = "receipt:", "nothing"
+REVIVED = "revived"  # a receipt: what was undeliverable waits again
 HCOM = "hcom"  # who does there what another device asks for, and says what came of it
 
 

@@ -9,7 +9,7 @@ import re
 from collections import namedtuple
 
 from ..bus import names, remote
-from ..bus.agent import BIGBOSS, STOPPED, is_listed, past
+from ..bus.agent import BIGBOSS, STOPPED, Agent, is_listed, past
 from ..bus.message import ACK
 from ..store import agents, deliveries, devices, events, requests
 from ..store.connect import transaction
@@ -174,9 +174,13 @@ def _delivered(db, of: _Of, said: dict, data: dict, event_id: int, now: float) -
     """The message waits for those of this device that it was sent to."""
     named = [name for name in data["delivered_to"] if ":" not in name]
     births = {name: born for device, name, born in said["to"] if device == of.own}
-    mail = [n for n in named if n == BIGBOSS or _is_here(db, n, births.get(n, ""))]
+    meant = [agent for name in named if (agent := _meant(db, name, births.get(name, "")))]
+    gone = [a.name for a in meant if (a.stopped_at, a.retired_at) != (None, None)]
+    mail = [a.name for a in meant if a.name not in gone] + [n for n in named if n == BIGBOSS]
     wakes = said["intent"] != ACK
-    deliveries.queue(db, event_id, mail, wakes)
+    deliveries.queue(db, event_id, [*mail, *gone], wakes)
+    for name in gone:  # until it is back
+        deliveries.refuse(db, name, [event_id])
     devices.expect(db, event_id, named)
     requests.answer(db, data["from"], mail)
     orders = [(data["from"], event_id, data["text"])] if remote.HCOM in named else []
@@ -187,11 +191,10 @@ def _delivered(db, of: _Of, said: dict, data: dict, event_id: int, now: float) -
     return Taken(mail, mail if wakes else (), events=1, orders=orders)
 
 
-def _is_here(db, name: str, birth: str) -> bool:
+def _meant(db, name: str, birth: str) -> "Agent | None":
+    """The agent of this device, also one that has left."""
     agent = agents.find(db, name)
-    if agent is None or agent.device or (agent.stopped_at, agent.retired_at) != (None, None):
-        return False
-    return birth in ("", born(agent))
+    return agent if agent and not agent.device and birth in ("", born(agent)) else None
 
 
 def _became(db, of: _Of, name: str, became: str, data: dict, now: float) -> Taken:
@@ -204,12 +207,14 @@ def _became(db, of: _Of, name: str, became: str, data: dict, now: float) -> Take
     if [of.id, name] not in [one[:2] for one in to]:
         return Taken()
     agent, ids = remote.at(name, of.label), [int(number)]
+    if became in (remote.REVIVED, deliveries.SEEN):  # another word may be from before it was gone
+        deliveries.revive(db, agent, ids[0])
     if became == deliveries.UNDELIVERABLE:
         deliveries.refuse(db, agent, ids)
-    elif became in (deliveries.QUEUED, deliveries.DELIVERED, deliveries.SEEN):
+    elif became in (deliveries.QUEUED, remote.REVIVED, deliveries.DELIVERED, deliveries.SEEN):
         deliveries.lease(db, agent, ids, 0, "", Into(devices.RELAYED), now)
         devices.arrived(db, ids[0], agent)
-        if became != deliveries.QUEUED:
+        if became in (deliveries.DELIVERED, deliveries.SEEN):
             deliveries.deliver(db, agent, ids, now)
     if became == deliveries.SEEN:
         deliveries.see(db, agent, ids)

@@ -119,8 +119,7 @@ def back(db, agent: Agent) -> None:
     """`agent`, which left or has retired, takes part again, and its mail waits for it; within the
     caller's transaction."""
     agents.rejoin(db, agent.name)
-    if agent.retired_at is not None:
-        deliveries.revive(db, agent.name)
+    deliveries.revive(db, agent.name)
 
 
 def _displace(db, named, agent: Agent, now: float) -> None:

@@ -22,7 +22,7 @@ MOVES = {
     "see": ((LEASED, DELIVERED), SEEN, "there is evidence that the model was asked with it"),
     "release": ((LEASED,), QUEUED, "its holder could not write it, or is dead: no evidence"),
     "requeue": ((DELIVERED,), QUEUED, "what it was written into is lost or over: no evidence"),
-    "refuse": ((QUEUED, LEASED, DELIVERED), UNDELIVERABLE, "the device of its agent says so"),
+    "refuse": ((QUEUED, LEASED, DELIVERED), UNDELIVERABLE, "its agent is gone, as it is told"),
     "retire": ((QUEUED, LEASED, DELIVERED), UNDELIVERABLE, "its agent has retired"),
     "revive": ((UNDELIVERABLE,), QUEUED, "its agent is back"),
 }
@@ -113,12 +113,12 @@ def retire(db, agent: str) -> None:
     )
 
 
-def revive(db, agent: str) -> None:
-    """What could not be delivered to `agent` is queued again."""
+def revive(db, agent: str, event_id: int = 0) -> None:
+    """What could not be delivered to `agent`, or this of it, is queued again."""
     db.execute(
         "UPDATE deliveries SET state = 'queued', leased_at = NULL, delivered_at = NULL "
-        "WHERE agent = ? AND state = 'undeliverable'",
-        (agent,),
+        "WHERE agent = ?1 AND state = 'undeliverable' AND ?2 IN (0, event_id)",
+        (agent, event_id),
     )
 
 

@@ -330,20 +330,26 @@ _UNTOLD = (
     "FROM (SELECT r.event_id, r.agent, r.told, coalesce(d.state, 'undeliverable') AS state "
     "FROM receipts r LEFT JOIN deliveries d ON d.event_id = r.event_id AND d.agent = r.agent) "
     "WHERE state <> told AND (state IN ('delivered', 'seen', 'undeliverable') "
-    "OR (state = 'queued' AND told = ''))"
+    "OR (state = 'queued' AND told IN ('', 'undeliverable')))"
 )
 
 
 def news(db) -> "list[tuple[int, str, str]]":
-    """Of which (event, agent) the sender is to hear that it waits there, is delivered, seen or
-    undeliverable; by then it is told."""
-    rows = db.execute(f"SELECT event_id, agent, state {_UNTOLD}").fetchall()
-    for event_id, agent, state in rows:
-        if state in ("queued", "delivered"):
-            db.execute(
-                "UPDATE receipts SET told = ? WHERE event_id = ? AND agent = ?",
-                (state, event_id, agent),
-            )
-        else:
-            db.execute("DELETE FROM receipts WHERE event_id = ? AND agent = ?", (event_id, agent))
+    """Of which (event, agent) the sender is to hear that it waits there, or again, is delivered,
+    seen or undeliverable; by then it is told."""
+    rows = db.execute(
+        "SELECT event_id, agent, CASE WHEN told = 'undeliverable' AND state IN "
+        f"('queued', 'delivered') THEN 'revived' ELSE state END {_UNTOLD}"
+    ).fetchall()
+    for event_id, agent, became in rows:
+        told = "queued" if became == "revived" else became
+        db.execute(
+            "UPDATE receipts SET told = ? WHERE event_id = ? AND agent = ?", (told, event_id, agent)
+        )
+    # What may yet be revived is in deliveries; of the rest nothing more is to be told.
+    db.execute(
+        "DELETE FROM receipts WHERE told = 'seen' OR (told = 'undeliverable' AND NOT EXISTS "
+        "(SELECT 1 FROM deliveries d WHERE d.event_id = receipts.event_id "
+        "AND d.agent = receipts.agent))"
+    )
     return [tuple(row) for row in rows]
