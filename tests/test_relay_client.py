@@ -37,6 +37,28 @@ class Steps(unittest.TestCase):
             sync = client.polled(sync, news if held[-1] else quiet, now, 0)
         self.assertEqual([n for n, one in enumerate(held, 1) if not one], [7, 14])
 
+    def test_a_server_that_does_not_hold_polls_is_asked_less_and_less(self):
+        quiet, again = {"boot": "b", "cursor": "b.1"}, {"d": {"state": {"x": 1}}}
+        said = Answer(200, {**quiet, "devices": again}, is_news=False)
+        for answer in (Answer(200, quiet), said):
+            sync, waits = Sync(), []
+            for _ in range(6):
+                before = sync.poll.at
+                sync = client.polled(sync, answer._replace(held_s=0.1), before + 0.1, 0)
+                waits.append(round(sync.poll.at - before, 2))
+            self.assertEqual(waits, [0.5, 1, 2, 4, 4, 4])
+            self.assertLess(client.polled(sync, answer._replace(held_s=0.1), 0, 1).poll.at, 2)
+        for held, news in (
+            (0.1, {"d": {"events": [1]}}),
+            (4.0, {}),
+            (client.HOLD_S, {}),
+            (9.0, again),
+        ):
+            answer = Answer(200, {**quiet, "devices": news}, held_s=held)
+            after = client.polled(sync, answer, 100, 0)
+            self.assertEqual((after.poll.at, after.poll.hasty), (100 + client.GAP_S, 0))
+        self.assertEqual(client.polled(Sync(), Answer(200, quiet), 0, 0).poll.at, client.GAP_S)
+
     def test_what_is_gone_here_is_not_missed_there(self):
         sync = Sync("b", "e1", 2, 1)
         push = client.next_push(sync, Outbox("e1", 10, 12, 1), 0)

@@ -3,6 +3,8 @@
 import os
 import unittest
 
+from hcom.relay.link import Link, Way
+from tests.relay import TOKEN
 from tests.test_relay_machines import Machine
 from tests.wire1 import Server
 
@@ -55,6 +57,20 @@ class Wire1(unittest.TestCase):
     @unittest.skipUnless(os.path.isdir("/proc/self"), "machines are told apart by /proc")
     def test_a_server_that_keeps_no_more_than_the_page_has(self):
         self.talk(forgetful=True)
+
+    def test_what_a_server_says_again_is_no_news(self):
+        server = Server(hasty=True)
+        self.addCleanup(server.close)
+        way = Way(Link(server.url, TOKEN, {}), False, lambda: 0)
+        self.addCleanup(way.close)
+        state = {"instances": {}, "short_id": "BOXE", "reset_ts": 1}
+        poll = "/poll?device=x&cursor=&timeout=25"
+        found = []
+        for events in ([], [{"id": 1, "ts": "", "type": "life", "instance": "x", "data": {}}]):
+            server.push("d", {"state": state, "events": events})
+            found += [way.ask("GET", poll, None, 20.0) for _ in range(2)]
+        self.assertEqual([one.is_news for one in found], [True, False, True, False])
+        self.assertEqual([len(one.said["devices"]["d"]["events"]) for one in found], [0, 0, 1, 1])
 
 
 if __name__ == "__main__":

@@ -15,13 +15,14 @@ EVENT = {"id", "ts", "type", "instance", "data"}
 
 
 class Server(ThreadingHTTPServer):
-    """It listens on loopback; where it is `forgetful`, of an instance only what the page has."""
+    """It listens on loopback; where it is `forgetful`, it keeps of an instance only what the page
+    has; where it is `hasty`, it answers a poll at once, with all states."""
 
     daemon_threads = True
 
-    def __init__(self, forgetful: bool = False):
+    def __init__(self, forgetful: bool = False, hasty: bool = False):
         super().__init__(("127.0.0.1", 0), Answers)
-        self.forgetful = forgetful
+        self.forgetful, self.hasty = forgetful, hasty
         self.url = f"http://127.0.0.1:{self.server_address[1]}"
         self.news = threading.Condition()
         self.at, self.over = 1_764_000_000, False
@@ -59,14 +60,15 @@ class Server(ThreadingHTTPServer):
 
     def poll(self, since: float, timeout: float) -> dict:
         with self.news:
-            self.news.wait_for(lambda: self.at > since or self.over, min(timeout, 25))
+            if not self.hasty:
+                self.news.wait_for(lambda: self.at > since or self.over, min(timeout, 25))
             devices = {
                 device: {
                     "state": state,
                     "events": [one for at, one in self.events[device] if at > since],
                 }
                 for device, (at, state) in self.states.items()
-                if at > since
+                if at > since or self.hasty
             }
             return {"devices": devices, "ts": self.at}
 

@@ -18,11 +18,15 @@ BEAT_S = 240.0  # a state is pushed again though nothing changed: that the lane 
 AGES_S = 60.0  # ages come with an answer without news: where there always is some, one is asked for
 BATCH_BYTES = 512 * 1024
 GAP_S = 0.25  # between two polls with news, as between two pushes: a server takes 10 requests/s
+# So long from one poll without news to the next at the least, where the server does not hold them;
+# each less by up to half. What holds them for as long is not slowed.
+PACE_S = (0.5, 1.0, 2.0, 4.0)
 WRONG = (400, 401, 403, 404, 405, 411, 431)  # what no second try makes right
 
 
-class Lane(namedtuple("Lane", "at failures error", defaults=(0.0, 0, ""))):
-    """Requests of one kind: none before `at`; `error` is the last one's, "" when it went well."""
+class Lane(namedtuple("Lane", "at failures error hasty", defaults=(0.0, 0, "", 0))):
+    """Requests of one kind: none before `at`; `error` is the last one's, "" when it went well;
+    `hasty` of how many in a row the answer was neither held nor news."""
 
     __slots__ = ()
 
@@ -46,9 +50,16 @@ class Poll(namedtuple("Poll", "cursor timeout")):
     __slots__ = ()
 
 
-class Answer(namedtuple("Answer", "status said retry_after beat_s", defaults=(0.0, BEAT_S))):
+class Answer(
+    namedtuple(
+        "Answer",
+        "status said retry_after beat_s held_s is_news",
+        defaults=(0.0, BEAT_S, math.inf, True),
+    )
+):
     """What came back: `said` is the parsed body, a dict; `status` 0 is no answer, and its `said`
-    {"error": why}. `beat_s` is how often who answers wants a state though nothing changed."""
+    {"error": why}. `beat_s` is how often who answers wants a state though nothing changed,
+    `held_s` how long a poll was held that could be, `is_news` False where it said so before."""
 
     __slots__ = ()
 
@@ -135,8 +146,13 @@ def polled(sync: Sync, answer: Answer, now: float, chance: float) -> Sync:
     push = sync.push._replace(at=now) if sync.push.failures and sync.poll.failures else sync.push
     if boot != sync.boot and sync.boot:  # it began anew: it says what it has when asked
         sync = sync._replace(have=None, told=-1, boot=boot)
-    aged_at = now if is_quiet(answer.said) or sync.aged_at == math.inf else sync.aged_at
-    return sync._replace(cursor=cursor, poll=Lane(now + GAP_S), push=push, aged_at=aged_at)
+    quiet = is_quiet(answer.said)
+    aged_at = now if quiet or sync.aged_at == math.inf else sync.aged_at
+    poll, hasty = Lane(now + GAP_S), sync.poll.hasty
+    pace = PACE_S[min(hasty, len(PACE_S) - 1)] * (1 - chance / 2) - answer.held_s
+    if pace > 0 and (quiet or not answer.is_news):
+        poll = Lane(now + max(GAP_S, pace), hasty=hasty + 1)
+    return sync._replace(cursor=cursor, poll=poll, push=push, aged_at=aged_at)
 
 
 def is_quiet(answer: dict) -> bool:

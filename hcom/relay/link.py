@@ -178,7 +178,7 @@ class Way:
 
     def __init__(self, link: Link, signed: bool, had):
         self.link, self.signed, self.had = link, signed, had
-        self.wire, self.state = 0, None
+        self.wire, self.state, self.news = 0, None, None
 
     def ask(self, method: str, path: str, body: "bytes | None", timeout: float) -> Answer:
         """As Link.ask."""
@@ -217,10 +217,10 @@ class Way:
         answer = self.link.ask("GET", path, None, timeout)
         if answer.status != 200 or type(answer.said.get("ts")) not in (int, float):
             return answer
+        before, self.news = self.news, answer.said.get("devices")
         devices = wire1.polled(answer.said, time.time())
-        return answer._replace(
-            said={"devices": devices, "cursor": str(answer.said["ts"]), "boot": ""}
-        )
+        said = {"devices": devices, "cursor": str(answer.said["ts"]), "boot": ""}
+        return answer._replace(said=said, is_news=self.news != before)
 
     def close(self) -> None:
         """As Link.close."""

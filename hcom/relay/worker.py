@@ -163,7 +163,10 @@ class Worker:
     def _ask(self, link: Link | Way, poll: Poll) -> None:
         device, cursor = (quote(one, safe="") for one in (self.member.device, poll.cursor))
         path = f"/poll?device={device}&cursor={cursor}&timeout={poll.timeout}&ages=1"
+        began = time.monotonic()
         answer = link.ask("GET", path, None, POLL_S)
+        if poll.timeout:
+            answer = answer._replace(held_s=time.monotonic() - began)
         if answer.status == 200 and not self.over:  # else the relay may be another by now
             try:
                 self._take(answer.said)
