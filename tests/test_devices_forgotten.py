@@ -1,6 +1,7 @@
 """Devices that do not come back, and those that do."""
 
 import json
+import sys
 import time
 import unittest
 from collections import Counter
@@ -120,6 +121,19 @@ class Forgotten(Devices):
         a.clock += stored.UNHEARD_S
         relay.forget(a.home, b.short.lower(), a.now)
         self.assertEqual(a.names(), {"luna"})
+
+
+class Own(Devices):
+    def test_what_is_kept_of_it_is_read_once(self):
+        a = Device(self, 2e9)
+        path, opened = a.home.kept(devices.FILE), []
+        wanted = [path]
+        sys.addaudithook(
+            lambda what, given: opened.extend(w for w in wanted if (what, w) == ("open", given[0]))
+        )
+        devices.begin(a.db)
+        wanted.clear()
+        self.assertEqual(opened, [path])
 
 
 class Revived(Devices):

@@ -14,25 +14,25 @@ from tests.test_architecture import LAYERS, ROOT, Source, imported, sources
 # What each room may have; the leaves are one room. Past it, something is written twice.
 BUDGETS = {
     "leaves": 628,
-    "bus": 498,
-    "store": 1096,
+    "bus": 500,
+    "store": 1097,
     "delivery": 330,
     "adapters": 2599,
     "pty": 1147,
     "terminal": 301,
-    "hub": 1039,
-    "ops": 1829,
+    "hub": 1042,
+    "ops": 1839,
     "hooks": 645,
     "wrap": 307,
-    "cli": 1523,
+    "cli": 1522,
     "api": 148,
     "demo": 760,
     "relay": 1534,
     "scripts": 403,
-    "tui": 1379,
+    "tui": 1373,
     "zipped": 42,
 }
-TOTAL = 16208
+TOTAL = 16217
 LEAVES = ("__init__", "__main__", "errors", "home", "log", "process", "config")
 
 

@@ -78,6 +78,11 @@ def is_person(name: str) -> bool:
     return name.partition(":")[0] == BIGBOSS
 
 
+def is_far(name: str) -> bool:
+    """Whether it is the name of somebody on another device (luna:BOXE)."""
+    return ":" in name
+
+
 def refuse_remote(agent: Agent) -> None:
     """HcomError when the agent is on another device: nothing of it is ours to change."""
     if agent.device:

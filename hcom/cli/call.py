@@ -9,12 +9,12 @@ import sys
 import time
 
 from ..bus.agent import BIGBOSS, PROGRAM, Agent
-from ..bus.message import EXTERNAL, Sender
+from ..bus.message import Sender
 from ..bus.render import clean
 from ..errors import HcomError
 from ..home import Home
 from ..hub import people
-from ..ops.caller import surroundings
+from ..ops.caller import PERSON, surroundings
 
 LEAVE_MS = 100  # what has read the last byte and wants no more closes the pipe in a few ms
 READ_S = 1.0  # a reader may take this long until it reads at all
@@ -71,7 +71,7 @@ class Call:
         if agent is not None:
             return people.sender(agent, "")
         if self.is_person:
-            return Sender(BIGBOSS, EXTERNAL)
+            return PERSON
         raise HcomError(
             "who are you? This session is no agent of hcom",
             "hcom start, or --name NAME" + otherwise,

@@ -6,7 +6,7 @@ import re
 from collections import namedtuple
 
 from ..bus import remote
-from ..bus.agent import BIGBOSS, INACTIVE, RETIRE_S, STOPPED, Agent, is_listed
+from ..bus.agent import BIGBOSS, INACTIVE, RETIRE_S, STOPPED, Agent, is_far, is_listed
 from ..errors import HcomError
 from ..home import keep, read
 from ..store import agents, deliveries, devices, events
@@ -24,9 +24,10 @@ def begin(db, room: str = "") -> devices.Own:
     that is kept: who is new to hear us hears nothing of what was, but what waits for others."""
     path = db.home.kept(FILE)
     try:
-        kept, _, before = read(path).decode("ascii", "replace").strip().partition(" ")
+        said = read(path).decode("ascii", "replace").strip()
     except OSError:
-        kept = before = ""
+        said = ""
+    kept, _, before = said.partition(" ")
     with transaction(db):
         own = devices.own(db)
         if kept and kept != own.id:
@@ -36,7 +37,9 @@ def begin(db, room: str = "") -> devices.Own:
         if devices.own(db).up_to < 0:  # the relay is new here: nobody hears what was before
             devices.skip(db)
     found = devices.own(db)
-    keep(path, f"{found.id} {room or before}".strip() + "\n")
+    now = f"{found.id} {room or before}".strip()
+    if now != said:
+        keep(path, now + "\n")
     return found
 
 
@@ -204,7 +207,7 @@ def _told(one, own: str, now: float) -> dict:
 
 def _message(data: dict, own: str) -> dict:
     """A message as others are told: its addresses resolved, and what it answers."""
-    here = [[own, name] for name in data["delivered_to"] if ":" not in name]
+    here = [[own, name] for name in data["delivered_to"] if not is_far(name)]
     answered = data.get("reply_to")
     return {
         **{key: data.get(key) or "" for key in ("from", "tag", "sender_kind", "text")},

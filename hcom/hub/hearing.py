@@ -9,7 +9,7 @@ import re
 from collections import namedtuple
 
 from ..bus import names, remote
-from ..bus.agent import BIGBOSS, STOPPED, Agent, is_listed, past
+from ..bus.agent import BIGBOSS, STOPPED, Agent, is_far, is_listed, past
 from ..bus.message import ACK
 from ..store import agents, deliveries, devices, events, requests
 from ..store.connect import transaction
@@ -141,7 +141,7 @@ def _as_here(db, of: _Of, event, now: float) -> dict:
         data.update(_addressed(db, of, event.data, now))
     for field, before in NAMING[event.type]:
         who = data[field].removeprefix(before)
-        if data[field].startswith(before) and who and ":" not in who:
+        if data[field].startswith(before) and who and not is_far(who):
             data[field] = before + remote.at(who, of.label)
     return data
 
@@ -172,7 +172,7 @@ def _addressed(db, of: _Of, said: dict, now: float) -> dict:
 
 def _delivered(db, of: _Of, said: dict, data: dict, event_id: int, now: float) -> Taken:
     """The message waits for those of this device that it was sent to."""
-    named = [name for name in data["delivered_to"] if ":" not in name]
+    named = [name for name in data["delivered_to"] if not is_far(name)]
     births = {name: born for device, name, born in said["to"] if device == of.own}
     meant = [agent for name in named if (agent := _meant(db, name, births.get(name, "")))]
     gone = [a.name for a in meant if (a.stopped_at, a.retired_at) != (None, None)]

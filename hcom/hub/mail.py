@@ -4,7 +4,7 @@ import os
 from collections import namedtuple
 
 from ..bus import render
-from ..bus.agent import ACTIVE, BIGBOSS, Agent, is_listed, is_person
+from ..bus.agent import ACTIVE, BIGBOSS, Agent, is_far, is_listed, is_person
 from ..bus.message import ACK, INFORM, INSTANCE, REQUEST, SYSTEM, Envelope, Message, Sender
 from ..errors import HcomError, UnknownAgent
 from ..process import alive, sees, start_of
@@ -85,7 +85,7 @@ def _note_answers(db, sender: Sender, event: int, intent: str, to: list[str]) ->
 def _abroad(db, everyone: list[Agent], addresses: list[str], answered: Message | None):
     """What the message may need of other devices (devices.Elsewhere); None where it is nothing."""
     names = [*addresses, *([answered.sender.name, *answered.to] if answered else ())]
-    if not any(":" in name for name in names) and not any(a.device for a in everyone):
+    if not any(map(is_far, names)) and not any(a.device for a in everyone):
         return None
     from . import devices
 

@@ -7,6 +7,7 @@ committed stands, and whoever is not told now looks later.
 import os
 from collections import namedtuple
 
+from ..bus.agent import is_far
 from ..delivery import bell, marks
 from ..errors import StoreError
 from ..process import itself, leave_behind
@@ -30,7 +31,7 @@ def after(home, done: Done) -> None:
         marks.unmark(home, keys)
         marks.lower_flag(home, name)
         bell.ring(home, [name], bell.QUIT)
-    mail = [name for name in done.mail if ":" not in name]  # the others have no hook here
+    mail = [name for name in done.mail if not is_far(name)]  # the others have no hook here
     if mail:
         marks.raise_flag(home, [*mail, *done.parents])
     rung = bell.ring(home, [bell.EVERYONE, bell.RELAY, *mail, *done.rung])

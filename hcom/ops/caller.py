@@ -3,9 +3,13 @@
 import os
 
 from .. import adapters
+from ..bus.agent import BIGBOSS
+from ..bus.message import EXTERNAL, Sender
 from ..home import listed
 from ..hub import people
 from ..process import environment, is_above, start_of, told
+
+PERSON = Sender(BIGBOSS, EXTERNAL)  # who speaks at a terminal of no client, or in the dashboard
 
 
 def surroundings(env) -> people.Caller:

@@ -60,6 +60,15 @@ def change(home, env, key: str, value: str, inside: bool) -> list[str]:
     return said
 
 
+def turn_relay(home, env, word: str, inside: bool) -> list[str]:
+    """The relay that is set is on, or off; as `change`, behind a line that says so. HcomError."""
+    relay.set_up(home)
+    if word not in ("on", "off"):
+        raise UsageError(f"neither on nor off: {word!r}")
+    said = change(home, env, "HCOM_RELAY_ENABLED", str(int(word == "on")), inside)
+    return [f"relay {word}", *said]
+
+
 def _terminal_trouble(env, value: str) -> list[str]:
     """HcomError when no window can ever open by `value`; why none can here and now."""
     if value == "default":

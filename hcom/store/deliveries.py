@@ -7,6 +7,7 @@ state. What is open comes before what is closed, also as text: state < 'seen'.
 import json
 from collections import namedtuple
 
+from ..bus.agent import is_far
 from ..bus.message import Message
 from .events import _event, message
 
@@ -47,7 +48,7 @@ def queue(db, event_id: int, agents: list[str], wakes: bool) -> None:
     """Each of `agents` has the message queued; who is on another device is woken there."""
     db.connection.executemany(
         "INSERT OR IGNORE INTO deliveries (event_id, agent, wakes) VALUES (?, ?, ?)",
-        [(event_id, agent, int(wakes and ":" not in agent)) for agent in agents],
+        [(event_id, agent, int(wakes and not is_far(agent))) for agent in agents],
     )
 
 

@@ -6,8 +6,7 @@ from functools import partial
 
 from .. import adapters, config
 from ..bus import message
-from ..bus.agent import BIGBOSS
-from ..bus.message import EXTERNAL, Sender
+from ..bus.agent import BIGBOSS, is_far
 from ..errors import UsageError
 from ..hub import people, subscriptions
 from ..ops import (
@@ -16,20 +15,18 @@ from ..ops import (
     launch,
     look,
     orders,
-    relay,
     screens,
     settings,
     setup,
     talk,
     workflows,
 )
+from ..ops.caller import PERSON
 from ..store import filters
 from ..store.connect import open_db
 from . import feed, state
 from .compose import setting, wanted
 from .state import LAUNCH, RELAY, RUN, SETTING, STATUS, TAG, WATCH, Entry
-
-PERSON = Sender(BIGBOSS, EXTERNAL)
 
 
 def send(home, entry: Entry) -> str:
@@ -68,7 +65,7 @@ def go(home, env, name: str) -> str:
 
 def stop(home, _env, names) -> str:
     """These have left. HcomError."""
-    far, now = [name for name in names if ":" in name], time.time()
+    far, now = [name for name in names if is_far(name)], time.time()
     with open_db(home) as db:
         gone = agents.chosen(db, [name for name in names if name not in far], now)
         agents.stop(db, gone, BIGBOSS, "stopped", now)
@@ -128,12 +125,7 @@ def run(home, env, entry: Entry) -> str:
 
 def turn(home, env, entry: Entry) -> str:
     """The relay is on, or off. HcomError."""
-    relay.set_up(home)
-    word = entry.text.strip()
-    if word not in ("on", "off"):
-        raise UsageError(f"neither on nor off: {word!r}")
-    said = settings.change(home, env, "HCOM_RELAY_ENABLED", str(int(word == "on")), False)
-    return "; ".join([f"relay {word}", *said])
+    return "; ".join(settings.turn_relay(home, env, entry.text.strip(), False))
 
 
 def _launched(home, spec) -> str:

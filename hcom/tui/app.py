@@ -6,7 +6,7 @@ from collections.abc import Callable
 from importlib import import_module
 
 from .. import config
-from ..bus.agent import BIGBOSS, Agent
+from ..bus.agent import BIGBOSS, Agent, is_far
 from ..errors import HcomError, told
 from ..store.deliveries import QUEUED, SEEN
 from . import compose, feed, keys, verbs, views
@@ -246,7 +246,7 @@ class App:
             self.show(EVENT, str(asked.id))
             self.begin(Entry(MESSAGE, of=name, reply_to=str(asked.id)))
         else:
-            self.show("agent" if ":" in name else "screen", name)
+            self.show("agent" if is_far(name) else "screen", name)
             (detail,) = [s.agent.detail for s in self.data.agents if s.agent.name == name]
             self.say(f"{name} waits for an answer in its own window (o) {detail}".rstrip())
 

@@ -38,17 +38,13 @@ def _status(call) -> int:
     return 1 if said["probe"]["error"] else 0
 
 
-def _turned(value: str):
-    def turn(call) -> int:
-        relay.set_up(call.home)
-        inside = is_inside_agent(call)
-        said = settings.change(call.home, call.env, "HCOM_RELAY_ENABLED", value, inside)
-        for line in said:
-            call.tell(f"hcom: {line}")
-        call.say(f"relay {'on' if value == '1' else 'off'}")
-        return 0
-
-    return turn
+def _turn(call) -> int:
+    inside = is_inside_agent(call)
+    done, *said = settings.turn_relay(call.home, call.env, call.words[0], inside)
+    for line in said:
+        call.tell(f"hcom: {line}")
+    call.say(done)
+    return 0
 
 
 def _pull(call) -> int:
@@ -76,7 +72,7 @@ def _serve(call) -> int:
     return server.main(argv, call.env)
 
 
-ACTS = {"": _status, "on": _turned("1"), "off": _turned("0"), "pull": _pull, "serve": _serve}
+ACTS = {"": _status, "on": _turn, "off": _turn, "pull": _pull, "serve": _serve}
 SETTING_UP = ("hf", "ssh", "invite", "join", "forget")
 PART = Command(
     "relay serve",

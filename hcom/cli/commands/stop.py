@@ -1,5 +1,6 @@
 """hcom stop: agents leave the bus; their clients go on."""
 
+from ...bus.agent import is_far
 from ...errors import HcomError
 from ...ops import agents, orders
 from ...store.connect import open_db
@@ -11,7 +12,7 @@ def run(call) -> int:
         own = call.identify(db)
         if not call.words and own is None:
             raise HcomError("stop whom? This session is no agent of hcom", "hcom stop NAME")
-        far = [word for word in call.words if ":" in word and not word.startswith("tag:")]
+        far = [word for word in call.words if is_far(word) and not word.startswith("tag:")]
         for word in far:
             call.say(orders.ask(db, call.sender(db), "stop", word, call.now))
         if far and len(far) == len(call.words):

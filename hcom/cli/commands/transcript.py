@@ -1,5 +1,6 @@
 """hcom transcript: what an agent was asked and did."""
 
+from ...bus.agent import is_far
 from ...bus.exchange import as_dict, shown, span
 from ...bus.render import harmless, one_line
 from ...errors import UsageError
@@ -34,7 +35,7 @@ def _exchanges(call, name: str, words: list[str]) -> int:
     with open_db(call.home) as db:
         if not name and call.identify(db) is None:
             raise UsageError("whose transcript?", "hcom transcript @name")
-        if ":" in name:
+        if is_far(name):
             call.say(orders.ask(db, call.sender(db), "transcript", name, call.now))
             return 0
         with transcripts.of(db, name or call.agent.name) as found:
