@@ -34,7 +34,7 @@ class Case(unittest.TestCase):
         self.addCleanup(found.close)
         return found
 
-    def set_up(self, hub: Hub, update: bool = False, token: str = TOKEN) -> str:
+    def set_up(self, hub: Hub, update: bool = False, token: str = TOKEN) -> hf.Space:
         """In this process, with a clock of its own."""
         self.now, self.told, self.lines = 0.0, [], []
 
@@ -57,7 +57,7 @@ class Waiting(Case):
 
     def test_made_and_filled(self):
         hub = self.hub()
-        self.assertEqual(self.set_up(hub), hub.url)
+        self.assertEqual(self.set_up(hub).url, hub.url)
         asked = [WHO, LOOK, CREATE, COMMIT, STAGE, STAGE, LOOK, VERSION]
         self.assertEqual([one.what for one in hub.seen], asked)
         self.assertEqual({one.headers["authorization"] for one in hub.seen}, {f"Bearer {TOKEN}"})
@@ -89,7 +89,7 @@ class Waiting(Case):
     def test_one_that_is_there_is_not_changed(self):
         hub = self.hub()
         hub.script |= {LOOK: [hub.there], STAGE: [RUNS]}
-        self.assertEqual(self.set_up(hub), hub.url)
+        self.assertEqual(self.set_up(hub).url, hub.url)
         self.assertEqual(hub.asked(CREATE, COMMIT), [])
 
     def test_one_that_is_there_is_replaced_when_asked(self):
@@ -175,10 +175,11 @@ class Waiting(Case):
 
     def test_one_that_others_wrote(self):
         hub = self.hub()
-        hub.script |= {LOOK: [hub.there], STAGE: [RUNS], VERSION: [(200, {"v": 1})]}
-        self.assertIn("--update", self.refused(hub).hint)
-        hub.script[VERSION] = [(200, {"v": 1}), (200, {"v": 1}), RELAY]
-        self.set_up(hub, update=True)
+        theirs = (200, {"v": 1})
+        hub.script |= {LOOK: [hub.there], STAGE: [RUNS], VERSION: [theirs]}
+        self.assertEqual((self.set_up(hub).wire, hub.asked(COMMIT)), (1, []))
+        hub.script[VERSION] = [*[theirs] * 30, RELAY]  # it goes on until ours is built
+        self.assertEqual(self.set_up(hub, update=True).wire, 2)
 
     def test_nonsense(self):
         for what, said in (
@@ -274,6 +275,20 @@ class Command(Case):
         self.leaves_no_trace(hub, done, stored=True)
         self.home.said("relay", "pull")
         self.assertEqual(running[0].ask("GET", "/version").status, 401)
+
+    def test_a_space_of_wire_1_is_used_as_it_is_but_not_where_all_is_signed(self):
+        hub = self.ready()
+        hub.script[VERSION] = [(200, {"v": 1})]
+        done = self.hf(hub)
+        self.assertEqual((done.returncode, done.stdout), (0, f"relay = {hub.url}\n"), done.stderr)
+        self.assertIn("It speaks wire 1: no signatures", done.stderr)
+        self.assertIn("hcom relay hf --update", done.stderr)
+        self.home.said("config", "relay_key", "-", stdin="a-key-of-the-room\n")
+        before = self.config()
+        done = self.hf(hub)
+        self.assertEqual((done.returncode, done.stdout, self.config()), (1, "", before))
+        self.assertIn("wire 1, on which nothing can be signed; nothing is set here", done.stderr)
+        self.assertEqual(hub.asked(COMMIT), [])
 
     def test_where_the_token_is_found(self):
         other = "hf_another"

@@ -203,6 +203,13 @@ class Inviting(Case):
                 for secret in (TOKEN, KEY, "wrong-token", "\x1b"):
                     self.assertNotIn(secret, done.stderr)
 
+    def test_of_what_is_no_code_nothing_else_is_said(self):
+        wrong = Invitation("http://example.com", TOKEN, KEY).code()
+        for words in (("join", "nonsense"), ("join", wrong), ("hf", "no token")):
+            done = self.there.run("relay", *words)
+            self.assertEqual(done.stderr.count("\n"), 1, done.stderr)
+            self.assertNotIn("history", done.stderr)
+
     def test_who_may_not(self):
         code = Invitation(self.relay.url, TOKEN, KEY).code()
         for words, env, wanted in (

@@ -33,10 +33,12 @@ def _command(call, words, most: int) -> str:
     return command
 
 
-def _given(call, words, what: str) -> str:
-    """The secret behind the command's word, "" where nothing is."""
+def _given(call, words, what: str, check) -> str:
+    """The secret behind the command's word, "" where nothing is. HcomError by the `check` where
+    what was given with it can be none."""
     command = _command(call, words, 1)
     if words and words[0] != "-":
+        check(words[0])
         call.tell(f"hcom: the {what} is in your shell's history now; {command} - would ask for it")
         sys.stderr.flush()
         _begun_anew(call, words[0])
@@ -75,11 +77,16 @@ def _progress(text: str, seconds: int) -> None:
 
 def hf(call, words) -> int:
     """A relay runs in the person's own Space, and is the one of this machine."""
-    token = _given(call, words, "token") or hugging.token_of(call.env)
+    token = _given(call, words, "token", hugging.check) or hugging.token_of(call.env)
     around = hugging.Around(time.monotonic, time.sleep, call.tell, _progress)
-    url = hugging.set_up(call.env, token, call.values.update, around)
-    relay.connect(call.home, call.env, {"HCOM_RELAY": url, "HCOM_RELAY_TOKEN": token})
-    call.say(f"relay = {url}")
+    space = hugging.set_up(call.env, token, call.values.update, around)
+    if space.wire == 1 and relay.settings(call.home).relay_key:
+        said = f"the relay of {space.id} speaks wire 1, on which nothing can be signed"
+        raise HcomError(f"{said}; nothing is set here", hugging.NEWER)
+    relay.connect(call.home, call.env, {"HCOM_RELAY": space.url, "HCOM_RELAY_TOKEN": token})
+    call.say(f"relay = {space.url}")
+    if space.wire == 1:
+        call.tell(f"It speaks wire 1: no signatures, no word of what it has. {hugging.NEWER}")
     return 0
 
 
@@ -128,16 +135,23 @@ def forget(call, words) -> int:
 
 def join(call, words) -> int:
     """This machine is in the room of the invitation, whose relay answers."""
-    code = _given(call, words, "code")
+    code = _given(call, words, "code", _room)
     if not code:
         raise UsageError("join by which code?", "hcom relay join - reads it")
+    values = _room(code)
+    url, token, _ = values.values()
+    _probe(call, url, token, "when it runs, or by a new invitation: hcom relay join -")
+    relay.connect(call.home, call.env, values)
+    call.say(f"joined {url}")
+    return 0
+
+
+def _room(code: str) -> dict:
+    """The settings of who joins by the code. HcomError where it is none."""
     said = rules.invited(code)
     if said is None:
         raise HcomError("that is no invitation, or not all of it", "hcom relay invite prints one")
     values = {"HCOM_RELAY": said.url, "HCOM_RELAY_TOKEN": said.token, "HCOM_RELAY_KEY": said.key}
     for key, value in values.items():
         config.check(key, value)
-    _probe(call, said.url, said.token, "when it runs, or by a new invitation: hcom relay join -")
-    relay.connect(call.home, call.env, values)
-    call.say(f"joined {said.url}")
-    return 0
+    return values

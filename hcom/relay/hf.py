@@ -54,6 +54,7 @@ or by https:
 and on every machine:
   hcom config relay https://HOST:8765 && hcom config relay_token - < ~/relay-token"""
 AGAIN = "hcom relay hf"
+NEWER = "hcom relay hf --update puts this version's there"
 # What the Hub answers, what that means, and what to do.
 REFUSALS = {
     401: ("it does not know the token", "make one that may write at {hub}/settings/tokens, then: "),
@@ -110,12 +111,17 @@ def files(token: str) -> "dict[str, bytes]":
     return {"README.md": README.encode(), "Dockerfile": docker.encode(), "server.py": program}
 
 
+def check(token: str) -> None:
+    """HcomError when it can be no token."""
+    if not re.fullmatch("[!-~]+", token):
+        raise HcomError("that is no token of Hugging Face", "hcom relay hf -")
+
+
 class Hub:
     """The Hub, asked as the token's owner."""
 
     def __init__(self, env, token: str, tell):
-        if not re.fullmatch("[!-~]+", token):
-            raise HcomError("that is no token of Hugging Face", "hcom relay hf -")
+        check(token)
         self.url = (env.get("HF_ENDPOINT") or HUB).rstrip("/")
         self.token, self.tell, self.link = token, tell, Link(self.url, token, {})
 
@@ -165,7 +171,7 @@ class Space:
             raise HcomError(f"{hub.url} does not say whose the token is", AGAIN)
         self.id = f"{name}/{NAME}"
         self.api, self.page = f"/api/spaces/{self.id}", f"{hub.url}/spaces/{self.id}"
-        self.url = ""
+        self.url, self.wire = "", 0
         self.settled = 0.0  # until then it may look as it did before a commit
         self.before = None  # the boot of the server that is replaced
 
@@ -240,17 +246,14 @@ class Space:
                 "give that one to hcom relay hf -, or make this one its token: "
                 "hcom relay hf --update",
             )
-        if found.wire == 1 and now >= self.settled:
-            raise HcomError(
-                f"the relay of {self.id} speaks wire 1 alone; nothing is set here",
-                "hcom relay hf --update puts this version's there",
-            )
-        return found.wire == 2 and (now >= self.settled or found.boot != self.before)
+        self.wire = found.wire
+        spoken = (2,) if self.settled else (1, 2)  # what was put there is ours
+        return found.wire in spoken and (now >= self.settled or found.boot != self.before)
 
 
-def set_up(env, token: str, update: bool, around: Around) -> str:
-    """The URL of the relay in the Space of the token's owner, which answers. An existing one is
-    changed only to `update` it. HcomError."""
+def set_up(env, token: str, update: bool, around: Around) -> Space:
+    """The Space of the token's owner, whose relay answers. An existing one is changed only to
+    `update` it. HcomError."""
     hub = Hub(env, token, around.tell)
     with closing(hub.link):
         space = Space(hub, around)
@@ -259,4 +262,4 @@ def set_up(env, token: str, update: bool, around: Around) -> str:
         if is_new or update:
             space.fill()
         space.wait()
-        return space.url
+        return space
