@@ -4,6 +4,7 @@ import json
 
 from hcom.bus.agent import BIGBOSS
 from hcom.hub import hearing
+from hcom.relay import rules
 from hcom.store import devices as stored
 from hcom.store import events
 from tests.devices import EVIL, Device, Devices
@@ -46,7 +47,7 @@ class Hostile(Devices):
             *(self.event(**{"from": f}) for f in ("luna:BOXE", EVIL, None)),
             *(self.event(text=t) for t in (7, "  ", "x" * (1 << 20) + "x", None)),
             *(self.event(sender_kind=k) for k in ("god", "system", [])),
-            *(self.event(to=t) for t in ([["x"]], [["x", "y"]] * 1001, 7, [["x", EVIL]])),
+            *(self.event(to=t) for t in ([["x"]], [["x", "y"]] * (rules.TO + 1), 7, [["x", EVIL]])),
             *(self.event(intent=EVIL, thread=t) for t in ("", EVIL)),
             *(self.event("status", val=v) for v in ("dancing", {}, None)),
             *(self.event("life", action=v) for v in ([], EVIL)),

@@ -153,7 +153,7 @@ class Taken(unittest.TestCase):
             ("malformed", changed(MESSAGE, to=[["dev-b", "nova", "1.5", "1"]])),
             ("malformed", changed(MESSAGE, to=[["dev-b", "nova", "then"]])),
             ("malformed", changed(MESSAGE, to=[["dev-b", "nova:BOXE"]])),
-            ("malformed", changed(MESSAGE, to=[["dev-b", "nova"]] * 1001)),
+            ("malformed", changed(MESSAGE, to=[["dev-b", "nova"]] * (rules.TO + 1))),
             ("malformed", changed(MESSAGE, all=1)),
             ("malformed", changed(STATUS, val="dead")),
             ("malformed", changed(STATUS, context=None)),
@@ -179,8 +179,8 @@ class Taken(unittest.TestCase):
             [rules.Seat("luna", "dev", "adhoc", "listening", "", "", 3, "")],
         )
         self.assertEqual(dropped["malformed"], 3)
-        many = {f"a{n}": one for n in range(600)}
-        self.assertEqual(len(rules.seats({"agents": many}, dropped)), 500)
+        many = {f"a{n}": one for n in range(rules.AGENTS + 100)}
+        self.assertEqual(len(rules.seats({"agents": many}, dropped)), rules.AGENTS)
         self.assertEqual(dropped["many"], 100)
         for state in (None, [], {}, {"agents": []}):
             self.assertEqual(rules.seats(state, dropped), [])

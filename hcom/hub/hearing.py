@@ -85,9 +85,11 @@ def _known(db, own: str, device: str, now: float) -> "devices.Device | None":
     known = devices.find(db, device)
     if known:
         return known
+    if len(others(db)) >= DEVICES:
+        return None
     every = devices.every(db)
     labels = remote.labels([own, device, *(other.id for other in every)])
-    if len(others(db)) >= DEVICES or len({*labels.values()}) < len(labels):
+    if len({*labels.values()}) < len(labels):
         return None
     for other in every:
         if other.label != labels[other.id]:
@@ -183,8 +185,9 @@ def _delivered(db, of: _Of, said: dict, data: dict, event_id: int, now: float) -
         deliveries.refuse(db, name, [event_id])
     devices.expect(db, event_id, named)
     requests.answer(db, data["from"], mail)
-    orders = [(data["from"], event_id, data["text"])] if remote.HCOM in named else []
-    if orders:  # it is read as soon as it is here
+    orders = []
+    if remote.HCOM in named:  # it is read as soon as it is here; an answer is answered by nobody
+        orders = [(data["from"], event_id, data["text"])] if said["from"] != remote.HCOM else []
         deliveries.queue(db, event_id, [remote.HCOM], False)
         deliveries.lease(db, remote.HCOM, [event_id], 0, "", Into(), now)
         deliveries.see(db, remote.HCOM, [event_id])

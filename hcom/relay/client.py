@@ -17,6 +17,7 @@ REFUSED_S = 300.0  # a token that is wrong is wrong until a person acts, who rin
 BEAT_S = 240.0  # a state is pushed again though nothing changed: that the lane works is then known
 AGES_S = 60.0  # ages come with an answer without news: where there always is some, one is asked for
 BATCH_BYTES = 512 * 1024
+CURSOR = 200  # characters
 GAP_S = 0.25  # between two polls with news, as between two pushes: a server takes 10 requests/s
 # So long from one poll without news to the next at the least, where the server does not hold them;
 # each less by up to half. What holds them for as long is not slowed.
@@ -121,11 +122,12 @@ def pushed(sync: Sync, push: Push, last: int, answer: Answer, now: float, chance
         wrong = Answer(0, {"error": "the server's answer is none of its wire"})
         return sync._replace(push=_later(sync.push, wrong, now, chance))
     sync = sync._replace(epoch=push.epoch, have=have, usurped=have > last, beat_s=answer.beat_s)
-    if answer.status == 409:  # it began empty, or lost a push: its state may be gone with that
+    if answer.status == 409 or sync.usurped:  # it began empty, or lost a push: its state may, too
         # Only the first comes at once: a server that never agrees is not asked without a pause.
-        lane = sync.push._replace(at=now, failures=sync.push.failures + 1, error="a gap")
+        gap = "" if sync.usurped else "a gap"
+        lane = sync.push._replace(at=now, failures=sync.push.failures + 1, error=gap)
         if sync.push.failures:
-            lane = _later(sync.push, answer, now, chance)
+            lane = _later(sync.push, answer._replace(said={"error": "a gap"}), now, chance)
         return sync._replace(told=-1, push=lane)
     fresh = boot != sync.boot and not push.with_state
     told, told_at = (push.seq, now) if push.with_state else (sync.told, sync.told_at)
@@ -139,7 +141,8 @@ def pushed(sync: Sync, push: Push, last: int, answer: Answer, now: float, chance
 def polled(sync: Sync, answer: Answer, now: float, chance: float) -> Sync:
     """After a poll was answered, and what it brought is stored."""
     cursor, boot = answer.said.get("cursor"), answer.said.get("boot")
-    if answer.status == 200 and not (isinstance(cursor, str) and isinstance(boot, str)):
+    is_whole = isinstance(cursor, str) and is_cursor(cursor) and isinstance(boot, str)
+    if answer.status == 200 and not is_whole:
         answer = Answer(0, {"error": "the server's answer is none of its wire"})
     if answer.status != 200:
         return sync._replace(poll=_later(sync.poll, answer, now, chance))
@@ -153,6 +156,11 @@ def polled(sync: Sync, answer: Answer, now: float, chance: float) -> Sync:
     if pace > 0 and (quiet or not answer.is_news):
         poll = Lane(now + max(GAP_S, pace), hasty=hasty + 1)
     return sync._replace(cursor=cursor, poll=poll, push=push, aged_at=aged_at)
+
+
+def is_cursor(said: str) -> bool:
+    """Whether it can be kept, and sent back as part of a path."""
+    return len(said) <= CURSOR and said.isascii()
 
 
 def is_quiet(answer: dict) -> bool:

@@ -6,6 +6,7 @@ to private addresses only. No error says the token.
 """
 
 import http.client
+import io
 import json
 import re
 import socket
@@ -25,9 +26,43 @@ from .client import Answer
 
 CONNECT_S = 10.0
 ANSWER_BYTES = 16 << 20  # a server of ours says 1 MiB at a time, or one event
+UNREADABLE = (ValueError, OverflowError)  # of http.client, by a chunk of a length below 0
+WHOLE = 2  # an answer is whole within so many times as long as it may take until more of it comes
 # What ssh is run with: it may ask nobody for anything, and notices a link that is gone.
 SSH = ("-T", "-o", "BatchMode=yes", "-o", "ConnectTimeout=10", "-o", "ServerAliveInterval=15")
 REMOTE = "hcom relay serve --stdio"
+
+
+class Answering(io.RawIOBase):
+    """The bytes of one answer, which http.client takes for a socket: who drips them, or never ends,
+    is given up; it asks for neither, and in some places reads without a bound."""
+
+    def __init__(self, sock, until: float):
+        self.sock, self.until, self.left = sock, until, ANSWER_BYTES
+        self.raw = sock.makefile("rb", buffering=0)
+
+    def makefile(self, _mode: str):
+        """A stream of them."""
+        return io.BufferedReader(self)
+
+    def readable(self) -> bool:
+        """Always."""
+        return True
+
+    def readinto(self, room) -> int:
+        """As of any. TimeoutError, HTTPException."""
+        if time.monotonic() > self.until:
+            raise TimeoutError
+        got = self.raw.readinto(room)
+        self.left -= got
+        if self.left < 0:
+            raise http.client.HTTPException("the server's answer is too large")
+        return got
+
+    def close(self) -> None:
+        """The connection may be closed, too."""
+        self.raw.close()
+        super().close()
 
 
 class Ssh(http.client.HTTPConnection):
@@ -108,7 +143,7 @@ class Link:
         for is_old in (self.connection is not None, False):
             try:
                 return self._ask(method, self.to.path + path, body, timeout)
-            except (OSError, http.client.HTTPException) as error:
+            except (OSError, http.client.HTTPException, *UNREADABLE) as error:
                 why = self._why(error)
                 self.close()
                 late = isinstance(error, TimeoutError)
@@ -122,14 +157,15 @@ class Link:
             self.connection = self._opened()
             self.connection.connect()
         self.connection.sock.settimeout(timeout)
+        until = time.monotonic() + WHOLE * timeout
+        self.connection.response_class = lambda sock, **more: (  # type: ignore[assignment]
+            http.client.HTTPResponse(Answering(sock, until), **more)  # type: ignore[arg-type]
+        )
         self.connection.request(method, path, body, self.headers)
         response = self.connection.getresponse()
-        raw = response.read(ANSWER_BYTES + 1)
+        raw = response.read(ANSWER_BYTES)  # without a number it takes a chunk's word for its length
         wait = response.getheader("Retry-After", "")
         pause = float(wait) if re.fullmatch(r"[0-9]{1,6}", wait) else 0.0
-        if len(raw) > ANSWER_BYTES:
-            self.close()
-            return Answer(0, {"error": "the server's answer is too large"})
         try:
             said = json.loads(raw)
         except (ValueError, RecursionError):

@@ -21,8 +21,8 @@ NAME = r"[A-Za-z][A-Za-z0-9_.-]{0,40}"  # of who speaks: an agent, a program, th
 NUMBER = 1 << 53  # what every JSON reader takes for the same number
 STATE, EVENT = "state", "event"  # what a signature is of
 INVITES = "hcom-join-"  # begins the code of an invitation
-AGENTS = 500  # of one device
-TO = 1000  # addresses of one message
+AGENTS = 200  # of one device
+TO = 16_000  # addresses of one message: all agents of as many devices as are taken
 DETAIL = 400  # characters of what is shown on a line
 
 

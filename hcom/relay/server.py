@@ -245,7 +245,7 @@ class Room:
         """The cursor after it, and the JSON of the devices with something new behind `cursor`; ""
         for none. A cursor of another boot is none."""
         boot, _, number = cursor.partition(".")
-        after = int(number) if boot == self.boot and number.isdigit() else 0
+        after = int(number) if boot == self.boot and re.fullmatch("[0-9]{1,18}", number) else 0
         streams = []
         for name, device in reversed(self.devices.items()):
             if device.at <= after:
@@ -316,7 +316,10 @@ def head_of(raw: bytes) -> Head:
     if "transfer-encoding" in headers:
         raise Refused(411, "a body needs a Content-Length", close=True)
     path, _, query = found[2].partition("?")
-    asked = {key: values[-1] for key, values in parse_qs(query, max_num_fields=20).items()}
+    try:
+        asked = {key: values[-1] for key, values in parse_qs(query, max_num_fields=20).items()}
+    except ValueError:
+        raise Refused(400, "too many fields", close=True) from None
     return Head(found[1], path.strip("/").split("/"), asked, headers, int(length))
 
 

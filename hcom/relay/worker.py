@@ -56,6 +56,7 @@ if TYPE_CHECKING:
 
 
 PUSH_S, POLL_S = 20.0, client.HOLD_S + 8.0
+DEVICES = 1024  # of one answer: a server of ours has no more
 LOOK_S = 5.0  # how often it is asked whether the worker is wanted: with PUSH_S it is gone in 35 s
 
 
@@ -172,18 +173,21 @@ class Worker:
                 self._take(answer.said)
             except (OSError, HcomError) as error:  # it comes again: the cursor stays where it is
                 answer = Answer(0, {"error": f"cannot store what came: {error}"})
+            except Exception as error:  # boundary: else a lane would end by what somebody said
+                answer = Answer(0, {"error": f"cannot take what came: {error!r}"})
         with self.news:
             self.sync = client.polled(self.sync, answer, time.monotonic(), random.random())
             self.news.notify_all()
 
     def _take(self, said: dict) -> None:
         devices, cursor = said.get("devices"), said.get("cursor")
-        for device, one in devices.items() if isinstance(devices, dict) else ():
+        listed = [*devices.items()][:DEVICES] if isinstance(devices, dict) else ()
+        for device, one in listed:
             dropped: Counter[str] = Counter()
             found = rules.news({device: one}, self.member.secret, self.member.room, dropped)
             if re.fullmatch(rules.ID, device):
                 self.store.take(device, found, +dropped)
-        if isinstance(cursor, str):
+        if isinstance(cursor, str) and client.is_cursor(cursor):
             self.store.polled(cursor)
             if client.is_quiet(said):
                 self.store.caught_up()
