@@ -147,12 +147,19 @@ class Devices(unittest.TestCase):
         self.assertTrue(outsider.got)  # without a key one takes what comes
 
     def test_who_writes_in_a_devices_name_makes_it_begin_anew(self):
-        relay = self.start()
-        nonsense = {"epoch": "e1", "seq": 1, "first": 99, "events": [{"seq": 99, "event": {}}]}
-        relay.ask("POST", "/push/dev-1", json.dumps(nonsense))
-        one, two = (self.device(name, relay.url, SECRET) for name in ("dev-1", "dev-2"))
-        one.say("hi")
-        self.until(lambda: rules.Key("dev-1", "e1x", 1) in two.got, "it in a new epoch")
+        for nonsense in (
+            {"seq": 1, "first": 99, "events": [{"seq": 99, "event": {}}]},
+            {"seq": 2**53 - 1, "state": {}, "events": []},  # no later one would take its place
+        ):
+            with self.subTest(nonsense):
+                relay = self.start()
+                relay.ask("POST", "/push/dev-1", json.dumps({"epoch": "e1", **nonsense}))
+                one, two = (self.device(name, relay.url, SECRET) for name in ("dev-1", "dev-2"))
+                one.say("hi")
+                self.until(
+                    lambda two=two: rules.Key("dev-1", "e1x", 1) in two.got, "it in a new epoch"
+                )
+                self.until(lambda two=two: "dev-1" in two.seats, "its state")
 
     def test_a_wrong_token_is_said_and_waits(self):
         relay = self.start()

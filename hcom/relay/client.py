@@ -18,6 +18,7 @@ BEAT_S = 240.0  # a state is pushed again though nothing changed: that the lane 
 AGES_S = 60.0  # ages come with an answer without news: where there always is some, one is asked for
 BATCH_BYTES = 512 * 1024
 CURSOR = 200  # characters
+LEAD = 1000  # so far may the state of another process of this device be ahead: `hcom relay`
 GAP_S = 0.25  # between two polls with news, as between two pushes: a server takes 10 requests/s
 # So long from one poll without news to the next at the least, where the server does not hold them;
 # each less by up to half. What holds them for as long is not slowed.
@@ -117,11 +118,12 @@ def pushed(sync: Sync, push: Push, last: int, answer: Answer, now: float, chance
         return sync._replace(limit=sync.limit // 4, push=Lane(now))
     if answer.status not in (200, 409):
         return sync._replace(push=_later(sync.push, answer, now, chance))
-    have, boot = answer.said.get("have"), answer.said.get("boot", "")
-    if type(have) is not int or not isinstance(boot, str):
+    have, boot, seq = (answer.said.get(key, "") for key in ("have", "boot", "seq"))
+    if type(have) is not int or not isinstance(boot, str) or type(seq or 0) is not int:
         wrong = Answer(0, {"error": "the server's answer is none of its wire"})
         return sync._replace(push=_later(sync.push, wrong, now, chance))
-    sync = sync._replace(epoch=push.epoch, have=have, usurped=have > last, beat_s=answer.beat_s)
+    is_more = have > last or (seq or 0) > push.seq + LEAD
+    sync = sync._replace(epoch=push.epoch, have=have, usurped=is_more, beat_s=answer.beat_s)
     if answer.status == 409 or sync.usurped:  # it began empty, or lost a push: its state may, too
         # Only the first comes at once: a server that never agrees is not asked without a pause.
         gap = "" if sync.usurped else "a gap"

@@ -26,7 +26,7 @@ from .link import Link, Way
 from .worker import LOOK_S, Member, Worker
 
 # It stays so long without an agent: what was sent by nobody, or said last, is told. With LOOK_S and
-# a push that hangs it is gone within 35 s.
+# a push that hangs it is gone within 35 s, and within 55 where an answer drips.
 LINGER_S = 5.0
 ROWS = 500  # of what is told at once
 SOON_S = 0.5

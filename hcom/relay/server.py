@@ -564,9 +564,11 @@ class Server:
             said = {"v": 2, **clock, "limits": room.limits._asdict()}
             self._answer(peer, 200, json.dumps(said), now)
         elif route == "push":
-            have = room.push(head.parts[1], pushed(body), now)
+            push, name = pushed(body), head.parts[1]
+            have = room.push(name, push, now)
             self.changed = True
-            self._answer(peer, 200, json.dumps({"have": have, **clock}), now)
+            newest = room.devices[name].epochs[push.epoch][1]
+            self._answer(peer, 200, json.dumps({"have": have, "seq": newest, **clock}), now)
         else:
             wait = head.query.get("timeout", "0")
             if not re.fullmatch(r"[0-9]{1,6}(\.[0-9]{1,6})?", wait):
