@@ -150,6 +150,7 @@ class Frames(unittest.TestCase):
             State(entry=Entry("message", "\n".join(HOSTILE), 40, HOSTILE[0])),
             State(entry=Entry("tag", HOSTILE[7], 9, of=HOSTILE[3])),
             State(question=Question("stop", HOSTILE[3], HOSTILE)),
+            State(question=Question("kill", HOSTILE[3], HOSTILE, True)),
         ):  # fmt: skip
             for cols, rows in ((80, 24), (60, 15), (400, 120), (30, 5), (1, 1)):
                 with self.subTest(state=state.focus, cols=cols):

@@ -33,6 +33,7 @@ from hcom.tui.state import (
     State,
 )
 from tests.sealed import Sealed
+from tests.waiting import looks
 
 COLS, ROWS = 80, 24
 CROWD, USES = 200, 300
@@ -130,7 +131,7 @@ def starts(view: View) -> "list[State]":
     here = State(agent="a100")
     typed = Entry(MESSAGE, "@we one two", 3)
     said = ("sent before", "and after")
-    asked = [Question(verb, "a100", ("a100", "a101", "a102")) for verb in STEERS]
+    asked = [Question(verb, "a100", ("a100", "a101", "a102"), True) for verb in STEERS]
     lines = [Entry(kind, LINES.get(kind, "10"), at=1, of="a100") for kind in TAKEN]
     pages = [Page(EVENT, str(CROWD + USES + 1), top=5), Page("agent", "a100")]
     return {
@@ -188,7 +189,7 @@ SIGNS: dict = {
     "archive": r"(?s)-- archive --.*^ archive: ",
     "filter": "^ filter",
     "help": "-- help --",
-    **{verb: rf"{verb} a\d\d\d\? y/n" for verb in STEERS},
+    **{verb: rf"{verb} a\d\d\d\? \.\.\.$" for verb in STEERS},
     "redraw": lambda seen, _: seen.glass.done[-1] == "redraw",
     "suspend": lambda seen, _: seen.glass.done[-1] == "suspend",
     "quit": lambda seen, _: seen.app.code == 0,
@@ -261,6 +262,25 @@ class EveryKey(Sealed):
         self.assertNotIn("this is a bug", said)
         seen.changed = was != seen.glass.shown
         return said
+
+    def test_a_typed_word_answers_no_question(self):
+        self.crowd()
+        seen = self.seen()
+        for word, asked in (("xy", "stop"), ("text", "stop"), ("Xyt", "kill"), ("fly", "fork")):
+            with self.subTest(word):
+                seen.at(State(agent="a100"))
+                for letter in word:
+                    seen.app.press(letter)
+                self.assertRegex(seen.look(), rf"(?m)^ {asked} \S*a100\? \.\.\.$")
+                self.assertIn("a100", self.home.known())
+                seen.app.press("Esc")
+                self.assertNotIn(" a100?", seen.look())
+        seen.app.press("x")
+        for _ in looks(10):
+            if "y/n" in seen.look():
+                break
+        seen.app.press("y")
+        self.assertIn("stopped web-a100", seen.quiet())
 
     def test_on_an_empty_database(self):
         seen = self.seen()

@@ -1,5 +1,6 @@
 """What the dashboard is, and what its keys do to it; what may take long is done beside the loop."""
 
+import math
 import sys
 import time
 from collections.abc import Callable
@@ -39,6 +40,8 @@ from .state import (
 from .typed import Click, Paste
 from .work import Work
 
+# Who types a word where its letters are keys types on within that: none of them is an answer.
+MOMENT_S = 0.7
 LIVE = ("agent", "transcript", "screen", EVENT, SETTING, RUN, RELAY)
 
 
@@ -59,6 +62,7 @@ class App:
         self.code: int | None = None
         self.needy, self.rings = sys.maxsize, config.read(home, env).bell
         self.read_at, self.rung = 0.0, True  # of the bus, and whether something happened since
+        self.opens_at = math.inf  # when (monotonic) what is asked may be answered
         self.asked: Page | None = None  # the page that is being read
         self.verbs = verbs.of(self)
 
@@ -66,6 +70,9 @@ class App:
         """The screen shows what is so."""
         cols, rows = self.screen.size()
         place = Place(cols, rows, time.time(), self.env.get("HOME", "/"))
+        if time.monotonic() >= self.opens_at:
+            self.opens_at, asked = math.inf, self.state.question
+            self.state = self.state._replace(question=asked and asked._replace(open=True))
         frame, self.state = views.frame(self.state, self.data, place)
         self.screen.put(frame)
         wanted = views.needy(self.data)
@@ -77,7 +84,10 @@ class App:
     def press(self, key: "str | Paste | Click") -> None:
         """What the key is for is done. Whoever presses one has seen what stands there."""
         self.saw()
-        focus = self.state.focus
+        focus, asked = self.state.focus, self.state.question
+        if asked and not asked.open and len(key) == 1:
+            self.opens_at = time.monotonic() + MOMENT_S
+            return
         if isinstance(key, Click):
             self.click(key)
             return
@@ -286,6 +296,7 @@ class App:
             alike = [a.name for a in there if agent.tag and a.tag == agent.tag]
             question = Question(verb, agent.name, tuple(alike))
             self.state = self.state._replace(question=question)
+            self.opens_at = time.monotonic() + MOMENT_S
 
     def ask_tag(self) -> None:
         agent = self.chosen()

@@ -47,7 +47,7 @@ class Loop:
                     self.read(rings)
                 app.draw()
                 fds = [fd for fd in (0, woken, self.owner, app.work.fd, rings.fd) if fd >= 0]
-                left = max(self.due(rings) - time.monotonic(), 0)
+                left = max(min(self.due(rings), app.opens_at) - time.monotonic(), 0)
                 ready = select.select(fds, (), (), left)[0]
                 self.heard(ready, woken)
                 app.rung = bool(rings.rung()) or app.rung

@@ -88,7 +88,9 @@ def entry_lines(entry: Entry, data: Data, cols: int) -> "tuple[list[Line], tuple
 
 
 def question(asked: Question) -> str:
-    """What is asked before it is done."""
+    """What is asked before it is done, and once an answer is taken, how to give it."""
+    if not asked.open:
+        return f"{asked.verb} {asked.name}? ..."
     said = f"{asked.verb} {asked.name}? y/n"
     if len(asked.tagged) > 1:
         said += f", t: all {len(asked.tagged)} with its tag: {', '.join(asked.tagged)}"

@@ -48,8 +48,9 @@ Entry = namedtuple(
 )
 
 
-# What is to be confirmed: to do `verb` to this agent, or to all with its tag
-Question = namedtuple("Question", "verb name tagged", defaults=((),))
+# What is to be confirmed: to do `verb` to this agent, or to all with its tag; `open`: an answer is
+# taken by now
+Question = namedtuple("Question", "verb name tagged open", defaults=((), False))
 
 
 class State(
