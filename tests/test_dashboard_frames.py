@@ -243,7 +243,11 @@ class Frames(unittest.TestCase):
         for entry, wanted in (
             (Entry("message", "@kira hi"), "to @kira"),
             (Entry("message", "@api hi"), "to @api = luna"),
-            (Entry("message", "hi"), "to everyone: 6"),
+            (Entry("message", "hi"), "to nobody yet: @NAME (Tab completes)"),
+            (
+                Entry("message", "hi", to_all=True),
+                "to everyone: 6 (luna, nova, zara, kira, milo, gone)",
+            ),
             (Entry("message", "hi", of="nova", reply_to="41"), "to nova, #41"),
             (Entry("message", "@nobody hi"), "no agent @nobody"),
         ):

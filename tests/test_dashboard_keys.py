@@ -1,6 +1,7 @@
 """Each key of the dashboard's table, in each view where it works: on a database with nothing in it,
 and with many agents."""
 
+import json
 import os
 import re
 import select
@@ -281,6 +282,29 @@ class EveryKey(Sealed):
                 break
         seen.app.press("y")
         self.assertIn("stopped web-a100", seen.quiet())
+
+    def test_nobody_writes_to_everyone_by_surprise(self):
+        luna, nova = self.home.start(), self.home.start()
+        with open_db(self.place) as db:
+            said = f"@{luna} freeze"
+            talk.send(db, Sender("bigboss", EXTERNAL), said, said, Envelope(), time.time())
+        seen = self.seen()
+        sent = "SELECT json_extract(data, '$.delivered_to') FROM events WHERE type = 'message'"
+        for key, text, shown in (
+            ("m", "hi", "to nobody yet: @NAME"),
+            ("b", f"@{nova} hi", f"to @{nova}"),
+            ("r", "hi", f"to {nova}, #4"),
+            ("b", "hi", rf"to everyone: 2 \({nova}, {luna}\)"),
+        ):
+            seen.at(State(View.STREAM))
+            for one in (key, *text):
+                seen.app.press(one)
+            with self.subTest(key):
+                self.assertRegex(seen.look(), f"(?m)^ {shown}")
+            seen.app.press("Enter")
+            seen.quiet()
+        found = [json.loads(row[0]) for row in self.home.sql(sent)]
+        self.assertEqual(found, [[luna], [nova], [nova], [luna, nova]])
 
     def test_on_an_empty_database(self):
         seen = self.seen()

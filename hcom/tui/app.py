@@ -7,6 +7,7 @@ from collections.abc import Callable
 from importlib import import_module
 
 from .. import config
+from ..bus import address
 from ..bus.agent import BIGBOSS, Agent, is_far
 from ..errors import HcomError, told
 from ..store.deliveries import QUEUED, SEEN
@@ -234,7 +235,8 @@ class App:
         found, one = selected(self.state, self.data), event_of(self.state, self.data)
         asked = self.data.asks.get(found.agent.name) if found else None
         if one and one.type == "message":
-            self.begin(Entry(MESSAGE, of=one.instance, reply_to=str(one.id)))
+            own = ", ".join(one.data["delivered_to"]) if one.instance == BIGBOSS else ""
+            self.begin(Entry(MESSAGE, of=own or one.instance, reply_to=str(one.id)))
         elif found and asked:
             self.begin(Entry(MESSAGE, of=found.agent.name, reply_to=str(asked.id)))
         else:
@@ -262,7 +264,10 @@ class App:
 
     def send(self) -> None:
         entry = self.entry
-        self.busy(lambda: _beside("acts").send(self.home, entry))
+        if address.mentions(entry.text) or entry.reply_to or entry.to_all:
+            self.busy(lambda: _beside("acts").send(self.home, entry))
+        else:
+            self.begin(entry._replace(note="to whom? begin with @NAME; to everyone: Esc b"))
 
     def take(self) -> None:
         """What was typed on one line is taken; nothing, where that says nothing, is left."""

@@ -34,7 +34,8 @@ def reached(entry: Entry, listed) -> str:
     except UnknownAgent as error:
         return error.message.removeprefix("nothing sent: ")
     if not mentions:
-        return f"to everyone: {len(to.names)}"
+        everyone = f"to everyone: {len(to.names)} ({', '.join(to.names)})"
+        return everyone if entry.to_all else "to nobody yet: @NAME (Tab completes)"
     words = " ".join(f"@{name}" for name in mentions)
     named = ", ".join(to.names)
     return f"to {words}" if words == f"@{named}" else f"to {words} = {named}"
@@ -79,7 +80,8 @@ def entry_lines(entry: Entry, data: Data, cols: int) -> "tuple[list[Line], tuple
     rows, before = _rows(entry.text, cols - 4), _rows(entry.text[: entry.at], cols - 4)
     at = len(before) - 1
     first = max(0, at - ENTRY_LINES + 1)
-    lines = [laid(cols, [Span(" " + title, Look.BAR)])]
+    look = Look.NEED if title.startswith("to everyone") else Look.BAR
+    lines = [laid(cols, [Span(" " + title, look)])]
     for number, row in enumerate(rows[first : first + ENTRY_LINES], first):
         lines.append(laid(cols, [Span("> " if not number else "  ", Look.DIM), Span(row)]))
     if entry.note:

@@ -39,12 +39,12 @@ Page = namedtuple("Page", "kind of lines top", defaults=(("...",), 0))
 
 
 # What is being typed, for what: the text and the place in it, why it was refused; for a message its
-# reply-to and intent, how far back in the history it is, what was typed before one went there, and
-# whether it is being sent.
+# reply-to and intent, how far back in the history it is, what was typed before one went there,
+# whether it is being sent, and whether it is for everyone where it names nobody.
 Entry = namedtuple(
     "Entry",
-    "kind text at note of reply_to intent back draft busy",
-    defaults=("", 0, "", "", "", "", 0, "", False),
+    "kind text at note of reply_to intent back draft busy to_all",
+    defaults=("", 0, "", "", "", "", 0, "", False, False),
 )
 
 

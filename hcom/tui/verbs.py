@@ -15,7 +15,7 @@ def of(app) -> dict[str, Callable[[], None]]:
         **{name: partial(app.edit, name) for name in compose.EDITS},
         "open": app.open,
         "write": app.write,
-        "everyone": lambda: app.begin(Entry(MESSAGE)),
+        "everyone": lambda: app.begin(Entry(MESSAGE, to_all=True)),
         "reply": app.reply,
         "follow": app.follow,
         "fold": app.fold,
