@@ -200,6 +200,10 @@ class OnATerminal(Dashboard):
         pane.until(rf"^>. {kira} .*headless")
         pane.keys("v")
         pane.until(rf"(?s)-- screen {kira} --.*all my windows")
+        pane.keys("x")
+        pane.until(rf"stop {kira}\? y/n$")
+        pane.keys("y")
+        pane.until(rf"^ stopped {kira}; still running, out of hcom: {kira} \(X ends it\)$")
         pane.keys("X")
         pane.until(rf"kill {kira}\? y/n$")
         pane.keys("y")
@@ -232,7 +236,7 @@ class OnATerminal(Dashboard):
         pane.keys("Escape", "x")
         pane.until(r"t: all 2 with its tag: \w+, \w+$")
         pane.keys("t")
-        pane.until(r"^ stopped web-\w+, web-\w+$")
+        pane.until(r"^ stopped web-\w+, web-\w+; still running, out of hcom: web-\w+, web-\w+ ")
         self.assertEqual(sorted(self.home.known()), sorted([self.luna, self.nova]))
 
     def test_who_ended_is_resumed_and_copied(self):
@@ -310,7 +314,7 @@ class OnATerminal(Dashboard):
         pane = self.begun()
         for cols, rows in ((120, 40), (60, 15), (100, 30), (33, 4), (80, 24)):
             pane.resize(cols, rows)
-        pane.until(rf"(?s)\A hcom .*? help\n-- agents -+\n.*{self.luna}.*q quit\Z")
+        pane.until(rf"(?s)\A hcom .*? help\n-- agents -+\n.*{self.luna}.*q quit  \? keys\Z")
         pane.resize(40, 10)
         pane.until("hcom needs 60x15, here are")
 
@@ -356,7 +360,7 @@ class OnATerminal(Dashboard):
         for ending in ("-wal", "-shm"):
             Path(f"{db}{ending}").unlink(missing_ok=True)
         os.replace(junk, db)
-        pane.until(r"\n [^\n]*is corrupt[^\n]*\Z", 40)
+        pane.until("^ the database is corrupt: ", 40)
         os.replace(aside, db)
         pane.until(lambda screen: "of the old one" not in screen and "q quit" in screen, 40)
         pane.until(rf"{self.nova}  created")

@@ -46,7 +46,7 @@ def shown(state: State, data: Data, cols: int = 80, rows: int = 24) -> str:
     return cells.text_of(frame.lines)
 
 
-ASKS = {"nova": Asked(41, "which branch?")}
+ASKS = {"nova": Asked(41, "which branch?", NOW - 1200)}
 DATA = Data(
     ordered(
         [
@@ -125,7 +125,7 @@ class Frames(unittest.TestCase):
         )
         for line in (
             r"^ ■ api-luna +claude +approval Bash: rm -r build +1m +2 unread",
-            r"^ ◉ nova +codex +asks: which branch\? +4m",
+            r"^ ◉ nova +codex +asks: which branch\? +20m",
             r"^>▶ kira +claude +Bash pytest -q +40s +~/web$",
             r"^ ▶ milo +claude +Edit src/b.py +50s",
             r"^ ◉ zara +claude +idle +3m +not woken",
@@ -138,7 +138,7 @@ class Frames(unittest.TestCase):
         ):
             with self.subTest(line):
                 self.assertRegex(said, "(?m)" + line)
-        self.assertRegex(said, r"\n Enter open  m write .* q quit\Z")
+        self.assertRegex(said, r"\n Enter open  m write .* q quit  \? keys\Z")
 
     def test_every_line_is_as_wide_as_the_screen(self):
         people = [agent(text[:40] or "x", ACTIVE, text, text, directory=text) for text in HOSTILE]
@@ -147,7 +147,7 @@ class Frames(unittest.TestCase):
         data = Data(tuple(people), tuple(said), trouble=HOSTILE[0])
         for state in (
             State(), State(view=View.STREAM, event=3), State(page=Page("event", "3", HOSTILE)),
-            State(entry=Entry("message", "\n".join(HOSTILE), 40, HOSTILE[0])),
+            State(entry=Entry("message", "\n".join(HOSTILE), 40), said=HOSTILE[2]),
             State(entry=Entry("tag", HOSTILE[7], 9, of=HOSTILE[3])),
             State(question=Question("stop", HOSTILE[3], HOSTILE)),
             State(question=Question("kill", HOSTILE[3], HOSTILE, True)),
@@ -210,6 +210,13 @@ class Frames(unittest.TestCase):
 
     def test_a_small_window_says_so(self):
         self.assertIn("hcom needs 60x15, here are 50x10; q quits", shown(State(), DATA, 50, 10))
+
+    def test_what_is_said_is_said_to_its_end(self):
+        why = "the client cannot be found on any of the ways that are known here, for none is"
+        said = shown(State(said=f"{why} (install it, or name its place in the settings)"), DATA, 60)
+        self.assertRegex(" ".join(said.split()), rf"{why} \(install it, .* in the settings\)\Z")
+        self.assertEqual(len(said.split("\n")), 24)
+        self.assertTrue(shown(State(said="word " * 99), DATA, 60, 15).endswith("…"))
 
     def test_nothing_yet(self):
         said = shown(State(), Data())
@@ -367,7 +374,20 @@ class Keys(unittest.TestCase):
                 self.assertTrue(keys.line(view, 59))
                 self.assertIn(keys.verb(view, "Esc"), ("unfilter", "back", "cancel"))
                 self.assertLess(len(keys.line(view, 59)), 60)
-        self.assertTrue(keys.line(View.PAGE, 59).startswith("Esc back  m write"))
+
+    def test_on_a_narrow_line_the_most_needed_keys_stay(self):
+        for view, room, wanted in (
+            (View.AGENTS, 59, "Enter open  m write  r reply  a answer  q quit  ? keys"),
+            (
+                View.AGENTS,
+                79,
+                "Enter open  m write  r reply  a answer  x stop  n launch  q quit  ? keys",
+            ),
+            (View.PAGE, 59, "Esc back  m write  r reply  a answer  q quit  ? keys"),
+            (View.WRITE, 59, "Enter send  Tab complete  Ctrl-T intent  Esc leave"),
+        ):
+            with self.subTest(view, room=room):
+                self.assertEqual(keys.line(view, room), wanted)
 
 
 if __name__ == "__main__":

@@ -15,7 +15,7 @@ from hcom.ops import talk
 from hcom.store import agents, events
 from hcom.store.connect import open_db
 from hcom.tui import cells, keys
-from hcom.tui.app import App
+from hcom.tui.app import SAID_S, App
 from hcom.tui.keys import View
 from hcom.tui.loop import Loop
 from hcom.tui.state import (
@@ -305,6 +305,17 @@ class EveryKey(Sealed):
             seen.quiet()
         found = [json.loads(row[0]) for row in self.home.sql(sent)]
         self.assertEqual(found, [[luna], [nova], [nova], [luna, nova]])
+
+    def test_what_is_said_is_over_and_a_refusal_stays(self):
+        seen = self.seen()
+        for begin, text, stays in (("a", "nobody needs", False), ("m@x y\r", "no agent @x", True)):
+            seen.at(State())
+            for key in begin:
+                seen.app.press("Enter" if key == "\r" else key)
+            self.assertIn(text, seen.quiet())
+            seen.app.said_until -= SAID_S
+            seen.app.draw()
+            self.assertEqual(text in seen.text, stays, seen.text)
 
     def test_on_an_empty_database(self):
         seen = self.seen()

@@ -19,11 +19,12 @@ def answer(db, target: str, requesters) -> None:
     )
 
 
-def of_person(db, count: int) -> list[tuple[int, str, str]]:
+def of_person(db, count: int) -> list[tuple[int, str, str, str]]:
     """The requests among the `count` newest messages to the person whose sender has heard nothing
-    of the person since, oldest first: id, sender, text."""
+    of the person since, oldest first: id, sender, text, timestamp."""
     rows = db.execute(
-        "SELECT e.id, e.instance, json_extract(e.data, '$.text') FROM events e WHERE e.id IN "
+        "SELECT e.id, e.instance, json_extract(e.data, '$.text'), e.timestamp FROM events e "
+        "WHERE e.id IN "
         "(SELECT event_id FROM deliveries WHERE agent = ?1 ORDER BY event_id DESC LIMIT ?2) "
         "AND json_extract(e.data, '$.intent') = 'request' AND NOT EXISTS "
         "(SELECT 1 FROM deliveries d JOIN events a ON a.id = d.event_id WHERE d.agent = e.instance "

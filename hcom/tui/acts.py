@@ -64,12 +64,15 @@ def go(home, env, name: str) -> str:
 
 
 def stop(home, _env, names) -> str:
-    """These have left. HcomError."""
+    """These have left; whose program runs on is said. HcomError."""
     far, now = [name for name in names if is_far(name)], time.time()
     with open_db(home) as db:
         gone = agents.chosen(db, [name for name in names if name not in far], now)
         agents.stop(db, gone, BIGBOSS, "stopped", now)
+        loose = {agent.name for agent in agents.loose(db, now)}
     said = [f"stopped {', '.join(agent.display for agent in gone)}"] if gone else []
+    on = [agent.display for agent in gone if agent.name in loose]
+    said += [f"still running, out of hcom: {', '.join(on)} (X ends it)"] if on else []
     return "; ".join([*said, *(ask(home, "stop", name) for name in far)])
 
 

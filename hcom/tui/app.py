@@ -43,6 +43,7 @@ from .work import Work
 
 # Who types a word where its letters are keys types on within that: none of them is an answer.
 MOMENT_S = 0.7
+SAID_S = 8.0  # what is said to the person stands so long, a refusal until the next key
 LIVE = ("agent", "transcript", "screen", EVENT, SETTING, RUN, RELAY)
 
 
@@ -63,7 +64,8 @@ class App:
         self.code: int | None = None
         self.needy, self.rings = sys.maxsize, config.read(home, env).bell
         self.read_at, self.rung = 0.0, True  # of the bus, and whether something happened since
-        self.opens_at = math.inf  # when (monotonic) what is asked may be answered
+        # When (monotonic) what is asked may be answered, and what is said is over.
+        self.opens_at = self.said_until = math.inf
         self.asked: Page | None = None  # the page that is being read
         self.verbs = verbs.of(self)
 
@@ -74,6 +76,8 @@ class App:
         if time.monotonic() >= self.opens_at:
             self.opens_at, asked = math.inf, self.state.question
             self.state = self.state._replace(question=asked and asked._replace(open=True))
+        if time.monotonic() >= self.said_until:
+            self.say("", math.inf)
         frame, self.state = views.frame(self.state, self.data, place)
         self.screen.put(frame)
         wanted = views.needy(self.data)
@@ -160,10 +164,10 @@ class App:
             self.begin(entry)
 
     def edit(self, name: str) -> None:
-        self.typing(compose.EDITS[name](self.entry)._replace(note=""))
+        self.typing(compose.EDITS[name](self.entry))
 
     def insert(self, text: str) -> None:
-        self.typing(compose.inserted(self.entry, text)._replace(note=""))
+        self.typing(compose.inserted(self.entry, text))
 
     def recall(self, by: int) -> None:
         self.typing(compose.recalled(self.entry, self.state.sent, by))
@@ -172,7 +176,7 @@ class App:
         words = compose.offered(self.entry.kind, [seen.agent for seen in self.data.agents])
         entry, found = compose.completed(self.entry, words)
         shown = entry.text == self.entry.text and len(found) > 1
-        self.typing(entry._replace(note=""))
+        self.typing(entry)
         self.say("  ".join(found) if shown else "")
 
     def begin(self, entry: Entry) -> None:
@@ -181,7 +185,7 @@ class App:
     def busy(self, act: Callable[[], object]) -> None:
         """What was typed is done with beside the loop; it stays as long."""
         if not self.entry.busy:
-            self.begin(self.entry._replace(busy=True, note=""))
+            self.begin(self.entry._replace(busy=True))
             self.work.do(act, self.taken, self.refused)
 
     def taken(self, said: str) -> None:
@@ -192,18 +196,22 @@ class App:
             if page and page.kind == entry.kind:
                 self.show(page.kind, page.of)
             entry = None
-        self.state = self.state._replace(entry=entry, said=said, sent=sent)
+        self.state = self.state._replace(entry=entry, sent=sent)
+        self.say(said)
 
     def refused(self, why: str) -> None:
         """What was typed stays, with the reason."""
         entry = self.state.entry
         if entry and entry.busy:
-            self.begin(entry._replace(busy=False, note=why))
-        else:
-            self.say(why)
+            self.begin(entry._replace(busy=False))
+        self.insist(why)
 
-    def say(self, text: str) -> None:
-        self.state = self.state._replace(said=text)
+    def say(self, text: str, lasts: float = SAID_S) -> None:
+        self.state, self.said_until = self.state._replace(said=text), time.monotonic() + lasts
+
+    def insist(self, text: str) -> None:
+        """That stands there until a key is pressed."""
+        self.say(text, math.inf)
 
     # -- messages --
 
@@ -217,7 +225,7 @@ class App:
             seen = {n: {**receipts[n], BIGBOSS: SEEN} for n in mine}
             unread = self.data.unread - len(mine)
             self.data = self.data._replace(receipts={**receipts, **seen}, unread=unread)
-            self.work.do(lambda: _beside("acts").see(self.home, mine), lambda _: None, self.say)
+            self.work.do(lambda: _beside("acts").see(self.home, mine), lambda _: None, self.insist)
 
     def chosen(self) -> Agent | None:
         """The selected agent; where there is none that is said."""
@@ -260,14 +268,14 @@ class App:
         else:
             self.show("agent" if is_far(name) else "screen", name)
             (detail,) = [s.agent.detail for s in self.data.agents if s.agent.name == name]
-            self.say(f"{name} waits for an answer in its own window (o) {detail}".rstrip())
+            self.insist(f"{name} waits for an answer in its own window (o) {detail}".rstrip())
 
     def send(self) -> None:
         entry = self.entry
         if address.mentions(entry.text) or entry.reply_to or entry.to_all:
             self.busy(lambda: _beside("acts").send(self.home, entry))
         else:
-            self.begin(entry._replace(note="to whom? begin with @NAME; to everyone: Esc b"))
+            self.insist("to whom? begin with @NAME; to everyone: Esc b")
 
     def take(self) -> None:
         """What was typed on one line is taken; nothing, where that says nothing, is left."""
@@ -290,7 +298,7 @@ class App:
             self.data, self.file = feed.read(self.home, state, time.time())
             self.state = state
         except HcomError as error:
-            self.begin(entry._replace(note=told(error)))
+            self.insist(told(error))
 
     # -- steering --
 
@@ -317,11 +325,12 @@ class App:
         asked = self.state.question
         assert asked
         names = asked.tagged if tagged and asked.tagged else (asked.name,)
-        self.state = self.state._replace(question=None, said=f"{asked.verb} {', '.join(names)} ...")
+        self.state = self.state._replace(question=None)
+        self.insist(f"{asked.verb} {', '.join(names)} ...")
         self.work.do(
             lambda: _beside("acts").STEERS[asked.verb](self.home, self.env, names),
             self.say,
-            self.say,
+            self.insist,
         )
 
     # -- pages --
@@ -341,13 +350,13 @@ class App:
         agent = self.chosen()
         if agent:
             act = _beside("acts").go
-            self.work.do(lambda: act(self.home, self.env, agent.name), self.say, self.say)
+            self.work.do(lambda: act(self.home, self.env, agent.name), self.say, self.insist)
 
     def show_of(self, kind: str) -> None:
         agent = self.chosen()
         if agent and agent.device and kind == "transcript":  # its device is asked for it
             self.work.do(
-                lambda: _beside("acts").ask(self.home, kind, agent.name), self.say, self.say
+                lambda: _beside("acts").ask(self.home, kind, agent.name), self.say, self.insist
             )
         elif agent:
             self.show(kind, agent.name)

@@ -9,6 +9,7 @@ from ..errors import UsageError
 from ..ops import agents, look
 from ..store import deliveries, events, filters, requests
 from ..store.connect import open_db
+from .place import moment
 from .state import Asked, Data, State, folded, ordered
 
 COUNT = 150  # events on either side: more than the largest screen shows
@@ -57,8 +58,8 @@ def read(home, state: State, now: float) -> "tuple[Data, object]":
         around, before, behind = look.around(db, wanted, state.event or events.last_id(db), COUNT)
         here = agents.here(db, now)
         last: dict[str, Asked] = {}
-        for number, sender, text in requests.of_person(db, PERSON_COUNT):
-            last[sender] = Asked(number, text)
+        for number, sender, text, at in requests.of_person(db, PERSON_COUNT):
+            last[sender] = Asked(number, text, moment(at).timestamp())
         low, high = (around[0].id, around[-1].id) if around else (0, 0)
         messages = [event.id for event in around if event.type == "message"]
         receipts = deliveries.receipts_of(db, messages)

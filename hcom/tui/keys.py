@@ -15,7 +15,7 @@ LISTS, READ, TYPED = (A, S), (A, S, P), (W, L)
 
 
 # `names` of keys as `typed` has them, where they work, the verb that they are for, what that does,
-# and the word for it at the bottom ("" where there is no room).
+# and the word for it at the bottom ("" for none).
 Key = namedtuple("Key", "names views verb help word", defaults=("",))
 
 
@@ -39,7 +39,7 @@ KEYS = (
     Key(("t",), READ, "transcript", "What the selected agent was asked and answered", "transcript"),
     Key(("v",), READ, "screen", "What the selected agent's terminal shows"),
     Key(("o",), READ, "window", "To the selected agent's window (tmux, kitty, WezTerm)"),
-    Key(("x",), READ, "stop", "The selected agent leaves hcom; asks first", "stop"),
+    Key(("x",), READ, "stop", "The selected agent leaves; its program runs on; asks first", "stop"),
     Key(("X",), READ, "kill", "End the selected agent's program; asks first"),
     Key(("R",), READ, "resume", "Start the selected agent's program again; asks first"),
     Key(("f",), READ, "fork", "Start a copy of the selected agent; asks first"),
@@ -55,8 +55,8 @@ KEYS = (
     Key(("M",), READ, "mouse", "Wheel and click are for hcom, or for the terminal (Shift: always)"),
     Key(("Ctrl-L",), READ, "redraw", "Draw all of the screen anew"),
     Key(("Ctrl-Z",), READ, "suspend", "Back to the shell; fg returns"),
-    Key(("?",), READ, "help", "These keys"),
     Key(("q", "Ctrl-C"), READ, "quit", "Quit", "quit"),
+    Key(("?",), READ, "help", "These keys", "keys"),
     Key(("Enter",), (W,), "send", "Send it", "send"),
     Key(("Alt-Enter", "Ctrl-J"), (W,), "newline", "A new line", "new line"),
     Key(("Tab",), TYPED, "complete", "Complete the word; again: what it may become", "complete"),
@@ -81,17 +81,22 @@ KEYS = (
 )
 
 
+# On a narrow line the first of these goes first; what is in none of them stays.
+GIVE_WAY = ("transcript", "filter", "newline", "launch", "stop", "reply", "intent", "open")
+
+
 def verb(view: View, name: str) -> str:
     """What the key is for there; "" for nothing."""
     return next((k.verb for k in KEYS if view in k.views and name in k.names), "")
 
 
 def line(view: View, room: int) -> str:
-    """The keys of the view that there is room for: the longest give way, the last of them first."""
-    words = [f"{k.names[0]} {k.word}" for k in KEYS if view in k.views and k.word]
-    while len("  ".join(words)) > room:
-        words.remove(max(reversed(words), key=len))
-    return "  ".join(words)
+    """The keys of the view that there is room for: what gives way stands in `GIVE_WAY`."""
+    shown = {k.verb: f"{k.names[0]} {k.word}" for k in KEYS if view in k.views and k.word}
+    for verb in GIVE_WAY:
+        if len("  ".join(shown.values())) > room:
+            shown.pop(verb, "")
+    return "  ".join(shown.values())
 
 
 def _shown(name: str) -> str:

@@ -23,9 +23,14 @@ def coarse(seconds: float) -> str:
     return age(seconds - seconds % COARSE_S if seconds < 60 else seconds)
 
 
+def moment(timestamp: str) -> datetime:
+    """When that was."""
+    return datetime.fromisoformat(timestamp.replace("Z", "+00:00"))
+
+
 def clock(timestamp: str, now: float) -> str:
     """When that was, here: the time, and of another day the day."""
-    at = datetime.fromisoformat(timestamp.replace("Z", "+00:00")).astimezone()
+    at = moment(timestamp).astimezone()
     today = datetime.fromtimestamp(now, timezone.utc).astimezone().date()
     return at.strftime("%H:%M" if at.date() == today else "%b %d %H:%M")
 

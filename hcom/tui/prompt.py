@@ -84,8 +84,6 @@ def entry_lines(entry: Entry, data: Data, cols: int) -> "tuple[list[Line], tuple
     lines = [laid(cols, [Span(" " + title, look)])]
     for number, row in enumerate(rows[first : first + ENTRY_LINES], first):
         lines.append(laid(cols, [Span("> " if not number else "  ", Look.DIM), Span(row)]))
-    if entry.note:
-        lines.append(laid(cols, [Span(" " + entry.note, Look.BAD)]))
     return lines, (1 + at - first, 2 + columns(before[-1]))
 
 

@@ -7,11 +7,11 @@ from .place import LOOKS, Place, coarse, scrolled, short
 from .state import Asked, Data, State, agent_at
 
 
-def doing(seen: Seen, asks: dict[str, Asked], home: str) -> str:
+def doing(seen: Seen, asked: "Asked | None", home: str) -> str:
     """What the agent does, or wants."""
     agent = seen.agent
-    if agent.status != BLOCKED and agent.name in asks:
-        return f"asks: {asks[agent.name].text}"
+    if asked:
+        return f"asks: {asked.text}"
     if agent.status == LISTENING:
         return "idle"
     # a path is cut at its end, which is what tells
@@ -31,9 +31,11 @@ def _notes(seen: Seen) -> str:
 def agent_line(seen: Seen, asks, place: Place, named: int, chosen: bool) -> Line:
     """The line of one agent; its name has `named` columns."""
     agent = seen.agent
-    look = Look.NEED if agent.name in asks else LOOKS[agent.status]
+    asked = asks.get(agent.name) if agent.status != BLOCKED else None
+    look = Look.NEED if asked else LOOKS[agent.status]
     where = short(agent.directory, place.home)
-    right = f"{coarse(place.now - agent.status_at):>4} {pad(_notes(seen), 10)}"
+    since = asked.at if asked else agent.status_at
+    right = f"{coarse(place.now - since):>4} {pad(_notes(seen), 10)}"
     wide = place.cols // 6
     where = where if columns(where) <= wide else "…" + where[1 - wide :]
     right += " " + pad(where, wide) if place.cols >= 80 else ""
@@ -43,7 +45,7 @@ def agent_line(seen: Seen, asks, place: Place, named: int, chosen: bool) -> Line
         Span(head, Look.CHOSEN if chosen else look),
         Span(pad(agent.tool, 7) + " ", Look.DIM),
         Span(
-            pad(doing(seen, asks, place.home), room) + " ",
+            pad(doing(seen, asked, place.home), room) + " ",
             look if look == Look.NEED else Look.PLAIN,
         ),
         Span(right, Look.DIM),

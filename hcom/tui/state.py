@@ -17,8 +17,8 @@ THREAD, RELAY = "thread", "relay"
 ABOUT, NAMED = re.compile(r"(?:events?|request) #(\d{1,18})"), re.compile(r"#(\d{1,18})\b")
 
 
-# A request to the person that has no answer: the message's id and its text
-Asked = namedtuple("Asked", "id text")
+# A request to the person that has no answer: the message's id, its text and when it was sent
+Asked = namedtuple("Asked", "id text at")
 
 
 # What is so on the bus: its agents, the events around the one that is looked at, which of them
@@ -38,13 +38,13 @@ Data = namedtuple(
 Page = namedtuple("Page", "kind of lines top", defaults=(("...",), 0))
 
 
-# What is being typed, for what: the text and the place in it, why it was refused; for a message its
+# What is being typed, for what: the text and the place in it, whose it is; for a message its
 # reply-to and intent, how far back in the history it is, what was typed before one went there,
 # whether it is being sent, and whether it is for everyone where it names nobody.
 Entry = namedtuple(
     "Entry",
-    "kind text at note of reply_to intent back draft busy to_all",
-    defaults=("", 0, "", "", "", "", 0, "", False, False),
+    "kind text at of reply_to intent back draft busy to_all",
+    defaults=("", 0, "", "", "", 0, "", False, False),
 )
 
 

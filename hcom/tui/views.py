@@ -1,10 +1,11 @@
 """Frames: what the screen shows of a state and its data, line by line. Pure."""
 
 from collections import namedtuple
+from itertools import islice
 
 from ..bus.agent import ACTIVE, LISTENING
 from . import keys
-from .cells import Line, Look, Span, columns, laid
+from .cells import Line, Look, Span, columns, laid, wrapped
 from .keys import View
 from .place import Place
 from .prompt import entry_lines, question
@@ -13,6 +14,7 @@ from .state import EVENT, Data, State, agent_at, need
 from .stream import stream
 
 COLS, ROWS = 60, 15  # with less there is room for nothing that helps
+FOOT = 5  # of so many lines of the screen one may be of what is said
 
 
 # A whole screen: its lines, each as wide as it, where the cursor stands as (row, column), None for
@@ -85,6 +87,20 @@ def _page(state: State, cols: int, room: int) -> "tuple[Frame, State]":
     return Frame(lines, events=events), state._replace(page=page._replace(top=top))
 
 
+def _foot(state: State, data: Data, place: Place) -> list[Line]:
+    """The last lines: what is asked, what is wrong, what was said, else the keys."""
+    cols, most = place.cols, max(place.rows // FOOT, 1)
+    if state.question:
+        last, look = question(state.question), Look.NEED
+    elif data.trouble or state.said:
+        last, look = data.trouble or state.said, Look.BAD if data.trouble else Look.BOLD
+    else:
+        last, look = keys.line(state.focus, cols - 1), Look.BAR
+    texts = list(islice(wrapped(last[: most * cols], cols - 1), most + 1))
+    texts[most - 1 :] = [" ".join(texts[most - 1 :])] * bool(texts[most - 1 :])
+    return [laid(cols, [Span(" " + text, look)]) for text in texts]
+
+
 def frame(state: State, data: Data, place: Place) -> "tuple[Frame, State]":
     """The screen, and the state with what is shown first in it."""
     cols, rows = place.cols, place.rows
@@ -92,16 +108,10 @@ def frame(state: State, data: Data, place: Place) -> "tuple[Frame, State]":
         small = laid(cols, [Span(f"hcom needs {COLS}x{ROWS}, here are {cols}x{rows}; q quits")])
         return Frame([small, *([laid(cols, [])] * (rows - 1))]), state
     typed, at = entry_lines(state.entry, data, cols) if state.entry else ([], (0, 0))
-    room = rows - 2 - len(typed)
+    foot = _foot(state, data, place)
+    room = rows - 1 - len(typed) - len(foot)
     body, state = _page(state, cols, room) if state.page else _lists(state, data, place, room)
     lines = [*body.lines, *([laid(cols, [])] * (room - len(body.lines)))][:room]
     cursor = (1 + room + at[0], at[1]) if state.entry else None
-    look = Look.BAR
-    if state.question:
-        last, look = question(state.question), Look.NEED
-    elif data.trouble or state.said:
-        last, look = data.trouble or state.said, Look.BAD if data.trouble else Look.BOLD
-    else:
-        last = keys.line(state.focus, cols - 1)
-    whole = [title(data, cols), *lines, *typed, laid(cols, [Span(" " + last, look)])]
+    whole = [title(data, cols), *lines, *typed, *foot]
     return body._replace(lines=whole, cursor=cursor), state
