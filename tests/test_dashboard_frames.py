@@ -261,6 +261,11 @@ class Frames(unittest.TestCase):
             with self.subTest(entry.text):
                 self.assertEqual(prompt.reached(entry, here), wanted)
 
+    def test_what_is_offered_stands_there_until_something_is_typed(self):
+        for text, wanted in (("", "> idle:luna  .*Tab, Enter"), ("x", "> x")):
+            entry = Entry("subscribe", text, len(text), offer="idle:luna")
+            self.assertRegex(shown(State(entry=entry), DATA), f"(?m)^{wanted}$")
+
     def test_threads_are_folded_to_their_newest(self):
         said = [
             message(1, "nova", ["luna"], "a", thread="auth"),
@@ -317,6 +322,7 @@ class Frames(unittest.TestCase):
 class Completion(unittest.TestCase):
     def test_the_word_before_the_cursor(self):
         here = [seen.agent for seen in DATA.agents]
+        lines = ("survey           Ask them all", "and surely more", "sub-1a2b  idle:nova")
         for kind, text, wanted, shown in (
             ("message", "hi @ki", "hi @kira ", ["@kira"]),
             ("message", "(@ap", "(@api", ["@api", "@api-luna"]),
@@ -331,10 +337,13 @@ class Completion(unittest.TestCase):
             ("launch", "2 claude ta", "2 claude tag:", ["tag:", "tag:api"]),
             ("settings", "be", "bell ", ["bell"]),
             ("archive", "1", "1", []),
+            ("run", "sur", "survey ", ["survey"]),
+            ("subscribe", "end sub", "end sub-1a2b ", ["sub-1a2b"]),
+            ("subscribe", "", "idle:luna", []),
         ):
             with self.subTest(text):
-                entry = Entry(kind, text, len(text))
-                made, found = compose.completed(entry, compose.offered(kind, here))
+                entry = Entry(kind, text, len(text), offer="idle:luna" * (kind == "subscribe"))
+                made, found = compose.completed(entry, compose.offered(kind, here, lines))
                 self.assertEqual((made.text, made.at), (wanted, len(wanted)))
                 self.assertEqual(found[:4], shown)
 

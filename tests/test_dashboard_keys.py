@@ -184,7 +184,7 @@ SIGNS: dict = {
     "screen": "-- screen a",
     "launch": "^ launch: ",
     "tag": "^ tag of a",
-    "subscribe": "^ be told of",
+    "subscribe": r"(?s)-- subscribe a.*you are told of:.*^ be told of",
     "settings": r"(?s)-- settings --.*^ setting: KEY",
     "relay": r"(?s)-- relay --.*no relay is set.*^ relay: on\|off",
     "archive": r"(?s)-- archive --.*^ archive: ",

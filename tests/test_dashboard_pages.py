@@ -1,5 +1,6 @@
 """What the dashboard shows whole: the lines of its pages."""
 
+import re
 import shlex
 
 from hcom import config
@@ -7,7 +8,7 @@ from hcom.errors import HcomError
 from hcom.home import locate
 from hcom.store import agents, events
 from hcom.tui import acts, pages
-from hcom.tui.state import EVENT, RELAY, TAG, Entry, Page
+from hcom.tui.state import EVENT, RELAY, TAG, WATCH, Entry, Page
 from tests.devices import Devices
 from tests.sealed import Sealed
 
@@ -35,13 +36,40 @@ class Pages(Sealed):
         for line in (
             r"session id +s1", rf"command +{command} -I -S -c .*", r"unread +10",
             r"status age +\d+s", r"created at +\d{4}-\d\d-\d\d \d\d:\d\d", r"#\d+ edit .*src/a.py",
-            rf"subscription +sub-\w+ idle:{self.luna}",
+            rf"subscription +sub-\w+  idle:{self.luna} \(by bigboss\)",
             rf"#\d+ {self.luna} to {nova}: .*number 9.*  \[queued\]",
         ):  # fmt: skip
             with self.subTest(line):
                 self.assertRegex(said, f"(?m)^{line}$")
         self.assertNotIn("hooks ", said)
         self.assertNotIn('number 1"', said)
+
+    def test_the_person_is_told_of_what_is_typed(self):
+        home = locate(self.home.env)
+        for text, label in (
+            ("rebase", "rebase"),
+            (f"agent:{self.luna} rebase 'now'", f"--agent {self.luna} rebase now"),
+            ("collision", "collision"),
+            ("blocked", "blocked"),
+            ('cmd-exact:"git push"', 'cmd-exact:"git push"'),
+            (f"type:message idle:{self.luna}", f"idle:{self.luna} --type message"),
+        ):
+            with self.subTest(text):
+                said = acts.subscribe(home, {}, Entry(WATCH, text))
+                self.assertRegex(said, rf"\Asub-\w+: you are told of {re.escape(label)}\Z")
+        self.home.said("send", "--name", self.luna, "I rebase this")
+        told = "SELECT count(*) FROM deliveries d JOIN events e ON e.id = d.event_id "
+        told += "WHERE d.agent = 'bigboss' AND e.instance = 'hcom'"
+        self.home.until(lambda: self.home.sql(told) == [(1,)], "the person is told")
+        for text, why in (
+            ("kind:edit", "not in a filter: kind:edit"),
+            ("before:1d rebase", "no after:, before:"),
+            ("end sub-nothing", "no subscription 'sub-nothing'"),
+        ):
+            with self.subTest(text), self.assertRaisesRegex(HcomError, why):
+                acts.subscribe(home, {}, Entry(WATCH, text))
+        acts.subscribe(home, {}, Entry(WATCH, "end rebase"))
+        self.assertNotIn("  rebase\n", self.page(WATCH, self.luna))
 
     def test_an_event_says_whom_it_went_to(self):
         others = ", ".join((self.home.start(), self.home.start()))

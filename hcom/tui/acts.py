@@ -93,12 +93,16 @@ def tag(home, _env, entry: Entry) -> str:
 
 
 def subscribe(home, _env, entry: Entry) -> str:
-    """The person is told of what `entry` says, a preset or a filter. HcomError."""
-    text = entry.text.strip()
-    is_filter = text.partition(":")[0] in filters.FLAGS
+    """The person is told of what `entry` says, a filter; or a subscription has ended. HcomError."""
+    text, now = entry.text.strip(), time.time()
+    text += ":" * (text in filters.PRESETS)
+    if feed.parsed(text).flags.keys() & {"after", "before"}:
+        raise UsageError("you are told of what is to come: no after:, before:")
     with open_db(home) as db:
-        now = time.time()
-        where = feed.where(db, text, now) if is_filter else look.where(db, text, {}, now)
+        if text.startswith("end "):
+            gone = look.unsubscribe(db, text.removeprefix("end ").strip(), BIGBOSS)
+            return "; ".join(f"{one.id} has ended: {one.label}" for one in gone)
+        where = feed.where(db, text, now)
         made, new = subscriptions.subscribe(home, db, BIGBOSS, BIGBOSS, where, False, now)
     return f"{made.id}: you are told of {made.label}" + " already" * (not new)
 

@@ -173,7 +173,9 @@ class App:
         self.typing(compose.recalled(self.entry, self.state.sent, by))
 
     def complete(self) -> None:
-        words = compose.offered(self.entry.kind, [seen.agent for seen in self.data.agents])
+        page, kind = self.state.page, self.entry.kind
+        lines = page.lines if page and page.kind == kind else ()
+        words = compose.offered(kind, [seen.agent for seen in self.data.agents], lines)
         entry, found = compose.completed(self.entry, words)
         shown = entry.text == self.entry.text and len(found) > 1
         self.typing(entry)
@@ -279,7 +281,7 @@ class App:
 
     def take(self) -> None:
         """What was typed on one line is taken; nothing, where that says nothing, is left."""
-        entry = self.entry
+        entry = compose.full(self.entry)
         if entry.kind not in (TAG, FILTER) and not entry.text.strip():
             self.state = self.state._replace(entry=None)
             return
@@ -291,6 +293,7 @@ class App:
             self.show(entry.kind, of)
             return
         if entry.kind != FILTER:
+            self.begin(entry)
             self.busy(lambda: _beside("acts").TAKES[entry.kind](self.home, self.env, entry))
             return
         state = self.state._replace(filter=entry.text.strip(), event=0, entry=None)
@@ -318,8 +321,9 @@ class App:
 
     def subscribe(self) -> None:
         found = selected(self.state, self.data)
-        text = self.state.filter or (f"idle:{found.agent.name}" if found else "")
-        self.begin(Entry(WATCH, text, len(text)))
+        name = found.agent.name if found else ""
+        self.show(WATCH, name)
+        self.begin(Entry(WATCH, offer=self.state.filter or (f"idle:{name}" if name else "")))
 
     def confirmed(self, tagged: bool) -> None:
         asked = self.state.question

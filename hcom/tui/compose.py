@@ -9,8 +9,9 @@ from ..adapters import TOOLS
 from ..bus.message import INFORM, REQUEST
 from ..errors import UsageError
 from ..store import filters
-from .state import FILTER, LAUNCH, MESSAGE, RELAY, SETTING, STATUS, TAG, WATCH, Entry
+from .state import FILTER, LAUNCH, MESSAGE, RELAY, RUN, SETTING, STATUS, TAG, WATCH, Entry
 
+LISTED = re.compile(r"\A([\w-]+) {2}")  # what a line of a page is about
 INTENTS = ("", REQUEST, INFORM)
 
 
@@ -62,17 +63,24 @@ def recalled(entry: Entry, sent: tuple[str, ...], by: int) -> Entry:
     return entry._replace(text=text, at=len(text), back=entry.back + by, draft=texts[-1])
 
 
-def offered(kind: str, agents) -> set[str]:
-    """The words that Tab completes where that is typed."""
+def full(entry: Entry) -> Entry:
+    """The entry; with what is offered, where nothing was typed."""
+    return entry if entry.text.strip() else inserted(entry, entry.offer)
+
+
+def offered(kind: str, agents, lines=()) -> set[str]:
+    """The words that Tab completes where that is typed, below these lines of a page."""
     names, tags = {a.display for a in agents}, {a.tag for a in agents if a.tag}
     flags = {f"{flag}:" for flag in filters.FLAGS}
     flags |= {f"{flag}:{name}" for flag in ("agent", "from", "to") for name in names}
     about = {f"{name}:{of}" for name, p in filters.PRESETS.items() if p.sql for of in names}
     about |= {name for name, p in filters.PRESETS.items() if p.everyone}
+    listed = {name for line in lines for name in LISTED.findall(line)}
     return {
         MESSAGE: {f"@{name}" for name in names | tags},
         FILTER: flags | about,
-        WATCH: flags | about | {f"{kind}:" for kind in filters.COMMANDS},
+        WATCH: flags | about | {f"{kind}:" for kind in filters.COMMANDS} | {"end", *listed},
+        RUN: listed,
         LAUNCH: {*TOOLS, *LAUNCH_WORDS, *(f"tag:{tag}" for tag in tags)},
         SETTING: set(config.SHORT_KEYS),
         RELAY: {"on", "off"},
@@ -83,6 +91,8 @@ def offered(kind: str, agents) -> set[str]:
 
 def completed(entry: Entry, words) -> "tuple[Entry, list[str]]":
     """The word before the cursor as far as those of `words` agree that begin so, and these."""
+    if entry.offer and not entry.text:
+        return full(entry), []
     head = entry.text[: entry.at]
     begun = re.search(r"@[^\s@]*\Z" if entry.kind == MESSAGE else r"\S*\Z", head)
     if not begun:

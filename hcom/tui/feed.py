@@ -33,10 +33,11 @@ def parsed(text: str) -> Filter:
         name, colon, value = word.partition(":")
         if name in filters.FLAGS and colon:
             found.flags[name] = value
-        elif colon and name in filters.PRESETS and not found.preset:
+        elif colon and name in (*filters.PRESETS, *filters.COMMANDS) and not found.preset:
             found = found._replace(preset=word)
         elif colon:
-            raise UsageError(f"not in a filter: {word}", "use " + ": ".join(filters.FLAGS) + ":")
+            known = ": ".join(dict.fromkeys([*filters.FLAGS, *filters.PRESETS, *filters.COMMANDS]))
+            raise UsageError(f"not in a filter: {word}", f"use a word, {known}:")
         else:
             found.words.append(word)
     return found
@@ -45,10 +46,11 @@ def parsed(text: str) -> Filter:
 def where(db, text: str, now: float) -> filters.Where:
     """The filter, as what is looked for. HcomError."""
     said = parsed(text)
-    found = look.where(db, said.preset, said.flags, now)
+    flagged = look.where(db, said.preset, said.flags, now)
+    found = None if flagged is look.EVERYTHING else flagged
     for word in said.words:
-        found = filters.both(found, filters.text(word)) or found
-    return found
+        found = filters.both(found, filters.text(word))
+    return found or flagged
 
 
 def read(home, state: State, now: float) -> "tuple[Data, object]":

@@ -45,7 +45,7 @@ KEYS = (
     Key(("f",), READ, "fork", "Start a copy of the selected agent; asks first"),
     Key(("n",), READ, "launch", "Launch agents, in windows or headless", "launch"),
     Key(("T",), READ, "tag", "Give the selected agent a tag"),
-    Key(("s",), READ, "subscribe", "Be told: when the selected agent is idle, or what you say"),
+    Key(("s",), READ, "subscribe", "What you and the selected agent are told of; more, or less"),
     Key(("c",), READ, "settings", "The settings, and to change one"),
     Key(("h",), READ, "status", "What is installed and wrong; add hooks, or remove them"),
     Key(("w",), READ, "run", "The workflows, what they said, and to run one"),

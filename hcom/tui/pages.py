@@ -6,6 +6,7 @@ import time
 
 from .. import config, process
 from ..bus import notice
+from ..bus.agent import BIGBOSS
 from ..bus.exchange import shown
 from ..bus.render import age
 from ..errors import HcomError
@@ -27,7 +28,7 @@ from ..store import deliveries, events, kept, subscriptions
 from ..store.connect import open_db
 from . import keys
 from .cells import wrapped
-from .state import ARCHIVE, EVENT, RELAY, RUN, SETTING, STATUS, THREAD, Page
+from .state import ARCHIVE, EVENT, RELAY, RUN, SETTING, STATUS, THREAD, WATCH, Page
 from .stream import receipt
 
 EXCHANGES = 10
@@ -54,15 +55,29 @@ def _agent(home, name: str) -> list[str]:
         mail = {one.id: one for where in flags for one in look.latest(db, where, MESSAGES)}
         last = deliveries.receipts_of(db, sorted(mail)[-MESSAGES:])
     lines = [f"{key.replace('_', ' '):<16} {value}" for key, value in said.items() if value]
-    lines += [
-        f"{'subscription':<16} {one.id} {one.label}" + f" (off: {one.off})" * bool(one.off)
-        for one in watched
-    ]
+    lines += [f"{'subscription':<16} {line}" for line in _told(watched)]
     return [
         *lines,
         *(f"#{one.id} edit {one.data['detail']}" for one in edits),
         *(f"#{n} {notice.happened(mail[n])}  [{receipt(came)}]" for n, came in last.items()),
     ]
+
+
+def _told(watched) -> list[str]:
+    return [
+        f"{one.id}  {one.label}"
+        + f" (by {one.by})" * (one.by != one.owner)
+        + " (once)" * one.once
+        + f" (off: {one.off})" * bool(one.off)
+        for one in watched
+    ]
+
+
+def _watch(home, name: str) -> list[str]:
+    with open_db(home) as db:
+        own, others = (subscriptions.every(db, owner) for owner in (BIGBOSS, name or BIGBOSS))
+    lines = ["you are told of:", "", *(_told(own) or ["nothing"])]
+    return lines + ["", f"{name} is told of:", "", *(_told(others) or ["nothing"])] * bool(name)
 
 
 def _event(home, number: str) -> list[str]:
@@ -134,7 +149,7 @@ def _status(home, _of: str) -> list[str]:
 
 
 def _run(home, _of: str) -> list[str]:
-    lines = [f"{n:<16} {workflows.summary(path)}" for n, path in workflows.scripts(home).items()]
+    lines = [f"{n:<15}  {workflows.summary(path)}" for n, path in workflows.scripts(home).items()]
     for name, said in workflows.logs(home, RUNS):
         lines += ["", f"-- {name}", *said]
     return lines
@@ -173,6 +188,7 @@ PAGES = {
     SETTING: _settings,
     STATUS: _status,
     RUN: _run,
+    WATCH: _watch,
     RELAY: _relay,
     ARCHIVE: _archive,
     "help": _help,

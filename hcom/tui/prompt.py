@@ -61,7 +61,7 @@ TITLES = {
     FILTER: "filter: a word, agent:luna tool:Edit, file_edits:luna, before:1d; none: all",
     TAG: "tag of {}",
     LAUNCH: f"launch: [N] {'|'.join(TOOLS)} [tag:T in:DIR terminal:T headless] [prompt]",
-    WATCH: "be told of, such as idle:luna, cmd:commit, or agent:luna tool:Edit",
+    WATCH: "be told of: a word, idle:luna, agent:luna tool:Edit; or: end sub-1a2b",
     SETTING: 'setting: KEY for all of it, KEY VALUE to set it, KEY "" to empty it',
     STATUS: f"hooks: add|remove [{'|'.join(TOOLS)}]",
     RUN: "run: SCRIPT [args], --help for what it takes",
@@ -84,6 +84,8 @@ def entry_lines(entry: Entry, data: Data, cols: int) -> "tuple[list[Line], tuple
     lines = [laid(cols, [Span(" " + title, look)])]
     for number, row in enumerate(rows[first : first + ENTRY_LINES], first):
         lines.append(laid(cols, [Span("> " if not number else "  ", Look.DIM), Span(row)]))
+    if entry.offer and not entry.text:
+        lines[1] = laid(cols, [Span(f"> {entry.offer}", Look.DIM)], [Span("Tab, Enter ", Look.DIM)])
     return lines, (1 + at - first, 2 + columns(before[-1]))
 
 
