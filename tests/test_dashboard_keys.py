@@ -60,10 +60,10 @@ class Glass:
     """What the dashboard is seen on: no terminal, its frames alone."""
 
     def __init__(self):
-        self.shown, self.done = None, []
+        self.shown, self.done, self.cols = None, [], COLS
 
     def size(self):
-        return COLS, ROWS
+        return self.cols, ROWS
 
     def put(self, frame):
         self.shown = frame
@@ -316,6 +316,26 @@ class EveryKey(Sealed):
             seen.app.said_until -= SAID_S
             seen.app.draw()
             self.assertEqual(text in seen.text, stays, seen.text)
+
+    def test_a_page_is_wrapped_for_the_screen_that_there_is(self):
+        with open_db(self.place) as db:
+            text = " ".join(f"word{number}" for number in range(2000))
+            sent = talk.send(db, Sender("ci", EXTERNAL), text, text, Envelope(), time.time())
+        seen = self.seen()
+        seen.at(State(page=Page(EVENT, str(sent.id))))
+        seen.quiet()
+        for _ in range(3):
+            seen.app.press("PgDn")
+        first = list[list[str]]()
+        for cols in (80, 61, 140, 80):
+            seen.glass.cols = cols
+            seen.quiet()  # what was being read for the other size
+            lines = seen.quiet().split("\n")[2:-1]
+            self.assertNotIn("…", "".join(lines))
+            self.assertGreater(len(lines[3]), cols - 10)
+            first.append(re.findall(r"word\d+", lines[0]))
+            with self.subTest(cols):
+                self.assertTrue({*first[-1]} & {*first[0]}, first)
 
     def test_on_an_empty_database(self):
         seen = self.seen()

@@ -19,7 +19,7 @@ class Pages(Sealed):
         self.luna = self.home.start()
 
     def page(self, kind: str, of: str, cols: int = 200) -> str:
-        return "\n".join(pages.read(locate(self.home.env), Page(kind, of), cols))
+        return "\n".join(pages.read(locate(self.home.env), Page(kind, of, cols=cols)))
 
     def test_all_of_an_agent(self):
         nova = self.claude("s1")
@@ -82,7 +82,7 @@ class Elsewhere(Devices):
     def test_an_agent_of_another_device_is_read_and_its_device_asked(self):
         here, there = self.pair()
         name = f"luna:{there.short}"
-        said = "\n".join(pages.read(here.home, Page("agent", name), 100))
+        said = "\n".join(pages.read(here.home, Page("agent", name, cols=100)))
         self.assertRegex(said, rf"(?s)name +{name}\n.*device +{there.short}\n")
         asked = rf"asked {there.short} \(#\d+\); its answer comes as a message"
         self.assertRegex(acts.stop(here.home, {}, (name, "luna")), rf"\Astopped luna; {asked}\Z")
@@ -94,7 +94,7 @@ class Elsewhere(Devices):
             lambda: acts.again(here.home, {}, (name,), False),
             lambda: acts.end(here.home, {}, (name,)),
             lambda: acts.go(here.home, {}, name),
-            lambda: pages.read(here.home, Page("screen", name), 100),
+            lambda: pages.read(here.home, Page("screen", name, cols=100)),
         ):
             with self.assertRaisesRegex(HcomError, "is on another device"):
                 refused()
@@ -103,7 +103,7 @@ class Elsewhere(Devices):
     def test_the_relay_and_its_devices(self):
         here, there = self.pair()
         for asked in (
-            lambda: pages.read(here.home, Page(RELAY, ""), 100),
+            lambda: pages.read(here.home, Page(RELAY, "", cols=100)),
             lambda: acts.turn(here.home, {}, Entry(RELAY, "on")),
         ):
             with self.assertRaisesRegex(HcomError, "no relay is set"):
@@ -112,6 +112,6 @@ class Elsewhere(Devices):
         self.assertEqual(acts.turn(here.home, {}, Entry(RELAY, " off ")), "relay off")
         with self.assertRaisesRegex(HcomError, "neither on nor off: 'of'"):
             acts.turn(here.home, {}, Entry(RELAY, "of"))
-        said = "\n".join(pages.read(here.home, Page(RELAY, ""), 100))
+        said = "\n".join(pages.read(here.home, Page(RELAY, "", cols=100)))
         self.assertRegex(said, r"relay +http://127.0.0.1:9 \(off \(hcom relay on\); unsigned")
         self.assertRegex(said, rf"device +{there.short}: 1 agents, heard .* ago, unsigned +luna")

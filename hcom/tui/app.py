@@ -11,10 +11,9 @@ from ..bus import address
 from ..bus.agent import BIGBOSS, Agent, is_far
 from ..errors import HcomError, told
 from ..store.deliveries import QUEUED, SEEN
-from . import compose, feed, keys, verbs, views
+from . import compose, feed, keys, moves, verbs, views
 from .draw import Screen
 from .keys import View
-from .moves import MOVES
 from .place import Place
 from .state import (
     ARCHIVE,
@@ -67,11 +66,14 @@ class App:
         # When (monotonic) what is asked may be answered, and what is said is over.
         self.opens_at = self.said_until = math.inf
         self.asked: Page | None = None  # the page that is being read
+        self.ended: dict[str, str] | None = None  # workflows, once one was run from here
         self.verbs = verbs.of(self)
 
     def draw(self) -> None:
         """The screen shows what is so."""
         cols, rows = self.screen.size()
+        if self.state.page and self.state.page.cols not in (0, cols):
+            self.refresh()
         place = Place(cols, rows, time.time(), self.env.get("HOME", "/"))
         if time.monotonic() >= self.opens_at:
             self.opens_at, asked = math.inf, self.state.question
@@ -135,7 +137,7 @@ class App:
         return self.state.entry
 
     def move(self, name: str) -> None:
-        state = MOVES[name](self.state, self.data, self.screen.size()[1])
+        state = moves.MOVES[name](self.state, self.data, self.screen.size()[1])
         if (state.event, state.filter) != (self.state.event, self.state.filter):
             at = event_at(state, self.data)
             if min(at, len(self.data.events) - 1 - at) < feed.COUNT // 3 or state.event == 1:
@@ -190,6 +192,10 @@ class App:
             self.begin(self.entry._replace(busy=True))
             self.work.do(act, self.taken, self.refused)
 
+    def does(self, act: Callable[[], str]) -> None:
+        """It is done beside the loop, and what it says is said."""
+        self.work.do(act, self.say, self.insist)
+
     def taken(self, said: str) -> None:
         """What was typed has been done with: that is said, and the page it is of read again."""
         entry, sent, page = self.state.entry, self.state.sent, self.state.page
@@ -220,9 +226,8 @@ class App:
     def saw(self) -> None:
         """What is on the screen for the person has been seen."""
         shown, receipts = self.screen.shown, self.data.receipts
-        mine = (
-            [n for n in shown.events if receipts.get(n, {}).get(BIGBOSS) == QUEUED] if shown else []
-        )
+        there = shown.events if shown else ()
+        mine = [n for n in there if receipts.get(n, {}).get(BIGBOSS) == QUEUED]
         if mine:
             seen = {n: {**receipts[n], BIGBOSS: SEEN} for n in mine}
             unread = self.data.unread - len(mine)
@@ -235,22 +240,6 @@ class App:
         if found is None:
             self.say("no agent is selected")
         return found and found.agent
-
-    def write(self) -> None:
-        found = selected(self.state, self.data)
-        text = f"@{found.agent.name} " if found else ""
-        self.begin(Entry(MESSAGE, text, len(text)))
-
-    def reply(self) -> None:
-        found, one = selected(self.state, self.data), event_of(self.state, self.data)
-        asked = self.data.asks.get(found.agent.name) if found else None
-        if one and one.type == "message":
-            own = ", ".join(one.data["delivered_to"]) if one.instance == BIGBOSS else ""
-            self.begin(Entry(MESSAGE, of=own or one.instance, reply_to=str(one.id)))
-        elif found and asked:
-            self.begin(Entry(MESSAGE, of=found.agent.name, reply_to=str(asked.id)))
-        else:
-            self.write()
 
     def answer(self) -> None:
         """An agent that needs the person is selected, another than the one on the page: with what
@@ -292,6 +281,8 @@ class App:
             self.state = self.state._replace(entry=left)
             self.show(entry.kind, of)
             return
+        if entry.kind == RUN and self.ended is None:
+            self.ended = _beside("pages").ended(self.home)
         if entry.kind != FILTER:
             self.begin(entry)
             self.busy(lambda: _beside("acts").TAKES[entry.kind](self.home, self.env, entry))
@@ -331,11 +322,7 @@ class App:
         names = asked.tagged if tagged and asked.tagged else (asked.name,)
         self.state = self.state._replace(question=None)
         self.insist(f"{asked.verb} {', '.join(names)} ...")
-        self.work.do(
-            lambda: _beside("acts").STEERS[asked.verb](self.home, self.env, names),
-            self.say,
-            self.insist,
-        )
+        self.does(lambda: _beside("acts").STEERS[asked.verb](self.home, self.env, names))
 
     # -- pages --
 
@@ -353,15 +340,12 @@ class App:
         """The person is in the selected agent's window."""
         agent = self.chosen()
         if agent:
-            act = _beside("acts").go
-            self.work.do(lambda: act(self.home, self.env, agent.name), self.say, self.insist)
+            self.does(lambda: _beside("acts").go(self.home, self.env, agent.name))
 
     def show_of(self, kind: str) -> None:
         agent = self.chosen()
         if agent and agent.device and kind == "transcript":  # its device is asked for it
-            self.work.do(
-                lambda: _beside("acts").ask(self.home, kind, agent.name), self.say, self.insist
-            )
+            self.does(lambda: _beside("acts").ask(self.home, kind, agent.name))
         elif agent:
             self.show(kind, agent.name)
 
@@ -375,13 +359,17 @@ class App:
         self.begin(Entry(kind))
 
     def refresh(self) -> None:
-        """The page is read again, unless that is still being done."""
+        """The page is read again, unless that is still being done; how a workflow ended is said."""
+        if self.ended is not None:
+            before, self.ended = self.ended, _beside("pages").ended(self.home)
+            for run, code in self.ended.items() - before.items():
+                self.say(f"{run} ended with {code}; w shows what it said")
         page = self.state.page
-        if page and self.asked is None and (page.kind in LIVE or page.lines == ("...",)):
-            self.asked = page
-            cols = self.screen.size()[0]
+        cols = self.screen.size()[0]
+        if page and self.asked is None and (page.kind in LIVE or page.cols != cols):
+            self.asked = asked = page._replace(cols=cols)
             self.work.do(
-                lambda: _beside("pages").read(self.home, page, cols),
+                lambda: _beside("pages").read(self.home, asked),
                 self.shown,
                 lambda why: self.shown((why,)),
             )
@@ -389,7 +377,8 @@ class App:
     def shown(self, lines: tuple[str, ...]) -> None:
         page, asked, self.asked = self.state.page, self.asked, None
         if page and asked and (page.kind, page.of) == (asked.kind, asked.of):
-            self.state = self.state._replace(page=page._replace(lines=lines))
+            top = moves.kept(page, lines, asked.cols)
+            self.state = self.state._replace(page=asked._replace(lines=lines, top=top))
         else:
             self.refresh()
 

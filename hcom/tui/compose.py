@@ -6,13 +6,48 @@ from collections import namedtuple
 
 from .. import config
 from ..adapters import TOOLS
+from ..bus.agent import BIGBOSS
 from ..bus.message import INFORM, REQUEST
 from ..errors import UsageError
 from ..store import filters
-from .state import FILTER, LAUNCH, MESSAGE, RELAY, RUN, SETTING, STATUS, TAG, WATCH, Entry
+from .state import (
+    FILTER,
+    LAUNCH,
+    MESSAGE,
+    RELAY,
+    RUN,
+    SETTING,
+    STATUS,
+    TAG,
+    WATCH,
+    Data,
+    Entry,
+    State,
+    event_of,
+    selected,
+)
 
 LISTED = re.compile(r"\A([\w-]+) {2}")  # what a line of a page is about
 INTENTS = ("", REQUEST, INFORM)
+
+
+def written(state: State, data: Data) -> Entry:
+    """What is begun for the selected agent; where there is none, for nobody yet."""
+    found = selected(state, data)
+    text = f"@{found.agent.name} " if found else ""
+    return Entry(MESSAGE, text, len(text))
+
+
+def answering(state: State, data: Data) -> Entry:
+    """The reply to the selected message, or to what the selected agent asks; else as `written`."""
+    found, one = selected(state, data), event_of(state, data)
+    asked = data.asks.get(found.agent.name) if found else None
+    if one and one.type == "message":
+        own = ", ".join(one.data["delivered_to"]) if one.instance == BIGBOSS else ""
+        return Entry(MESSAGE, of=own or one.instance, reply_to=str(one.id))
+    if found and asked:
+        return Entry(MESSAGE, of=found.agent.name, reply_to=str(asked.id))
+    return written(state, data)
 
 
 def _line(entry: Entry) -> tuple[int, int]:

@@ -1,9 +1,10 @@
 """Where a key takes the person: each move makes one state another. Pure."""
 
 from collections.abc import Callable
+from itertools import accumulate
 
 from .keys import View
-from .state import Data, State, agent_at, event_at
+from .state import Data, Page, State, agent_at, event_at
 
 FAR = 1 << 62
 CHROME = 8  # rows of a screen that are no list
@@ -22,6 +23,20 @@ def moved(state: State, data: Data, by: int) -> State:
     if at >= len(data.events) - 1 or not data.events:
         return state._replace(event=data.high)
     return state._replace(event=data.events[max(at, 0)].id)
+
+
+def kept(page: Page, lines, cols: int) -> int:
+    """The first of `lines` to be shown, the page's for so many columns, so that the text that stood
+    at the top stands there, as nearly as can be: no way to go astray by many small steps."""
+    if page.cols in (0, cols):
+        return page.top
+    before, after = ([0, *accumulate(map(_letters, said))] for said in (page.lines, lines))
+    above = before[min(page.top, len(page.lines))]
+    return min(range(len(after)), key=lambda row: abs(after[row] - above))
+
+
+def _letters(line: str) -> int:
+    return len(line.replace(" ", ""))
 
 
 def first(state: State, data: Data, _rows: int) -> State:

@@ -1,6 +1,7 @@
 """What is read whole: an agent, an event, a transcript, a screen, settings, archives; as lines."""
 
 import os
+import re
 import shlex
 import time
 
@@ -34,6 +35,7 @@ from .stream import receipt
 EXCHANGES = 10
 MESSAGES = 8  # of an agent, the newest
 ARCHIVED = 1000  # of the newest events of an archive; hcom archive shows all
+LAST = re.compile(r"ended with (\d+)\s*\Z")  # of what a workflow says
 RUNS = 5  # workflows whose words are shown
 THREADED, THREAD_CHARS = 200, 4000  # of the newest messages of a thread; Enter shows one whole
 PAGE_CHARS = 200_000  # of one text; the command that prints it all is said
@@ -150,9 +152,16 @@ def _status(home, _of: str) -> list[str]:
 
 def _run(home, _of: str) -> list[str]:
     lines = [f"{n:<15}  {workflows.summary(path)}" for n, path in workflows.scripts(home).items()]
+    over = ended(home)
     for name, said in workflows.logs(home, RUNS):
-        lines += ["", f"-- {name}", *said]
+        lines += ["", f"-- {name}" + " runs" * (name not in over), *said]
     return lines
+
+
+def ended(home) -> dict[str, str]:
+    """The workflows that ran last and have ended: name of the log -> exit code."""
+    found = {name: LAST.search("\n".join(said)) for name, said in workflows.logs(home, RUNS)}
+    return {name: said[1] for name, said in found.items() if said}
 
 
 def _relay(home, _of: str) -> list[str]:
@@ -195,7 +204,7 @@ PAGES = {
 }
 
 
-def read(home, asked: Page, cols: int) -> tuple[str, ...]:
-    """The lines of the page, for so many columns. HcomError."""
+def read(home, asked: Page) -> tuple[str, ...]:
+    """The lines of the page, for as many columns as it asks for. HcomError."""
     found = PAGES[asked.kind](home, asked.of)
-    return tuple(row for line in found for row in wrapped(line, cols - 1))
+    return tuple(row for line in found for row in wrapped(line, asked.cols - 1))

@@ -33,9 +33,9 @@ Data = namedtuple(
 )
 
 
-# Something shown whole: what of `kind` of whom, its lines once they are there, and the first that
-# is shown.
-Page = namedtuple("Page", "kind of lines top", defaults=(("...",), 0))
+# Something shown whole: what of `kind` of whom, its lines once they are there, the first that is
+# shown, and for how many columns they are, 0 while they are not there.
+Page = namedtuple("Page", "kind of lines top cols", defaults=(("...",), 0, 0))
 
 
 # What is being typed, for what: the text and the place in it, whose it is; for a message its
