@@ -70,6 +70,7 @@ DATA = Data(
     {41: {"bigboss": "queued"}, 45: {"kira": "seen", "zara": "queued"}},
     ASKS,
     1,
+    names={"luna": "api-luna"},
 )
 
 
@@ -132,7 +133,7 @@ class Frames(unittest.TestCase):
             r"^ »#41 \d\d:\d\d nova → bigboss  request th:auth +NEW$",
             r"^ ~#42 \d\d:\d\d kira  edit src/a.py$",
             r"^ \$#43 \d\d:\d\d kira  pytest -q$",
-            r"^ ■#44 \d\d:\d\d luna  blocked approval Bash: rm -r build$",
+            r"^ ■#44 \d\d:\d\d api-luna  blocked approval Bash: rm -r build$",
             r"^ »#45 \d\d:\d\d bigboss → kira, zara +✓ kira · zara queued$",
             r"^      please +Enter: all$",
         ):
@@ -211,6 +212,23 @@ class Frames(unittest.TestCase):
     def test_a_small_window_says_so(self):
         self.assertIn("hcom needs 60x15, here are 50x10; q quits", shown(State(), DATA, 50, 10))
 
+    def test_an_agent_is_called_the_same_everywhere(self):
+        said = message(1, "luna", ["luna", "kira"], "hi")
+        data = DATA._replace(events=(said,), receipts={1: {"luna": "seen", "kira": "queued"}})
+        here = State(View.STREAM, agent="luna")
+        asked = Question("stop", "luna", ("luna", "kira"))
+        for state in (
+            here,
+            here._replace(page=Page("agent", "luna")),
+            here._replace(question=asked),
+            here._replace(question=asked._replace(open=True)),
+            here._replace(entry=Entry("tag", of="luna")),
+            here._replace(entry=compose.answering(here, data)),
+            here._replace(entry=compose.written(here, data)),
+        ):
+            with self.subTest(state=state.focus):
+                self.assertEqual(shown(state, data).replace("api-luna", "").count("luna"), 0)
+
     def test_what_is_said_is_said_to_its_end(self):
         why = "the client cannot be found on any of the ways that are known here, for none is"
         said = shown(State(said=f"{why} (install it, or name its place in the settings)"), DATA, 60)
@@ -249,11 +267,11 @@ class Frames(unittest.TestCase):
         here = [seen.agent for seen in DATA.agents]
         for entry, wanted in (
             (Entry("message", "@kira hi"), "to @kira"),
-            (Entry("message", "@api hi"), "to @api = luna"),
+            (Entry("message", "@api hi"), "to @api = api-luna"),
             (Entry("message", "hi"), "to nobody yet: @NAME (Tab completes)"),
             (
                 Entry("message", "hi", to_all=True),
-                "to everyone: 6 (luna, nova, zara, kira, milo, gone)",
+                "to everyone: 6 (api-luna, nova, zara, kira, milo, gone)",
             ),
             (Entry("message", "hi", of="nova", reply_to="41"), "to nova, #41"),
             (Entry("message", "@nobody hi"), "no agent @nobody"),

@@ -42,6 +42,12 @@ class Pages(Sealed):
             with self.subTest(line):
                 self.assertRegex(said, f"(?m)^{line}$")
         self.assertNotIn("hooks ", said)
+        self.home.said("config", "-i", nova, "tag", "web")
+        self.assertRegex(self.page("agent", nova), rf"#\d+ {self.luna} to web-{nova}: ")
+        self.assertRegex(self.page(WATCH, nova), rf"(?m)^web-{nova} is told of:")
+        (number,) = self.home.sql("SELECT max(id) FROM events WHERE type = 'message'")[0]
+        said = self.page(EVENT, str(number))
+        self.assertRegex(said, rf"(?ms)^delivered to +web-{nova}\n.*^web-{nova} +queued$")
         self.assertNotIn('number 1"', said)
 
     def test_the_person_is_told_of_what_is_typed(self):

@@ -15,7 +15,7 @@ from tests.test_architecture import LAYERS, ROOT, Source, imported, sources
 BUDGETS = {
     "leaves": 628,
     "bus": 500,
-    "store": 1097,
+    "store": 1099,
     "delivery": 330,
     "adapters": 2599,
     "pty": 1147,
@@ -29,10 +29,10 @@ BUDGETS = {
     "demo": 760,
     "relay": 1574,
     "scripts": 403,
-    "tui": 1465,
+    "tui": 1487,
     "zipped": 42,
 }
-TOTAL = 16362
+TOTAL = 16386
 LEAVES = ("__init__", "__main__", "errors", "home", "log", "process", "config")
 
 

@@ -65,6 +65,11 @@ def everywhere(db) -> list[Agent]:
     return [_agent(row) for row in rows]
 
 
+def tagged(db) -> list[Agent]:
+    """All that have a tag, also those that have left."""
+    return [_agent(row) for row in db.execute(f"SELECT {_COLUMNS} FROM agents WHERE tag <> ''")]
+
+
 def on_device(db, device: str) -> list[Agent]:
     """The agents of another device."""
     rows = db.execute(

@@ -89,7 +89,7 @@ def tag(home, _env, entry: Entry) -> str:
     with open_db(home) as db:
         agent = people.known(db, entry.of)
         now = settings.configure(db, agent, "tag", entry.text.strip(), BIGBOSS)
-    return f"{entry.of} is {now.display} now"
+    return f"{agent.display} is {now.display} now"
 
 
 def subscribe(home, _env, entry: Entry) -> str:

@@ -259,7 +259,8 @@ class App:
         else:
             self.show("agent" if is_far(name) else "screen", name)
             (detail,) = [s.agent.detail for s in self.data.agents if s.agent.name == name]
-            self.insist(f"{name} waits for an answer in its own window (o) {detail}".rstrip())
+            who = self.data.called(name)
+            self.insist(f"{who} waits for an answer in its own window (o) {detail}".rstrip())
 
     def send(self) -> None:
         entry = self.entry
@@ -321,7 +322,7 @@ class App:
         assert asked
         names = asked.tagged if tagged and asked.tagged else (asked.name,)
         self.state = self.state._replace(question=None)
-        self.insist(f"{asked.verb} {', '.join(names)} ...")
+        self.insist(f"{asked.verb} {self.data.called(*names)} ...")
         self.does(lambda: _beside("acts").STEERS[asked.verb](self.home, self.env, names))
 
     # -- pages --

@@ -34,7 +34,7 @@ INTENTS = ("", REQUEST, INFORM)
 def written(state: State, data: Data) -> Entry:
     """What is begun for the selected agent; where there is none, for nobody yet."""
     found = selected(state, data)
-    text = f"@{found.agent.name} " if found else ""
+    text = f"@{found.agent.display} " if found else ""
     return Entry(MESSAGE, text, len(text))
 
 
@@ -43,10 +43,10 @@ def answering(state: State, data: Data) -> Entry:
     found, one = selected(state, data), event_of(state, data)
     asked = data.asks.get(found.agent.name) if found else None
     if one and one.type == "message":
-        own = ", ".join(one.data["delivered_to"]) if one.instance == BIGBOSS else ""
-        return Entry(MESSAGE, of=own or one.instance, reply_to=str(one.id))
+        to = one.data["delivered_to"] if one.instance == BIGBOSS else [one.instance]
+        return Entry(MESSAGE, of=data.called(*to), reply_to=str(one.id))
     if found and asked:
-        return Entry(MESSAGE, of=found.agent.name, reply_to=str(asked.id))
+        return Entry(MESSAGE, of=found.agent.display, reply_to=str(asked.id))
     return written(state, data)
 
 

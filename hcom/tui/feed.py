@@ -7,6 +7,7 @@ from collections import namedtuple
 from ..bus.agent import BIGBOSS
 from ..errors import UsageError
 from ..ops import agents, look
+from ..store import agents as stored
 from ..store import deliveries, events, filters, requests
 from ..store.connect import open_db
 from .place import moment
@@ -53,6 +54,11 @@ def where(db, text: str, now: float) -> filters.Where:
     return found or flagged
 
 
+def names(db) -> dict[str, str]:
+    """What people see of those with a tag, by their names."""
+    return {agent.name: agent.display for agent in stored.tagged(db)}
+
+
 def read(home, state: State, now: float) -> "tuple[Data, object]":
     """What is so by now, and which database file says so. HcomError."""
     with open_db(home, BUSY_S) as db:
@@ -79,5 +85,6 @@ def read(home, state: State, now: float) -> "tuple[Data, object]":
             folded=counts,
             low=before,
             high=behind,
+            names=names(db),
         )
         return data, db.file

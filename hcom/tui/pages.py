@@ -27,7 +27,7 @@ from ..ops import (
 from ..store import archive as stored
 from ..store import deliveries, events, kept, subscriptions
 from ..store.connect import open_db
-from . import keys
+from . import feed, keys
 from .cells import wrapped
 from .state import ARCHIVE, EVENT, RELAY, RUN, SETTING, STATUS, THREAD, WATCH, Page
 from .stream import receipt
@@ -56,12 +56,16 @@ def _agent(home, name: str) -> list[str]:
         flags = [look.where(db, None, {flag: seen.agent.name}, now) for flag in ("from", "to")]
         mail = {one.id: one for where in flags for one in look.latest(db, where, MESSAGES)}
         last = deliveries.receipts_of(db, sorted(mail)[-MESSAGES:])
+        names = feed.names(db)
     lines = [f"{key.replace('_', ' '):<16} {value}" for key, value in said.items() if value]
     lines += [f"{'subscription':<16} {line}" for line in _told(watched)]
     return [
         *lines,
         *(f"#{one.id} edit {one.data['detail']}" for one in edits),
-        *(f"#{n} {notice.happened(mail[n])}  [{receipt(came)}]" for n, came in last.items()),
+        *(
+            f"#{n} {notice.happened(_seen(mail[n], names))}  [{receipt(_called(came, names))}]"
+            for n, came in last.items()
+        ),
     ]
 
 
@@ -78,16 +82,33 @@ def _told(watched) -> list[str]:
 def _watch(home, name: str) -> list[str]:
     with open_db(home) as db:
         own, others = (subscriptions.every(db, owner) for owner in (BIGBOSS, name or BIGBOSS))
+        name = feed.names(db).get(name, name)
     lines = ["you are told of:", "", *(_told(own) or ["nothing"])]
     return lines + ["", f"{name} is told of:", "", *(_told(others) or ["nothing"])] * bool(name)
+
+
+def _called(states, names) -> dict[str, str]:
+    return {names.get(name, name): state for name, state in states.items()}
+
+
+def _seen(event, names):
+    """The event, its agents called as people see them."""
+    data = {
+        key: [names.get(one, one) for one in value] if isinstance(value, list) else value
+        for key, value in event.data.items()
+    }
+    if data.get("by"):
+        data["by"] = names.get(data["by"], data["by"])
+    return event._replace(instance=names.get(event.instance, event.instance), data=data)
 
 
 def _event(home, number: str) -> list[str]:
     with open_db(home) as db:
         found = events.find(db, int(number))
-        states = deliveries.receipts(db, int(number))
+        states, names = deliveries.receipts(db, int(number)), feed.names(db)
     if found is None:
         raise HcomError(f"no event #{number}")
+    found = _seen(found, names)
     data = dict(found.data)
     text = data.pop("text", "")
     more = [f"... all of it: hcom events --message {number}"] if len(text) > PAGE_CHARS else []
@@ -97,7 +118,7 @@ def _event(home, number: str) -> list[str]:
         if value not in (None, "", []):
             several = ", ".join(map(str, value)) if isinstance(value, list) else value
             lines.append(f"{key.replace('_', ' '):<14} {several}")
-    return lines + [f"{name:<14} {state}" for name, state in states.items()]
+    return lines + [f"{name:<14} {state}" for name, state in _called(states, names).items()]
 
 
 def _thread(home, name: str) -> list[str]:
@@ -105,10 +126,12 @@ def _thread(home, name: str) -> list[str]:
     with open_db(home) as db:
         said = look.latest(db, look.where(db, None, {"thread": name}, time.time()), THREADED)
         came = deliveries.receipts_of(db, [one.id for one in said])
-        for one in said:
+        names = feed.names(db)
+        for one in (_seen(one, names) for one in said):
             to = ", ".join(one.data["delivered_to"])
             intent = f" ({one.data['intent']})" if one.data.get("intent") else ""
-            lines.append(f"#{one.id} {one.instance} → {to}{intent}  [{receipt(came[one.id])}]")
+            how = receipt(_called(came[one.id], names))
+            lines.append(f"#{one.id} {one.instance} → {to}{intent}  [{how}]")
             lines += ["    " + line for line in one.data["text"][:THREAD_CHARS].split("\n")]
     return lines
 

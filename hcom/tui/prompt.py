@@ -26,18 +26,18 @@ ENTRY_LINES = 6
 
 def reached(entry: Entry, listed) -> str:
     """Whom the message would go to."""
-    mentions = address.mentions(entry.text)
+    mentions, shown = address.mentions(entry.text), {a.name: a.display for a in listed}
     if entry.reply_to and not mentions:
         return f"to {entry.of}, #{entry.reply_to}"
     try:
         to = address.recipients(mentions, listed, listed, BIGBOSS)
     except UnknownAgent as error:
         return error.message.removeprefix("nothing sent: ")
+    named = ", ".join(shown.get(name, name) for name in to.names)
     if not mentions:
-        everyone = f"to everyone: {len(to.names)} ({', '.join(to.names)})"
+        everyone = f"to everyone: {len(to.names)} ({named})"
         return everyone if entry.to_all else "to nobody yet: @NAME (Tab completes)"
     words = " ".join(f"@{name}" for name in mentions)
-    named = ", ".join(to.names)
     return f"to {words}" if words == f"@{named}" else f"to {words} = {named}"
 
 
@@ -76,7 +76,7 @@ def entry_lines(entry: Entry, data: Data, cols: int) -> "tuple[list[Line], tuple
         parts = [reached(entry, [seen.agent for seen in data.agents]), entry.intent]
         title = "   ".join(filter(None, [*parts, "sending" * entry.busy]))
     else:
-        title = TITLES[entry.kind].format(entry.of) + "   ..." * entry.busy
+        title = TITLES[entry.kind].format(data.called(entry.of)) + "   ..." * entry.busy
     rows, before = _rows(entry.text, cols - 4), _rows(entry.text[: entry.at], cols - 4)
     at = len(before) - 1
     first = max(0, at - ENTRY_LINES + 1)
@@ -89,11 +89,11 @@ def entry_lines(entry: Entry, data: Data, cols: int) -> "tuple[list[Line], tuple
     return lines, (1 + at - first, 2 + columns(before[-1]))
 
 
-def question(asked: Question) -> str:
+def question(asked: Question, data: Data) -> str:
     """What is asked before it is done, and once an answer is taken, how to give it."""
     if not asked.open:
-        return f"{asked.verb} {asked.name}? ..."
-    said = f"{asked.verb} {asked.name}? y/n"
+        return f"{asked.verb} {data.called(asked.name)}? ..."
+    said = f"{asked.verb} {data.called(asked.name)}? y/n"
     if len(asked.tagged) > 1:
-        said += f", t: all {len(asked.tagged)} with its tag: {', '.join(asked.tagged)}"
+        said += f", t: all {len(asked.tagged)} with its tag: {data.called(*asked.tagged)}"
     return said

@@ -21,16 +21,24 @@ ABOUT, NAMED = re.compile(r"(?:events?|request) #(\d{1,18})"), re.compile(r"#(\d
 Asked = namedtuple("Asked", "id text at")
 
 
-# What is so on the bus: its agents, the events around the one that is looked at, which of them
-# edited a file or ran a command, how far messages came, the requests to the person by their sender,
-# what the person has not read, and what is wrong; how many messages are folded into each that
-# stands for its thread. For events before `low`, or behind `high`, it was not looked yet; 0: for
-# all.
-Data = namedtuple(
-    "Data",
-    "agents events acts receipts asks unread trouble folded low high",
-    defaults=((), (), {}, {}, {}, 0, "", {}, 0, 0),
-)
+class Data(
+    namedtuple(
+        "Data",
+        "agents events acts receipts asks unread trouble folded low high names",
+        defaults=((), (), {}, {}, {}, 0, "", {}, 0, 0, {}),
+    )
+):
+    """What is so on the bus: its agents, the events around the one that is looked at, which of them
+    edited a file or ran a command, how far messages came, the requests to the person by their
+    sender, what the person has not read, and what is wrong; how many messages are folded into each
+    that stands for its thread. For events before `low`, or behind `high`, it was not looked yet; 0:
+    for all. `names` are what people see of those with a tag, by their names."""
+
+    __slots__ = ()
+
+    def called(self, *names: str) -> str:
+        """What people see of these names."""
+        return ", ".join(self.names.get(name, name) for name in names)
 
 
 # Something shown whole: what of `kind` of whom, its lines once they are there, the first that is

@@ -36,18 +36,19 @@ def receipt(states: dict[str, str], room: int = 30) -> str:
 
 def _message(event: Event, data: Data, head: str, cols: int) -> list[Line]:
     said = event.data
-    to = "everyone" if said["scope"] == "broadcast" else ", ".join(said["delivered_to"])
+    to = "everyone" if said["scope"] == "broadcast" else data.called(*said["delivered_to"])
     answer = f" ↩ #{said['reply_to']}" if said.get("reply_to") else ""
     folded = f" (+{data.folded[event.id]})" if event.id in data.folded else ""
     thread = f" th:{said['thread']}{folded}" if said.get("thread") else ""
     look = Look.BAD if said.get("intent") == "error" else Look.BOLD
     spans = [
         Span(head, Look.DIM),
-        Span(f"{event.instance} → {to}", look),
+        Span(f"{data.called(event.instance)} → {to}", look),
         Span(f"  {said.get('intent') or ''}{thread}{answer}", Look.DIM),
     ]
     states = data.receipts.get(event.id, {})
-    came = Span(f" {receipt(states, cols // 3)} ", Look.DIM)
+    named = {data.called(name): state for name, state in states.items()}
+    came = Span(f" {receipt(named, cols // 3)} ", Look.DIM)
     if states.get(BIGBOSS) == QUEUED:
         came = Span(" NEW ", Look.NEED)
     most = TEXT_LINES * cols  # all that can show
@@ -62,7 +63,7 @@ def _said(event: Event, data: Data, home: str) -> "tuple[str, str, Look]":
     """The letter and the words of an event that is no message, and how they look."""
     said, kind = event.data, event.type
     if kind == "life":
-        by = f" by {said['by']}" if said.get("by") else ""
+        by = f" by {data.called(said['by'])}" if said.get("by") else ""
         why = f" {said['reason']}" * (said["reason"] != said["action"])
         return "+-"[said["action"] == "stopped"], f"{said['action']}{by}{why}", Look.DIM
     act, what = data.acts.get(event.id, ("", ""))
@@ -88,12 +89,8 @@ def event_lines(event: Event, data: Data, place: Place, chosen: bool) -> list[Li
     else:
         letter, words, look = _said(event, data, place.home)
         head = f"{mark}{letter}#{event.id} {clock(event.timestamp, place.now)} "
-        lines = [
-            laid(
-                place.cols,
-                [Span(head, Look.DIM), Span(event.instance + "  ", look), Span(words, look)],
-            )
-        ]
+        said = f"{data.called(event.instance)}  {words}"
+        lines = [laid(place.cols, [Span(head, Look.DIM), Span(said, look)])]
     if chosen:
         lines[0][0] = lines[0][0]._replace(look=Look.CHOSEN)
     return lines

@@ -10,7 +10,7 @@ from .keys import View
 from .place import Place
 from .prompt import entry_lines, question
 from .roster import agents
-from .state import EVENT, Data, State, agent_at, need
+from .state import EVENT, THREAD, Data, State, agent_at, need
 from .stream import stream
 
 COLS, ROWS = 60, 15  # with less there is room for nothing that helps
@@ -75,13 +75,14 @@ def _lists(state: State, data: Data, place: Place, room: int) -> "tuple[Frame, S
     return Frame(lines, events=events, rows=rows), state
 
 
-def _page(state: State, cols: int, room: int) -> "tuple[Frame, State]":
+def _page(state: State, data: Data, cols: int, room: int) -> "tuple[Frame, State]":
     page = state.page
     assert page
     top = max(0, min(page.top, len(page.lines) - room + 1))
     shown = page.lines[top : top + room - 1]
     where = f" {top + len(shown)}/{len(page.lines)} " if len(page.lines) > len(shown) else ""
-    bar = _bar(f"{page.kind} {page.of}".strip(), cols, True, where)
+    of = page.of if page.kind == THREAD else data.called(page.of)
+    bar = _bar(f"{page.kind} {of}".strip(), cols, True, where)
     lines = [bar, *(laid(cols, [Span(" " + line)]) for line in shown)]
     events = (int(page.of),) if page.kind == EVENT else ()
     return Frame(lines, events=events), state._replace(page=page._replace(top=top))
@@ -91,7 +92,7 @@ def _foot(state: State, data: Data, place: Place) -> list[Line]:
     """The last lines: what is asked, what is wrong, what was said, else the keys."""
     cols, most = place.cols, max(place.rows // FOOT, 1)
     if state.question:
-        last, look = question(state.question), Look.NEED
+        last, look = question(state.question, data), Look.NEED
     elif data.trouble or state.said:
         last, look = data.trouble or state.said, Look.BAD if data.trouble else Look.BOLD
     else:
@@ -110,7 +111,7 @@ def frame(state: State, data: Data, place: Place) -> "tuple[Frame, State]":
     typed, at = entry_lines(state.entry, data, cols) if state.entry else ([], (0, 0))
     foot = _foot(state, data, place)
     room = rows - 1 - len(typed) - len(foot)
-    body, state = _page(state, cols, room) if state.page else _lists(state, data, place, room)
+    body, state = _page(state, data, cols, room) if state.page else _lists(state, data, place, room)
     lines = [*body.lines, *([laid(cols, [])] * (room - len(body.lines)))][:room]
     cursor = (1 + room + at[0], at[1]) if state.entry else None
     whole = [title(data, cols), *lines, *typed, *foot]
