@@ -14,7 +14,7 @@ from tests.test_architecture import LAYERS, ROOT, Source, imported, sources
 # What each room may have; the leaves are one room. Past it, something is written twice.
 BUDGETS = {
     "leaves": 628,
-    "bus": 500,
+    "bus": 502,
     "store": 1099,
     "delivery": 330,
     "adapters": 2599,
@@ -32,7 +32,7 @@ BUDGETS = {
     "tui": 1487,
     "zipped": 42,
 }
-TOTAL = 16386
+TOTAL = 16388
 LEAVES = ("__init__", "__main__", "errors", "home", "log", "process", "config")
 
 

@@ -14,10 +14,7 @@ from .names import near
 # (@scope/package). A device has four letters, and more only as bus.remote makes them.
 DEVICE = r"(?::(?:[A-Za-z0-9]{4}|(?:[B-Z][AEIOU]){3,8}))?"
 MENTION = re.compile(rf"(?<![\w.@/\\+-])@([A-Za-z0-9][\w-]*{DEVICE})(?![\w/@])")
-CODE = re.compile(
-    r"(^[ \t]*(`{3,}|~{3,}).*?(?:^[ \t]*\2[ \t]*$|\Z))|(`+)(?!`).+?(?<!`)\3(?!`)",
-    re.DOTALL | re.MULTILINE,
-)
+CODE = r"(^[ \t]*(`{3,}|~{3,}).*?(?:^[ \t]*\2[ \t]*$|\Z))|(`+)(?!`).+?(?<!`)\3(?!`)"
 
 
 # `names` get the message; `mentions` were addressed; `scope` is broadcast or mentions
@@ -27,7 +24,9 @@ Recipients = namedtuple("Recipients", "names mentions scope")
 def mentions(text: str) -> list[str]:
     """The addresses in `text`, without @, in order, each once; code is not looked at."""
     found: dict[str, str] = {}
-    for match in MENTION.finditer(CODE.sub(" ", text)):
+    if "`" in text or "~~~" in text:  # in most there is none: the pattern takes long to compile
+        text = re.sub(CODE, " ", text, flags=re.DOTALL | re.MULTILINE)
+    for match in MENTION.finditer(text):
         found.setdefault(match[1].lower(), match[1])
     return list(found.values())
 

@@ -19,13 +19,13 @@ HCOM = "hcom"  # who does there what another device asks for, and says what came
 Target = namedtuple("Target", "scheme user host port path")
 
 
-_TARGET = re.compile(
+# Patterns are not compiled here: who sends loads this, and has no use for them.
+_TARGET = (
     r"(https|http|ssh)://(?:([A-Za-z0-9_][\w.-]*)@)?([A-Za-z0-9][A-Za-z0-9.-]*|\[[0-9a-f:.]+\])"
-    r"(?::([0-9]{1,5}))?((?:/(?:(?![?#])[!-~])*)?)",
-    re.ASCII,
+    r"(?::([0-9]{1,5}))?((?:/(?:(?![?#])[!-~])*)?)"
 )
 # This machine and private networks, by their numbers: a name may mean any.
-_NEAR = re.compile(
+_NEAR = (
     r"localhost|\[::1\]|\[f[cd][0-9a-f]{2}:[0-9a-f:.]*\]|"
     r"(127|10|192\.168|172\.(1[6-9]|2[0-9]|3[01]))(\.[0-9]{1,3}){1,3}"
 )
@@ -34,10 +34,10 @@ _NEAR = re.compile(
 def target(url: str) -> Target:
     """The relay of the URL. HcomError when nothing is sent there: by http the token would be shown
     to all between."""
-    found = _TARGET.fullmatch(url)
+    found = re.fullmatch(_TARGET, url, re.ASCII)
     scheme, user, host, port, path = found.groups("") if found else ("",) * 5
     wrong = not found or (user and scheme != "ssh") or (port and int(port) > 65535)
-    if wrong or (scheme == "http" and not _NEAR.fullmatch(host)):
+    if wrong or (scheme == "http" and not re.fullmatch(_NEAR, host)):
         raise HcomError(
             f"not a URL of a relay: {url!r}",
             "https://..., http:// on this machine or a private network, ssh://USER@HOST",

@@ -4,10 +4,8 @@ The wake says nothing of the message: its prompt hook hands the text over. Nothi
 the socket; the caller waits for the prompt hook.
 """
 
-import glob
 import json
 import os
-import socket
 
 from ...bus import client
 from ...bus.agent import ACTIVE, BLOCKED, INACTIVE, LISTENING, Agent
@@ -58,6 +56,8 @@ def status(agent: Agent) -> tuple[str, str] | None:
 def ring(agent: Agent, tries: int, rung_at: float) -> None:
     """The wake is written to the session's socket; `rung_at` is when it was before. OSError when
     there is no socket or it refuses."""
+    import socket  # who only asks for the state needs none
+
     facts = _facts(agent)
     path = facts.get("messagingSocketPath")
     if not path:
@@ -88,6 +88,8 @@ def ring(agent: Agent, tries: int, rung_at: float) -> None:
 def _token(agent: Agent) -> str:
     """What lets us speak to the session, by the client's own private file: it stands beside the
     session's file, from before the first prompt until both are gone (2.1.330)."""
+    import glob
+
     folder = os.path.join(glob.escape(agent.client.get("config", "")), "sessions")
     keys = map(document, glob.glob(os.path.join(folder, f"{agent.pid}.*.key")))
     return next((str(key["peerToken"]) for key in keys if "peerToken" in key), "")

@@ -45,7 +45,7 @@ EDITS = frozenset(("apply_patch",))
 SHELLS = frozenset(("Bash",))
 # What of a tool's input says what it was used on.
 DETAILS = ("command", "file_path", "path", "pattern", "url", "query", "message", "description")
-PATCHED = re.compile(r"^\*\*\* (?:(?:Add|Update|Delete) File|Move to): (.+?)\s*$", re.MULTILINE)
+PATCHED = r"(?m)^\*\*\* (?:(?:Add|Update|Delete) File|Move to): (.+?)\s*$"
 
 # Context is not cut, since our handlers say additionalContextLimit 0; but a model's window holds
 # some 250,000 tokens, and the mail may take a third of it.
@@ -61,14 +61,14 @@ BUDGET = {
     SUB_END: 9_500,
 }
 # The reason reaches the model inside <hook_prompt>, with these escaped: no channel for source code.
-ESCAPED = re.compile("[&<>]")
+ESCAPED = frozenset("&<>")
 
 UNSURE = frozenset((TURN_END,))
 
 
 def carries(kind: str, said: str) -> bool:
     """Whether the channel of `kind` brings the whole of `said` to the model as it is."""
-    return kind != TURN_END or (len(said.encode()) <= REASON_BYTES and not ESCAPED.search(said))
+    return kind != TURN_END or (len(said.encode()) <= REASON_BYTES and ESCAPED.isdisjoint(said))
 
 
 def most(agent) -> int:
@@ -128,7 +128,7 @@ def _facts(said: Signal, directory: str) -> dict:
 
 def _patched(payload: dict) -> tuple[str, ...]:
     """The files that a patch changes, as absolute paths."""
-    paths = PATCHED.findall(text(base.fields(payload.get("tool_input")), "command"))
+    paths = re.findall(PATCHED, text(base.fields(payload.get("tool_input")), "command"))
     cwd = base.path(payload, "cwd")
     return tuple(dict.fromkeys(os.path.normpath(os.path.join(cwd, path)) for path in paths))
 

@@ -7,7 +7,6 @@ PROVEN_BY that afterwards only the transcript tells what the model was given.
 
 import json
 import os
-import re
 
 from ... import home as homes
 from ...bus.render import MARK, one_line
@@ -68,8 +67,9 @@ SUBAGENTS = ("invoke_agent", "delegate_to_agent", "codebase_investigator")
 
 SHOWN = "hcom: new messages"  # all that a person sees of a turn end's text
 
-CANCELLED = re.compile(r"(<untrusted_context>\n)?Command was cancelled by user")
-ESCAPED = re.compile("[<>]")
+_CANCELLED = "Command was cancelled by user"
+CANCELLED = (_CANCELLED, f"<untrusted_context>\n{_CANCELLED}")
+ESCAPED = frozenset("<>")
 
 
 def stop_cap(_env) -> int:
@@ -136,7 +136,7 @@ def read(event: str, payload, env, pid: int, at: float) -> Signal:
 def _failure(payload: dict) -> str:
     """Why a tool's result will not carry any context: error or cancelled; "" when it will."""
     response = base.fields(payload.get("tool_response"))
-    if CANCELLED.match(text(response, "llmContent")):
+    if text(response, "llmContent").startswith(CANCELLED):
         return "cancelled"
     return "error" if response.get("error") else ""
 
@@ -181,7 +181,7 @@ def write(event: str, reply: Reply) -> str:
         return ""
     if reply.kind == TURN_END and reply.text:
         return base.block(reply.text, systemMessage=SHOWN)
-    note = transcript.ESCAPE_NOTE if ESCAPED.search(reply.text) else ""
+    note = "" if ESCAPED.isdisjoint(reply.text) else transcript.ESCAPE_NOTE
     # Behind a tool's result the client itself begins a paragraph; up to 0.26 nothing else tells
     # in its transcript where a prompt ends.
     begins = transcript.PARAGRAPH if reply.kind == PROMPT and reply.text else ""
