@@ -316,7 +316,7 @@ def write_all(home, values: "dict[str, str | None]") -> None:
     except OSError as error:
         raise HcomError(
             f"cannot write {home.path('config.env')}: {error.strerror}",
-            "in a sandbox: export HCOM_DIR=$PWD/.hcom",
+            homes.cure(error),
         ) from None
 
 

@@ -23,6 +23,12 @@ KEPT = ".agents"
 # The database is in a folder of its own, so that a sandbox may have that and nothing around it;
 # HCOM_DIR/hcom.db leads there.
 DB = os.path.join("db", "hcom.db")
+# What may be in HCOM_DIR before all that.
+BEFORE = {"config.env", "scripts", "logs", ".gitignore"}
+CURES = {
+    errno.ENOTEMPTY: "use a folder of its own: export HCOM_DIR=$PWD/.hcom",
+    **dict.fromkeys((errno.ENOSPC, errno.EDQUOT), "free some space"),
+}
 LIMIT_BYTES = 4 * 1024 * 1024  # settings, and what else is read whole, are far below it
 # sqlite's number of a format, in the database of the other program of this name (its 0.6 and 0.7
 # wrote 14 to 20): ours has a mark there, from less on. And what the folder is called, beside that
@@ -148,9 +154,12 @@ def create(home: Home) -> None:
     """HCOM_DIR, its run/ parts, the database's folder and what no agent may change exist and are
     private. OSError when that cannot be."""
     private_folder(home.root)
+    found = set(os.listdir(home.root))
     if os.stat(home.root).st_mode & 0o077:
+        if found - BEFORE and "hcom.db" not in found:  # /etc, /tmp, a project: not ours to close
+            raise OSError(errno.ENOTEMPTY, "it has other things, which others see", home.root)
         set_mode(home.root, 0o700)
-    if not home.is_default and not os.listdir(home.root):  # a project's: never to be committed
+    if not home.is_default and not found:  # a project's: never to be committed
         write_private(home.path(".gitignore"), "*\n")
     parts = (home.run(), *map(home.run, (*SHARED, SPOOL)), home.path("db"), home.kept())
     for folder in (home.root, *parts):
@@ -161,6 +170,11 @@ def create(home: Home) -> None:
             os.symlink(DB, home.db)
         except OSError:
             pass  # another was faster; where there are no symlinks, it will be a plain file
+
+
+def cure(error: OSError) -> str:
+    """What helps where HCOM_DIR cannot be written."""
+    return CURES.get(error.errno or 0, "in a sandbox: export HCOM_DIR=$PWD/.hcom")
 
 
 def private_folder(path: str) -> None:

@@ -1,5 +1,6 @@
 """The machine as it is: the other program of this name, filesystems that lack something."""
 
+import errno
 import os
 import shutil
 import sqlite3
@@ -239,6 +240,7 @@ class Named(Installed):
             self.assertEqual((told.stdout, told.stderr), ("", ""))
 
     def test_a_folder_with_something_in_it_is_not_ignored_whole(self):
+        os.chmod(self.home.work, 0o700)
         with open(os.path.join(self.home.work, "theirs"), "w", encoding="utf-8"):
             pass
         self.home.said("start", env={"HCOM_DIR": self.home.work})
@@ -246,6 +248,39 @@ class Named(Installed):
         del self.home.env["HCOM_DIR"]
         self.home.said("start")
         self.assertNotIn(".gitignore", os.listdir(self.home.hcom_dir))
+
+    def test_a_folder_of_other_things_that_others_see_stays_as_it_is(self):
+        shared = os.path.join(self.home.root, "shared")
+        os.makedirs(os.path.join(shared, "theirs"))
+        os.chmod(shared, 0o1777)
+        for words in (("list",), ("start",), ("config", "tag", "x"), ("hooks", "add", "claude")):
+            with self.subTest(words):
+                self.refused(*words, said="other things", env={"HCOM_DIR": shared})
+        told = self.home.said("status", env={"HCOM_DIR": shared})
+        self.assertRegex(told, "to do .* other things.*: export HCOM_DIR=")
+        self.assertNotIn("chmod", told)
+        self.assertEqual(os.listdir(shared), ["theirs"])
+        self.assertEqual(os.stat(shared).st_mode & 0o7777, 0o1777)
+
+    def test_a_folder_of_ours_is_closed(self):
+        for name in ("config.env", "scripts", "logs"):
+            with self.subTest(name):
+                root = os.path.join(self.home.root, f"before-{name}")
+                os.makedirs(os.path.join(root, name))
+                os.chmod(root, 0o755)
+                self.home.said("list", env={"HCOM_DIR": root})
+                self.assertEqual(os.stat(root).st_mode & 0o777, 0o700)
+                os.chmod(root, 0o755)
+                self.home.said("start", env={"HCOM_DIR": root})
+
+    def test_what_helps_where_nothing_can_be_written(self):
+        for number, said in (
+            (errno.ENOSPC, "free some space"),
+            (errno.EDQUOT, "free some space"),
+            (errno.ENOTEMPTY, "a folder of its own"),
+            (errno.EROFS, "in a sandbox"),
+        ):
+            self.assertIn(said, homes.cure(OSError(number, "x")))
 
 
 if __name__ == "__main__":

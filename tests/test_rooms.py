@@ -13,7 +13,7 @@ from tests.test_architecture import LAYERS, ROOT, Source, imported, sources
 
 # What each room may have; the leaves are one room. Past it, something is written twice.
 BUDGETS = {
-    "leaves": 628,
+    "leaves": 635,
     "bus": 502,
     "store": 1099,
     "delivery": 330,
@@ -21,7 +21,7 @@ BUDGETS = {
     "pty": 1147,
     "terminal": 301,
     "hub": 1045,
-    "ops": 1839,
+    "ops": 1840,
     "hooks": 645,
     "wrap": 307,
     "cli": 1532,
@@ -32,7 +32,7 @@ BUDGETS = {
     "tui": 1487,
     "zipped": 42,
 }
-TOTAL = 16388
+TOTAL = 16396
 LEAVES = ("__init__", "__main__", "errors", "home", "log", "process", "config")
 
 

@@ -14,7 +14,7 @@ from contextlib import suppress
 
 from ..bus.agent import BIGBOSS, RECENT_S, Agent
 from ..errors import DamagedError, HcomError, StoreError
-from ..home import Lock, create, private_folder, read, write_private
+from ..home import Lock, create, cure, private_folder, read, write_private
 from ..process import ended
 from ..store import agents, events
 from ..store import archive as stored
@@ -80,9 +80,7 @@ def _prepared(home) -> None:
         create(home)
         private_folder(home.path("archive"))
     except OSError as error:
-        raise StoreError(
-            f"cannot use {home.root}: {error.strerror}", "in a sandbox: export HCOM_DIR=$PWD/.hcom"
-        ) from None
+        raise StoreError(f"cannot use {home.root}: {error.strerror}", cure(error)) from None
 
 
 def _reset(home, listening: set[str], now: float) -> Done:

@@ -67,7 +67,8 @@ DATABASE = (LOCKED, NEWER, READ_ONLY, FULL, DAMAGED)
 
 def _readable(facts: Facts) -> Iterable[dict]:
     mode = facts.said["permissions"].partition(",")[0]
-    if mode.isdigit() and int(mode, 8) & 0o077:
+    used = not facts.said["database"].startswith("cannot use")  # else it is not ours to close
+    if used and mode.isdigit() and int(mode, 8) & 0o077:
         yield {"root": facts.home.root}
 
 

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from .. import adapters, config
 from ..adapters import launcher, settings
 from ..errors import HcomError, told
-from ..home import of_user
+from ..home import cure, of_user
 from ..process import itself
 
 # What agents may run unasked: (words, whether more words may follow). Not `run`, launches, stop,
@@ -102,7 +102,7 @@ def _files(home, env, files) -> list:
     except OSError as error:
         raise HcomError(
             f"cannot write {home.root}: {error.strerror}",
-            "in a sandbox: export HCOM_DIR=$PWD/.hcom",
+            cure(error),
         ) from None
     allowed = SAFE if config.read(home, env).auto_approve else ()
     return files(home, env, allowed, SAFE)

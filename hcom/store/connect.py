@@ -13,7 +13,7 @@ import sys
 import time
 
 from ..errors import DamagedError, HcomError, LockedError, StoreError
-from ..home import Home, Lock, create, dropped, plain, private_file, stat_of
+from ..home import Home, Lock, create, cure, dropped, plain, private_file, stat_of
 from .schema import MARK, MARKED, MIGRATIONS, VERSION, VIEW
 
 BUSY_S = 5.0  # a command gives up where a locked database has not been written to for so long
@@ -348,7 +348,7 @@ def open_db(home: Home, limit_s: "float | None" = None) -> Database:
                 raise translated(error, home, connection) from error
             raise StoreError(
                 f"cannot use {error.filename or home.root}: {error.strerror}",
-                "in a sandbox: export HCOM_DIR=$PWD/.hcom",
+                cure(error),
             ) from error
         finally:
             if connection is not None:
