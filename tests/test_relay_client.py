@@ -117,6 +117,24 @@ class Steps(unittest.TestCase):
             now = sync.push.at
         self.assertGreater(now, 5)
 
+    def test_one_that_takes_what_it_does_not_have_is_not_told_it_without_a_pause(self):
+        sync, now = (
+            client.pushed(
+                Sync(),
+                Push("e1", 1, 1, True, -1, 9),
+                3,
+                Answer(200, {"have": 0, "boot": "b"}),
+                0,
+                0,
+            ),
+            0.0,
+        )
+        for _ in range(5):
+            push = client.next_push(sync, OUTBOX, now)
+            sync = client.pushed(sync, push, 3, Answer(200, {"have": 0, "boot": "b"}), now, 0)
+            now = sync.push.at
+        self.assertGreater(now, 5)
+
     def test_who_has_more_than_there_is(self):
         push = client.next_push(Sync(), OUTBOX, 0)
         self.assertTrue(

@@ -3,6 +3,7 @@ keeps what it is pushed, by when it came, and has nothing to say about it."""
 
 import json
 import threading
+import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import parse_qs, urlsplit
 
@@ -25,7 +26,7 @@ class Server(ThreadingHTTPServer):
         self.forgetful, self.hasty = forgetful, hasty
         self.url = f"http://127.0.0.1:{self.server_address[1]}"
         self.news = threading.Condition()
-        self.at, self.over = 1_764_000_000, False
+        self.at, self.over = time.time(), False
         self.states: dict[str, tuple] = {}  # of each device when it came, and what
         self.events: dict[str, list[tuple]] = {}
         threading.Thread(target=self.serve_forever, daemon=True).start()
@@ -53,7 +54,7 @@ class Server(ThreadingHTTPServer):
         if any(set(one) != EVENT for one in events):
             raise ValueError("not an event")
         with self.news:
-            self.at += 1
+            self.at = max(self.at + 0.001, time.time())
             self.states[device] = self.at, state
             self.events.setdefault(device, []).extend((self.at, one) for one in events)
             self.news.notify_all()
@@ -70,7 +71,7 @@ class Server(ThreadingHTTPServer):
                 for device, (at, state) in self.states.items()
                 if at > since or self.hasty
             }
-            return {"devices": devices, "ts": self.at}
+            return {"devices": devices, "ts": time.time()}
 
 
 class Answers(BaseHTTPRequestHandler):

@@ -124,7 +124,8 @@ def pushed(sync: Sync, push: Push, last: int, answer: Answer, now: float, chance
         return sync._replace(push=_later(sync.push, wrong, now, chance))
     is_more = have > last or (seq or 0) > push.seq + LEAD
     sync = sync._replace(epoch=push.epoch, have=have, usurped=is_more, beat_s=answer.beat_s)
-    if answer.status == 409 or sync.usurped:  # it began empty, or lost a push: its state may, too
+    is_gap = answer.status == 409 or push.after >= 0 and have <= push.after
+    if is_gap or sync.usurped:  # it began empty, or lost a push: its state may be gone with that
         # Only the first comes at once: a server that never agrees is not asked without a pause.
         gap = "" if sync.usurped else "a gap"
         lane = sync.push._replace(at=now, failures=sync.push.failures + 1, error=gap)

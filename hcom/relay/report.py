@@ -13,10 +13,9 @@ from ..errors import HcomError
 from ..ops import relay
 from ..store.connect import open_db
 from .main import Ledger, member, way
-from .worker import PUSH_S, Worker
+from .worker import ANSWERS, PUSH_S, Worker
 
 BACK_S = 5.0  # so long what was pushed may take to come back
-ANSWERS = 200  # of 1 MiB, at the most: the server holds 128
 
 
 class Probe(namedtuple("Probe", "error wire pushed_s back_s", defaults=(0, 0.0, 0.0))):

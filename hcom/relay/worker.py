@@ -56,6 +56,7 @@ if TYPE_CHECKING:
 
 
 PUSH_S, POLL_S = 20.0, client.HOLD_S + 8.0
+ANSWERS = 200  # of 1 MiB, at the most: the server holds 128
 DEVICES = 1024  # of one answer: a server of ours has no more
 LOOK_S = 5.0  # how often it is asked whether the worker is wanted: with PUSH_S it is gone in 35 s
 
@@ -123,10 +124,9 @@ class Worker:
             if not push:
                 break
             self._push(link, push, outbox)
-        cursor = None
-        while not (self.sync.push.error or self.sync.poll.error) and cursor != self.sync.cursor:
-            cursor = self.sync.cursor
-            self._ask(link, Poll(cursor, 0))
+        for _ in range(ANSWERS):
+            if self.sync.push.error or not self._ask(link, Poll(self.sync.cursor, 0)):
+                break
         return self.sync.push.error or self.sync.poll.error
 
     def ring(self) -> None:
@@ -161,7 +161,8 @@ class Worker:
                 self.news.wait(max(0.0, self.sync.poll.at - time.monotonic()))
         link.close()
 
-    def _ask(self, link: Link | Way, poll: Poll) -> None:
+    def _ask(self, link: Link | Way, poll: Poll) -> bool:
+        """Whether the poll brought news: there may be more."""
         device, cursor = (quote(one, safe="") for one in (self.member.device, poll.cursor))
         path = f"/poll?device={device}&cursor={cursor}&timeout={poll.timeout}&ages=1"
         began = time.monotonic()
@@ -178,6 +179,7 @@ class Worker:
         with self.news:
             self.sync = client.polled(self.sync, answer, time.monotonic(), random.random())
             self.news.notify_all()
+        return answer.status == 200 and answer.is_news and not client.is_quiet(answer.said)
 
     def _take(self, said: dict) -> None:
         devices, cursor = said.get("devices"), said.get("cursor")
