@@ -295,14 +295,9 @@ def masked(key: str, value: str) -> str:
     return "****" + (value[-4:] if len(value) >= 12 else "")
 
 
-def write(home, key: str, value: str | None) -> None:
-    """config.env says that `key` is `value`, or nothing of it (None); the other lines stay byte for
-    byte. HcomError when it cannot be written."""
-    write_all(home, {key: value})
-
-
 def write_all(home, values: "dict[str, str | None]") -> None:
-    """As `write`, of several keys at once: all of them or none."""
+    """config.env says that each key has its value, or nothing of it (None), all of them or none;
+    the other lines stay byte for byte. HcomError when it cannot be written."""
     try:
         homes.create(home)
         with homes.Lock(home, "config") as lock:

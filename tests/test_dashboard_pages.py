@@ -114,7 +114,7 @@ class Elsewhere(Devices):
         ):
             with self.assertRaisesRegex(HcomError, "no relay is set"):
                 asked()
-        config.write(here.home, "HCOM_RELAY", "http://127.0.0.1:9")
+        config.write_all(here.home, {"HCOM_RELAY": "http://127.0.0.1:9"})
         self.assertEqual(acts.turn(here.home, {}, Entry(RELAY, " off ")), "relay off")
         with self.assertRaisesRegex(HcomError, "neither on nor off: 'of'"):
             acts.turn(here.home, {}, Entry(RELAY, "of"))

@@ -13,11 +13,11 @@ from tests.test_architecture import LAYERS, ROOT, Source, imported, sources
 
 # What each room may have; the leaves are one room. Past it, something is written twice.
 BUDGETS = {
-    "leaves": 635,
+    "leaves": 633,
     "bus": 502,
     "store": 1099,
     "delivery": 330,
-    "adapters": 2599,
+    "adapters": 2596,
     "pty": 1147,
     "terminal": 301,
     "hub": 1045,
@@ -32,7 +32,7 @@ BUDGETS = {
     "tui": 1487,
     "zipped": 42,
 }
-TOTAL = 16397
+TOTAL = 16392
 LEAVES = ("__init__", "__main__", "errors", "home", "log", "process", "config")
 
 

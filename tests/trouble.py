@@ -141,7 +141,7 @@ class Machine:
         if device:
             keep(self.home.kept(devices.FILE), device)
         for key, value in (("HCOM_RELAY", url), ("HCOM_RELAY_TOKEN", TOKEN)):
-            config.write(self.home, key, value)
+            config.write_all(self.home, {key: value})
         with self.db() as db:
             self.id = devices.begin(db).id
             for name in ("luna", "nova"):

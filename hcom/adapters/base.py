@@ -94,6 +94,11 @@ def fields(value) -> dict:
     return value if isinstance(value, dict) else {}
 
 
+def items(value) -> list:
+    """What a JSON array holds; [] for any other value."""
+    return value if isinstance(value, list) else []
+
+
 def document(path: str, limit: int = LIMIT_BYTES) -> dict:
     """The JSON object in a file; {} when there is none of at most `limit` bytes."""
     try:

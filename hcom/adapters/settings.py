@@ -14,7 +14,7 @@ from contextlib import suppress
 from ..errors import HcomError
 from ..home import dropped, keep, read, rewrite
 from . import jsontext, launcher
-from .base import document, fields
+from .base import document, fields, items
 
 LIMIT_BYTES = 1024 * 1024  # settings of this size take seconds to change, and nobody has such
 MARK = "# Written by hcom"  # what a file begins with that is all ours
@@ -59,7 +59,7 @@ def at(value, place) -> list:
     """The array at `place` of a parsed document, [] when there is none."""
     for key in place:
         value = fields(value).get(key)
-    return value if isinstance(value, list) else []
+    return items(value)
 
 
 def folder(home, own: str, name: str) -> str:

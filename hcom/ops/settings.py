@@ -49,7 +49,7 @@ def change(home, env, key: str, value: str, inside: bool) -> list[str]:
         value = "default" if value.strip().lower() in ("", "default") else value
         said += _terminal_trouble(env, value)
     before = relay.settings(home)
-    config.write(home, key, value)
+    config.write_all(home, {key: value})
     if key.startswith("HCOM_RELAY"):
         relay.changed(home, env, before)
     now = config.found(home, env).in_force[key]

@@ -2,7 +2,7 @@
 
 import json
 
-from ..base import fields
+from ..base import fields, items
 from ..flags import groups, values
 from .flags import FLAGS
 from .hook import wake_prompt
@@ -35,8 +35,7 @@ def words(line: str) -> str:
         return f"error: {said.get('result') or said.get('subtype')}"
     if kind != "assistant" or not isinstance(message, dict):
         return ""
-    content = message.get("content")
-    blocks = map(fields, content if isinstance(content, list) else ())
+    blocks = map(fields, items(message.get("content")))
     return "\n".join(
         str(block["text"]) if "text" in block else f"[{block['name']}]"
         for block in blocks

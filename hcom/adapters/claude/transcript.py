@@ -3,7 +3,7 @@
 import re
 
 from ...bus.render import MARK
-from ..base import WAKE_SIGN, fields
+from ..base import WAKE_SIGN, fields, items
 from ..jsonl import count, moment, parse, placed, shown, tail, texts
 from ..lines import (
     ASKED,
@@ -77,8 +77,7 @@ def _message(item: dict) -> dict:
 
 
 def _parts(item: dict) -> list[dict]:
-    content = _message(item).get("content")
-    return [p for p in content if isinstance(p, dict)] if isinstance(content, list) else []
+    return [part for part in items(_message(item).get("content")) if isinstance(part, dict)]
 
 
 def _response(item: dict) -> str:
@@ -91,7 +90,7 @@ def _told(item: dict) -> list[str]:
     """What hooks said to the model."""
     given = fields(item.get("attachment"))
     said = given.get("content") if given.get("type") == "hook_additional_context" else None
-    return [text for text in said if isinstance(text, str)] if isinstance(said, list) else []
+    return [text for text in items(said) if isinstance(text, str)]
 
 
 def _results(item: dict) -> list[Part]:

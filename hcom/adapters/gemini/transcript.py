@@ -10,7 +10,7 @@ written anew, whose messages are the same but for results, which stand with thei
 import re
 import sys
 
-from ..base import TURN_END, WAKE_SIGN, document, fields, no, nothing
+from ..base import TURN_END, WAKE_SIGN, document, fields, items, no, nothing
 from ..jsonl import TAIL_BYTES, count, moment, parse, placed, shown, tail, texts
 from ..lines import (
     ANSWERED,
@@ -120,7 +120,7 @@ def _document(path: str) -> list[tuple[int, dict]]:
     have no place in a file that is written anew: each is behind all that was known before."""
     said = document(path, TAIL_BYTES).get("messages") if tail(path)[:1] == [b"{"] else None
     lines: list[dict] = []
-    for message in said if isinstance(said, list) else []:
+    for message in items(said):
         lines += [fields(message), *_results(fields(message))]
     marks = any(CONTEXT.encode() in line for line in tail(path))
     return [(sys.maxsize, {**line, "plain": not marks}) for line in lines]
@@ -128,7 +128,6 @@ def _document(path: str) -> list[tuple[int, dict]]:
 
 def _results(message: dict) -> list[dict]:
     """What the calls in a message returned to the model, as lines."""
-    calls = message.get("toolCalls")
     return [
         {
             "type": "user",
@@ -136,7 +135,7 @@ def _results(message: dict) -> list[dict]:
             "content": call.get("result"),
             "timestamp": call.get("timestamp"),
         }
-        for n, call in enumerate(map(fields, calls) if isinstance(calls, list) else ())
+        for n, call in enumerate(map(fields, items(message.get("toolCalls"))))
     ]
 
 
@@ -157,8 +156,7 @@ def _conversation(lines: list[tuple[int, dict]]) -> list[tuple[int, dict]]:
 
 def _returned(content) -> list[str]:
     """What tools returned to the model."""
-    parts = content if isinstance(content, list) else []
-    called = (fields(fields(part).get("functionResponse")) for part in parts)
+    called = (fields(fields(part).get("functionResponse")) for part in items(content))
     found = (text for one in called for text in fields(one.get("response")).values())
     return [text for text in found if isinstance(text, str)]
 
@@ -277,8 +275,7 @@ def _user(item: dict) -> list[Part]:
 def _model(item: dict) -> list[Part]:
     key, spent = str(item.get("id")), fields(item.get("tokens"))
     found = [Part(SAID, text, key=key) for text in texts(item.get("content")) if text]
-    called = item.get("toolCalls")
-    for call in map(fields, called if isinstance(called, list) else ()):
+    for call in map(fields, items(item.get("toolCalls"))):
         found += _call(call)
     if spent:
         output = count(spent.get("output")) + count(spent.get("thoughts"))

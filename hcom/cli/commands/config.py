@@ -145,7 +145,7 @@ def _reset(call, words) -> int:
             raise UsageError(
                 f"unexpected argument: {words[1]!r}", f"hcom config {words[0]} --reset"
             )
-        config.write(call.home, key, None)
+        config.write_all(call.home, {key: None})
         call.say(f"{config.short(key)} = {config.KEYS[key].default or '(empty)'}")
         return 0
     kept = config.reset(call.home)
