@@ -1,5 +1,6 @@
 """What the dashboard draws, as text: frames of a state and its data, with no terminal."""
 
+import re
 import time
 import unittest
 
@@ -7,7 +8,7 @@ from hcom.bus.agent import ACTIVE, BLOCKED, INACTIVE, LISTENING
 from hcom.errors import UsageError
 from hcom.ops.agents import Seen
 from hcom.store import agents, events
-from hcom.tui import cells, compose, keys, prompt, stream, views
+from hcom.tui import cells, compose, keys, place, prompt, stream, views
 from hcom.tui.compose import Wanted
 from hcom.tui.keys import View
 from hcom.tui.place import Place
@@ -125,7 +126,7 @@ class Frames(unittest.TestCase):
             said, r"\A hcom   2 need you   2 working   2 idle   1 unread by you +\? help"
         )
         for line in (
-            r"^ ■ api-luna +claude +approval Bash: rm -r build +1m +2 unread",
+            r"^ ■ api-luna +claude +approve: Bash: rm -r build +1m +2 unread",
             r"^ ◉ nova +codex +asks: which branch\? +20m",
             r"^>▶ kira +claude +Bash pytest -q +40s +~/web$",
             r"^ ▶ milo +claude +Edit src/b.py +50s",
@@ -133,7 +134,7 @@ class Frames(unittest.TestCase):
             r"^ »#41 \d\d:\d\d nova → bigboss  request th:auth +NEW$",
             r"^ ~#42 \d\d:\d\d kira  edit src/a.py$",
             r"^ \$#43 \d\d:\d\d kira  pytest -q$",
-            r"^ ■#44 \d\d:\d\d api-luna  blocked approval Bash: rm -r build$",
+            r"^ ■#44 \d\d:\d\d api-luna  approve: Bash: rm -r build$",
             r"^ »#45 \d\d:\d\d bigboss → kira, zara +✓ kira · zara queued$",
             r"^      please +Enter: all$",
         ):
@@ -195,7 +196,7 @@ class Frames(unittest.TestCase):
         far = agent("rex:BOXE", BLOCKED, "approval", "Bash: make", device="d1")
         said = shown(State(), Data((far, agent("luna", ACTIVE, device=""))))
         self.assertRegex(said, r"(?m)^ hcom +1 need you +1 working +1 other device  ")
-        self.assertRegex(said, r"(?m)^>■ rex:BOXE +claude +approval Bash: make ")
+        self.assertRegex(said, r"(?m)^>■ rex:BOXE +claude +approve: Bash: make ")
 
     def test_of_a_directory_its_end_is_shown(self):
         data = Data((agent("kira", ACTIVE, directory="/home/dev/work/projects/web"),))
@@ -208,6 +209,23 @@ class Frames(unittest.TestCase):
         self.assertRegex(said, r"-- stream, back to #4000 so far \(k: on\) -+ /zebra \(Esc: all\)")
         self.assertRegex(said, r"(?m)^ no such events so far$")
         self.assertIn("-- stream, up to #9 so far (j: on) -", shown(state, Data(high=9)))
+
+    def test_what_a_status_is_about_is_said_in_words(self):
+        for context, detail, wanted in (
+            ("tool:Bash", "make", "Bash make"),
+            ("deliver:nova", "#4", "reads nova #4"),
+            ("deliver", "", "reads mail"),
+            ("exit:ended_with_3", "", "ended, ended with 3"),
+            ("approval", "Bash: make", "approve: Bash: make"),
+            ("start", "resume", "has started: resume"),
+            ("something new", "", "something new"),
+        ):
+            with self.subTest(context):
+                self.assertEqual(place.said(context, detail), wanted)
+                line = status(7, "luna", "active", context, detail)
+                self.assertRegex(shown(State(), Data(events=(line,))), f"luna  {wanted}\n")
+        raw = re.compile(r"\b(tool|exit|deliver):|listening|status context")
+        self.assertNotRegex(shown(State(), DATA), raw)
 
     def test_a_small_window_says_so(self):
         self.assertIn("hcom needs 60x15, here are 50x10; q quits", shown(State(), DATA, 50, 10))

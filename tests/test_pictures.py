@@ -11,13 +11,7 @@ from tests.sealed import ROOT, Sealed
 
 DOCS, SVG = Path(ROOT, "docs"), "{http://www.w3.org/2000/svg}"
 WORDS = {
-    "agents": (
-        "2 need you",
-        "api-luna",
-        "approval Bash: rm -r build",
-        "~/web",
-        "web-kira → web-milo",
-    ),
+    "agents": ("2 need you", "approve: Bash: rm -r build", "~/web", "web-kira → web-milo"),
     "stream": ("nova → bigboss", "✓ seen", "edit src/login.ts", "to nova, #", "2.x first"),
 }
 

@@ -27,7 +27,7 @@ from ..ops import (
 from ..store import archive as stored
 from ..store import deliveries, events, kept, subscriptions
 from ..store.connect import open_db
-from . import feed, keys
+from . import feed, keys, place
 from .cells import wrapped
 from .state import ARCHIVE, EVENT, RELAY, RUN, SETTING, STATUS, THREAD, WATCH, Page
 from .stream import receipt
@@ -47,6 +47,7 @@ def _agent(home, name: str) -> list[str]:
         seen = agents.one(db, name, now)
         asked = kept.proven(home, seen.agent)
         said = agents.facts(seen, now)
+        said["status_detail"] = place.said(said.pop("status_context"), said["status_detail"])
         said["status_age"] = age(said["status_age"])
         said["created_at"] = time.strftime("%Y-%m-%d %H:%M", time.localtime(said["created_at"]))
         said["command"] = shlex.join(process.command(asked.pid)) if asked.pid else ""

@@ -4,12 +4,32 @@ from collections import namedtuple
 from collections.abc import Sequence
 from datetime import datetime, timezone
 
-from ..bus.agent import ACTIVE, BLOCKED, INACTIVE, LISTENING
+from ..bus.agent import ACTIVE, BLOCKED, INACTIVE, LAUNCHING, LISTEN, LISTENING, STOPPED
 from ..bus.render import age
 from .cells import Look
 
 NOW_S, COARSE_S = 10, 10  # ages are coarse: a screen on which nothing happens stands still
 LOOKS = {BLOCKED: Look.NEED, ACTIVE: Look.WORK, LISTENING: Look.IDLE, INACTIVE: Look.DIM}
+
+# What is shown of what a status is about.
+WORDS = {
+    "approval": "approve",
+    "dialog": "a dialog waits",
+    "prompt": "prompt",
+    "woken": "woken by mail",
+    "deliver": "reads mail",
+    "screen": "works",
+    "new": "is new",
+    LAUNCHING: "starts",
+    "start": "has started",
+    "stop": "idle",
+    "interrupted": "idle, interrupted",
+    "error": "idle, its turn failed",
+    LISTEN: "listens",
+    "look": "listens",
+    "not heard": "its device is not heard",
+    STOPPED: "left, still runs",
+}
 
 
 # Where and when it is looked from: the size, the time, and the person's home directory
@@ -21,6 +41,15 @@ def coarse(seconds: float) -> str:
     if seconds < NOW_S:
         return "now"
     return age(seconds - seconds % COARSE_S if seconds < 60 else seconds)
+
+
+def said(context: str, detail: str) -> str:
+    """What a status is about, in words."""
+    kind, _, of = context.partition(":")
+    if kind in ("tool", "deliver") and of:
+        return f"{'reads ' * (kind == 'deliver')}{of} {detail}".rstrip()
+    words = f"ended, {of.replace('_', ' ')}" if kind == "exit" else WORDS.get(context, context)
+    return ": ".join(filter(None, (words, detail)))
 
 
 def moment(timestamp: str) -> datetime:

@@ -3,7 +3,7 @@
 from ..bus.agent import BLOCKED, LISTENING, MARKS
 from ..ops.agents import Seen
 from .cells import Line, Look, Span, columns, laid, pad
-from .place import LOOKS, Place, coarse, scrolled, short
+from .place import LOOKS, Place, coarse, said, scrolled, short
 from .state import Asked, Data, State, agent_at
 
 
@@ -16,8 +16,7 @@ def doing(seen: Seen, asked: "Asked | None", home: str) -> str:
         return "idle"
     # a path is cut at its end, which is what tells
     detail = short(agent.detail.removeprefix(f"{agent.directory}/" * bool(agent.directory)), home)
-    what = f"{agent.context.removeprefix('tool:')} {detail}".strip()
-    return what or agent.status
+    return said(agent.context, detail) or agent.status
 
 
 def _notes(seen: Seen) -> str:

@@ -7,7 +7,7 @@ from ..store.deliveries import DELIVERED, QUEUED, SEEN
 from ..store.events import Event
 from .cells import Line, Look, Span, columns, laid, wrapped
 from .keys import View
-from .place import LOOKS, Place, clock, scrolled, short
+from .place import LOOKS, Place, clock, said, scrolled, short
 from .state import Data, State, event_at
 
 TEXT_LINES = 3  # of a message in the stream
@@ -35,16 +35,16 @@ def receipt(states: dict[str, str], room: int = 30) -> str:
 
 
 def _message(event: Event, data: Data, head: str, cols: int) -> list[Line]:
-    said = event.data
-    to = "everyone" if said["scope"] == "broadcast" else data.called(*said["delivered_to"])
-    answer = f" ↩ #{said['reply_to']}" if said.get("reply_to") else ""
+    fact = event.data
+    to = "everyone" if fact["scope"] == "broadcast" else data.called(*fact["delivered_to"])
+    answer = f" ↩ #{fact['reply_to']}" if fact.get("reply_to") else ""
     folded = f" (+{data.folded[event.id]})" if event.id in data.folded else ""
-    thread = f" th:{said['thread']}{folded}" if said.get("thread") else ""
-    look = Look.BAD if said.get("intent") == "error" else Look.BOLD
+    thread = f" th:{fact['thread']}{folded}" if fact.get("thread") else ""
+    look = Look.BAD if fact.get("intent") == "error" else Look.BOLD
     spans = [
         Span(head, Look.DIM),
         Span(f"{data.called(event.instance)} → {to}", look),
-        Span(f"  {said.get('intent') or ''}{thread}{answer}", Look.DIM),
+        Span(f"  {fact.get('intent') or ''}{thread}{answer}", Look.DIM),
     ]
     states = data.receipts.get(event.id, {})
     named = {data.called(name): state for name, state in states.items()}
@@ -52,8 +52,8 @@ def _message(event: Event, data: Data, head: str, cols: int) -> list[Line]:
     if states.get(BIGBOSS) == QUEUED:
         came = Span(" NEW ", Look.NEED)
     most = TEXT_LINES * cols  # all that can show
-    texts = list(islice(wrapped(said["text"][:most], cols - INDENT - 1), TEXT_LINES + 1))
-    more = [Span(" Enter: all ", Look.DIM)] if texts[TEXT_LINES:] or said["text"][most:] else []
+    texts = list(islice(wrapped(fact["text"][:most], cols - INDENT - 1), TEXT_LINES + 1))
+    more = [Span(" Enter: all ", Look.DIM)] if texts[TEXT_LINES:] or fact["text"][most:] else []
     lines = [laid(cols, [Span(" " * INDENT + text)]) for text in texts[:TEXT_LINES]]
     lines[-1] = laid(cols, [Span(" " * INDENT + texts[len(lines) - 1])], more)
     return [laid(cols, spans, [came]), *lines]
@@ -61,23 +61,23 @@ def _message(event: Event, data: Data, head: str, cols: int) -> list[Line]:
 
 def _said(event: Event, data: Data, home: str) -> "tuple[str, str, Look]":
     """The letter and the words of an event that is no message, and how they look."""
-    said, kind = event.data, event.type
+    fact, kind = event.data, event.type
     if kind == "life":
-        by = f" by {data.called(said['by'])}" if said.get("by") else ""
-        why = f" {said['reason']}" * (said["reason"] != said["action"])
-        return "+-"[said["action"] == "stopped"], f"{said['action']}{by}{why}", Look.DIM
+        by = f" by {data.called(fact['by'])}" if fact.get("by") else ""
+        why = f" {fact['reason']}" * (fact["reason"] != fact["action"])
+        return "+-"[fact["action"] == "stopped"], f"{fact['action']}{by}{why}", Look.DIM
     act, what = data.acts.get(event.id, ("", ""))
-    context, detail = str(said["context"]), str(said["detail"])
+    context, detail = str(fact["context"]), short(str(fact["detail"]), home)
     if act == "edit":
-        return "~", f"edit {short(detail or what, home)}", Look.WORK
+        return "~", f"edit {detail or short(what, home)}", Look.WORK
     if act == "command":
         return "$", f"{what or detail}", Look.PLAIN
+    status, words = fact["val"], said(context, detail)
     if context.startswith("tool:"):
-        return "·", f"{context[5:]} {short(detail, home)}", Look.PLAIN
+        return "·", words, Look.PLAIN
     if context.startswith("deliver:"):
-        return "«", f"reads {context[8:]} {detail}", Look.DIM
-    status = said["val"]
-    return MARKS.get(status, "?"), f"{status} {context} {detail}", LOOKS.get(status, Look.DIM)
+        return "«", words, Look.DIM
+    return MARKS.get(status, "?"), words or status, LOOKS.get(status, Look.DIM)
 
 
 def event_lines(event: Event, data: Data, place: Place, chosen: bool) -> list[Line]:
@@ -89,8 +89,8 @@ def event_lines(event: Event, data: Data, place: Place, chosen: bool) -> list[Li
     else:
         letter, words, look = _said(event, data, place.home)
         head = f"{mark}{letter}#{event.id} {clock(event.timestamp, place.now)} "
-        said = f"{data.called(event.instance)}  {words}"
-        lines = [laid(place.cols, [Span(head, Look.DIM), Span(said, look)])]
+        whole = f"{data.called(event.instance)}  {words}"
+        lines = [laid(place.cols, [Span(head, Look.DIM), Span(whole, look)])]
     if chosen:
         lines[0][0] = lines[0][0]._replace(look=Look.CHOSEN)
     return lines
@@ -102,9 +102,9 @@ def stream(
     """The lines of the stream, the ids of the events that are shown whole, and of which event each
     line is."""
     if not data.events:
-        said = "no such events" if state.filter else "nothing has happened yet"
-        said += " so far" * bool(data.low or data.high)
-        return [laid(place.cols, [Span(" " + said, Look.DIM)])], (), []
+        none = "no such events" if state.filter else "nothing has happened yet"
+        none += " so far" * bool(data.low or data.high)
+        return [laid(place.cols, [Span(" " + none, Look.DIM)])], (), []
     at = event_at(state, data)
     near = range(max(0, at - room), min(len(data.events), at + room + 1))
     seen = state.view == View.STREAM
