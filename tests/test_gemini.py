@@ -360,8 +360,9 @@ class Transcript(unittest.TestCase):
 
 class Screens(unittest.TestCase):
     RECORDED = {
-        "idle empty": "cleared refused yolo untrusted unfocused vim shortcuts",
-        "idle text": "text lines slash bigpaste wake unfocusedtext vimtext",
+        "idle empty": "cleared refused yolo untrusted unfocused vim shortcuts 256-refused "
+        "plain-refused",
+        "idle text": "text lines slash bigpaste wake unfocusedtext vimtext 256-slash plain-slash",
         "busy text": "busytext",
         "unknown unknown": "shell",
         "blocked unknown": "exec edit model settings theme resume hooks auth trust trustpanel",
@@ -373,7 +374,8 @@ class Screens(unittest.TestCase):
         "blocked unknown": "approval trust",
     }
 
-    OLDER = ("0.24.0", "0.27.4", "0.30.1")  # whose boxes look otherwise
+    # Whose boxes look otherwise: older versions, and 0.61.0 with 256 colours and with none.
+    OTHERS = ("0.24.0", "0.27.4", "0.30.1", "256", "plain")
 
     def screen(self, path: Path) -> Screen:
         screen = Screen(100, 30)
@@ -393,7 +395,7 @@ class Screens(unittest.TestCase):
         ]
         places += [
             (DATA / "gemini/screens" / f"{version}-{names.split()[0]}.gz", says)
-            for version in self.OLDER
+            for version in self.OTHERS
             for says, names in self.BESIDE.items()
         ]
         for path, says in places:
@@ -404,11 +406,13 @@ class Screens(unittest.TestCase):
     def test_what_is_typed(self):
         place = DATA / "gemini/screens"
         self.assertEqual(look(self.screen(place / "wake.gz")).typed, hook.WAKE_SIGN)
-        self.assertEqual(look(self.screen(place / "lines.gz")).typed, "one line\ntwo lines\n\nfour")
+        for name in ("lines", "256-lines", "plain-lines"):
+            found = look(self.screen(place / f"{name}.gz"))
+            self.assertEqual(found.typed, "one line\ntwo lines\n\nfour")
 
     def test_no_prefix_of_a_recording_shows_idle_and_empty_under_a_dialog(self):
         """While a dialog is being drawn the screen may be unclear, but never inviting."""
-        for name in ("exec", "edit", "trustpanel"):
+        for name in ("exec", "edit", "trustpanel", "256-approval", "plain-approval"):
             data = gzip.decompress((DATA / "gemini/screens" / f"{name}.gz").read_bytes())
             begin = data.rfind("✋".encode()) if name != "trustpanel" else data.rfind(b"Modify")
             screen = Screen(100, 30)
@@ -425,6 +429,24 @@ class Screens(unittest.TestCase):
         screen.feed(b"\x1b[30;1H")
         self.assertEqual(look(screen).box, "unknown")
 
+    def test_without_edges_nothing_else_is_taken_for_the_box(self):
+        place = DATA / "gemini/screens"
+        for drawn, says in (
+            (
+                "\x1b[9;1H\x1b[K\x1b[10;1H\x1b[K\x1b[7;20H",
+                ("idle", "text", "one line\ntwo lines\n\n"),
+            ),
+            ("\x1b[12;1H\x1b[J\x1b[10;8H", ("idle", "text", "one line\ntwo lines\n\nfour")),
+            ("\x1b[12;1H\x1b[J\x1b[7;20H", ("idle", "text", "one line\ntwo lines\n\nfour")),
+            ("\x1b[4;1H\x1b[K", ("unknown", "unknown", "")),  # no rule: a prompt that was sent
+            ("\x1b[7;1H ! ls", ("unknown", "unknown", "")),
+            ("\x1b[2;3H", ("unknown", "unknown", "")),  # the cursor is not in it
+        ):
+            with self.subTest(repr(drawn)):
+                screen = self.screen(place / "256-lines.gz")
+                screen.feed(drawn.encode())
+                self.assertEqual(tuple(look(screen)), says)
+
     def test_unknown_means_no(self):
         screen = self.screen(DATA / "pty/gemini-0.61.0.idle.gz")
         screen.title = ""
@@ -432,7 +454,10 @@ class Screens(unittest.TestCase):
         screen = self.screen(DATA / "pty/gemini-0.61.0.idle.gz")
         screen.feed(b"\x1b[7;10H")  # the cursor is not where an empty box has it
         self.assertNotEqual(look(screen).box, "empty")
-        self.assertEqual(look(Screen(100, 30))[:2], ("unknown", "unknown"))
+        screen = Screen(100, 30)
+        for drawn in ("", "─" * 100, "\x1b[30;1H" + "─" * 100):
+            screen.feed(drawn.encode())
+            self.assertEqual(look(screen)[:2], ("unknown", "unknown"))
 
 
 SAFE_COMMANDS = r"""

@@ -396,16 +396,20 @@ class Dialogs(Live):
         self.assertFalse((room.folder("luna") / "out.txt").exists())
 
     def test_a_draft_is_neither_sent_nor_lost(self):
-        room = self.room()
-        luna = room.agent("luna")
-        luna.text("half a thought")
-        see(luna, "> half a thought")
-        sent = room.send("are you there")
-        room.considered(room.agent_of("luna")["name"])
-        self.assertRegex(luna.settle(), "> half a thought")
-        self.assertEqual(room.requests("luna"), [])
-        luna.keys("C-u")
-        room.until_shown("luna", sent)
+        """Also where the box is drawn otherwise, for want of true colour."""
+        room, plain = self.room(), {"COLORTERM": ""}
+        envs = {"luna": {}, "nova": plain, "kira": {**plain, "NO_COLOR": "1"}}
+        for name, env in envs.items():
+            pane = room.agent(name, env=env)
+            pane.text("half a thought")
+            see(pane, "> half a thought")
+            agent = room.agent_of(name)["name"]
+            sent = room.send(f"@{agent} are you there")
+            room.considered(agent)
+            self.assertRegex(pane.settle(), "> half a thought")
+            self.assertEqual(room.requests(name), [])
+            pane.keys("C-u")
+            room.until_shown(name, sent)
 
 
 @requires("gemini")

@@ -20,9 +20,10 @@ PLACEHOLDERS = ("Typeyourmessageor@path/to/file", "Press'Esc'forNORMALmode.")
 ENTER_AFTER_S = 0.15
 types = yes
 answers = no  # its first hook comes before its first prompt
-# What a box ends with, and what it then begins with: as 0.61 draws it, as 0.30 and 0.31 do, and as
-# 0.24 does, with a frame.
-TOPS, RULE = {"▀": "▄", "▄": "▀", "╰": "╭"}, "─"
+# What a box ends with, and what it then begins with: as 0.61 draws it in true colour, as 0.30 and
+# 0.31 do, as 0.24 does, with a frame, and as 0.61 does without colour (NO_COLOR, or by a setting).
+RULE = "─"
+TOPS = {"▀": "▄", "▄": "▀", "╰": "╭", RULE: RULE}
 NO_RULE = "▀"  # from 0.27 to 0.29 none stands above it: only the cursor tells it from a sent prompt
 PROMPTS = (" > ", " * ")  # the latter with --yolo; ` ! ` runs what is typed in a shell
 # What only a dialog or a panel shows, each in place of the box.
@@ -48,17 +49,15 @@ def look(screen) -> Look:
     asks = screen.title.startswith(ASKS)
     if held is None:
         return Look(BLOCKED if asks or DIALOG.search("\n".join(lines)) else busy, UNKNOWN)
-    if asks:
-        state = busy = BUSY
     if DIALOG.search(held.below) or FRAME.search(held.below):
         return Look(BLOCKED, UNKNOWN)
-    if WORKS.search(held.status):
+    if asks or WORKS.search(held.status):
         state = busy = BUSY
-    prompt, text = held.prompt, held.text
-    if prompt not in PROMPTS:
+    if held.prompt not in PROMPTS:
         return Look(busy, UNKNOWN)
+    text = held.text
     # The cursor is at column 0 below everything while the terminal has no focus.
-    at_start = screen.cursor[0] in (0, len(prompt))
+    at_start = screen.cursor[0] in (0, len(held.prompt))
     if text.startswith("  ") and "".join(text.split()) in PLACEHOLDERS and at_start:
         return Look(state, EMPTY)
     return Look(state, TEXT, text) if text.strip() else Look(state, UNKNOWN)
@@ -76,6 +75,8 @@ def _box(screen, lines: list[str]) -> Box | None:
     begins, top = TOPS.get(_edge(lines[end], screen.cols), ""), end - 1
     while top >= 0 and _edge(lines[top], screen.cols) != begins:
         top -= 1
+    if begins == RULE:
+        top, end = _padded(lines, end) or (top, end)
     rules = [y for y in range(max(0, top - 3), top) if _edge(lines[y], screen.cols) == RULE]
     inner = lines[top + 1 : end]
     if begins == "╭":  # dialogs have one, too
@@ -88,8 +89,22 @@ def _box(screen, lines: list[str]) -> Box | None:
         return None
     inner = [line.ljust(3) for line in inner]
     status = lines[max(0, rules[0] - STATUS_LINES.get(begins, 2)) : rules[0]]
-    text = "\n".join(line[3:] for line in inner)
-    return Box(inner[0][:3], text, "\n".join(status), "\n".join(lines[end + 1 :]))
+    text = (line[3:] for line in inner)
+    return Box(inner[0][:3], *map("\n".join, (text, status, lines[end + 1 :])))
+
+
+def _padded(lines: list[str], rule: int) -> tuple[int, int] | None:
+    """The blank lines that a box below this rule is between, which has a colour and no edges where
+    there is no true colour (0.61: no COLORTERM, as over ssh); None when there is none.
+
+    Its end is the last blank line above the footer. With none of that, only text can be below.
+    """
+    below = range(rule + 1, min(rule + 4, len(lines) - 1))
+    top = next((y for y in below if not lines[y] and lines[y + 1].startswith(PROMPTS)), 0)
+    last = max(y for y, line in enumerate(lines) if line)
+    end = max(y for y in range(last + 1) if not lines[y] or y == rule)
+    footer = 0 < top < end and not lines[end + 1].startswith("   ")
+    return (top, end if footer else last + 1) if top else None
 
 
 def _edge(line: str, cols: int) -> str:
