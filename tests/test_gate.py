@@ -291,6 +291,26 @@ class Steps(unittest.TestCase):
         self.assertEqual(wake.step(untaken, busy)[0], untaken)
         self.assertEqual(wake.step(untaken, busy._replace(mail=MORE))[0], Waiting())
 
+    def test_what_nothing_else_tells_is_told_once_the_screen_stands_still(self):
+        """An idle client whose screen or box cannot be read waits for ever."""
+        for why, change in (
+            (Why.UNREADABLE, {"box": UNKNOWN}),
+            (Why.UNCLEAR, {"client": UNKNOWN}),
+        ):
+            with self.subTest(why):
+                seen = FINE._replace(changed_at=NOW - 1, **change)
+                waiting, _ = wake.step(Idle(), seen)
+                self.assertEqual(waiting, Waiting())
+                late = wake.deadline(waiting, seen)
+                failed, action = wake.step(waiting, seen._replace(now=late))
+                self.assertEqual((failed.why, action), (why, Action.NOTHING))
+                self.assertEqual(wake.step(failed, FINE._replace(now=late))[0], Waiting())
+        for change in ({"client": BUSY, "box": UNKNOWN}, {"box": TEXT}):  # in a turn; a draft
+            seen = FINE._replace(changed_at=LONG_AGO, **change)
+            self.assertEqual(wake.step(Idle(), seen)[0], Waiting())
+        unseen = APART._replace(client=UNKNOWN)  # no screen: its channel will tell
+        self.assertEqual(wake.step(Idle(), unseen)[0], Waiting())
+
     def test_what_cannot_be_rung_is_left_until_something_changes(self):
         failed = wake.refused(APART)
         self.assertIs(failed.why, Why.REFUSED)

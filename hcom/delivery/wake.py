@@ -78,6 +78,7 @@ def deadline(state: "State", seen: Seen) -> "float | None":
         seen.typed_at + QUIET_S,
         seen.changed_at + SETTLED_S,
         seen.changed_at + seen.enter_after_s,
+        seen.changed_at + SHOWN_S,
         *(_TIMES[type(state)](state, seen) if type(state) in _TIMES else ()),
     )
     return min((time for time in times if time > seen.now), default=None)
@@ -102,10 +103,13 @@ def _waiting(state: Waiting, seen: Seen) -> "Step":
         return _given_up(Why.DEAF, seen)
     if not obstacle(seen, APART).value:
         return Rung(seen.now, state.tries + 1, seen.mail), Action.RING
-    if not obstacle(seen, EMPTY).value:
-        return Pasted(seen.now, state.tries + 1), Action.PASTE
-    if not obstacle(seen, OURS).value:
-        return Pasted(seen.now, state.tries + 1), Action.NOTHING  # left by a try that failed
+    why = obstacle(seen, OURS if seen.box == OURS else EMPTY)
+    if not why.value:  # ours was left by a try that failed
+        action = Action.NOTHING if seen.box == OURS else Action.PASTE
+        return Pasted(seen.now, state.tries + 1), action
+    # What nobody would see: a draft is its writer's own, a dialog is told of.
+    if why in (Why.UNREADABLE, Why.UNCLEAR) and SHOWN_S <= seen.now - seen.changed_at < -NEVER:
+        return _given_up(why, seen)
     return state, Action.NOTHING
 
 
