@@ -180,15 +180,15 @@ class OnATerminal(Dashboard):
         pane.keys("Enter")
         pane.until(rf"{self.nova} is web-{self.nova} now")
         pane.keys("x")
-        pane.until(rf"stop {self.nova}\? y/n$")
+        pane.until(rf"stop web-{self.nova}\? y/n$")
         pane.keys("Enter")
         pane.until("m write")
         self.assertEqual(len(self.home.known()), 2)
         pane.text("xyxt")  # a word
-        pane.until(rf"stop {self.nova}\? y/n$")
+        pane.until(rf"stop web-{self.nova}\? y/n$")
         self.assertEqual(len(self.home.known()), 2)
         pane.keys("y")
-        pane.until(rf"(?s){self.nova}  stopped by bigboss.* stopped web-{self.nova}$")
+        pane.until(rf"(?s)web-{self.nova}  stopped by bigboss.* stopped web-{self.nova}$")
         self.assertEqual(self.home.known(), [self.luna])
 
     def test_a_client_is_seen_and_killed(self):
@@ -234,7 +234,7 @@ class OnATerminal(Dashboard):
         pane.keys("G", "v")
         pane.until(r"args .*go on")
         pane.keys("Escape", "x")
-        pane.until(r"t: all 2 with its tag: \w+, \w+$")
+        pane.until(r"t: all 2 with its tag: web-\w+, web-\w+$")
         pane.keys("t")
         pane.until(r"^ stopped web-\w+, web-\w+; still running, out of hcom: web-\w+, web-\w+ ")
         self.assertEqual(sorted(self.home.known()), sorted([self.luna, self.nova]))
@@ -432,7 +432,7 @@ class OnATerminal(Dashboard):
         pane.keys("Escape", "Tab")
         for key, shown in (
             ("Enter", "session id .*OWNED"),
-            ("x", r"stop \w+\? y/n, t: all 2"),
+            ("x", r"stop .+-\w+\? y/n, t: all 2"),
             ("T", "> .*OWNED"),
             ("t", "-- transcript"),
             ("v", "-- screen"),

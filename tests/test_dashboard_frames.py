@@ -4,8 +4,10 @@ import re
 import time
 import unittest
 
+from hcom.adapters import TOOLS
 from hcom.bus.agent import ACTIVE, BLOCKED, INACTIVE, LISTENING
-from hcom.errors import UsageError
+from hcom.cli.catalog import COMMANDS
+from hcom.errors import HcomError, UsageError
 from hcom.ops.agents import Seen
 from hcom.store import agents, events
 from hcom.tui import cells, compose, keys, place, prompt, stream, views
@@ -408,6 +410,20 @@ class Launches(unittest.TestCase):
 
 
 class Keys(unittest.TestCase):
+    def test_a_hint_names_the_key(self):
+        for hint, wanted in (
+            ("hcom hooks add claude", "[h] add claude"),
+            ("hcom term luna shows it; hcom kill luna", "[v] luna shows it; [X] luna"),
+            ("see hcom events sub --help", "see [s]"),
+            ("hcom config lists them", "[c] lists them"),
+            ("start one with: hcom claude", "start one with: [n] claude"),
+            ("hcom reset makes one", "hcom reset makes one"),
+        ):
+            with self.subTest(hint):
+                self.assertEqual(keys.told(HcomError("no", hint)), f"no ({wanted})")
+        self.assertEqual(keys.told(HcomError("no hcom kill")), "no hcom kill")
+        self.assertLessEqual({word.split()[0] for word in keys.COMMANDS}, {*COMMANDS, *TOOLS})
+
     def test_no_key_means_two_things_in_a_view(self):
         for view in View:
             names = [name for key in keys.KEYS if view in key.views for name in key.names]

@@ -175,22 +175,22 @@ SIGNS: dict = {
         View.STREAM: lambda seen, _: not seen.app.state.event,
         View.PAGE: r" (\d+)/\1$|-- agent",
     },
-    "open": {View.AGENTS: "-- agent a100 --", View.STREAM: "-- event 300 --"},
+    "open": {View.AGENTS: "-- agent web-a100 --", View.STREAM: "-- event 300 --"},
     "back": "-- agents --",
-    "write": r"^> @a1?\d\d ?",
+    "write": r"^> @(web-)?a1?\d\d ?",
     "everyone": "to everyone: 200",
     "reply": r"^>",
-    "transcript": "-- transcript a",
-    "screen": "-- screen a",
+    "transcript": "-- transcript (web-)?a",
+    "screen": "-- screen (web-)?a",
     "launch": "^ launch: ",
-    "tag": "^ tag of a",
-    "subscribe": r"(?s)-- subscribe a.*you are told of:.*^ be told of",
+    "tag": "^ tag of (web-)?a",
+    "subscribe": r"(?s)-- subscribe (web-)?a.*you are told of:.*^ be told of",
     "settings": r"(?s)-- settings --.*^ setting: KEY",
     "relay": r"(?s)-- relay --.*no relay is set.*^ relay: on\|off",
     "archive": r"(?s)-- archive --.*^ archive: ",
     "filter": "^ filter",
     "help": "-- help --",
-    **{verb: rf"{verb} a\d\d\d\? \.\.\.$" for verb in STEERS},
+    **{verb: rf"{verb} (web-)?a\d\d\d\? \.\.\.$" for verb in STEERS},
     "redraw": lambda seen, _: seen.glass.done[-1] == "redraw",
     "suspend": lambda seen, _: seen.glass.done[-1] == "suspend",
     "quit": lambda seen, _: seen.app.code == 0,
@@ -272,7 +272,7 @@ class EveryKey(Sealed):
                 seen.at(State(agent="a100"))
                 for letter in word:
                     seen.app.press(letter)
-                self.assertRegex(seen.look(), rf"(?m)^ {asked} \S*a100\? \.\.\.$")
+                self.assertRegex(seen.look(), rf"(?m)^ {asked} web-a100\? \.\.\.$")
                 self.assertIn("a100", self.home.known())
                 seen.app.press("Esc")
                 self.assertNotIn(" a100?", seen.look())

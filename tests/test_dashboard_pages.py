@@ -24,7 +24,7 @@ class Pages(Sealed):
     def test_all_of_an_agent(self):
         nova = self.claude("s1")
         said = self.page("agent", nova)
-        self.assertRegex(said, r"(?m)^hooks +none was heard yet \(hcom hooks\)$")
+        self.assertRegex(said, r"(?m)^hooks +none was heard yet \(\[h\]\)$")
         self.hook("s1", "SessionStart", source="startup")
         self.edit("s1", "src/a.py")
         self.home.said("events", "sub", "--name", self.luna, "--agent", nova)
@@ -119,5 +119,5 @@ class Elsewhere(Devices):
         with self.assertRaisesRegex(HcomError, "neither on nor off: 'of'"):
             acts.turn(here.home, {}, Entry(RELAY, "of"))
         said = "\n".join(pages.read(here.home, Page(RELAY, "", cols=100)))
-        self.assertRegex(said, r"relay +http://127.0.0.1:9 \(off \(hcom relay on\); unsigned")
+        self.assertRegex(said, r"relay +http://127.0.0.1:9 \(off \(\[d\] on\); unsigned")
         self.assertRegex(said, rf"device +{there.short}: 1 agents, heard .* ago, unsigned +luna")

@@ -24,7 +24,7 @@ from ..ops import (
 from ..ops.caller import PERSON
 from ..store import filters
 from ..store.connect import open_db
-from . import feed, state
+from . import feed, keys, state
 from .compose import setting, wanted
 from .state import LAUNCH, RELAY, RUN, SETTING, STATUS, TAG, WATCH, Entry
 
@@ -81,7 +81,8 @@ def end(home, env, names) -> str:
     with open_db(home) as db:
         done = kill.kill(db, list(names), BIGBOSS, env, time.time())
     said = [f"killed {', '.join(a.display for a in done.agents)}"] if done.agents else []
-    return "; ".join([*said, *(line.removeprefix("hcom: ") for line in done.left)]) or "nothing"
+    said += [keys.hinted(line.removeprefix("hcom: ")) for line in done.left]
+    return "; ".join(said) or "nothing"
 
 
 def tag(home, _env, entry: Entry) -> str:

@@ -9,7 +9,7 @@ from importlib import import_module
 from .. import config
 from ..bus import address
 from ..bus.agent import BIGBOSS, Agent, is_far
-from ..errors import HcomError, told
+from ..errors import HcomError
 from ..store.deliveries import QUEUED, SEEN
 from . import compose, feed, keys, moves, verbs, views
 from .draw import Screen
@@ -293,7 +293,7 @@ class App:
             self.data, self.file = feed.read(self.home, state, time.time())
             self.state = state
         except HcomError as error:
-            self.insist(told(error))
+            self.insist(keys.told(error))
 
     # -- steering --
 

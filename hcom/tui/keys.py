@@ -1,7 +1,12 @@
 """The keys, one table: from it come dispatch, the line at the bottom, the ? page and the README."""
 
+import re
 from collections import namedtuple
 from enum import Enum
+
+from .. import errors
+from ..adapters import TOOLS
+from ..errors import HcomError
 
 
 class View(Enum):
@@ -81,8 +86,43 @@ KEYS = (
 )
 
 
+NAMES = {key.verb: key.names[0] for key in reversed(KEYS)}
 # On a narrow line the first of these goes first; what is in none of them stays.
 GIVE_WAY = ("transcript", "filter", "newline", "launch", "stop", "reply", "intent", "open")
+
+
+# Commands that hints name, and the verb of the key that does the same here.
+COMMANDS = {
+    **dict.fromkeys(TOOLS, "launch"),
+    "archive": "archive",
+    "config": "settings",
+    "events sub": "subscribe",
+    "fork": "fork",
+    "hooks": "status",
+    "kill": "kill",
+    "relay": "relay",
+    "resume": "resume",
+    "run": "run",
+    "send": "write",
+    "status": "status",
+    "stop": "stop",
+    "term": "screen",
+    "transcript": "transcript",
+}
+COMMAND = re.compile(rf"\bhcom ({'|'.join(COMMANDS)})\b(?: --help| --info)?")
+
+
+def hinted(text: str) -> str:
+    """A hint, with the keys for the commands in it: what follows a command is typed after the
+    key."""
+    return COMMAND.sub(
+        lambda found: f"[{NAMES[COMMANDS[found[1]]]}]" + f" {found[1]}" * (found[1] in TOOLS), text
+    )
+
+
+def told(error: HcomError) -> str:
+    """The error as one line, with its hint."""
+    return errors.told(HcomError(error.message, hinted(error.hint)))
 
 
 def verb(view: View, name: str) -> str:

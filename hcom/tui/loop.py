@@ -7,10 +7,11 @@ import time
 
 from .. import log
 from ..delivery import bell
-from ..errors import HcomError, told
+from ..errors import HcomError
 from . import feed
 from .app import App
 from .draw import Screen
+from .keys import told
 from .state import RUN
 from .typed import Decoder
 

@@ -51,7 +51,8 @@ def _agent(home, name: str) -> list[str]:
         said["status_age"] = age(said["status_age"])
         said["created_at"] = time.strftime("%Y-%m-%d %H:%M", time.localtime(said["created_at"]))
         said["command"] = shlex.join(process.command(asked.pid)) if asked.pid else ""
-        said["hooks"] = "none was heard yet (hcom hooks)" if talk.is_deaf(home, seen.agent) else ""
+        deaf = keys.hinted("none was heard yet (hcom hooks)")
+        said["hooks"] = deaf if talk.is_deaf(home, seen.agent) else ""
         watched = subscriptions.every(db, seen.agent.name)
         edits = look.latest(db, look.where(db, f"file_edits:{seen.agent.name}", {}, now), MESSAGES)
         flags = [look.where(db, None, {flag: seen.agent.name}, now) for flag in ("from", "to")]
@@ -158,7 +159,7 @@ def _settings(home, given: str) -> list[str]:
         return [
             f"now {now}  ({found[key].source})",
             "",
-            *about.text(key, settings.presets()).split("\n"),
+            *map(keys.hinted, about.text(key, settings.presets()).split("\n")),
         ]
     lines = []
     for key, said in found.items():
@@ -171,7 +172,7 @@ def _settings(home, given: str) -> list[str]:
 
 
 def _status(home, _of: str) -> list[str]:
-    return health.lines(health.report(home, os.environ))
+    return [*map(keys.hinted, health.lines(health.report(home, os.environ)))]
 
 
 def _run(home, _of: str) -> list[str]:
@@ -189,7 +190,7 @@ def ended(home) -> dict[str, str]:
 
 
 def _relay(home, _of: str) -> list[str]:
-    return relay.lines(relay.facts(home, time.time()))
+    return [*map(keys.hinted, relay.lines(relay.facts(home, time.time())))]
 
 
 def _archive(home, number: str) -> list[str]:

@@ -2,6 +2,7 @@
 
 from ..bus.agent import BLOCKED, LISTENING, MARKS
 from ..ops.agents import Seen
+from . import keys
 from .cells import Line, Look, Span, columns, laid, pad
 from .place import LOOKS, Place, coarse, said, scrolled, short
 from .state import Asked, Data, State, agent_at
@@ -55,7 +56,8 @@ def agent_line(seen: Seen, asks, place: Place, named: int, chosen: bool) -> Line
 def agents(state: State, data: Data, place: Place, room: int) -> "tuple[list[Line], int]":
     """The lines of the list, and the first agent shown."""
     if not data.agents:
-        return [laid(place.cols, [Span(" no agents; start one with: hcom claude", Look.DIM)])], 0
+        nobody = keys.hinted(" no agents; start one with: hcom claude")
+        return [laid(place.cols, [Span(nobody, Look.DIM)])], 0
     at = agent_at(state, data)
     top = scrolled([1] * len(data.agents), state.top_agent, at, room)
     shown = data.agents[top : top + room]

@@ -7,7 +7,8 @@ import time
 from collections.abc import Callable
 
 from .. import log
-from ..errors import HcomError, told
+from ..errors import HcomError
+from .keys import told
 
 
 class Work:
