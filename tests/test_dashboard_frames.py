@@ -417,7 +417,9 @@ class Keys(unittest.TestCase):
             ("see hcom events sub --help", "see [s]"),
             ("hcom config lists them", "[c] lists them"),
             ("start one with: hcom claude", "start one with: [n] claude"),
-            ("hcom reset makes one", "hcom reset makes one"),
+            ("hcom config terminal --info", "[c] terminal"),
+            *((same, same) for same in ("hcom reset makes one", "hcom relay --help")),
+            *((same, same) for same in ("hcom config -i luna tag x", "hcom config relay - < FILE")),
         ):
             with self.subTest(hint):
                 self.assertEqual(keys.told(HcomError("no", hint)), f"no ({wanted})")

@@ -109,14 +109,16 @@ COMMANDS = {
     "term": "screen",
     "transcript": "transcript",
 }
-COMMAND = re.compile(rf"\bhcom ({'|'.join(COMMANDS)})\b(?: --help| --info)?")
+# But for those that say more than the line behind the key takes.
+COMMAND = re.compile(rf"\bhcom ({'|'.join(COMMANDS)})\b(?! -|.* - <)")
 
 
 def hinted(text: str) -> str:
     """A hint, with the keys for the commands in it: what follows a command is typed after the
     key."""
     return COMMAND.sub(
-        lambda found: f"[{NAMES[COMMANDS[found[1]]]}]" + f" {found[1]}" * (found[1] in TOOLS), text
+        lambda found: f"[{NAMES[COMMANDS[found[1]]]}]" + f" {found[1]}" * (found[1] in TOOLS),
+        text.replace("events sub --help", "events sub").replace(" --info", ""),
     )
 
 

@@ -64,8 +64,9 @@ def _said(event: Event, data: Data, home: str) -> "tuple[str, str, Look]":
     fact, kind = event.data, event.type
     if kind == "life":
         by = f" by {data.called(fact['by'])}" if fact.get("by") else ""
+        verb = fact["action"].removeprefix("batch_")
         why = f" {fact['reason']}" * (fact["reason"] != fact["action"])
-        return "+-"[fact["action"] == "stopped"], f"{fact['action']}{by}{why}", Look.DIM
+        return "+-"[fact["action"] == "stopped"], f"{verb}{by}{why}", Look.DIM
     act, what = data.acts.get(event.id, ("", ""))
     context, detail = str(fact["context"]), short(str(fact["detail"]), home)
     if act == "edit":
