@@ -48,7 +48,7 @@ def line(event) -> str:
             return head.format("»") + r" → .* NEW$"
         return head.format("»") + rf" → .* {receipt(states)}$"
     if event["type"] == "life":
-        return head.format(r"[+-]") + f"  {data['action']}"
+        return head.format(r"[+-]") + f"  {data['action'].removeprefix('batch_')}"
     if event["kind"] == "edit":
         return head.format("~") + "  edit "
     if event["kind"] == "command":

@@ -65,9 +65,14 @@ def everywhere(db) -> list[Agent]:
     return [_agent(row) for row in rows]
 
 
-def tagged(db) -> list[Agent]:
-    """All that have a tag, also those that have left."""
-    return [_agent(row) for row in db.execute(f"SELECT {_COLUMNS} FROM agents WHERE tag <> ''")]
+def tagged(db, names) -> list[Agent]:
+    """Those of `names` that have a tag, also those that have left."""
+    rows = db.execute(
+        f"SELECT {_COLUMNS} FROM agents WHERE name IN (SELECT value FROM json_each(?)) "
+        "AND tag <> ''",
+        (json.dumps([*names]),),
+    )
+    return [_agent(row) for row in rows]
 
 
 def on_device(db, device: str) -> list[Agent]:

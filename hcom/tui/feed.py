@@ -54,9 +54,13 @@ def where(db, text: str, now: float) -> filters.Where:
     return found or flagged
 
 
-def names(db) -> dict[str, str]:
-    """What people see of those with a tag, by their names."""
-    return {agent.name: agent.display for agent in stored.tagged(db)}
+def names(db, found, *more: str) -> dict[str, str]:
+    """What people see of those with a tag, by their names: of all whom the events are of or went
+    to, and more."""
+    named = {*more}
+    for event in found:
+        named |= {event.instance, event.data.get("by"), *event.data.get("delivered_to", ())}
+    return {agent.name: agent.display for agent in stored.tagged(db, named)}
 
 
 def read(home, state: State, now: float) -> "tuple[Data, object]":
@@ -85,6 +89,6 @@ def read(home, state: State, now: float) -> "tuple[Data, object]":
             folded=counts,
             low=before,
             high=behind,
-            names=names(db),
+            names=names(db, around, *(seen.agent.name for seen in here)),
         )
         return data, db.file

@@ -58,7 +58,7 @@ def _agent(home, name: str) -> list[str]:
         flags = [look.where(db, None, {flag: seen.agent.name}, now) for flag in ("from", "to")]
         mail = {one.id: one for where in flags for one in look.latest(db, where, MESSAGES)}
         last = deliveries.receipts_of(db, sorted(mail)[-MESSAGES:])
-        names = feed.names(db)
+        names = feed.names(db, mail.values())
     lines = [f"{key.replace('_', ' '):<16} {value}" for key, value in said.items() if value]
     lines += [f"{'subscription':<16} {line}" for line in _told(watched)]
     return [
@@ -84,7 +84,7 @@ def _told(watched) -> list[str]:
 def _watch(home, name: str) -> list[str]:
     with open_db(home) as db:
         own, others = (subscriptions.every(db, owner) for owner in (BIGBOSS, name or BIGBOSS))
-        name = feed.names(db).get(name, name)
+        name = feed.names(db, (), name).get(name, name)
     lines = ["you are told of:", "", *(_told(own) or ["nothing"])]
     return lines + ["", f"{name} is told of:", "", *(_told(others) or ["nothing"])] * bool(name)
 
@@ -107,9 +107,9 @@ def _seen(event, names):
 def _event(home, number: str) -> list[str]:
     with open_db(home) as db:
         found = events.find(db, int(number))
-        states, names = deliveries.receipts(db, int(number)), feed.names(db)
-    if found is None:
-        raise HcomError(f"no event #{number}")
+        if found is None:
+            raise HcomError(f"no event #{number}")
+        states, names = deliveries.receipts(db, int(number)), feed.names(db, [found])
     found = _seen(found, names)
     data = dict(found.data)
     text = data.pop("text", "")
@@ -128,7 +128,7 @@ def _thread(home, name: str) -> list[str]:
     with open_db(home) as db:
         said = look.latest(db, look.where(db, None, {"thread": name}, time.time()), THREADED)
         came = deliveries.receipts_of(db, [one.id for one in said])
-        names = feed.names(db)
+        names = feed.names(db, said)
         for one in (_seen(one, names) for one in said):
             to = ", ".join(one.data["delivered_to"])
             intent = f" ({one.data['intent']})" if one.data.get("intent") else ""
