@@ -255,7 +255,7 @@ class App:
         asked = self.data.asks.get(name)
         if asked:
             self.show(EVENT, str(asked.id))
-            self.begin(Entry(MESSAGE, of=name, reply_to=str(asked.id)))
+            self.begin(Entry(MESSAGE, of=self.data.called(name), reply_to=str(asked.id)))
         else:
             self.show("agent" if is_far(name) else "screen", name)
             (detail,) = [s.agent.detail for s in self.data.agents if s.agent.name == name]
