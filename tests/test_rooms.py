@@ -29,10 +29,10 @@ BUDGETS = {
     "demo": 760,
     "relay": 1575,
     "scripts": 403,
-    "tui": 1515,
+    "tui": 1511,
     "zipped": 42,
 }
-TOTAL = 16431
+TOTAL = 16427
 LEAVES = ("__init__", "__main__", "errors", "home", "log", "process", "config")
 
 

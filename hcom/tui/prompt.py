@@ -91,9 +91,7 @@ def entry_lines(entry: Entry, data: Data, cols: int) -> "tuple[list[Line], tuple
 
 def question(asked: Question, data: Data) -> str:
     """What is asked before it is done, and once an answer is taken, how to give it."""
-    if not asked.open:
-        return f"{asked.verb} {data.called(asked.name)}? ..."
-    said = f"{asked.verb} {data.called(asked.name)}? y/n"
-    if len(asked.tagged) > 1:
+    said = f"{asked.verb} {data.called(asked.name)}? {'y/n' if asked.open else '...'}"
+    if asked.open and len(asked.tagged) > 1:
         said += f", t: all {len(asked.tagged)} with its tag: {data.called(*asked.tagged)}"
     return said

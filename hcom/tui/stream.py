@@ -73,12 +73,10 @@ def _said(event: Event, data: Data, home: str) -> "tuple[str, str, Look]":
         return "~", f"edit {detail or short(what, home)}", Look.WORK
     if act == "command":
         return "$", f"{what or detail}", Look.PLAIN
-    status, words = fact["val"], said(context, detail)
-    if context.startswith("tool:"):
-        return "·", words, Look.PLAIN
-    if context.startswith("deliver:"):
-        return "«", words, Look.DIM
-    return MARKS.get(status, "?"), words or status, LOOKS.get(status, Look.DIM)
+    status, kind = fact["val"], context.partition(":")[0]
+    drawn = MARKS.get(status, "?"), LOOKS.get(status, Look.DIM)
+    letter, look = {"tool": ("·", Look.PLAIN), "deliver": ("«", Look.DIM)}.get(kind, drawn)
+    return letter, said(context, detail) or status, look
 
 
 def event_lines(event: Event, data: Data, place: Place, chosen: bool) -> list[Line]:
