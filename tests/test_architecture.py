@@ -104,6 +104,10 @@ SLOW = {
     "argparse",
     "tempfile",
     "typing",
+    "importlib",
+    "unicodedata",
+    "encodings.utf_16_le",
+    "hcom.store.restricted",
 }
 
 
