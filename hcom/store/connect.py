@@ -27,6 +27,32 @@ BESIDE = ("-wal", "-shm", "-journal")  # what sqlite adds to a database's name f
 # the journal beside it is of somebody alive, not to be played back.
 RESERVED = 0x40000001
 
+ANEW = "hcom reset moves it to the archive and starts anew"
+# What sqlite's words for its trouble mean to a person; {} is the database. The last is of a table
+# of ours, or a trigger or view that is none: users' SQL is told of elsewhere.
+MEANINGS = (
+    (
+        ("locked", "busy"),
+        LockedError,
+        "the database is locked by another process",
+        "try again, or hcom status",
+    ),
+    (("full",), StoreError, "the disk is full: {}", "free some space; nothing was changed"),
+    (
+        ("readonly", "read-only", "unable to open"),
+        StoreError,
+        "cannot write {}",
+        "in a sandbox: export HCOM_DIR=$PWD/.hcom",
+    ),
+    (("not a database", "malformed"), DamagedError, "the database is corrupt: {}", ANEW),
+    (
+        ("no such", "not authorized", "prohibited", "is a view"),
+        DamagedError,
+        "not a database of hcom's any more: {}",
+        ANEW,
+    ),
+)
+
 # The database's own trouble, before `Database` has translated it and after.
 TROUBLE = (sqlite3.Error, StoreError)
 
@@ -43,17 +69,9 @@ def translated(
     refused = "not authorized" in text or "prohibited" in text
     if connection and refused and not connection.execute(FOREIGN, [VIEW]).fetchone():
         return KeyboardInterrupt()
-    if "locked" in text or "busy" in text:
-        return LockedError("the database is locked by another process", "try again, or hcom status")
-    if "full" in text:
-        return StoreError(f"the disk is full: {home.db}", "free some space; nothing was changed")
-    if "readonly" in text or "read-only" in text or "unable to open" in text:
-        return StoreError(f"cannot write {home.db}", "in a sandbox: export HCOM_DIR=$PWD/.hcom")
-    if "not a database" in text or "malformed" in text:
-        return _damaged(home, "the database is corrupt")
-    # A table of ours, or a trigger or view that is none: users' SQL is told of elsewhere.
-    if any(sign in text for sign in ("no such", "not authorized", "prohibited", "is a view")):
-        return _damaged(home, "not a database of hcom's any more")
+    for signs, kind, what, hint in MEANINGS:
+        if any(sign in text for sign in signs):
+            return kind(what.format(home.db), hint)
     if "disk I/O error" in text:
         why, hint = _unmapped(home) or ("the disk failed or is full", "hcom status")
         return StoreError(f"{why}: {home.db}", hint)
@@ -79,7 +97,7 @@ def _unmapped(home: Home) -> tuple[str, ...]:
 
 
 def _damaged(home: Home, what: str) -> DamagedError:
-    return DamagedError(f"{what}: {home.db}", "hcom reset moves it to the archive and starts anew")
+    return DamagedError(f"{what}: {home.db}", ANEW)
 
 
 class Database:
