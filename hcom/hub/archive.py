@@ -35,25 +35,14 @@ class Archive(namedtuple("Archive", "name path facts")):
 
 
 # What a reset did: the archive ("" when there was nothing), the agents that go on, and how many
-# messages who had not seen, when he does not go on.
-Done = namedtuple("Done", "archive kept lost")
+# messages who had not seen, when he does not go on; `set_aside` is that archive again where the
+# database could not be read.
+Done = namedtuple("Done", "archive kept lost set_aside", defaults=("",))
 
 
 def folder(home, name: str) -> str:
     """Where the archive of that name is."""
     return home.path("archive", name)
-
-
-class _Resetting(Lock):
-    """One reset at a time."""
-
-    def __init__(self, home):
-        super().__init__(home, "reset")
-
-    def __enter__(self):
-        if not self.take():
-            raise HcomError("another reset is at work", "wait for it, then: hcom archive")
-        return self
 
 
 def goes_on(db, agent: Agent, listening: set[str], now: float) -> bool:
@@ -69,18 +58,22 @@ def reset(home, now: float, listening=frozenset()) -> Done:
     """Everything is in a new archive; the database holds only who goes on, as those do that are
     `listening`, and what they have not seen. HcomError when it cannot be done: then nothing has
     changed."""
-    _prepared(home)
-    with _Resetting(home):
+    with _prepared(home):
         _mend(home)
         return _reset(home, listening, now)
 
 
-def _prepared(home) -> None:
+def _prepared(home) -> Lock:
+    """There is a folder of archives, and no other reset until the lock is free."""
     try:
         create(home)
         private_folder(home.path("archive"))
     except OSError as error:
         raise StoreError(f"cannot use {home.root}: {error.strerror}", cure(error)) from None
+    lock = Lock(home, "reset")
+    if not lock.take():
+        raise HcomError("another reset is at work", "wait for it, then: hcom archive")
+    return lock
 
 
 def _reset(home, listening: set[str], now: float) -> Done:
@@ -145,8 +138,7 @@ def _synced(path: str) -> None:
 
 def set_aside(home, now: float) -> str:
     """A database that cannot be read is in an archive of its own, as it was; its name."""
-    _prepared(home)
-    with _Resetting(home):
+    with _prepared(home):
         name = _fresh_name(home, now) + "-corrupt"
         private_folder(folder(home, name))
         path = home.db_file

@@ -13,26 +13,21 @@ from ..store.connect import open_db
 from . import setup
 from .after import Done, after
 
-# What a reset did: as `archive.Done`; `set_aside` is that archive again where the database could
-# not be read.
-Reset = namedtuple("Reset", "archive kept lost set_aside", defaults=("",))
-
-
 # What was taken away: (tool, path) of each settings file, what could not be, as (tool, why), and
 # where the old config.env is kept, "" when there was none.
 Cleaned = namedtuple("Cleaned", "hooks problems settings")
 
 
-def reset(home, everybody_leaves: bool, drain, now: float) -> Reset:
+def reset(home, everybody_leaves: bool, drain, now: float) -> archive.Done:
     """The log is in a new archive; who runs stays, with the mail they have not seen, unless
     `everybody_leaves`. `drain(home, db)` records what hooks have left to be recorded."""
     found = sweep.there(home)
     try:
         before = _ready(home, everybody_leaves, drain, now)
-        done = Reset(*archive.reset(home, now, bell.heard(home)))
+        done = archive.reset(home, now, bell.heard(home))
     except DamagedError:
         name = archive.set_aside(home, now)
-        before, done = [], Reset(name, [], {}, name)
+        before, done = [], archive.Done(name, [], {}, name)
     stay = {agent.name for agent in done.kept}
     sweep.sweep(home, found, done.kept, stay)
     keys: list[str] = []

@@ -33,7 +33,7 @@ def _drained(home, db) -> None:
         log.log("reset.undrained", error=str(error))
 
 
-def _said(call, done: reset.Reset) -> None:
+def _said(call, done: archive.Done) -> None:
     if done.set_aside:
         call.say(f"the database could not be read: moved to the archive as {done.set_aside}")
     if done.archive:
