@@ -4,6 +4,7 @@ the page docs/troubleshooting.md is the table. `python3 -m tests.test_readme` re
 import contextlib
 import json
 import os
+import re
 import sqlite3
 import sys
 import unittest
@@ -11,9 +12,13 @@ from pathlib import Path
 from unittest import mock
 
 from hcom import home as homes
+from hcom import log
 from hcom.demo.terminal import Terminal
+from hcom.errors import StoreError
 from hcom.ops import problems
-from hcom.store import connect
+from hcom.process import start_of
+from hcom.store import connect, kept, schema
+from hcom.store.connect import open_db
 from tests.sealed import ROOT, Home
 from tests.test_homes import foreign
 
@@ -124,15 +129,68 @@ class Status(unittest.TestCase):
         self.home.change("UPDATE agents SET tool = 'codex', session = 'x', launch = 'l'")
         self.assertNotIn(name, self.todo())  # its first hook comes with its first prompt
         self.home.change("UPDATE agents SET launch = ''")  # it joined in a prompt
-        self.assertIn(f"no hook of {name} was heard: hcom term {name} shows", self.todo())
+        self.assertRegex(self.todo(), f"no hook of {name} was heard: see to .*, end it, and resume")
         self.home.change("UPDATE agents SET wake_failure = 'no hooks heard yet'")
+        self.assertIn(f"no hook of {name} was heard: see to its", self.todo())
+        self.assertIn(f"{name} was not woken: no hooks heard yet; see to its", self.todo())
+        self.assertNotIn("hcom term", self.todo())  # it has no terminal of ours, nothing to kill
+        self.home.change("UPDATE agents SET launch = 'launch-l'")
+        self.wrapped("launch-l")
         self.assertIn(f"no hook of {name} was heard: hcom term {name} shows", self.todo())
         self.assertIn(f"{name} was not woken: no hooks heard yet; hcom term", self.todo())
+
+    def wrapped(self, launch: str, pid: int = 0) -> None:
+        """The process, or this one, is the wrapper of that launch."""
+        pid = pid or os.getpid()
+        place = homes.Home(self.home.hcom_dir, self.home.root)
+        kept.note(place, launch, wrapper=pid, wrapper_start=start_of(pid) or "1")
+
+    def test_an_agent_of_before_an_update(self):
+        name = self.home.start()
+        self.home.change("UPDATE agents SET tool = 'claude', session = 'x', launch = 'launch-l'")
+        self.wrapped("launch-l")
+        self.addCleanup(log.to, "")
+        log.to(self.home.hcom_dir)
+        log.log("wake.unknown", agent=name, error="the database is locked")
+        self.assertNotIn("older", self.todo())
+        self.home.change("PRAGMA user_version = 999")
+        with self.assertRaises(StoreError) as said:
+            open_db(homes.Home(self.home.hcom_dir, self.home.root))
+        self.home.change(f"PRAGMA user_version = {schema.VERSION}")
+        log.log("wake.unknown", agent=name, error=said.exception.message)
+        wanted = f"{name} was launched by an older hcom, which wakes it no more: hcom kill {name}; "
+        self.assertIn(wanted, self.todo())
+        self.wrapped("launch-l", 4_200_000)
+        self.assertNotIn("older", self.todo())
+
+    def test_hooks_of_another_hcom(self):
+        other = Path(self.home.root, "other/hcom/__main__.py")
+        other.parent.mkdir(parents=True)
+        other.touch()
+        self.home.program("claude", "echo 2.1.332")
+        self.home.said("hooks", "add", "claude")
+        self.assertNotIn("hooks run", self.home.said("status"))
+        hook = Path(self.home.hcom_dir, ".agents/hook")
+        hook.write_text(re.sub("hcom_main=.*", f"hcom_main={other}", hook.read_text()))
+        wanted = f"note       hooks run {other}, not {ROOT}/hcom: hcom hooks add"
+        self.assertIn(wanted, self.home.said("status"))
+        self.home.said("hooks", "add", "claude")
+        self.assertNotIn("hooks run", self.home.said("status"))
+
+    def test_a_relay_that_is_turned_off(self):
+        self.assertRegex(self.home.said("status"), "(?m)^relay      off$")
+        self.home.said("config", "relay", "http://127.0.0.1:1")
+        self.assertRegex(self.home.said("status"), "(?m)^relay      http://127.0.0.1:1$")
+        self.home.said("relay", "off")
+        self.assertRegex(
+            self.home.said("status"), r"(?m)^relay      off \(hcom relay on\): http://127.0.0.1:1$"
+        )
 
     def test_a_newer_and_a_damaged_database(self):
         self.home.said("list")
         self.home.change("PRAGMA user_version = 999")
         self.assertRegex(self.todo(), r"of a newer hcom \(format 999, .*: update this one")
+        self.assertRegex(self.home.said("status"), r"(?m)^database .*this one knows \d+\)$")
         for end in ("", "-wal", "-shm"):
             with contextlib.suppress(FileNotFoundError):
                 os.unlink(os.path.join(self.home.hcom_dir, "db", "hcom.db" + end))

@@ -14,7 +14,7 @@ from ..hub import people
 from ..store import agents, events
 from ..store.connect import open_db
 from ..store.restricted import health
-from . import problems, setup
+from . import problems, relay, setup
 
 CHECK_S = 3.0  # a database so large that its check takes longer is not checked whole
 VERSION_S = 10.0  # node clients that do not tell it by their place need one or two
@@ -74,6 +74,12 @@ def _terminal(env, setting: str) -> tuple[str, str]:
         return f"none: {error.message}", error.hint
 
 
+def _relay(said: config.Settings) -> str:
+    """Where the relay is that is talked to; "" where none is set."""
+    on = relay.is_on(said) or not said.relay
+    return said.relay if on else f"off (hcom relay on): {said.relay}"
+
+
 def report(home, env) -> dict:
     """Everything that `hcom status` says, by key; `todo` is what is wrong and how to mend it."""
     database, mend, known = _database(home)
@@ -89,7 +95,7 @@ def report(home, env) -> dict:
         **database,
         "tools": _tools(home, env),
         "terminal": {"setting": setting, "opens": opens},
-        "relay": settings["HCOM_RELAY"].value,
+        "relay": _relay(config.read(home, env)),
     }
     facts = problems.Facts(home, env, said, known, ignored, {"database": mend, "terminal": hint})
     found = {"todo": problems.lines(facts, False), "notes": problems.lines(facts, True)}
@@ -99,11 +105,11 @@ def report(home, env) -> dict:
 def lines(said: dict) -> list[str]:
     """What a `report` says, for a person."""
     where, database = said["terminal"], said["database"]
-    size = f"{said['events']} events, {said['agents']} agents, {said['bytes'] / 1_000_000:.1f} MB"
+    size = f", {said['events']} events, {said['agents']} agents, {said['bytes'] / 1e6:.1f} MB"
     return [
         f"hcom {said['version']}, Python {said['python']}",
         f"directory  {said['directory']} ({said['permissions']})",
-        f"database   {database}, {size}",
+        f"database   {database}{size if said['bytes'] else ''}",
         *(_line(tool, facts) for tool, facts in said["tools"].items()),
         f"terminal   {where['setting']} (opens: {where['opens']})",
         f"relay      {said['relay'] or 'off'}",

@@ -13,11 +13,11 @@ from typing import Any, NamedTuple
 
 from .. import home as homes
 from ..adapters import TOOLS
-from ..process import alive
+from ..process import itself
 from ..store import agents as stored
+from ..store import kept
 from . import talk
 
-MANY_BELLS = 50  # crashes leave some; so few are nobody's concern
 SPOOLED_S = 60.0  # a recorder takes what is spooled within two seconds
 LOW_BYTES = 50_000_000  # a busy day's events, and room for the other files
 
@@ -79,15 +79,43 @@ def _low(facts: Facts) -> Iterable[dict]:
             yield {"root": facts.home.root, "free": f"{free / 1e6:.0f}"}
 
 
-def _gone(facts: Facts) -> Iterable[dict]:
-    """What the launcher of hooks is told to run, and is not there."""
-    with suppress(OSError, ValueError):
-        for line in homes.read(facts.home.kept("hook")).decode().split("\n"):
-            name, _, value = line.partition("=")
-            if name in ("hcom_py", "hcom_main") and value:
-                (path,) = shlex.split(value)
-                if not os.path.exists(path):
-                    yield {"path": path}
+def _run(wrong: Callable[[str], bool], *names: str) -> Callable[[Facts], Iterable[dict]]:
+    """What the launcher of hooks is told to run, by these names, and of which this holds."""
+
+    def check(facts: Facts) -> Iterable[dict]:
+        with suppress(OSError, ValueError):
+            for line in homes.read(facts.home.kept("hook")).decode().split("\n"):
+                name, _, value = line.partition("=")
+                if name in names and value and wrong(shlex.split(value)[0]):
+                    yield {"path": shlex.split(value)[0], "here": itself()[-1]}
+
+    return check
+
+
+def _is_other(main: str) -> bool:
+    return os.path.exists(main) and not os.path.samefile(os.path.dirname(main), itself()[-1])
+
+
+def _agents(launched: bool, why: Callable[[Facts, Any], Any]) -> Callable[[Facts], Iterable[dict]]:
+    """The agents of whom `why` says something: those that hcom launched, or the others."""
+
+    def check(facts: Facts) -> Iterable[dict]:
+        for agent in facts.agents:
+            if kept.of(facts.home, agent.launch).wrapped == launched and (
+                said := why(facts, agent)
+            ):
+                yield {"name": agent.display, "why": said}
+
+    return check
+
+
+def _is_behind(facts: Facts, agent) -> bool:
+    """Whether the agent's wrapper has noted that the database is not for it any more."""
+    pid = f'"pid": {kept.of(facts.home, agent.launch).wrapper},'
+    with suppress(OSError):
+        noted = homes.read(facts.home.path("logs", "hcom.log")).decode("utf-8", "replace")
+        return any(pid in line and NEWER[0] in line for line in noted.split("\n"))
+    return False
 
 
 def _tools(when: Callable[[dict], bool]) -> Callable[[Facts], Iterable[dict]]:
@@ -105,13 +133,6 @@ def _spooled(facts: Facts) -> Iterable[dict]:
     there = filter(None, map(homes.stat_of, _entries(facts.home.run(homes.SPOOL))))
     if waiting := [one for one in there if time.time() - one.st_mtime > SPOOLED_S]:
         yield {"count": len(waiting)}
-
-
-def _bells(facts: Facts) -> Iterable[dict]:
-    pids = [entry.rpartition(".")[2] for entry in _entries(facts.home.run(homes.BELLS))]
-    dead = [pid for pid in pids if pid.isdigit() and not alive(int(pid), "")]
-    if len(dead) > MANY_BELLS:
-        yield {"count": len(dead), "bells": facts.home.run(homes.BELLS, "*")}
 
 
 def _entries(folder: str) -> list[str]:
@@ -231,34 +252,51 @@ PROBLEMS = (
         "Hooks run a Python or an hcom that is gone",
         "hooks run {path}, which is gone",
         "hcom hooks add",
-        _gone,
+        _run(lambda path: not os.path.exists(path), "hcom_py", "hcom_main"),
+    ),
+    Problem(
+        "Hooks run another hcom than this one",
+        "hooks run {path}, not {here}",
+        "hcom hooks add, if this one is to be used",
+        _run(_is_other, "hcom_main"),
+        True,
+    ),
+    Problem(
+        "An agent runs on since before an update",
+        "{name} was launched by an older hcom, which wakes it no more",
+        "hcom kill {name}; hcom resume {name}",
+        _agents(True, _is_behind),
     ),
     Problem(
         "An agent is deaf: none of its hooks was heard",
         "no hook of {name} was heard",
         "hcom term {name} shows whether a dialog waits; else see to its client's hooks "
         "(hcom hooks), and hcom kill {name}; hcom resume {name}",
-        lambda facts: [{"name": a.display} for a in facts.agents if talk.is_deaf(facts.home, a)],
+        _agents(True, lambda facts, agent: talk.is_deaf(facts.home, agent)),
+    ),
+    Problem(
+        "The same, of one that hcom did not launch",
+        "no hook of {name} was heard",
+        "see to its client's hooks (hcom hooks), end it, and resume it with the client itself",
+        _agents(False, lambda facts, agent: talk.is_deaf(facts.home, agent)),
     ),
     Problem(
         "An agent was not woken",
         "{name} was not woken",
         "{why}; hcom term {name} shows its terminal",
-        lambda facts: [
-            {"name": a.display, "why": a.wake_failure} for a in facts.agents if a.wake_failure
-        ],
+        _agents(True, lambda _facts, agent: agent.wake_failure),
+    ),
+    Problem(
+        "The same, of one that hcom did not launch",
+        "{name} was not woken",
+        "{why}; see to its client's hooks (hcom hooks) and its own window",
+        _agents(False, lambda _facts, agent: agent.wake_failure),
     ),
     Problem(
         "Hooks left something that nobody recorded",
         "{count} events of hooks wait to be recorded",
         "hcom hooks add",
         _spooled,
-    ),
-    Problem(
-        "Crashes left doorbells",
-        "{count} doorbells of processes that ended",
-        "rm {bells}",
-        _bells,
     ),
     Problem(
         "A reset was broken off",
