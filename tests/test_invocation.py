@@ -61,6 +61,7 @@ class Invocation(Commands):
         folder = os.path.join(self.home.root, "place")
         other = shutil.copytree(f"{ROOT}/hcom", f"{folder}/other")
         said = f"hcom: its directory has to be called hcom: rename {other}\n"
+        os.mkdir(f"{folder}/hcom")  # as a clone of the repository is called
         for words, where in (
             ([other], "/"),
             (["other"], folder),
