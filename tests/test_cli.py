@@ -77,7 +77,7 @@ class Sending(Commands):
         second = str(int(number) + 1)
         here = [
             "no agent @nobody",
-            f"did you mean @{self.luna}?",
+            f"did you mean @{self.luna}? Else text",
             "ack of an ack",
             "#1 is not a message",
             "not a message",
@@ -85,14 +85,14 @@ class Sending(Commands):
         big = "x" * (1024 * 1024 + 1)
         for args, stdin, said in (
             (("@nobody hi",), None, "no agent @nobody"),
-            ((f"@{self.luna[:3]} hi",), None, f"did you mean @{self.luna}?"),
+            ((f"@{self.luna[:3]} hi",), None, f"did you mean @{self.luna}? Else text"),
             (("",), None, "empty"),
             ((), None, "empty"),
             (("--",), None, "empty"),
             (("--stdin",), "", "empty"),
-            (("--stdin",), big, "1048577 bytes"),
-            (("--stdin",), "ä" * 600_000, "the limit"),
-            (("--stdin",), "é" + big * 3, "the limit"),
+            (("--stdin",), big, "more than 1048576 bytes"),
+            (("--stdin",), "ä" * 600_000, "more than 1048576 bytes"),
+            (("--stdin",), "é" + big * 3, "more than 1048576 bytes"),
             ((f"@{self.luna}",), None, "an address and no text"),
             (("--stdin",), f" @{self.luna} @{self.nova}\n", "an address and no text"),
             (("a\x1b[2J",), None, "U+001B"),

@@ -345,6 +345,9 @@ class Outputs(unittest.TestCase):
         self.assertRegex(self.home.run("run").stderr, "docs.py cannot be run: docs is the name")
         for name in ("nope", "../echo", ""):
             self.assertEqual(self.home.run("run", name).returncode, 1)
+        bare = Path(self.home.hcom_dir, "scripts/bare")
+        bare.touch()
+        self.assertIn(f"no script 'bare' (mv {bare} {bare}.py", self.home.run("run", "bare").stderr)
 
     def test_scripts_that_cannot_be_run_or_do_not_end(self):
         folder = Path(self.home.hcom_dir, "scripts")

@@ -14,14 +14,14 @@ from tests.test_architecture import LAYERS, ROOT, Source, imported, sources
 # What each room may have; the leaves are one room. Past it, something is written twice.
 BUDGETS = {
     "leaves": 633,
-    "bus": 502,
+    "bus": 501,
     "store": 1095,
     "delivery": 332,
     "adapters": 2604,
     "pty": 1147,
     "terminal": 301,
     "hub": 1040,
-    "ops": 1851,
+    "ops": 1854,
     "hooks": 645,
     "wrap": 307,
     "cli": 1532,
@@ -32,7 +32,7 @@ BUDGETS = {
     "tui": 1511,
     "zipped": 42,
 }
-TOTAL = 16428
+TOTAL = 16430
 LEAVES = ("__init__", "__main__", "errors", "home", "log", "process", "config")
 
 

@@ -129,6 +129,10 @@ class Subscribing(Sealed):
         left = self.home.sql("SELECT owner, label FROM subscriptions ORDER BY owner, label")
         self.assertEqual([row for row in left if row[0] == luna], [])
         self.assertEqual(len([row for row in left if row[0] == nova]), 3)
+        said = self.home.said("events", "unsub", 'cmd:"git commit"')
+        self.assertIn("removed", said, "the person made it for nova")
+        done = self.home.run("events", "unsub", "collision")  # nova has that by itself
+        self.assertIn("no subscription", done.stderr)
 
     def test_names_with_tags_underscores_and_hyphens(self):
         luna = self.home.start()

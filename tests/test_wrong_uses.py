@@ -43,7 +43,7 @@ nosuch | sned x | -x | -- | --nosuch | help nosuch | help claud | 3.5 claude | h
 send | send -- | send '' | send @luna | send x
 send --name luna @nova | send --name luna '@nobody hi' | send --name luna '@lun hi'
 send --name luna @nova:BOXE x | send --name nobody x | send --nosuch x | send --stdin -- x
-send --from luna x | send --from 'a b' x | send --from hcom x | send --from
+send --from '' x | send --from luna x | send --from 'a b' x | send --from hcom x | send --from
 send --intent shout x | send --intent -- x | send --intent ack x | send --thread 'a b' x
 send --reply-to x y | send --reply-to | send --name luna --reply-to 99999 y
 send --name luna --reply-to 1:BOXE y | send --name luna --intent ack --reply-to 1 y
@@ -116,6 +116,9 @@ completion | completion nosuch | completion bash zsh | completion --nosuch
 # Where one hint would do for many, the one that helps here.
 HELPS = {
     "send x": "--from NAME",
+    "send --from '' x": "not a sender name: ''",
+    "events sub cmd:git commit": "hcom events sub 'cmd:git commit'",
+    "run nosuch": "hcom run lists them",
     "listen 1": "hcom start, or --name NAME)",
     "listen --intent nosuch": "no intent 'nosuch'",
     "start --as nobody": "hcom start for",

@@ -70,8 +70,8 @@ def unknown_address(unknown: list[str], known) -> UnknownAgent:
     names = {a.display for a in known} | {a.name for a in known} | {a.tag for a in known if a.tag}
     lowered = {name.lower(): name for name in names}
     close = [f"@{lowered[n]}" for mention in unknown for n in near(mention.lower(), lowered)]
-    hint = f"did you mean {' or '.join(dict.fromkeys(close))}?" if close else "hcom list"
+    hint = f"did you mean {' or '.join(dict.fromkeys(close))}? Else" if close else "hcom list;"
     return UnknownAgent(
         "nothing sent: no agent " + ", ".join(f"@{m}" for m in unknown),
-        hint + "; text that only looks like an address goes after -- or in `backticks`",
+        hint + " text that only looks like an address goes after -- or in `backticks`",
     )

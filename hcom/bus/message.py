@@ -56,10 +56,9 @@ def text_of(raw: str) -> str:
     text = raw.replace("\r\n", "\n")
     if not text.strip():
         raise UsageError("nothing sent: the message is empty", "hcom send @name -- text")
-    size = len(text.encode("utf-8", "surrogatepass"))
-    if size > LIMIT_BYTES:
+    if len(text.encode("utf-8", "surrogatepass")) > LIMIT_BYTES:
         raise UsageError(
-            f"nothing sent: the message has {size} bytes, the limit is {LIMIT_BYTES}",
+            f"nothing sent: the message has more than {LIMIT_BYTES} bytes",
             "put it in a file and send its path",
         )
     found = forbidden(text)

@@ -104,7 +104,7 @@ def near(name: str, known) -> list[str]:
     """The names in `known` that `name` may have been meant for, at most three."""
     import difflib  # only on the way to an error message
 
-    return difflib.get_close_matches(name, list(known), n=3, cutoff=0.5)
+    return difflib.get_close_matches(name, list(known), n=3, cutoff=0.6)
 
 
 def meant(name: str, known, otherwise: str) -> str:

@@ -16,7 +16,7 @@ def sub(call) -> int:
     if len(words) > 1:
         raise UsageError(
             f"one subscription at a time, not also {words[1]!r}",
-            "quote SQL as one argument: hcom events sub \"type = 'life'\"",
+            "quote it as one argument: hcom events sub 'cmd:git commit'",
         )
     if words and call.values.sql is not None:
         raise UsageError("--sql and a filter in words exclude each other", "hcom events sub --help")

@@ -82,7 +82,7 @@ def subscribe_defaults(db, owner: str, setting: str, now: float) -> None:
 
 
 def unsubscribe(db, given: str, caller: str) -> list[Subscription]:
-    """The subscriptions that `given` names (an id, or the label of the caller's own) are gone.
+    """The subscriptions that `given` names (an id, or a label of what the caller has or made) end.
 
     HcomError when there are none, or when one is neither the caller's nor made by it.
     """
@@ -94,7 +94,8 @@ def unsubscribe(db, given: str, caller: str) -> list[Subscription]:
             if by_id
             else [
                 sub
-                for sub in subscriptions.every(db, caller)
+                for sub in subscriptions.every(db)
+                if caller in (sub.owner, sub.by)
                 if wanted in (sub.label, sub.label.replace('"', ""))
                 or sub.label == f"{wanted}:{caller}"
             ]

@@ -197,7 +197,7 @@ def again(db, word: str, fork: bool) -> Again:
         )
     if known.tool not in adapters.TOOLS:
         raise HcomError(
-            f"{agent.display} has no session to go on with that a hook told of",
+            f"no hook told of a session of {agent.display}, so there is no session to go on with",
             "resume it with the client itself" if agent.session else "hcom list -v",
         )
     args = adapters.load(known.tool, "launch").resuming(agent.session, fork)

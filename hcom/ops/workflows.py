@@ -35,7 +35,10 @@ def named(home, name: str) -> str:
     """The path of the script of that name. HcomError."""
     found = scripts(home)
     if name not in found:
-        raise HcomError(f"no script {name!r}", meant(name, found, "hcom run lists them"))
+        bare = home.path("scripts", name)
+        near = meant(name, found, "hcom run lists them")
+        hint = f"mv {bare} {bare}.py, or .sh" if os.path.isfile(bare) else near
+        raise HcomError(f"no script {name!r}", hint)
     return found[name]
 
 

@@ -45,7 +45,7 @@ def run(call) -> int:
     envelope = message.envelope(values.intent or "", values.reply_to or "", values.thread or "")
     program = vars(values)["from"]
     with open_db(call.home) as db:
-        sender = talk.external(db, program) if program else call.sender(db, OTHERS)
+        sender = talk.external(db, program) if program is not None else call.sender(db, OTHERS)
         if handed:
             own = call.agent.name if call.agent else ""
             given = (values.transcript or "", values.file or "", values.event or 0)
