@@ -24,7 +24,7 @@ BUDGETS = {
     "ops": 1854,
     "hooks": 645,
     "wrap": 307,
-    "cli": 1532,
+    "cli": 1527,
     "api": 148,
     "demo": 760,
     "relay": 1575,
@@ -32,7 +32,7 @@ BUDGETS = {
     "tui": 1511,
     "zipped": 42,
 }
-TOTAL = 16430
+TOTAL = 16425
 LEAVES = ("__init__", "__main__", "errors", "home", "log", "process", "config")
 
 

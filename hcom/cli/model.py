@@ -5,6 +5,8 @@ from contextlib import suppress
 
 from ..errors import UsageError
 
+ANY = 1_000_000  # as many words as one likes
+
 
 class Option(
     namedtuple("Option", "flags help value kind default group", defaults=("", str, None, ""))
@@ -23,15 +25,15 @@ class Option(
 class Command(
     namedtuple(
         "Command",
-        "name summary usage options run words examples notes rest parts",
-        defaults=("", (), "", "", ()),
+        "name summary usage options run words examples notes rest parts most",
+        defaults=("", (), "", "", (), ANY),
     )
 ):
-    """`usage` are (form, meaning) lines; `words` names the free arguments, "" for none;
-    `examples` are whole command lines that a test runs; `run(call) -> exit code`. `rest` says what
-    an argument that looks like an option and is none of ours is: VALUE, one of the words; SCRIPT,
-    with all behind the first word, another program's. Each of `parts` has a page of its own, named
-    by the word behind the command's: what of the options and examples stands there."""
+    """`usage` are (form, meaning) lines; `words` names the free arguments, at `most` so many, ""
+    for none; `examples` are whole command lines that a test runs; `run(call) -> exit code`. `rest`
+    says what an argument that looks like an option and is none of ours is: VALUE, one of the words;
+    SCRIPT, with all behind the first word, another program's. Each of `parts` has a page of its
+    own, named by the word behind the command's: what of the options and examples stands there."""
 
     __slots__ = ()
 
@@ -119,9 +121,9 @@ def parse(command: Command, argv: list[str]):
         values.words += unknown
     else:
         values = parser.parse_intermixed_args(argv)
-    if not command.words and (values.words or tail):
-        extra = [*values.words, *(tail or ())][0]
-        raise UsageError(f"unexpected argument: {extra!r}", f"hcom {command.name} --help")
+    extra = [*values.words, *(tail or ())][command.most if command.words else 0 :]
+    if extra:
+        raise UsageError(f"unexpected argument: {extra[0]!r}", f"hcom {command.name} --help")
     for option in command.options:
         given = getattr(values, option.key)
         if option.value and given not in (None, "") and option.kind is not str:

@@ -30,7 +30,7 @@ SHOWN = (
 
 def run(call) -> int:
     values = call.values
-    if len(call.words) > 2 or (len(call.words) == 2 and call.words[1] != "agents"):
+    if call.words[1:] not in ([], ["agents"]):
         raise UsageError(f"unexpected argument: {call.words[-1]!r}", "hcom archive 1 agents")
     found = archive.every(call.home)
     numbered = list(enumerate(found, 1))

@@ -62,8 +62,6 @@ def _everyone(call, db) -> int:
 
 
 def run(call) -> int:
-    if len(call.words) > 2:
-        raise UsageError(f"unexpected argument: {call.words[2]!r}", "hcom list --help")
     with open_db(call.home) as db:
         call.identify(db)
         if not call.words:
@@ -124,4 +122,5 @@ COMMAND = Command(
 --sh exports """
     + ", ".join(EXPORTS)
     + "\n",
+    most=2,
 )

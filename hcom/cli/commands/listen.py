@@ -1,7 +1,6 @@
 """hcom listen: wait for messages, or for an event."""
 
 from ...bus.agent import BIGBOSS
-from ...errors import UsageError
 from ...ops import talk
 from ...store import agents
 from ...store.connect import open_db
@@ -13,8 +12,6 @@ DEFAULT_S = 86_400.0
 
 
 def run(call) -> int:
-    if len(call.words) > 1:
-        raise UsageError(f"unexpected argument: {call.words[1]!r}", "hcom listen --help")
     given = call.values.timeout
     if given is None and call.words:
         given = seconds(call.words[0])
@@ -84,4 +81,5 @@ COMMAND = Command(
     """
 Exit code 0: a message or event came. 1: the time was up.
 """,
+    most=1,
 )

@@ -12,9 +12,8 @@ FOLLOW_S = 0.5
 
 
 def run(call) -> int:
-    if len(call.words) != 1:
-        extra = f"unexpected argument: {call.words[1]!r}" if call.words else "whose terminal?"
-        raise UsageError(extra, "hcom term NAME")
+    if not call.words:
+        raise UsageError("whose terminal?", "hcom term NAME")
     with open_db(call.home) as db:
         terminal = screens.of(db, call.words[0])
     shown = None
@@ -43,4 +42,5 @@ COMMAND = Command(
     """
 For agents that hcom launched, in a window or headless.
 """,
+    most=1,
 )
