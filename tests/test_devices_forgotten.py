@@ -123,6 +123,20 @@ class Forgotten(Devices):
         self.assertEqual(a.names(), {"luna"})
 
 
+class TooLarge(Devices):
+    def test_what_no_relay_takes_is_undeliverable_and_nothing_told(self):
+        a, b = self.pair()
+        there = f"luna:{b.short}"
+        first, sent = a.say("x", [there]), a.say("far too much", ["luna", there], who="ci")
+        (seq,) = [e["seq"] for e in a.push()[a.id]["events"] if e["event"]["id"] == sent]
+        devices.give_up(a.db, seq)
+        self.assertEqual(a.receipts(sent), {"luna": "queued", there: "undeliverable"})
+        told = a.push()
+        self.assertNotIn("far too much", json.dumps(told))
+        b.take(told)
+        self.assertEqual((b.texts("luna"), a.receipts(first)), (["x"], {there: "relayed"}))
+
+
 class Own(Devices):
     def test_what_is_kept_of_it_is_read_once(self):
         a = Device(self, 2e9)

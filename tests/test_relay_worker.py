@@ -41,13 +41,18 @@ class Memory:
         return {"agents": {"luna": {"status": "active"}}}
 
     def load(self, after: int, limit: int) -> "list[tuple[int, dict]]":
-        return list(enumerate(self.events, 1))[after : after + 5]
+        news = list(enumerate(self.events, 1))[after : after + 5]
+        return news if len(json.dumps(news)) <= limit else news[:1]
 
     def pushed(self, epoch: str, have: int) -> None:
         self.has = epoch, have
 
     def polled(self, cursor: str) -> None:
         self.cursor = cursor
+
+    def give_up(self, seq: int) -> None:
+        event = self.events[seq - 1]
+        self.events[seq - 1] = {**event, "data": {**event["data"], "text": "given up"}}
 
     def caught_up(self) -> None:
         self.looks += 1
@@ -160,6 +165,15 @@ class Devices(unittest.TestCase):
                     lambda two=two: rules.Key("dev-1", "e1x", 1) in two.got, "it in a new epoch"
                 )
                 self.until(lambda two=two: "dev-1" in two.seats, "its state")
+
+    def test_one_that_is_too_large_holds_up_no_other(self):
+        relay = self.start()
+        one, two = (self.device(name, relay.url) for name in ("dev-1", "dev-2"))
+        for text in ("before", "x" * (5 << 20), "behind"):
+            one.say(text)
+        told = ["before", "behind", "given up"]
+        self.until(lambda: sorted(two.texts.values()) == told, "all but that one", 60)
+        self.until(lambda: one.sync.limit > 1, "that it is told more at a time again")
 
     def test_a_wrong_token_is_said_and_waits(self):
         relay = self.start()

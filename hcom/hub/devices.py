@@ -222,6 +222,15 @@ def _life(data: dict, _own: str) -> dict:
     return {**data, "by": data["by"] if re.fullmatch(BY, data.get("by") or "") else ""}
 
 
+def give_up(db, seq: int) -> None:
+    """Nothing is told in the place of this number, and its message undeliverable to those of other
+    devices: the relay takes none so large."""
+    with transaction(db):
+        event_id = devices.give_up(db, seq)
+        for agent in filter(is_far, deliveries.receipts(db, event_id)):
+            deliveries.refuse(db, agent, [event_id])
+
+
 def pushed(db, up_to: int, now: float) -> None:
     """A relay has all up to this number: what waited for other devices is on its way."""
     with transaction(db):

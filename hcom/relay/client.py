@@ -94,7 +94,9 @@ def next_push(sync: Sync, outbox: Outbox, now: float) -> "Push | None":
     if not with_state and not waits:
         return None
     # What the server has is asked for with a state alone: it would refuse what comes too early.
-    after = max(sync.have, outbox.first - 1) if waits else -1
+    # So it is where a server takes little at a time: then what it does not take is one event.
+    alone = not waits or with_state and sync.limit <= 1
+    after = -1 if alone else max(sync.have, outbox.first - 1)
     return Push(outbox.epoch, outbox.state, outbox.first, with_state, after, sync.limit)
 
 
@@ -115,7 +117,7 @@ def pause(sync: Sync, outbox: Outbox, now: float) -> float:
 def pushed(sync: Sync, push: Push, last: int, answer: Answer, now: float, chance: float) -> Sync:
     """After the push of events up to `last` was answered; `chance` is from 0 to 1."""
     if answer.status == 413 and sync.limit > 1:  # less at a time; in the end one event
-        return sync._replace(limit=sync.limit // 4, push=Lane(now))
+        return sync._replace(limit=sync.limit // 16, push=Lane(now))
     if answer.status not in (200, 409):
         return sync._replace(push=_later(sync.push, answer, now, chance))
     have, boot, seq = (answer.said.get(key, "") for key in ("have", "boot", "seq"))
@@ -137,7 +139,12 @@ def pushed(sync: Sync, push: Push, last: int, answer: Answer, now: float, chance
     # The other lane need not wait for its turn: there is a server again.
     poll = sync.poll._replace(at=now) if sync.poll.failures and sync.push.failures else sync.poll
     return sync._replace(
-        boot=boot, told=-1 if fresh else told, told_at=told_at, push=Lane(), poll=poll
+        boot=boot,
+        told=-1 if fresh else told,
+        told_at=told_at,
+        push=Lane(),
+        poll=poll,
+        limit=min(max(sync.limit, 1) * 4, BATCH_BYTES),
     )
 
 

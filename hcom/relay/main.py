@@ -96,6 +96,12 @@ class Ledger:
             if own.epoch == epoch and own.pushed < have <= own.seq:
                 devices.pushed(db, have, time.time())
 
+    def give_up(self, seq: int) -> None:
+        """No relay takes this event: nothing is told in its place."""
+        log.log("relay.too_large", seq=seq)
+        with open_db(self.home) as db:
+            devices.give_up(db, seq)
+
     def take(self, device: str, news: rules.News, dropped: "Counter[str]") -> None:
         """A device's news are stored, each once, and those concerned are told."""
         with open_db(self.home) as db:

@@ -39,6 +39,9 @@ if TYPE_CHECKING:
         def take(self, device: str, news: rules.News, dropped: "Counter[str]") -> None:
             """A device's news are stored, each once, however often they come."""
 
+        def give_up(self, seq: int) -> None:
+            """No relay takes this event, it is too large: nothing is told in its place."""
+
         def polled(self, cursor: str) -> None:
             """All news up to there were given to `take`."""
 
@@ -145,6 +148,8 @@ class Worker:
             self.sync = client.pushed(self.sync, push, outbox.last, answer, now, random.random())
             sync = self.sync
             self.news.notify_all()
+        if answer.status == 413 and push.limit <= 1 and len(events) == 1:
+            self.store.give_up(events[0][0])
         if sync.usurped:
             self.store.renew()
         elif answer.status in (200, 409) and sync.have is not None:

@@ -273,6 +273,13 @@ def outgoing(db, since: int, limit: int) -> "list[tuple[int, Event | dict | None
     ]
 
 
+def give_up(db, seq: int) -> int:
+    """Nothing is told in the place of this number; the event that was to be."""
+    row = db.execute("SELECT event_id FROM outgoing WHERE seq = ?", (seq,)).fetchone()
+    db.execute("UPDATE outgoing SET event_id = 0, data = 'null' WHERE seq = ?", (seq,))
+    return row[0] if row else 0
+
+
 def pushed(db, up_to: int) -> "list[tuple[int, str]]":
     """A relay has all up to this number; the (event, agent) that wait and have gone by that."""
     rows = db.execute(
