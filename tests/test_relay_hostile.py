@@ -28,7 +28,7 @@ from tests.test_relay_worker import Memory
 
 OK = b"HTTP/1.1 200 OK\r\n"
 CHUNKS = OK + b"Transfer-Encoding: chunked\r\n\r\n"
-WAIT_S = 60
+WAIT_S = 200
 
 
 class Bad:
@@ -71,7 +71,7 @@ def dripping(head: bytes, each: bytes, pause_s: float) -> Callable[[socket.socke
 
 
 class Answers(unittest.TestCase):
-    def asked(self, act, timeout: float = 20.0) -> Answer:
+    def asked(self, act, timeout: float = 90.0) -> Answer:
         """What the link makes of it, and that it ever does."""
         server, found = Bad(act), []
         self.addCleanup(server.close)
