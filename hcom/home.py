@@ -34,6 +34,7 @@ LIMIT_BYTES = 4 * 1024 * 1024  # settings, and what else is read whole, are far 
 # wrote 14 to 20): ours has a mark there, from less on. And what the folder is called, beside that
 # program's, that is ours then.
 THEIRS, BESIDE = 14, "-own"
+NAMES = (".hcom", ".hcom" + BESIDE)  # what is called so is ours, whatever lies in it
 # What says that a filesystem has no modes.
 _NO_MODES = {errno.EPERM, errno.ENOTSUP, errno.ENOSYS}
 # What says that a file's name cannot be given to another file, though it can be written.
@@ -77,7 +78,7 @@ class Home(namedtuple("Home", "root tools")):
         """Whether this is the person's own ~/.hcom, whose hooks go to the clients' own homes."""
         return (
             os.path.dirname(self.root) == self.tools
-            and os.path.basename(self.root) in (".hcom", ".hcom" + BESIDE)
+            and os.path.basename(self.root) in NAMES
             and self.tools == user(os.environ)
         )
 
@@ -156,7 +157,8 @@ def create(home: Home) -> None:
     private_folder(home.root)
     found = set(os.listdir(home.root))
     if os.stat(home.root).st_mode & 0o077:
-        if found - BEFORE and "hcom.db" not in found:  # /etc, /tmp, a project: not ours to close
+        named = os.path.basename(home.root) in NAMES
+        if not named and found - BEFORE and "hcom.db" not in found:  # /etc, /tmp, a project
             raise OSError(errno.ENOTEMPTY, "it has other things, which others see", home.root)
         set_mode(home.root, 0o700)
     if not home.is_default and not found:  # a project's: never to be committed

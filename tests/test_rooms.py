@@ -13,7 +13,7 @@ from tests.test_architecture import LAYERS, ROOT, Source, imported, sources
 
 # What each room may have; the leaves are one room. Past it, something is written twice.
 BUDGETS = {
-    "leaves": 633,
+    "leaves": 635,
     "bus": 501,
     "store": 1099,
     "delivery": 332,
@@ -32,7 +32,7 @@ BUDGETS = {
     "tui": 1511,
     "zipped": 42,
 }
-TOTAL = 16442
+TOTAL = 16444
 LEAVES = ("__init__", "__main__", "errors", "home", "log", "process", "config")
 
 
