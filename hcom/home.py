@@ -157,8 +157,8 @@ def create(home: Home) -> None:
     private_folder(home.root)
     found = set(os.listdir(home.root))
     if os.stat(home.root).st_mode & 0o077:
-        named = os.path.basename(home.root) in NAMES
-        if not named and found - BEFORE and "hcom.db" not in found:  # /etc, /tmp, a project
+        is_ours = os.path.basename(home.root) in NAMES or "hcom.db" in found
+        if not (is_ours or {"run", KEPT} <= found) and found - BEFORE:  # /etc, /tmp, a project
             raise OSError(errno.ENOTEMPTY, "it has other things, which others see", home.root)
         set_mode(home.root, 0o700)
     if not home.is_default and not found:  # a project's: never to be committed

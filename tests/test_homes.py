@@ -273,6 +273,17 @@ class Named(Installed):
                 os.chmod(root, 0o755)
                 self.home.said("start", env={"HCOM_DIR": root})
 
+    def test_a_folder_is_ours_by_its_name_or_by_what_is_in_it(self):
+        named, used = (os.path.join(self.home.root, *at) for at in (("p", ".hcom"), ("used",)))
+        os.makedirs(os.path.join(named, "theirs"))
+        self.home.said("list", env={"HCOM_DIR": used})
+        os.unlink(os.path.join(used, "hcom.db"))
+        for root in (named, used):
+            with self.subTest(root):
+                os.chmod(root, 0o755)
+                self.home.said("list", env={"HCOM_DIR": root})
+                self.assertEqual(os.stat(root).st_mode & 0o777, 0o700)
+
     def test_what_helps_where_nothing_can_be_written(self):
         for number, said in (
             (errno.ENOSPC, "free some space"),
