@@ -429,7 +429,7 @@ class Outputs(unittest.TestCase):
         self.home.program("claude", "echo '9.9.9 (Claude Code)'")
         said = self.home.said("status")
         self.assertIn("claude     9.9.9, /", said)
-        self.assertIn("note       claude has no hooks: hcom claude and hcom start bring", said)
+        self.assertIn("note       no hooks in the settings of claude: hcom claude and", said)
         self.assertNotIn("no client is on your PATH", said)
         self.home.said("hooks", "add", "claude")
         os.unlink(os.path.join(self.home.root, "bin", "claude"))

@@ -86,7 +86,10 @@ def is_far(name: str) -> bool:
 def refuse_remote(agent: Agent) -> None:
     """HcomError when the agent is on another device: nothing of it is ours to change."""
     if agent.device:
-        raise HcomError(f"{agent.display} is on another device", f"hcom send @{agent.name} -- TEXT")
+        raise HcomError(
+            f"{agent.display} is on another device, and only there can that be done",
+            f"ask there: hcom send @{agent.name} -- TEXT",
+        )
 
 
 def past(at: float, now: float) -> float:

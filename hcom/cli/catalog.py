@@ -35,6 +35,6 @@ COMMANDS = (
 def find(name: str) -> Command:
     """The Command called `name`. UsageError when there is none."""
     if name not in COMMANDS:
-        known = (*COMMANDS, *adapters.TOOLS)
+        known = (*COMMANDS, *adapters.TOOLS, "--version")
         raise UsageError(f"no command {name!r}", meant(name, known, "hcom --help"))
     return import_module(f"{__package__}.commands.{name}").COMMAND

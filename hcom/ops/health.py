@@ -105,7 +105,7 @@ def report(home, env) -> dict:
 def lines(said: dict) -> list[str]:
     """What a `report` says, for a person."""
     where, database = said["terminal"], said["database"]
-    size = f", {said['events']} events, {said['agents']} agents, {said['bytes'] / 1e6:.1f} MB"
+    size = f", events {said['events']}, agents {said['agents']}, {said['bytes'] / 1e6:.1f} MB"
     return [
         f"hcom {said['version']}, Python {said['python']}",
         f"directory  {said['directory']} ({said['permissions']})",

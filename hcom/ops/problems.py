@@ -233,7 +233,7 @@ PROBLEMS = (
     ),
     Problem(
         "A client has no hooks",
-        "{tool} has no hooks",
+        "no hooks in the settings of {tool}",
         "hcom {tool} and hcom start bring them, or now: hcom hooks add {tool}",
         _tools(lambda said: bool(said["program"] and not said["hooks"] and not said["advice"])),
         True,
