@@ -276,7 +276,7 @@ class OnATerminal(Dashboard):
         self.assertEqual(self.home.said("config", "tag"), "web\n")
         pane.keys("Escape", "s")
         pane.until(rf"> idle:{self.nova}")
-        pane.keys("Enter")
+        pane.keys("Tab", "Enter")
         pane.until(rf"you are told of idle:{self.nova}$")
         pane.keys("s")
         pane.until(r"^> idle")
@@ -355,7 +355,7 @@ class OnATerminal(Dashboard):
         pane.until(rf"(?s)^>. {kira} .*\+#\d+ .*{kira}  created", 40)
         pane.keys("b")
         pane.text("hello")
-        pane.keys("Enter")
+        pane.keys("Enter", "Enter")
         pane.until(rf"sent #\d+ to {kira}")
 
     def test_a_database_that_is_replaced_is_shown(self):
@@ -380,7 +380,7 @@ class OnATerminal(Dashboard):
         one, other = self.begun(), self.begun()
         one.keys("b")
         one.text("freeze")
-        one.keys("Enter")
+        one.keys("Enter", "Enter")
         other.until("(?s)bigboss → everyone.*freeze")
         self.home.said("send", "--name", self.luna, "--intent", "request", "@bigboss now?")
         for pane in (one, other):
@@ -405,7 +405,7 @@ class OnATerminal(Dashboard):
         db.execute("BEGIN IMMEDIATE")
         pane.keys("b")
         pane.text("hello")
-        pane.keys("Enter")
+        pane.keys("Enter", "Enter")
         pane.until("(?s)> hello\n the database is locked")
         db.rollback()
         pane.keys("Enter")

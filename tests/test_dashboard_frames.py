@@ -299,8 +299,23 @@ class Frames(unittest.TestCase):
             with self.subTest(entry.text):
                 self.assertEqual(prompt.reached(entry, here), wanted)
 
+    def test_a_message_reaches_nobody_that_has_left(self):
+        here = [seen.agent for seen in DATA.agents]
+        here[1] = here[1]._replace(stopped_at=NOW)
+        said = prompt.reached(Entry("message", "hi", to_all=True), here)
+        self.assertEqual(
+            said, f"to everyone: 5 ({', '.join(a.display for a in here if a != here[1])})"
+        )
+
+    def test_the_mark_is_at_whom_the_keys_are_about(self):
+        on_event = State(View.STREAM, agent="milo", event=42)
+        for state, name in ((State(agent="milo"), "milo"), (on_event, "kira")):
+            with self.subTest(name):
+                found = re.findall(r"(?m)^>. (\w+) +(?:claude|codex)", shown(state, DATA))
+                self.assertEqual(found, [name])
+
     def test_what_is_offered_stands_there_until_something_is_typed(self):
-        for text, wanted in (("", "> idle:luna  .*Tab, Enter"), ("x", "> x")):
+        for text, wanted in (("", "> idle:luna  .*Tab$"), ("x", "> x")):
             entry = Entry("subscribe", text, len(text), offer="idle:luna")
             self.assertRegex(shown(State(entry=entry), DATA), f"(?m)^{wanted}$")
 

@@ -283,6 +283,28 @@ class EveryKey(Sealed):
         seen.app.press("y")
         self.assertIn("stopped web-a100", seen.quiet())
 
+    def test_no_answer_counts_that_is_not_offered(self):
+        luna = self.home.start()
+        seen = self.seen()
+        seen.at(State(agent=luna))
+        seen.app.press("x")
+        seen.app.opens_at = 0
+        for key in "t", "Enter":
+            self.assertRegex(seen.look(), rf"(?m)^ stop {luna}\? y/n$")
+            seen.app.press(key)
+        seen.quiet()
+        self.assertIn(luna, self.home.known())
+
+    def test_nothing_is_done_that_is_not_seen(self):
+        seen = self.seen()
+        seen.at(State())
+        seen.glass.cols = 59
+        for key in ("b", "h", "i", "Enter", "n", "s", "Tab"):
+            seen.app.press(key)
+        self.assertEqual(seen.app.state.focus, View.AGENTS)
+        seen.app.press("q")
+        self.assertEqual(seen.app.code, 0)
+
     def test_nobody_writes_to_everyone_by_surprise(self):
         luna, nova = self.home.start(), self.home.start()
         with open_db(self.place) as db:
@@ -302,6 +324,12 @@ class EveryKey(Sealed):
             with self.subTest(key):
                 self.assertRegex(seen.look(), f"(?m)^ {shown}")
             seen.app.press("Enter")
+            if shown.startswith("to everyone"):
+                self.assertRegex(seen.look(), f"(?m)^ {shown} .*Enter again sends it")
+                seen.app.press("x")
+                self.assertNotIn("Enter again", seen.look())
+                seen.app.press("Enter")
+                seen.app.press("Enter")
             seen.quiet()
         found = [json.loads(row[0]) for row in self.home.sql(sent)]
         self.assertEqual(found, [[luna], [nova], [nova], [luna, nova]])

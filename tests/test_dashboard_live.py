@@ -160,7 +160,7 @@ class Live(unittest.TestCase):
         self.dashboard.keys("b")
         self.dashboard.until("to everyone: 3")
         self.dashboard.text("say it to all")
-        self.dashboard.keys("Enter")
+        self.dashboard.keys("Enter", "Enter")
         self.dashboard.until(r"sent #\d+ to")
         self.agree()
         self.until_all("listening")

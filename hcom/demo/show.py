@@ -71,7 +71,12 @@ class Show:
         """An agent has the person's answer."""
         self.title(f"{self.luna} asks the person, @bigboss, and waits for the answer.")
         listen = "hcom listen --timeout 3600"
-        self.show(self.uses(self.luna, f"RUN: hcom send @bigboss -- may I merge?\nRUN: {listen}"))
+        self.show(
+            self.uses(
+                self.luna,
+                f"RUN: hcom send @bigboss --intent request -- may I merge?\nRUN: {listen}",
+            )
+        )
         answer = self.ask(f"   your answer to {self.luna} [{ANSWER}]: ")
         words = [f"@{self.luna}", "--", answer or ANSWER]
         if answer is None:  # nothing is said in the name of a person who is not there

@@ -43,6 +43,7 @@ from .work import Work
 # Who types a word where its letters are keys types on within that: none of them is an answer.
 MOMENT_S = 0.7
 SAID_S = 8.0  # what is said to the person stands so long, a refusal until the next key
+BLIND = ("quit", "suspend", "redraw")  # what keys do where there is no room to show anything
 LIVE = ("agent", "transcript", "screen", EVENT, SETTING, RUN, RELAY)
 
 
@@ -92,6 +93,10 @@ class App:
         """What the key is for is done. Whoever presses one has seen what stands there."""
         self.saw()
         focus, asked = self.state.focus, self.state.question
+        if not views.fits(*self.screen.size()):  # nothing is done that is not seen
+            if keys.verb(View.AGENTS, str(key)) in BLIND:
+                self.verbs[keys.verb(View.AGENTS, str(key))]()
+            return
         if asked and not asked.open and len(key) == 1:
             self.opens_at = time.monotonic() + MOMENT_S
             return
@@ -163,7 +168,7 @@ class App:
 
     def typing(self, entry: Entry) -> None:
         if not self.entry.busy:
-            self.begin(entry)
+            self.begin(entry._replace(sure=False))
 
     def edit(self, name: str) -> None:
         self.typing(compose.EDITS[name](self.entry))
@@ -264,14 +269,16 @@ class App:
 
     def send(self) -> None:
         entry = self.entry
-        if address.mentions(entry.text) or entry.reply_to or entry.to_all:
+        if address.mentions(entry.text) or entry.reply_to or entry.sure:
             self.busy(lambda: _beside("acts").send(self.home, entry))
+        elif entry.to_all:  # who types a word where its letters are keys may have come here
+            self.begin(entry._replace(sure=bool(entry.text.strip())))
         else:
             self.insist("to whom? begin with @NAME; to everyone: Esc b")
 
     def take(self) -> None:
         """What was typed on one line is taken; nothing, where that says nothing, is left."""
-        entry = compose.full(self.entry)
+        entry = self.entry
         if entry.kind not in (TAG, FILTER) and not entry.text.strip():
             self.state = self.state._replace(entry=None)
             return
@@ -320,7 +327,9 @@ class App:
     def confirmed(self, tagged: bool) -> None:
         asked = self.state.question
         assert asked
-        names = asked.tagged if tagged and asked.tagged else (asked.name,)
+        if tagged and len(asked.tagged) < 2:  # not offered
+            return
+        names = asked.tagged if tagged else (asked.name,)
         self.state = self.state._replace(question=None)
         self.insist(f"{asked.verb} {self.data.called(*names)} ...")
         self.does(lambda: _beside("acts").STEERS[asked.verb](self.home, self.env, names))

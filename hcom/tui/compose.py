@@ -98,11 +98,6 @@ def recalled(entry: Entry, sent: tuple[str, ...], by: int) -> Entry:
     return entry._replace(text=text, at=len(text), back=entry.back + by, draft=texts[-1])
 
 
-def full(entry: Entry) -> Entry:
-    """The entry; with what is offered, where nothing was typed."""
-    return entry if entry.text.strip() else inserted(entry, entry.offer)
-
-
 def offered(kind: str, agents, lines=()) -> set[str]:
     """The words that Tab completes where that is typed, below these lines of a page."""
     names, tags = {a.display for a in agents}, {a.tag for a in agents if a.tag}
@@ -127,7 +122,7 @@ def offered(kind: str, agents, lines=()) -> set[str]:
 def completed(entry: Entry, words) -> "tuple[Entry, list[str]]":
     """The word before the cursor as far as those of `words` agree that begin so, and these."""
     if entry.offer and not entry.text:
-        return full(entry), []
+        return inserted(entry, entry.offer), []
     head = entry.text[: entry.at]
     begun = re.search(r"@[^\s@]*\Z" if entry.kind == MESSAGE else r"\S*\Z", head)
     if not begun:

@@ -36,7 +36,7 @@ KEYS = (
     Key(("Esc",), LISTS, "unfilter", "No filter any more, and no word at the bottom"),
     Key(("Esc",), (P,), "back", "Back to the list", "back"),
     Key(("m", "@"), READ, "write", "Write to the selected agent", "write"),
-    Key(("b",), READ, "everyone", "Write to everyone"),
+    Key(("b",), READ, "everyone", "Write to everyone; Enter twice sends"),
     Key(("r",), READ, "reply", "Reply to the selected message, or what the agent asks", "reply"),
     Key(("e",), READ, "follow", "To the event that the selected notice or reply is about"),
     Key(("z",), LISTS, "fold", "Of each thread only the newest message; again: all"),

@@ -33,6 +33,14 @@ from .state import ARCHIVE, EVENT, RELAY, RUN, SETTING, STATUS, THREAD, WATCH, P
 from .stream import receipt
 
 EXCHANGES = 10
+MARKS = (
+    "",
+    "Marks:",
+    "  ▶ ◉ ■ ○               Works, is idle, is blocked, has ended",
+    "  » «                   A message, mail that is read",
+    "  ~ $ ·                 An edit, a command, another tool",
+    "  + -                   Who comes and goes",
+)
 MESSAGES = 8  # of an agent, the newest
 ARCHIVED = 1000  # of the newest events of an archive; hcom archive shows all
 LAST = re.compile(r"ended with (\d+)\s*\Z")  # of what a workflow says
@@ -210,7 +218,7 @@ def _archive(home, number: str) -> list[str]:
 
 
 def _help(_home, _of: str) -> list[str]:
-    return keys.reference().split("\n")
+    return [*keys.reference().split("\n"), *MARKS]
 
 
 PAGES = {

@@ -27,10 +27,11 @@ ENTRY_LINES = 6
 def reached(entry: Entry, listed) -> str:
     """Whom the message would go to."""
     mentions, shown = address.mentions(entry.text), {a.name: a.display for a in listed}
+    here = [agent for agent in listed if agent.stopped_at is None]
     if entry.reply_to and not mentions:
         return f"to {entry.of}, #{entry.reply_to}"
     try:
-        to = address.recipients(mentions, listed, listed, BIGBOSS)
+        to = address.recipients(mentions, here, listed, BIGBOSS)
     except UnknownAgent as error:
         return error.message.removeprefix("nothing sent: ")
     named = ", ".join(shown.get(name, name) for name in to.names)
@@ -80,12 +81,13 @@ def entry_lines(entry: Entry, data: Data, cols: int) -> "tuple[list[Line], tuple
     rows, before = _rows(entry.text, cols - 4), _rows(entry.text[: entry.at], cols - 4)
     at = len(before) - 1
     first = max(0, at - ENTRY_LINES + 1)
+    title += "   Enter again sends it" * entry.sure
     look = Look.NEED if title.startswith("to everyone") else Look.BAR
     lines = [laid(cols, [Span(" " + title, look)])]
     for number, row in enumerate(rows[first : first + ENTRY_LINES], first):
         lines.append(laid(cols, [Span("> " if not number else "  ", Look.DIM), Span(row)]))
     if entry.offer and not entry.text:
-        lines[1] = laid(cols, [Span(f"> {entry.offer}", Look.DIM)], [Span("Tab, Enter ", Look.DIM)])
+        lines[1] = laid(cols, [Span(f"> {entry.offer}", Look.DIM)], [Span("Tab ", Look.DIM)])
     return lines, (1 + at - first, 2 + columns(before[-1]))
 
 

@@ -5,7 +5,7 @@ from ..ops.agents import Seen
 from . import keys
 from .cells import Line, Look, Span, columns, laid, pad
 from .place import LOOKS, Place, coarse, said, scrolled, short
-from .state import Asked, Data, State, agent_at
+from .state import Asked, Data, State, agent_at, selected
 
 
 def doing(seen: Seen, asked: "Asked | None", home: str) -> str:
@@ -60,9 +60,6 @@ def agents(state: State, data: Data, place: Place, room: int) -> "tuple[list[Lin
         return [laid(place.cols, [Span(nobody, Look.DIM)])], 0
     at = agent_at(state, data)
     top = scrolled([1] * len(data.agents), state.top_agent, at, room)
-    shown = data.agents[top : top + room]
+    shown, chosen = data.agents[top : top + room], selected(state, data)  # whom the keys are about
     named = min(max(columns(seen.agent.display) for seen in shown), 20)
-    return [
-        agent_line(seen, data.asks, place, named, number == at)
-        for number, seen in enumerate(shown, top)
-    ], top
+    return [agent_line(seen, data.asks, place, named, seen is chosen) for seen in shown], top

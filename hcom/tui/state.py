@@ -48,12 +48,12 @@ Page = namedtuple("Page", "kind of lines top cols", defaults=(("...",), 0, 0))
 
 # What is being typed, for what: the text and the place in it, whose it is; for a message its
 # reply-to and intent, how far back in the history it is, what was typed before one went there,
-# whether it is being sent, and whether it is for everyone where it names nobody; what is taken
-# where nothing is typed.
+# whether it is being sent, whether it is for everyone where it names nobody, and was so to be sent
+# once before; what Tab takes where nothing is typed.
 Entry = namedtuple(
     "Entry",
-    "kind text at of reply_to intent back draft busy to_all offer",
-    defaults=("", 0, "", "", "", 0, "", False, False, ""),
+    "kind text at of reply_to intent back draft busy to_all sure offer",
+    defaults=("", 0, "", "", "", 0, "", False, False, False, ""),
 )
 
 

@@ -102,10 +102,15 @@ def _foot(state: State, data: Data, place: Place) -> list[Line]:
     return [laid(cols, [Span(" " + text, look)]) for text in texts]
 
 
+def fits(cols: int, rows: int) -> bool:
+    """Whether there is room for anything that helps."""
+    return cols >= COLS and rows >= ROWS
+
+
 def frame(state: State, data: Data, place: Place) -> "tuple[Frame, State]":
     """The screen, and the state with what is shown first in it."""
     cols, rows = place.cols, place.rows
-    if cols < COLS or rows < ROWS:
+    if not fits(cols, rows):
         small = laid(cols, [Span(f"hcom needs {COLS}x{ROWS}, here are {cols}x{rows}; q quits")])
         return Frame([small, *([laid(cols, [])] * (rows - 1))]), state
     typed, at = entry_lines(state.entry, data, cols) if state.entry else ([], (0, 0))
