@@ -258,11 +258,18 @@ class Tmux(Place):
         self.assertEqual(2, len(self.panes()))
 
     def test_without_room_for_a_pane_it_becomes_a_window(self):
-        self.tmux("resize-window", "-t", "main", "-x", "2", "-y", "2")
-        opened = self.open(PRESETS["tmux-split"])
-        self.assertEqual("tmux-window", opened.preset)
-        close_window(opened, self.env)
-        self.assertEqual([self.first], self.panes())
+        # in half of 31 lines neither a client nor the dashboard has room
+        for cols, rows, wanted in (
+            ("2", "2", "window"),
+            ("200", "31", "window"),
+            ("200", "32", "split"),
+        ):
+            with self.subTest(rows):
+                self.tmux("resize-window", "-t", "main", "-x", cols, "-y", rows)
+                opened = self.open(PRESETS["tmux-split"])
+                self.assertEqual(f"tmux-{wanted}", opened.preset)
+                close_window(opened, self.env)
+                self.assertEqual([self.first], self.panes())
 
     def test_no_server_is_said_in_its_words(self):
         self.tmux("kill-server")
