@@ -116,11 +116,10 @@ def forget(db, device: str, now: float) -> None:
 
 def addressed(db, label: str) -> "list[str]":
     """Whom of the device of this label messages went to that they have not seen."""
-    rows = db.execute(
+    return db.column(
         "SELECT DISTINCT agent FROM deliveries WHERE agent LIKE '%:' || ? AND state <> 'seen'",
         (label,),
     )
-    return [row[0] for row in rows]
 
 
 def is_newer(db, device: str, epoch: str, seq: int) -> bool:
@@ -171,11 +170,11 @@ def settle(db, key, event, event_id: int) -> None:
 
 def same(db, device: str, event) -> int:
     """The event here that this one of the device is, which came before; 0 for none."""
-    row = db.execute(
+    found = db.value(
         "SELECT event_id FROM imports WHERE device = ? AND origin = ? AND at = ? AND event_id <> 0",
         (device, event.id, event.ts),
-    ).fetchone()
-    return row[0] if row else 0
+    )
+    return found or 0
 
 
 def prune(db, device: str, epoch: str) -> None:
@@ -205,27 +204,26 @@ def origin(db, event_id: int) -> "tuple[str, int] | tuple[()]":
 
 def imported(db, device: str, at: int) -> int:
     """The newest event here that has the id `at` there; 0 for none."""
-    return db.execute(
+    return db.value(
         "SELECT coalesce(max(event_id), 0) FROM imports "
         "WHERE device = ? AND origin = ? AND event_id <> 0",
         (device, at),
-    ).fetchone()[0]
+    )
 
 
 def next_state(db) -> int:
     """The number of a state of this device: one more than that of the one before."""
     db.execute("UPDATE device SET states = states + 1")
-    return db.execute("SELECT states FROM device").fetchone()[0]
+    return db.value("SELECT states FROM device")
 
 
 def is_behind(db) -> bool:
     """Whether something is to be numbered, or to be told by `news`."""
-    return (
-        db.execute(
+    return bool(
+        db.value(
             "SELECT up_to < (SELECT coalesce(max(id), 0) FROM events) "
             f"OR EXISTS (SELECT 1 {_UNTOLD}) FROM device"
-        ).fetchone()[0]
-        == 1
+        )
     )
 
 
@@ -275,9 +273,9 @@ def outgoing(db, since: int, limit: int) -> "list[tuple[int, Event | dict | None
 
 def give_up(db, seq: int) -> int:
     """Nothing is told in the place of this number; the event that was to be."""
-    row = db.execute("SELECT event_id FROM outgoing WHERE seq = ?", (seq,)).fetchone()
+    found = db.value("SELECT event_id FROM outgoing WHERE seq = ?", (seq,))
     db.execute("UPDATE outgoing SET event_id = 0, data = 'null' WHERE seq = ?", (seq,))
-    return row[0] if row else 0
+    return found or 0
 
 
 def pushed(db, up_to: int) -> "list[tuple[int, str]]":
@@ -294,9 +292,7 @@ def pushed(db, up_to: int) -> "list[tuple[int, str]]":
 
 def first(db) -> int:
     """The oldest number of what is told again where it is lost; the next one where nothing is."""
-    return db.execute(
-        "SELECT coalesce((SELECT min(seq) FROM outgoing), seq + 1) FROM device"
-    ).fetchone()[0]
+    return db.value("SELECT coalesce((SELECT min(seq) FROM outgoing), seq + 1) FROM device")
 
 
 def repeat(db, label: str = "%") -> None:
