@@ -284,7 +284,6 @@ class Frames(unittest.TestCase):
         self.assertEqual(before, after)
 
     def test_whom_a_message_reaches(self):
-        here = [seen.agent for seen in DATA.agents]
         for entry, wanted in (
             (Entry("message", "@kira hi"), "to @kira"),
             (Entry("message", "@api hi"), "to @api = api-luna"),
@@ -297,12 +296,13 @@ class Frames(unittest.TestCase):
             (Entry("message", "@nobody hi"), "no agent @nobody"),
         ):
             with self.subTest(entry.text):
-                self.assertEqual(prompt.reached(entry, here), wanted)
+                self.assertEqual(prompt.reached(entry, DATA), wanted)
 
     def test_a_message_reaches_nobody_that_has_left(self):
         here = [seen.agent for seen in DATA.agents]
         here[1] = here[1]._replace(stopped_at=NOW)
-        said = prompt.reached(Entry("message", "hi", to_all=True), here)
+        data = DATA._replace(agents=[seen._replace(agent=a) for seen, a in zip(DATA.agents, here)])
+        said = prompt.reached(Entry("message", "hi", to_all=True), data)
         self.assertEqual(
             said, f"to everyone: 5 ({', '.join(a.display for a in here if a != here[1])})"
         )

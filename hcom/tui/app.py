@@ -94,8 +94,8 @@ class App:
         self.saw()
         focus, asked = self.state.focus, self.state.question
         if not views.fits(*self.screen.size()):  # nothing is done that is not seen
-            if keys.verb(View.AGENTS, str(key)) in BLIND:
-                self.verbs[keys.verb(View.AGENTS, str(key))]()
+            if (verb := keys.verb(View.AGENTS, str(key))) in BLIND:
+                self.verbs[verb]()
             return
         if asked and not asked.open and len(key) == 1:
             self.opens_at = time.monotonic() + MOMENT_S
@@ -264,8 +264,8 @@ class App:
         else:
             self.show("agent" if is_far(name) else "screen", name)
             (detail,) = [s.agent.detail for s in self.data.agents if s.agent.name == name]
-            who = self.data.called(name)
-            self.insist(f"{who} waits for an answer in its own window (o) {detail}".rstrip())
+            said = f"{self.data.called(name)} waits for an answer in its own window (o) {detail}"
+            self.insist(said.rstrip())
 
     def send(self) -> None:
         entry = self.entry

@@ -24,9 +24,9 @@ from .state import (
 ENTRY_LINES = 6
 
 
-def reached(entry: Entry, listed) -> str:
+def reached(entry: Entry, data: Data) -> str:
     """Whom the message would go to."""
-    mentions, shown = address.mentions(entry.text), {a.name: a.display for a in listed}
+    mentions, listed = address.mentions(entry.text), [seen.agent for seen in data.agents]
     here = [agent for agent in listed if agent.stopped_at is None]
     if entry.reply_to and not mentions:
         return f"to {entry.of}, #{entry.reply_to}"
@@ -34,7 +34,7 @@ def reached(entry: Entry, listed) -> str:
         to = address.recipients(mentions, here, listed, BIGBOSS)
     except UnknownAgent as error:
         return error.message.removeprefix("nothing sent: ")
-    named = ", ".join(shown.get(name, name) for name in to.names)
+    named = data.called(*to.names)
     if not mentions:
         everyone = f"to everyone: {len(to.names)} ({named})"
         return everyone if entry.to_all else "to nobody yet: @NAME (Tab completes)"
@@ -74,7 +74,7 @@ TITLES = {
 def entry_lines(entry: Entry, data: Data, cols: int) -> "tuple[list[Line], tuple[int, int]]":
     """The lines of what is typed, and where in them the cursor is."""
     if entry.kind == MESSAGE:
-        parts = [reached(entry, [seen.agent for seen in data.agents]), entry.intent]
+        parts = [reached(entry, data), entry.intent]
         title = "   ".join(filter(None, [*parts, "sending" * entry.busy]))
     else:
         title = TITLES[entry.kind].format(data.called(entry.of)) + "   ..." * entry.busy
