@@ -25,7 +25,9 @@ KEPT = ".agents"
 DB = os.path.join("db", "hcom.db")
 # What may be in HCOM_DIR before all that.
 BEFORE = {"config.env", "scripts", "logs", ".gitignore"}
+# What helps where HCOM_DIR cannot be written, by the error's number; 0: for any other.
 CURES = {
+    0: "in a sandbox: export HCOM_DIR=$PWD/.hcom",
     errno.ENOTEMPTY: "use a folder of its own: export HCOM_DIR=$PWD/.hcom",
     **dict.fromkeys((errno.ENOSPC, errno.EDQUOT), "free some space"),
 }
@@ -176,7 +178,7 @@ def create(home: Home) -> None:
 
 def cure(error: OSError) -> str:
     """What helps where HCOM_DIR cannot be written."""
-    return CURES.get(error.errno or 0, "in a sandbox: export HCOM_DIR=$PWD/.hcom")
+    return CURES.get(error.errno or 0, CURES[0])
 
 
 def private_folder(path: str) -> None:

@@ -13,7 +13,7 @@ import sys
 import time
 
 from ..errors import DamagedError, HcomError, LockedError, StoreError
-from ..home import Home, Lock, create, cure, dropped, plain, private_file, stat_of
+from ..home import CURES, Home, Lock, create, cure, dropped, plain, private_file, stat_of
 from .schema import MARK, MARKED, MIGRATIONS, VERSION, VIEW
 
 BUSY_S = 5.0  # a command gives up where a locked database has not been written to for so long
@@ -42,7 +42,7 @@ MEANINGS = (
         ("readonly", "read-only", "unable to open"),
         StoreError,
         "cannot write {}",
-        "in a sandbox: export HCOM_DIR=$PWD/.hcom",
+        CURES[0],
     ),
     (("not a database", "malformed"), DamagedError, "the database is corrupt: {}", ANEW),
     (
