@@ -86,8 +86,8 @@ def _run(wrong: Callable[[str], bool], *names: str) -> Callable[[Facts], Iterabl
         with suppress(OSError, ValueError):
             for line in homes.read(facts.home.kept("hook")).decode().split("\n"):
                 name, _, value = line.partition("=")
-                if name in names and value and wrong(shlex.split(value)[0]):
-                    yield {"path": shlex.split(value)[0], "here": itself()[-1]}
+                if name in names and value and wrong(path := shlex.split(value)[0]):
+                    yield {"path": path, "here": itself()[-1]}
 
     return check
 
@@ -109,13 +109,15 @@ def _agents(launched: bool, why: Callable[[Facts, Any], Any]) -> Callable[[Facts
     return check
 
 
-def _is_behind(facts: Facts, agent) -> bool:
-    """Whether the agent's wrapper has noted that the database is not for it any more."""
-    pid = f'"pid": {kept.of(facts.home, agent.launch).wrapper},'
+def _behind(facts: Facts) -> Iterable[dict]:
+    """The agents whose wrapper has noted that the database is not for it any more."""
     with suppress(OSError):
         noted = homes.read(facts.home.path("logs", "hcom.log")).decode("utf-8", "replace")
-        return any(pid in line and NEWER[0] in line for line in noted.split("\n"))
-    return False
+        lines = "\n".join(line for line in noted.split("\n") if NEWER[0] in line)
+        yield from _agents(
+            True,
+            lambda _, agent: f'"pid": {kept.of(facts.home, agent.launch).wrapper},' in lines,
+        )(facts)
 
 
 def _tools(when: Callable[[dict], bool]) -> Callable[[Facts], Iterable[dict]]:
@@ -265,7 +267,7 @@ PROBLEMS = (
         "An agent runs on since before an update",
         "{name} was launched by an older hcom, which wakes it no more",
         "hcom kill {name}; hcom resume {name}",
-        _agents(True, _is_behind),
+        _behind,
     ),
     Problem(
         "An agent is deaf: none of its hooks was heard",
